@@ -1,0 +1,1 @@
+"Dataset manifests of mtpkd and the arrays that may be shipped with them"

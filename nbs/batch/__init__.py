@@ -1,0 +1,1 @@
+"Papermill notebooks of mtpkd: one `parameters` cell each, then calls into the library"
