@@ -1,0 +1,17 @@
+"What every test may need: where the project is, and Chromium where there is one."
+import os, shutil, sys
+from pathlib import Path
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+sys.path.insert(0, str(ROOT/"tests"))   # helpers of the tests import each other by name
+
+@pytest.fixture(scope="session")
+def root(): return ROOT
+
+@pytest.fixture(scope="session")
+def chromium():
+    "The path of a Chromium; the test is skipped where there is none"
+    if not CHROMIUM: pytest.skip("no Chromium found: apt-get install chromium, or set CHROMIUM to one")
+    return CHROMIUM
