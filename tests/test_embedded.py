@@ -19,8 +19,8 @@ def test_files_hold_what_the_manifest_says(name):
     assert set(arrays["label"]) == set(manifest["task"]["classes"]) and len(set(arrays["sample"])) == n
     if subjects: assert len(set(arrays["subject"])) == subjects
 
-def test_no_two_windows_overlap():
-    "Windows of one second, two seconds apart: no value is in two samples of a recording"
+def test_every_window_is_another():
+    "Windows are cut two seconds apart: none starts where another does"
     with np.load(FOLDER/"embedded"/"watch.npz") as z: first = z["accel"][:, :, 0], z["gyro"][:, :, 0]
     assert len(np.unique(np.concatenate(first, 1), axis=0)) == len(first[0])
 
