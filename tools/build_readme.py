@@ -51,7 +51,7 @@ def move_links(text):
 def readme(path=ROOT/"nbs"/"index.ipynb"):
     "The text of README.md"
     nb = nbformat.read(path, 4)
-    nb.cells = list(visible_cells(nb))
+    nb.cells, nb.metadata = list(visible_cells(nb)), {"language_info": {"name": "python"}}
     body, _ = MarkdownExporter().from_notebook_node(nb)
     body = move_links(re.sub(r"\n{3,}", "\n\n", body).strip())
     return "<!-- made from nbs/index.ipynb by tools/build_readme.py: edit the notebook -->\n\n" + body + "\n"
