@@ -286,7 +286,7 @@ def _plan_borders(fig, at, n):
         fig.add_shape(type="line", x0=b, x1=b, y0=-.5, y1=n-.5, line=line, row=2, col=1)
         fig.add_shape(type="line", y0=b, y1=b, x0=-.5, x1=n-.5, line=line, row=2, col=1)
 
-# %% ../nbs/20_plots.ipynb #348744dd
+# %% ../nbs/20_plots.ipynb #d66945fa
 def plan_heatmap(plan,         # (B, B) rows: teacher, columns: student
                  target,       # (B,) classes, or a continuous target (B,) or (B, K)
                  classes=None, # class names; None for a continuous target
@@ -296,6 +296,7 @@ def plan_heatmap(plan,         # (B, B) rows: teacher, columns: student
     "A transport plan as a heat map, samples sorted by class, with class borders and marginals"
     order, (groups, names) = class_order(target, classes), target_groups(target, classes)
     z, n = np.asarray(plan, dtype=float)[np.ix_(order, order)], len(order)
+    by = "class" if classes is not None else "value"
     ids = _sample_names(np.arange(n) if rows is None else np.asarray(rows), groups, names)[order]
     fig = make_subplots(2, 2, column_widths=[.9, .1], row_heights=[.1, .9], shared_xaxes=True, shared_yaxes=True, horizontal_spacing=.02, vertical_spacing=.02)
     fig.add_trace(go.Heatmap(z=z.astype("float32"), x=ids, y=ids, colorscale=AMOUNT, zmin=0, colorbar=dict(title="mass", len=.85, y=.42, thickness=12, tickformat=".1e"),
@@ -303,8 +304,8 @@ def plan_heatmap(plan,         # (B, B) rows: teacher, columns: student
     _marginals(fig, z, ids)
     centres, labels, borders = _group_axis(groups, names)
     _plan_borders(fig, borders, n)
-    fig.update_xaxes(tickvals=centres, ticktext=labels, showgrid=False, zeroline=False, range=[-.5, n-.5], title="student rows, by class", row=2, col=1)
-    fig.update_yaxes(tickvals=centres, ticktext=labels, showgrid=False, zeroline=False, range=[n-.5, -.5], title="teacher rows, by class", row=2, col=1)
+    fig.update_xaxes(tickvals=centres, ticktext=labels, showgrid=False, zeroline=False, range=[-.5, n-.5], title=f"student rows, by {by}", row=2, col=1)
+    fig.update_yaxes(tickvals=centres, ticktext=labels, showgrid=False, zeroline=False, range=[n-.5, -.5], title=f"teacher rows, by {by}", row=2, col=1)
     return style(fig, 560, width=600, title=dict(text=text(title), font_size=14) if title else None, margin=dict(l=70, r=10, t=50 if title else 20, b=60), showlegend=False)
 
 # %% ../nbs/20_plots.ipynb #de89036e
@@ -322,19 +323,19 @@ def _marginals(fig, z, ids):
     fig.update_xaxes(tickvals=[0, 1], ticktext=["0", "1/B"], range=[0, max(1.5, z.sum(1).max()*n*1.1)], tickangle=0, row=2, col=2)
     fig.update_xaxes(type="category", showgrid=False, ticks="", col=1); fig.update_yaxes(type="category", showgrid=False, ticks="", row=2)
 
-# %% ../nbs/20_plots.ipynb #26fb2d83
+# %% ../nbs/20_plots.ipynb #12aad844
 def class_mass_matrix(plan,         # (B, B)
                       target,       # (B,) classes, or a continuous target
                       classes=None,
                      )->go.Figure:
     "Where the mass of each teacher class goes: rows add up to 100%"
-    m, names = class_mass(plan, target, classes)
+    (m, names), by = class_mass(plan, target, classes), "class" if classes is not None else "value"
     kept = m.sum(1) > 0
     share, names = 100*m[kept][:, kept]/m[kept].sum(1, keepdims=True), [text(n) for n, k in zip(names, kept) if k]
     fig = go.Figure(go.Heatmap(z=share, x=names, y=names, colorscale=AMOUNT[:-2] + [[1, "rgba(0,70,120,1)"]], zmin=0, zmax=100, texttemplate="%{z:.0f}" if len(names) <= 12 else None,
         showscale=False, hovertemplate="%{z:.1f}% of the mass of %{y} goes to %{x}<extra></extra>"))
-    fig.update_xaxes(title="to student rows of class", type="category", showgrid=False)
-    fig.update_yaxes(title="mass of teacher rows of class (%)", type="category", autorange="reversed", showgrid=False)
+    fig.update_xaxes(title=f"to student rows of {by}", type="category", showgrid=False)
+    fig.update_yaxes(title=f"mass of teacher rows of {by} (%)", type="category", autorange="reversed", showgrid=False)
     return style(fig, 420, width=420, margin=dict(l=70, r=10, t=20, b=60))
 
 # %% ../nbs/20_plots.ipynb #908e419b
