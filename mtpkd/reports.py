@@ -8,7 +8,7 @@ __all__ = ['TRANSPORT', 'PREFERRED', 'CSS', 'MACROS', 'RUN', 'PAGE', 'missing', 
            'best_method', 'words_teacher', 'words_headroom', 'words_multiple', 'words_limits', 'words_unfinished',
            'verdict_words', 'setting_rows', 'method_extras', 'verdict_table', 'overview', 'part', 'Page',
            'task_classes', 'teacher_section', 'plan_names', 'plan_section', 'panel_order', 'embedding_section',
-           'curve_sections', 'run_section', 'as_yaml', 'render', 'open_run', 'report']
+           'curve_sections', 'run_section', 'as_yaml', 'figure_or_note', 'render', 'open_run', 'report', 'demo']
 
 # %% ../nbs/23_reports.ipynb #1e9ad09b
 import json
@@ -348,6 +348,27 @@ def as_yaml(x)->str:
     "A config as YAML, in its own order"
     return x if isinstance(x, str) else yaml.safe_dump(jsonable(x.to_dict() if hasattr(x, "to_dict") else x), sort_keys=False, allow_unicode=True, width=110)
 
+# %% ../nbs/23_reports.ipynb #e96601c2
+def _plan_figure(run, summary):
+    name = (plan_names(run) or ["no method"])[0]
+    plan = run.plan(name)
+    return plots.plan_heatmap(plan["plan"], plan["target"], task_classes(summary), rows=plan.get("row"), title=f"{name}, teacher {plan.get('teacher', '?')}")
+
+def _embedding_figure(run, summary):
+    found = run.embeddings()
+    names = panel_order(k for k in found if k.startswith(("teacher_", "adapted_", "student_")))[:12]
+    return plots.embedding_panels({n: found[n] for n in names}, found["target"], task_classes(summary), rows=found.get("row"),
+                                  value_name=((summary.get("task") or {}).get("names") or ["target"])[0])
+
+_FIGURES = dict(teachers=lambda run, s: plots.teacher_choice(run.teachers), plan=_plan_figure, embeddings=_embedding_figure,
+                history=lambda run, s: plots.learning_curves(run.history, metric=s.get("metric", "")))
+
+def figure_or_note(run, what:str): # teachers, plan, embeddings or history
+    "The figure for a part of a run, or one line saying why there is none"
+    if what not in _FIGURES: raise InputError(f"unknown part {what!r}; {nearest(what, _FIGURES)}")
+    try: return _FIGURES[what](run, run.summary)
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, IndexError) as e: return f"No {what} to show: {str(e).splitlines()[0] if str(e) else type(e).__name__}"
+
 # %% ../nbs/23_reports.ipynb #ce1deff7
 CSS = """
 :root { color-scheme: light dark; --fg: #1c1c1c; --soft: #5c5c5c; --bg: #fff; --line: #d8d8d8; --shade: #f5f6f8; }
@@ -457,3 +478,15 @@ def report(run_folders,           # a run folder or several: paths or objects
     if not runs: raise InputError("no run folders to report on; expected at least one")
     page = Page()
     return write_text(out, render([run_section(page, open_run(r), embedding) for r in runs]))
+
+# %% ../nbs/23_reports.ipynb #155f9c41
+def demo(out="runs/demo",     # where the run folders and the report go
+         jobs:int=2,          # how many experiments at a time
+         resume:bool=False,   # go on with what an earlier call left
+         progress:bool=True,
+        )->Path:              # the report
+    "Run the experiments `watch` and `mfeat` and report on both"
+    from mtpkd.runs import execute_many, raise_first
+    runs = [dict(manifest=name, out=str(Path(out)/name), resume=resume) for name in ("watch", "mfeat")]
+    raise_first(execute_many(runs, jobs=jobs, progress=progress))
+    return report([r["out"] for r in runs], Path(out)/"report.html")
