@@ -23,7 +23,7 @@ def cosine_gram(z:Tensor, # embeddings `(..., B, D)`
     z = z/torch.linalg.vector_norm(z, dim=-1, keepdim=True).clamp_min(torch.finfo(z.dtype).tiny**.5)
     return z @ z.mT
 
-# %% ../nbs/12_transport.ipynb #6eeb923a
+# %% ../nbs/12_transport.ipynb #ccd367bd
 def least_similar(gram:Tensor, # similarities `(..., B, B)`
                   k:int,       # anchors a row, below `B`
                  )->Tensor:    # indices `(..., B, K)`
@@ -31,7 +31,14 @@ def least_similar(gram:Tensor, # similarities `(..., B, B)`
     b = gram.shape[-1]
     if b < 2: raise InputError(f"structural distillation compares samples within a batch; got {b} row, expected at least 2")
     if not 1 <= k < b: raise InputError(f"k is {k}, expected 1 to {b-1} anchors for a batch of {b} rows; lower k or use a larger batch")
-    return gram.sort(dim=-1, stable=True).indices[..., :k]
+    if gram.dtype != torch.float32: return gram.sort(dim=-1, stable=True).indices[..., :k]
+    return _order_keys(gram).topk(k, largest=False, sorted=True).values & 0xffffffff
+
+def _order_keys(x:Tensor)->Tensor: # int64, ordered as `x` with ties by column
+    "The bits of a float32 as an integer of the same order, with the column number in the lower half"
+    bits = (x + 0.).view(torch.int32) # + 0. makes -0. and 0. one number
+    bits = bits ^ ((bits >> 31) & 0x7fffffff)
+    return (bits.long() << 32) + torch.arange(x.shape[-1], device=x.device)
 
 # %% ../nbs/12_transport.ipynb #3cc3b72b
 def anchor_clouds(z_s:Tensor, # student embeddings `(B, Ds)`, or `(..., B, Ds)`
@@ -54,7 +61,9 @@ def half_squared_distance(x:Tensor, # `(..., N, K)`
     x, y = x - centre, y - centre
     return ((x*x).sum(-1)[..., :, None]/2 + (y*y).sum(-1)[..., None, :]/2 - x @ y.mT).clamp_min(0)
 
-# %% ../nbs/12_transport.ipynb #85c2866f
+# %% ../nbs/12_transport.ipynb #bb0aa795
+def _times(matrix, v): return torch.einsum("...ij,...j->...i", matrix, v) # several times faster here than `matrix @ v[..., None]`
+
 def _sweep(cost, f, g, a, b, eps, steps:int, omega:float=1.):
     "`steps` scaling iterations from the potentials `f, g`; the new potentials"
     kernel = ((f[..., :, None] + g[..., None, :] - cost)/eps).exp()
@@ -63,8 +72,8 @@ def _sweep(cost, f, g, a, b, eps, steps:int, omega:float=1.):
     tiny = torch.finfo(f.dtype).tiny
     for i in range(steps):
         if i == steps-1: omega = 1. # ends on exact column marginals
-        u = relax(u, 1/(kernel @ (b*v)[..., None])[..., 0].clamp_min(tiny))
-        v = relax(v, 1/(kernel.mT @ (a*u)[..., None])[..., 0].clamp_min(tiny))
+        u = relax(u, 1/_times(kernel, b*v).clamp_min(tiny))
+        v = relax(v, 1/_times(kernel.mT, a*u).clamp_min(tiny))
     return f + eps[..., 0]*u.log(), g + eps[..., 0]*v.log()
 
 # %% ../nbs/12_transport.ipynb #1596c470
@@ -83,15 +92,15 @@ def _potentials(cost, a, b, eps:float, iterations:int, anneal:bool):
         f, g = _sweep(cost, f, g, a, b, target, _SWEEP, 1. if i == 0 else 1.5)
     return f, g
 
-# %% ../nbs/12_transport.ipynb #0a1b03c9
+# %% ../nbs/12_transport.ipynb #645812bf
 def _self_potential(cost, a, eps:float, iterations:int):
     "Dual potential `(..., N)` of a cloud with itself, and the plan's kernel"
     kernel = (-cost/eps).exp()
     w = torch.ones_like(a)
-    for _ in range(iterations): w = (w/(kernel @ (a*w)[..., None])[..., 0]).sqrt()
+    for _ in range(iterations): w = (w/_times(kernel, a*w)).sqrt()
     return eps*w.log(), w[..., :, None]*kernel*w[..., None, :]
 
-# %% ../nbs/12_transport.ipynb #3911dd4b
+# %% ../nbs/12_transport.ipynb #440ef500
 def _solve(x, y, a, b, eps:float, iterations:int, anneal:bool):
     "Divergence, potentials, violation and the gradients with respect to both clouds"
     cost = half_squared_distance(x, y)
@@ -104,7 +113,7 @@ def _solve(x, y, a, b, eps:float, iterations:int, anneal:bool):
     violation = (rows - a).abs().sum(-1) + (columns - b).abs().sum(-1)
     return value - halves[0][0] - halves[1][0], f, g, violation, gx - halves[0][1], gy - halves[1][1]
 
-def _self_terms(z, w, eps:float, iterations:int=20):
+def _self_terms(z, w, eps:float, iterations:int=16):
     "Half the transport cost of a cloud to itself, and its gradient"
     p, kernel = _self_potential(half_squared_distance(z, z), w, eps, iterations)
     plan = w[..., :, None]*kernel*w[..., None, :]
