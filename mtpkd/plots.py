@@ -89,8 +89,9 @@ def text(x)->str: # anything
     "`x` for use in a figure: plotly reads a little HTML in its texts, so data is escaped"
     return html.escape(str(x), quote=False)
 
-# %% ../nbs/20_plots.ipynb #c6f2f35a
-AMOUNT = [[0, "rgba(0,114,178,0)"], [.02, "rgba(86,180,233,.35)"], [.15, "rgba(40,140,210,.75)"], [.5, "rgba(0,114,178,1)"], [.75, "rgba(204,121,167,1)"], [1, "rgba(213,94,0,1)"]]
+# %% ../nbs/20_plots.ipynb #169f5c3b
+AMOUNT = [[0, "rgba(0,114,178,0)"], [.02, "rgba(86,180,233,.35)"], [.15, "rgba(40,140,210,.75)"], [.5, "rgba(0,114,178,1)"],
+          [.75, "rgba(204,121,167,1)"], [1, "rgba(213,94,0,1)"]]
 
 def minus(s:str)->str:
     "A number's text with a proper minus sign"
@@ -100,8 +101,9 @@ def points(x): # a share in [0, 1], or an array of them
     "A share as percentage points"
     return None if x is None else 100*np.asarray(x, dtype=float)
 
-# %% ../nbs/20_plots.ipynb #6ebe9550
-METRICS = dict(balanced_accuracy="balanced accuracy", accuracy="accuracy", macro_f1="macro F1", ccc="CCC", quadratic_kappa="quadratic kappa")
+# %% ../nbs/20_plots.ipynb #95b8a799
+METRICS = dict(balanced_accuracy="balanced accuracy", accuracy="accuracy", macro_f1="macro F1", ccc="CCC",
+               quadratic_kappa="quadratic kappa")
 
 def metric_label(name:str)->str:
     "A metric's name as it is written in a sentence"
@@ -148,7 +150,7 @@ def fmt_p(p)->str:
     if p is None or not np.isfinite(p): return "n/a"
     return "<.001" if p < .001 else f"{p:.3f}".lstrip("0") if p < .9995 else "1.000"
 
-# %% ../nbs/20_plots.ipynb #5b826c42
+# %% ../nbs/20_plots.ipynb #92cb9229
 def verdict_forest(summary:dict # a run's summary: `methods` with `diff`, `ci95`, `p`
                   )->go.Figure:
     "Difference to `student_only` with its 95% interval, one row per method, in points"
@@ -164,7 +166,8 @@ def verdict_forest(summary:dict # a run's summary: `methods` with `diff`, `ci95`
     fig.add_vline(x=0, line=dict(color=PALETTE["grey"], width=2))
     fig.update_yaxes(tickvals=[-i for i in range(len(rows))], ticktext=[text(l) if m else f"<b>{l}</b>" for l, m in rows],
                      range=[-len(rows)+.3, .7], showgrid=False, zeroline=False, ticks="")
-    fig.update_xaxes(title=f"difference to student_only in {metric_label(summary.get('metric', ''))} (points, 95% interval)", zeroline=False)
+    metric = metric_label(summary.get("metric", ""))
+    fig.update_xaxes(title=f"difference to student_only in {metric} (points, 95% interval)", zeroline=False)
     return style(fig, 110 + 30*len(rows), margin=dict(l=60, r=150, t=40, b=60))
 
 # %% ../nbs/20_plots.ipynb #945bb540
@@ -183,7 +186,7 @@ def repeat_differences(results:pd.DataFrame, # columns method, fold, seed, value
     if baseline not in wide: raise InputError(f"no rows of {baseline!r} in the results; expected one per fold and seed to compare with")
     return 100*wide.drop(columns=baseline).sub(wide[baseline], axis=0)
 
-# %% ../nbs/20_plots.ipynb #60a4871c
+# %% ../nbs/20_plots.ipynb #7e24804c
 def repeat_scatter(results:pd.DataFrame, # columns method, fold, seed, value
                    metric:str="",        # for the axis title
                   )->go.Figure:
@@ -202,14 +205,16 @@ def repeat_scatter(results:pd.DataFrame, # columns method, fold, seed, value
     fig.add_vline(x=0, line=dict(color=PALETTE["grey"], width=2))
     fig.update_yaxes(tickvals=[-i for i in range(len(order))], ticktext=[text(m) for m in order], showgrid=False, zeroline=False, ticks="",
                      range=[-len(order)+.4, .6])
-    fig.update_xaxes(title=f"method minus student_only, same fold and seed ({metric_label(metric) + ', ' if metric else ''}points)", zeroline=False)
+    unit = f"{metric_label(metric)}, points" if metric else "points"
+    fig.update_xaxes(title=f"method minus student_only, same fold and seed ({unit})", zeroline=False)
     return style(fig, 90 + 34*len(order), margin=dict(l=60, r=20, t=20, b=60))
 
-# %% ../nbs/20_plots.ipynb #deafbbd2
+# %% ../nbs/20_plots.ipynb #8381d8ce
 def choice_shares(teachers:pd.DataFrame # columns method, fold, seed, epoch, teacher, share (in [0, 1])
                  )->pd.DataFrame:       # index (method, epoch), a column per teacher, in percent
     "Mean share of each teacher over folds and seeds"
-    t = teachers.pivot_table(index=["method", "fold", "seed", "epoch"], columns="teacher", values="share", aggfunc="sum", fill_value=0, sort=False)
+    t = teachers.pivot_table(index=["method", "fold", "seed", "epoch"], columns="teacher", values="share",
+                             aggfunc="sum", fill_value=0, sort=False)
     return 100*t.groupby(level=["method", "epoch"], sort=False).mean()
 
 # %% ../nbs/20_plots.ipynb #fde4ce39
@@ -227,10 +232,11 @@ def teacher_choice(teachers:pd.DataFrame # columns method, fold, seed, epoch, te
     fig.update_yaxes(range=[0, 100], title="share of choices (%)", col=1)
     return style(fig, 340, barmode="stack", margin=dict(l=60, r=20, t=80, b=60), legend_y=1.14)
 
-# %% ../nbs/20_plots.ipynb #0fd3f3d4
+# %% ../nbs/20_plots.ipynb #266aa9c5
 def _share_trace(share:pd.Series, teacher:str, colour:str, first:bool):
     "A teacher's share: an area over the epochs, or a bar where there is one epoch"
-    common = dict(x=share.index, y=share, name=text(teacher), legendgroup=text(teacher), showlegend=first, hovertemplate="epoch %{x}: %{y:.1f}%")
+    common = dict(x=share.index, y=share, name=text(teacher), legendgroup=text(teacher), showlegend=first,
+                  hovertemplate="epoch %{x}: %{y:.1f}%")
     if len(share) == 1: return go.Bar(marker_color=colour, **common)
     return go.Scatter(mode="lines", stackgroup="one", line=dict(color=colour, width=1.5), **common)
 
@@ -254,14 +260,15 @@ def class_order(target,       # as in `target_groups`
     value = groups if classes is not None else target if target.ndim == 1 else target[:, 0]
     return np.argsort(value, kind="stable")
 
-# %% ../nbs/20_plots.ipynb #50545aab
+# %% ../nbs/20_plots.ipynb #a325845a
 def class_mass(plan,         # (B, B) rows: teacher, columns: student
                target,       # (B,) classes, or a continuous target
                classes=None, # class names
               )->tuple:      # mass between groups (C, C), group names
     "The mass of a plan, summed by teacher class and student class"
     plan, (groups, names) = np.asarray(plan, dtype=float), target_groups(target, classes)
-    if plan.shape != (len(groups),)*2: raise InputError(f"the plan has shape {plan.shape}, the target {len(groups)} samples; pass the batch the plan was made for")
+    if plan.shape != (len(groups),)*2:
+        raise InputError(f"the plan has shape {plan.shape}, the target {len(groups)} samples; pass the batch the plan was made for")
     member = np.eye(len(names))[groups]
     return member.T @ plan @ member, names
 
@@ -286,7 +293,7 @@ def _plan_borders(fig, at, n):
         fig.add_shape(type="line", x0=b, x1=b, y0=-.5, y1=n-.5, line=line, row=2, col=1)
         fig.add_shape(type="line", y0=b, y1=b, x0=-.5, x1=n-.5, line=line, row=2, col=1)
 
-# %% ../nbs/20_plots.ipynb #d66945fa
+# %% ../nbs/20_plots.ipynb #0434ea84
 def plan_heatmap(plan,         # (B, B) rows: teacher, columns: student
                  target,       # (B,) classes, or a continuous target (B,) or (B, K)
                  classes=None, # class names; None for a continuous target
@@ -298,17 +305,25 @@ def plan_heatmap(plan,         # (B, B) rows: teacher, columns: student
     z, n = np.asarray(plan, dtype=float)[np.ix_(order, order)], len(order)
     by = "class" if classes is not None else "value"
     ids = _sample_names(np.arange(n) if rows is None else np.asarray(rows), groups, names)[order]
-    fig = make_subplots(2, 2, column_widths=[.9, .1], row_heights=[.1, .9], shared_xaxes=True, shared_yaxes=True, horizontal_spacing=.02, vertical_spacing=.02)
-    fig.add_trace(go.Heatmap(z=z.astype("float32"), x=ids, y=ids, colorscale=AMOUNT, zmin=0, colorbar=dict(title="mass", len=.85, y=.42, thickness=12, tickformat=".1e"),
-        hovertemplate="teacher row %{y}<br>student row %{x}<br>mass %{z:.2e}<extra></extra>"), 2, 1)
+    fig = make_subplots(2, 2, column_widths=[.9, .1], row_heights=[.1, .9], shared_xaxes=True, shared_yaxes=True,
+                        horizontal_spacing=.02, vertical_spacing=.02)
+    fig.add_trace(_plan_trace(z, ids), 2, 1)
     _marginals(fig, z, ids)
     centres, labels, borders = _group_axis(groups, names)
     _plan_borders(fig, borders, n)
-    fig.update_xaxes(tickvals=centres, ticktext=labels, showgrid=False, zeroline=False, range=[-.5, n-.5], title=f"student rows, by {by}", row=2, col=1)
-    fig.update_yaxes(tickvals=centres, ticktext=labels, showgrid=False, zeroline=False, range=[n-.5, -.5], title=f"teacher rows, by {by}", row=2, col=1)
-    return style(fig, 560, width=600, title=dict(text=text(title), font_size=14) if title else None, margin=dict(l=70, r=10, t=50 if title else 20, b=60), showlegend=False)
+    common = dict(tickvals=centres, ticktext=labels, zeroline=False, row=2, col=1)
+    fig.update_xaxes(range=[-.5, n-.5], title=f"student rows, by {by}", **common)
+    fig.update_yaxes(range=[n-.5, -.5], title=f"teacher rows, by {by}", **common)
+    head = dict(text=text(title), font_size=14) if title else None
+    return style(fig, 560, width=600, title=head, margin=dict(l=70, r=10, t=50 if title else 20, b=60), showlegend=False)
 
-# %% ../nbs/20_plots.ipynb #de89036e
+# %% ../nbs/20_plots.ipynb #efa95ea3
+def _plan_trace(z, ids):
+    "The heat map itself"
+    return go.Heatmap(z=z.astype("float32"), x=ids, y=ids, colorscale=AMOUNT, zmin=0,
+                      colorbar=dict(title="mass", len=.85, y=.42, thickness=12, tickformat=".1e"),
+                      hovertemplate="teacher row %{y}<br>student row %{x}<br>mass %{z:.2e}<extra></extra>")
+
 def _sample_names(ids, groups, names):
     "Distinct texts such as `17 (PEN)`, one per sample"
     if len(set(ids.tolist())) < len(ids): ids = np.arange(len(ids))
@@ -323,7 +338,7 @@ def _marginals(fig, z, ids):
     fig.update_xaxes(tickvals=[0, 1], ticktext=["0", "1/B"], range=[0, max(1.5, z.sum(1).max()*n*1.1)], tickangle=0, row=2, col=2)
     fig.update_xaxes(type="category", showgrid=False, ticks="", col=1); fig.update_yaxes(type="category", showgrid=False, ticks="", row=2)
 
-# %% ../nbs/20_plots.ipynb #12aad844
+# %% ../nbs/20_plots.ipynb #fc247169
 def class_mass_matrix(plan,         # (B, B)
                       target,       # (B,) classes, or a continuous target
                       classes=None,
@@ -332,8 +347,9 @@ def class_mass_matrix(plan,         # (B, B)
     (m, names), by = class_mass(plan, target, classes), "class" if classes is not None else "value"
     kept = m.sum(1) > 0
     share, names = 100*m[kept][:, kept]/m[kept].sum(1, keepdims=True), [text(n) for n, k in zip(names, kept) if k]
-    fig = go.Figure(go.Heatmap(z=share, x=names, y=names, colorscale=AMOUNT[:-2] + [[1, "rgba(0,70,120,1)"]], zmin=0, zmax=100, texttemplate="%{z:.0f}" if len(names) <= 12 else None,
-        showscale=False, hovertemplate="%{z:.1f}% of the mass of %{y} goes to %{x}<extra></extra>"))
+    fig = go.Figure(go.Heatmap(z=share, x=names, y=names, colorscale=AMOUNT[:-2] + [[1, "rgba(0,70,120,1)"]], zmin=0, zmax=100,
+        texttemplate="%{z:.0f}" if len(names) <= 12 else None, showscale=False,
+        hovertemplate="%{z:.1f}% of the mass of %{y} goes to %{x}<extra></extra>"))
     fig.update_xaxes(title=f"to student rows of {by}", type="category", showgrid=False)
     fig.update_yaxes(title=f"mass of teacher rows of {by} (%)", type="category", autorange="reversed", showgrid=False)
     return style(fig, 420, width=420, margin=dict(l=70, r=10, t=20, b=60))
@@ -388,7 +404,7 @@ def _value_dots(xy, ids, value):
     yield _dots(xy, ids, showlegend=False, hovertemplate="row %{customdata}: %{marker.color:.2f}<extra></extra>",
                 marker=dict(color=value, coloraxis="coloraxis", size=5, opacity=.8))
 
-# %% ../nbs/20_plots.ipynb #7c64de4f
+# %% ../nbs/20_plots.ipynb #553c1d69
 def embedding_panels(embeddings:dict,     # name -> (N, D)
                      target,              # (N,) class numbers, or a continuous target (N,) or (N, K)
                      classes=None,        # class names; None for a continuous target
@@ -401,18 +417,24 @@ def embedding_panels(embeddings:dict,     # name -> (N, D)
     "Every embedding in two dimensions, a panel each, the same samples in the same colours"
     target = np.asarray(target)
     ids, kept = np.arange(len(target)) if rows is None else np.asarray(rows), thin(target, most)
-    columns, n = min(columns, len(embeddings)), len(embeddings)
-    fig = make_subplots(-(-n//columns), columns, subplot_titles=[text(k.replace("_", " ", 1)) for k in embeddings], horizontal_spacing=.05, vertical_spacing=.26/max(1, -(-n//columns)))
+    columns = min(columns, len(embeddings))
+    n_rows = -(-len(embeddings)//columns)
+    fig = make_subplots(n_rows, columns, subplot_titles=[text(k.replace("_", " ", 1)) for k in embeddings],
+                        horizontal_spacing=.05, vertical_spacing=.26/n_rows)
     for i, (name, z) in enumerate(embeddings.items()):
-        if len(z) != len(target): raise InputError(f"embedding {name!r} has {len(z)} rows, the target {len(target)}; pass the same samples to both")
+        _same_rows(name, z, target)
         (xy, titles), at = project(z, method), dict(row=i//columns+1, col=i%columns+1)
         first = target[kept] if target.ndim == 1 else target[kept, 0]
         dots = _class_dots(xy[kept], ids[kept], first, classes, i == 0) if classes is not None else _value_dots(xy[kept], ids[kept], first)
         for trace in dots: fig.add_trace(trace, **at)
         fig.update_xaxes(title=titles[0], **at); fig.update_yaxes(title=titles[1], **at)
-    return _panel_style(fig, -(-n//columns), value_name)
+    return _panel_style(fig, n_rows, value_name)
 
-# %% ../nbs/20_plots.ipynb #5d841308
+# %% ../nbs/20_plots.ipynb #41312692
+def _same_rows(name, z, target):
+    if len(z) != len(target):
+        raise InputError(f"embedding {name!r} has {len(z)} rows, the target {len(target)}; pass the same samples to both")
+
 def _panel_style(fig, n_rows, value_name):
     "Small ticks and titles for panels that stand close together"
     fig.update_xaxes(showticklabels=False, ticks="", title_font_size=11, zeroline=False, title_standoff=2)
@@ -433,7 +455,7 @@ def curve(history:pd.DataFrame, # columns method, fold, seed, stage, step, name,
     part = history[(history["method"] == method) & (history["stage"] == stage) & (history["name"] == name)]
     return part.groupby("step")["value"].agg(["mean", "std"]).fillna({"std": 0}).dropna()*(100 if name in ("validation", "ot_share") else 1)
 
-# %% ../nbs/20_plots.ipynb #d8e1bfda
+# %% ../nbs/20_plots.ipynb #ed76c2f9
 def _band(c, colour, name, first, dash):
     "A mean line and its band"
     x = list(c.index)
@@ -441,10 +463,10 @@ def _band(c, colour, name, first, dash):
     r, g, b = (int(colour[i:i+2], 16) for i in (1, 3, 5))
     yield go.Scatter(x=x + x[::-1], y=up + low[::-1], fill="toself", fillcolor=f"rgba({r},{g},{b},.13)", line_width=0, hoverinfo="skip",
                      legendgroup=name, showlegend=False, mode="lines")
-    yield go.Scatter(x=x, y=c["mean"], mode="lines", line=dict(color=colour, width=2, dash=dash), name=name, legendgroup=name, showlegend=first,
-                     hovertemplate="step %{x}: %{y:.3g}")
+    yield go.Scatter(x=x, y=c["mean"], mode="lines", line=dict(color=colour, width=2, dash=dash), name=name, legendgroup=name,
+                     showlegend=first, hovertemplate="step %{x}: %{y:.3g}")
 
-# %% ../nbs/20_plots.ipynb #6bfdd9a9
+# %% ../nbs/20_plots.ipynb #968b15f2
 def learning_curves(history:pd.DataFrame,            # columns method, fold, seed, stage, step, name, value
                     stages=None,                     # which stages; default: all that occur
                     names=("loss", "validation"),    # which curves
@@ -453,8 +475,10 @@ def learning_curves(history:pd.DataFrame,            # columns method, fold, see
     "Mean over repeats with a band, one row of panels per stage, one line per method"
     stages = [s for s in STAGES if s in set(history["stage"])] if stages is None else list(stages)
     names = [n for n in names if n in set(history["name"])]
-    if not stages or not names: raise InputError(f"nothing to draw: the history has stages {sorted(set(history['stage']))} and curves {sorted(set(history['name']))}")
-    fig = make_subplots(len(stages), len(names), horizontal_spacing=.09, vertical_spacing=.38/len(stages), subplot_titles=[_panel_title(s, n) for s in stages for n in names])
+    if not stages or not names:
+        raise InputError(f"nothing to draw: the history has stages {sorted(set(history['stage']))} and curves {sorted(set(history['name']))}")
+    fig = make_subplots(len(stages), len(names), horizontal_spacing=.09, vertical_spacing=.38/len(stages),
+                        subplot_titles=[_panel_title(s, n) for s in stages for n in names])
     fig.update_annotations(font_size=13)
     seen = set()
     for i, s in enumerate(stages):
@@ -474,10 +498,12 @@ def _curve_panel(fig, history, stage, name, row, col, seen, metric):
         for trace in _band(c, method_colour(m), text(m), m not in seen, "dash" if ":" in m else "solid"): fig.add_trace(trace, row, col)
         seen.add(m)
     title = f"{SHORT.get(metric, metric_label(metric))} (%)" if name == "validation" and metric else CURVES.get(name, text(name))
-    fig.update_yaxes(title=title, title_font_size=12, row=row, col=col); fig.update_xaxes(title="training step", title_font_size=12, row=row, col=col)
+    fig.update_yaxes(title=title, title_font_size=12, row=row, col=col)
+    fig.update_xaxes(title="training step", title_font_size=12, row=row, col=col)
 
-# %% ../nbs/20_plots.ipynb #a96759a7
-CONFIG = dict(displaylogo=False, responsive=True, modeBarButtonsToRemove=["lasso2d", "select2d", "autoScale2d"], toImageButtonOptions=dict(format="svg"))
+# %% ../nbs/20_plots.ipynb #aa92ddb6
+CONFIG = dict(displaylogo=False, responsive=True, modeBarButtonsToRemove=["lasso2d", "select2d", "autoScale2d"],
+              toImageButtonOptions=dict(format="svg"))
 
 def to_html(fig:go.Figure,         # what to show
             include_js:bool=False, # put plotly.js in, once per page

@@ -6,9 +6,10 @@
 __all__ = ['TRANSPORT', 'PREFERRED', 'CSS', 'MACROS', 'RUN', 'PAGE', 'missing', 'num', 'p_text', 'listing', 'diff_text',
            'significant', 'verdict_rows', 'words_winners', 'words_unclear', 'words_transport', 'words_controls',
            'best_method', 'words_teacher', 'words_headroom', 'words_multiple', 'words_limits', 'words_unfinished',
-           'verdict_words', 'setting_rows', 'method_extras', 'verdict_table', 'overview', 'part', 'Page',
+           'verdict_words', 'setting_rows', 'method_extras', 'verdict_table', 'overview', 'first_line', 'part', 'Page',
            'task_classes', 'teacher_section', 'plan_names', 'plan_section', 'panel_order', 'embedding_section',
-           'curve_sections', 'run_section', 'as_yaml', 'figure_or_note', 'render', 'open_run', 'report', 'demo']
+           'curve_sections', 'run_section', 'repeat_section', 'as_yaml', 'figure_or_note', 'render', 'open_run',
+           'report', 'demo']
 
 # %% ../nbs/23_reports.ipynb #1e9ad09b
 import json
@@ -48,7 +49,7 @@ def significant(row:dict)->bool:
     "Whether a difference has p < .05"
     return not missing(row.get("p")) and row["p"] < .05
 
-# %% ../nbs/23_reports.ipynb #58665206
+# %% ../nbs/23_reports.ipynb #30043f67
 def verdict_rows(summary:dict, group:str="method")->dict: # name -> entry
     "The methods of one group that were compared with `student_only`, best first"
     rows = {m: v for m, v in summary["methods"].items() if role(m) == group and m != "student_only" and not missing(v.get("diff"))}
@@ -57,7 +58,8 @@ def verdict_rows(summary:dict, group:str="method")->dict: # name -> entry
 def words_winners(summary)->str:
     "Which methods differ from the student alone"
     rows = verdict_rows(summary)
-    out = [f"{m} is {'better' if v['diff'] > 0 else 'worse'} than the student alone by {diff_text(v).lstrip('+−')}." for m, v in rows.items() if significant(v)]
+    out = [f"{m} is {'better' if v['diff'] > 0 else 'worse'} than the student alone by {diff_text(v).lstrip('+−')}."
+           for m, v in rows.items() if significant(v)]
     if rows and not out: out = ["No method with a teacher differs from the student alone at p < .05."]
     return " ".join(out)
 
@@ -97,7 +99,7 @@ def words_controls(summary)->str:
         out.append(f"{c['a']} against {c['b']}: {diff_text(c)}{reading}.")
     return " ".join(out)
 
-# %% ../nbs/23_reports.ipynb #2b0b3094
+# %% ../nbs/23_reports.ipynb #0ef3ffb0
 def best_method(summary)->str: # a name, or ""
     "The method with the largest significant gain, else with the largest gain"
     rows = verdict_rows(summary)
@@ -109,16 +111,19 @@ def words_teacher(summary)->str:
     if not t or missing(t.get("diff")): return ""
     seen = listing(list(summary.get("prevalent", [])) + list(summary.get("privileged", [])))
     if t["diff"] <= 0 or not significant(t):
-        return f"The joint teacher, which sees {seen} at test time too, is not significantly better than the student alone: {diff_text(t)}. There is little to distil."
+        return (f"The joint teacher, which sees {seen} at test time too, is not significantly better than the student alone: "
+                f"{diff_text(t)}. There is little to distil.")
     closed = summary["methods"].get(best, {}).get("gap_closed")
     end = "" if missing(closed) else f" {best} closes {num(closed, '{:.0f}%')} of that gap."
-    return f"The joint teacher, which sees {seen} at test time too, scores {num(t['mean'])} against the student's {num(base.get('mean'))}: {diff_text(t)}.{end}"
+    return (f"The joint teacher, which sees {seen} at test time too, scores {num(t['mean'])} against the student's "
+            f"{num(base.get('mean'))}: {diff_text(t)}.{end}")
 
-# %% ../nbs/23_reports.ipynb #f8637cc9
+# %% ../nbs/23_reports.ipynb #48545c6f
 def words_headroom(summary)->str:
     "How much the student could gain at most, and what that means"
     h, best = summary.get("headroom"), best_method(summary)
-    if not h or missing(h.get("value")): return "The headroom is not known: no student was trained with the labels of the pool (student_all_labels)."
+    if not h or missing(h.get("value")):
+        return "The headroom is not known: no student was trained with the labels of the pool (student_all_labels)."
     ceiling = f"Given the labels of the whole pool, the same student gains {num(h['value'], '{:+.1f}')} points ({p_text(h.get('p'))})"
     if not h.get("significant") or h["value"] <= 0:
         return f"{ceiling}: no significant headroom. This prevalent modality cannot show more, whatever the teacher knows."
@@ -126,53 +131,63 @@ def words_headroom(summary)->str:
     end = "" if missing(closed) else f" {best} reaches {num(closed, '{:.0f}%')} of it."
     return f"{ceiling}. That is the headroom, the most that distillation over this pool can be expected to give.{end}"
 
-# %% ../nbs/23_reports.ipynb #e3f5f055
+# %% ../nbs/23_reports.ipynb #b6eef6aa
 def words_multiple(summary)->str:
     "What remains after correcting for the number of comparisons"
     rows = {m: v for m, v in summary["methods"].items() if not missing(v.get("p_holm"))}
     if len(rows) < 2: return ""
     kept = [m for m, v in rows.items() if v["p_holm"] < .05]
+    left = listing(kept) + (" remains" if len(kept) == 1 else " remain") if kept else "none remains"
     return (f"{len(rows)} rows were compared with student_only, and each p above is for one comparison alone. "
-            f"After Holm's correction {listing(kept) + (' remains' if len(kept) == 1 else ' remain') if kept else 'none remains'} significant.")
+            f"After Holm's correction {left} significant.")
 
 def words_limits(summary)->str:
     "What no p value of this run can say"
     rows, n = summary["methods"], summary.get("subjects")
     base, chance = rows.get("student_only", {}).get("mean"), (summary.get("task") or {}).get("chance")
-    out = [f"All repeats share the same {n} subjects; the intervals allow for overlapping training sets, not for other people, devices or recordings." if n else
+    out = [f"All repeats share the same {n} subjects; the intervals allow for overlapping training sets, not for other people, "
+           "devices or recordings." if n else
            "The data name no subjects, so folds are drawn by sample: nothing here speaks for people who were not recorded."]
     if not missing(base) and not missing(chance) and base < chance + .02:
         out.append("The student alone is at chance level: differences from it say little.")
     return " ".join(out)
 
-# %% ../nbs/23_reports.ipynb #d78f9f45
+# %% ../nbs/23_reports.ipynb #c6417832
 def words_unfinished(summary)->str:
     "Whether repeats are missing"
     folds, seeds = summary.get("folds"), summary.get("seeds") or []
     planned = folds*len(seeds) if isinstance(folds, int) else None
     short = {m: v["n"] for m, v in summary["methods"].items() if planned and v.get("n") is not None and v["n"] < planned}
-    return f"Unfinished: {listing(f'{m} has {n}' for m, n in short.items())} of {planned} repeats; the numbers are preliminary." if short else ""
+    if not short: return ""
+    return f"Unfinished: {listing(f'{m} has {n}' for m, n in short.items())} of {planned} repeats; the numbers are preliminary."
 
 def verdict_words(summary:dict # a run's summary
                  )->list:      # sentences, one list item per question
     "What the numbers show and what they do not, in plain words"
-    asked = [words_unfinished, words_winners, words_controls, words_unclear, words_transport, words_teacher, words_headroom, words_multiple, words_limits]
+    asked = [words_unfinished, words_winners, words_controls, words_unclear, words_transport, words_teacher, words_headroom,
+             words_multiple, words_limits]
     return [said for said in (f(summary) for f in asked) if said]
 
-# %% ../nbs/23_reports.ipynb #9f496f85
+# %% ../nbs/23_reports.ipynb #5986f9bf
 def setting_rows(summary:dict # a run's summary
                 )->list:      # (what, value)
     "The experiment in a few lines, without what the summary does not name"
-    s, task = summary, summary.get("task") or {}
-    folds, seeds = s.get("folds"), s.get("seeds") or []
+    s, task, seeds = summary, summary.get("task") or {}, summary.get("seeds") or []
+    who = f"{s['subjects']} subjects" if s.get("subjects") else "no subjects named"
     kind = f"{task.get('kind', '')}: {listing(task.get('classes') or task.get('names') or [])}".strip(": ")
-    rows = [("data", f"{s.get('n', '?')} samples, {s['subjects']} subjects" if s.get("subjects") else f"{s.get('n', '?')} samples, no subjects named"),
-            ("task", kind), ("prevalent, all the student sees", listing(s.get("prevalent", []))), ("privileged, in training only", listing(s.get("privileged", []))),
-            ("labels", _labels(s)), ("repeats", f"{folds} folds × {len(seeds)} seeds ({listing(seeds)})" if seeds else str(folds or "")),
-            ("metric", f"{metric_label(s.get('metric', ''))}, times 100; guessing gives {num(task.get('chance'))}; checkpoint: {str(s.get('checkpoint', '?')).replace('_', ' ')}"),
-            ("student_only is", f"trained with schedule {s['student_only_schedule']}, chosen by inner validation" if s.get("student_only_schedule") else ""),
-            ("not trained", listing(f"{k}: {v}" for k, v in (s.get("frozen") or {}).items())), ("licence", s.get("licence")), ("cite", s.get("citation"))]
-    return [(k, v) for k, v in rows if v]
+    schedule = s.get("student_only_schedule")
+    rows = {"data": f"{s.get('n', '?')} samples, {who}", "task": kind,
+            "prevalent, all the student sees": listing(s.get("prevalent", [])), "privileged, in training only": listing(s.get("privileged", [])),
+            "labels": _labels(s), "repeats": f"{s.get('folds')} folds × {len(seeds)} seeds ({listing(seeds)})" if seeds else "",
+            "metric": _metric_words(s, task), "student_only is": f"trained with schedule {schedule}, chosen by inner validation" if schedule else "",
+            "not trained": listing(f"{k}: {v}" for k, v in (s.get("frozen") or {}).items()), "licence": s.get("licence"), "cite": s.get("citation")}
+    return [(k, v) for k, v in rows.items() if v]
+
+# %% ../nbs/23_reports.ipynb #32fcbabd
+def _metric_words(s, task):
+    "The metric, chance and the checkpoint"
+    checkpoint = str(s.get("checkpoint", "?")).replace("_", " ")
+    return f"{metric_label(s.get('metric', ''))}, times 100; guessing gives {num(task.get('chance'))}; checkpoint: {checkpoint}"
 
 def _labels(s):
     "The label budget in words"
@@ -180,7 +195,7 @@ def _labels(s):
     val = "" if missing(s.get("labelled_validation")) else f", {s['labelled_validation']} for validation"
     return f"{s['labelled']} labelled training rows{val}; the rest of the training fold is the unlabelled pool with all modalities"
 
-# %% ../nbs/23_reports.ipynb #5baeb3de
+# %% ../nbs/23_reports.ipynb #20b69e18
 def method_extras(metrics # columns method, fold, seed, metric, value; or None
                  )->dict: # method -> {wilcoxon_p, bootstrap_low, bootstrap_high}
     "The statistics that concern a whole method: their rows have no fold and no seed"
@@ -194,10 +209,10 @@ def verdict_table(summary:dict, metrics=None)->list: # dicts of texts; a heading
     shown = bool((summary.get("headroom") or {}).get("significant"))
     rows = [("student_only", "student_only")] if "student_only" in methods else []
     colours = plots.teacher_colours([m for m in methods if m.startswith("teacher_")])
-    return [dict(heading=label) if m is None else dict(colour=colours.get(m, plots.method_colour(m))) | _table_row(m, methods[m], extras.get(m, {}), shown)
-            for label, m in rows + plots.forest_rows(summary)]
+    def row(m): return dict(colour=colours.get(m, plots.method_colour(m))) | _table_row(m, methods[m], extras.get(m, {}), shown)
+    return [dict(heading=label) if m is None else row(m) for label, m in rows + plots.forest_rows(summary)]
 
-# %% ../nbs/23_reports.ipynb #f331e3b0
+# %% ../nbs/23_reports.ipynb #b876449b
 def _table_row(m, v, extra, headroom):
     "One method's texts"
     ci, base = v.get("ci95"), m == "student_only"
@@ -205,36 +220,44 @@ def _table_row(m, v, extra, headroom):
     boot = "–" if missing(extra.get("bootstrap_low")) else f"[{num(extra['bootstrap_low'])}, {num(extra['bootstrap_high'])}]"
     return dict(method=m, strong=significant(v), n=v.get("n"), mean=f"{num(v.get('mean'))} ± {num(v.get('sd'))}",
         diff="the zero line" if base else num(v.get("diff"), "{:+.1f}") + span, p="–" if missing(v.get("p")) else fmt_p(v["p"]),
-        holm="–" if missing(v.get("p_holm")) else fmt_p(v["p_holm"]), gap="–" if m.startswith("teacher_joint") else num(v.get("gap_closed"), "{:.0f}%"),
+        holm="–" if missing(v.get("p_holm")) else fmt_p(v["p_holm"]),
+        gap="–" if m.startswith("teacher_joint") else num(v.get("gap_closed"), "{:.0f}%"),
         room=num(v.get("headroom_closed"), "{:.0f}%") if headroom and role(m) != "upper" else "–",
         wilcoxon="–" if missing(extra.get("wilcoxon_p")) else fmt_p(extra["wilcoxon_p"]), bootstrap=boot)
 
-# %% ../nbs/23_reports.ipynb #cebe37ba
+# %% ../nbs/23_reports.ipynb #db55c8d9
 def overview(summaries:list)->list: # (method, [text per run]); the first row is the level of student_only
     "Difference to `student_only` with p, methods by runs"
-    names = [m for m in dict.fromkeys(m for s in summaries for m in s["methods"]) if role(m) != "control" or m in ("student_only", "self_training")]
+    every = dict.fromkeys(m for s in summaries for m in s["methods"])
+    names = [m for m in every if role(m) != "control" or m in ("student_only", "self_training")]
     def cell(s, m):
         v = s["methods"].get(m)
         if v is None: return "–"
         if m == "student_only": return num(v.get("mean"))
         return num(v.get("diff"), "{:+.1f}") + ("" if missing(v.get("p")) else f" ({p_text(v['p'])})")
-    order = sorted(names, key=lambda m: (m != "student_only", ["method", "control", "upper"].index(role(m)), m.startswith("teacher_"), m != "teacher_joint"))
+    groups = list(plots.GROUPS)
+    order = sorted(names, key=lambda m: (m != "student_only", groups.index(role(m)), m.startswith("teacher_"), m != "teacher_joint"))
     return [(m, [cell(s, m) for s in summaries]) for m in order]
 
-# %% ../nbs/23_reports.ipynb #4ea2144c
+# %% ../nbs/23_reports.ipynb #befdf4d8
+_ABSENT = (OSError, ValueError, KeyError, IndexError, AttributeError, TypeError, RuntimeError)
+
+def first_line(e:Exception)->str:
+    "What an exception says, in one line"
+    return str(e).splitlines()[0] if str(e) else type(e).__name__
+
 def part(run,      # a run folder, or anything with its attributes
          name:str, # attribute or method
          *args)->tuple: # (value or None, one line why not)
     "A part of a run, or why there is none"
     try:
-        value = getattr(run, name)
+        value = getattr(run, name, None)
         if callable(value): value = value(*args)
-    except (OSError, ValueError, KeyError, AttributeError, RuntimeError) as e:
-        return None, f"{name} cannot be shown: {str(e).splitlines()[0] if str(e) else type(e).__name__}"
+    except _ABSENT as e: return None, f"{name} cannot be shown: {first_line(e)}"
     empty = value is None or (hasattr(value, "__len__") and len(value) == 0)
     return (None, f"this run has no {name}") if empty else (value, "")
 
-# %% ../nbs/23_reports.ipynb #f97e3c48
+# %% ../nbs/23_reports.ipynb #2b3833cf
 class Page:
     "Figures of one report as HTML fragments, each with its own id, up to `budget` characters in all"
     def __init__(self, budget:int=2_800_000): self.left, self.n = budget, 0
@@ -242,14 +265,13 @@ class Page:
     def figure(self, draw, *args, **kw)->dict: # html or note
         "Draw a figure, or say in one line why not"
         try: fig = draw(*args, **kw)
-        except (ValueError, KeyError, IndexError, TypeError) as e:
-            return dict(note=f"{draw.__name__.replace('_', ' ')} cannot be drawn: {str(e).splitlines()[0] if str(e) else type(e).__name__}")
+        except _ABSENT as e: return dict(note=f"{draw.__name__.replace('_', ' ')} cannot be drawn: {first_line(e)}")
         fragment = plots.to_html(fig, div_id=f"figure{self.n}")
         if len(fragment) > self.left: return dict(note="left out to keep this page small; make a report of this run alone to see it")
         self.n, self.left = self.n + 1, self.left - len(fragment)
         return dict(html=Markup(fragment))
 
-# %% ../nbs/23_reports.ipynb #d195799b
+# %% ../nbs/23_reports.ipynb #543e6efd
 def task_classes(summary)->list: # class names, or None for a continuous target
     "The class names, where the target has classes"
     task = summary.get("task") or {}
@@ -260,10 +282,11 @@ def teacher_section(page, run)->dict:
     teachers, why = part(run, "teachers")
     if teachers is None: return dict(note="No method of this run chose between teachers." if why.startswith("this run has no") else why)
     shares = plots.choice_shares(teachers)
-    rows = [(m, [num(v, "{:.1f}", 1) for v in s.mean()], [num(v, "{:.1f}", 1) for v in s.iloc[-1]]) for m, s in shares.groupby(level="method", sort=False)]
+    def texts(row): return [num(v, "{:.1f}", 1) for v in row]
+    rows = [(m, texts(s.mean()), texts(s.iloc[-1])) for m, s in shares.groupby(level="method", sort=False)]
     return page.figure(plots.teacher_choice, teachers) | dict(teachers=list(shares.columns), rows=rows)
 
-# %% ../nbs/23_reports.ipynb #5cfcbe40
+# %% ../nbs/23_reports.ipynb #b2dc5478
 PREFERRED = ("mtpkdot", "ot_pairing", "pkdot", "mtpkd")
 
 def plan_names(run)->list: # methods with a plan, the paper's first
@@ -282,8 +305,9 @@ def plan_section(page, run, summary)->dict:
     heat = page.figure(plots.plan_heatmap, plan["plan"], plan["target"], classes, rows=plan.get("row"))
     if "note" in heat: return heat
     within, chance = plots.mass_within(plan["plan"], plan["target"], classes)
-    return dict(heat=heat, mass=page.figure(plots.class_mass_matrix, plan["plan"], plan["target"], classes), method=names[0], teacher=plan.get("teacher"),
-                size=len(plan["target"]), within=num(within, "{:.0f}%"), chance=num(chance, "{:.0f}%"), facts=_facts(plan), groups="class" if classes else "third of the target")
+    mass = page.figure(plots.class_mass_matrix, plan["plan"], plan["target"], classes)
+    return dict(heat=heat, mass=mass, method=names[0], teacher=plan.get("teacher"), size=len(plan["target"]), facts=_facts(plan),
+                within=num(within, "{:.0f}%"), chance=num(chance, "{:.0f}%"), groups="class" if classes else "third of the target")
 
 # %% ../nbs/23_reports.ipynb #2913a828
 def _facts(plan)->str: # "k = 30, blur = 0.1"
@@ -329,30 +353,38 @@ def curve_sections(page, run, summary)->list:
     if "ot_share" in set(history["name"]): out.append(page.figure(plots.learning_curves, history, ["student"], ("ot_share",), metric))
     return out
 
-# %% ../nbs/23_reports.ipynb #f8c67b4b
+# %% ../nbs/23_reports.ipynb #97a1c6b1
 def run_section(page:Page, run, embedding="pca")->dict: # everything the template shows of one run
     "One run, ready for the template"
     summary, why = part(run, "summary")
     if summary is None or "methods" not in summary:
-        return dict(title=Path(getattr(run, "path", "run")).name, note=f"Nothing to report yet: {why or 'the summary names no methods'}. Finish the run with --resume.")
-    results, metrics = part(run, "results"), part(run, "metrics")
-    scatter = page.figure(plots.repeat_scatter, results[0], summary.get("metric", "")) if results[0] is not None else dict(note=f"No repeats to show: {results[1]}.")
-    config, environment = part(run, "config")[0], part(run, "environment")[0]
-    return dict(title=summary.get("title") or summary.get("name") or Path(run.path).name, name=summary.get("name"), setting=setting_rows(summary), words=verdict_words(summary),
-        table=verdict_table(summary, metrics[0]), metric=metric_label(summary.get("metric", "")), headroom=bool((summary.get("headroom") or {}).get("significant")),
-        forest=page.figure(plots.verdict_forest, summary), scatter=scatter, choice=teacher_section(page, run), plan=plan_section(page, run, summary),
-        embedding=embedding_section(page, run, summary, embedding), curves=curve_sections(page, run, summary), summary=summary,
-        config=as_yaml(config) if config else "", environment=as_yaml(environment) if environment else "")
+        why = why or "the summary names no methods"
+        return dict(title=Path(getattr(run, "path", "run")).name, note=f"Nothing to report yet: {why}. Finish the run with --resume.")
+    return dict(summary=summary, title=summary.get("title") or summary.get("name") or Path(run.path).name, setting=setting_rows(summary),
+        words=verdict_words(summary), table=verdict_table(summary, part(run, "metrics")[0]), metric=metric_label(summary.get("metric", "")),
+        headroom=bool((summary.get("headroom") or {}).get("significant")), forest=page.figure(plots.verdict_forest, summary),
+        scatter=repeat_section(page, run, summary), choice=teacher_section(page, run), plan=plan_section(page, run, summary),
+        embedding=embedding_section(page, run, summary, embedding), curves=curve_sections(page, run, summary),
+        config=as_yaml(part(run, "config")[0]), environment=as_yaml(part(run, "environment")[0]))
+
+# %% ../nbs/23_reports.ipynb #f9af884b
+def repeat_section(page, run, summary)->dict:
+    "Every fold and seed as a dot"
+    results, why = part(run, "results")
+    if results is None: return dict(note=f"No repeats to show: {why}.")
+    return page.figure(plots.repeat_scatter, results, summary.get("metric", ""))
 
 def as_yaml(x)->str:
     "A config as YAML, in its own order"
-    return x if isinstance(x, str) else yaml.safe_dump(jsonable(x.to_dict() if hasattr(x, "to_dict") else x), sort_keys=False, allow_unicode=True, width=110)
+    if not x or isinstance(x, str): return x or ""
+    return yaml.safe_dump(jsonable(x.to_dict() if hasattr(x, "to_dict") else x), sort_keys=False, allow_unicode=True, width=110)
 
-# %% ../nbs/23_reports.ipynb #e96601c2
+# %% ../nbs/23_reports.ipynb #3125ba91
 def _plan_figure(run, summary):
     name = (plan_names(run) or ["no method"])[0]
     plan = run.plan(name)
-    return plots.plan_heatmap(plan["plan"], plan["target"], task_classes(summary), rows=plan.get("row"), title=f"{name}, teacher {plan.get('teacher', '?')}")
+    return plots.plan_heatmap(plan["plan"], plan["target"], task_classes(summary), rows=plan.get("row"),
+                              title=f"{name}, teacher {plan.get('teacher', '?')}")
 
 def _embedding_figure(run, summary):
     found = run.embeddings()
@@ -367,95 +399,130 @@ def figure_or_note(run, what:str): # teachers, plan, embeddings or history
     "The figure for a part of a run, or one line saying why there is none"
     if what not in _FIGURES: raise InputError(f"unknown part {what!r}; {nearest(what, _FIGURES)}")
     try: return _FIGURES[what](run, run.summary)
-    except (OSError, ValueError, KeyError, AttributeError, TypeError, IndexError) as e: return f"No {what} to show: {str(e).splitlines()[0] if str(e) else type(e).__name__}"
+    except _ABSENT as e: return f"No {what} to show: {first_line(e)}"
 
-# %% ../nbs/23_reports.ipynb #ce1deff7
+# %% ../nbs/23_reports.ipynb #96517220
 CSS = """
 :root { color-scheme: light dark; --fg: #1c1c1c; --soft: #5c5c5c; --bg: #fff; --line: #d8d8d8; --shade: #f5f6f8; }
 @media screen and (prefers-color-scheme: dark) { :root { --fg: #e4e4e4; --soft: #a8a8a8; --bg: #141414; --line: #3a3a3a; --shade: #1e2023; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 1088px; padding: 24px; background: var(--bg); color: var(--fg);
   font: 16px/1.5 system-ui, 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif; }
-h1 { font-size: 28px; line-height: 1.2; margin: 0 0 4px; } h2 { font-size: 23px; margin: 40px 0 8px; padding-top: 16px; border-top: 3px solid var(--fg); }
-h3 { font-size: 17px; margin: 32px 0 4px; } p { max-width: 78ch; margin: 6px 0; } .soft, figcaption { color: var(--soft); font-size: 14px; max-width: 92ch; }
-.words { background: var(--shade); border-left: 4px solid #0072B2; padding: 10px 18px; margin: 14px 0; } .words li { margin: 5px 0; max-width: 92ch; } .words ul { margin: 4px 0; padding-left: 18px; }
-table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; margin: 10px 0; } th, td { padding: 4px 10px; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
-th { font-weight: 600; vertical-align: bottom; white-space: normal; } th:first-child, td:first-child { text-align: left; } .facts :is(td, th) { text-align: left; white-space: normal; } .facts th { text-align: left; font-weight: 400; color: var(--soft); vertical-align: top; width: 230px; }
-tr.group td { font-weight: 600; padding-top: 12px; } tr.strong td { font-weight: 600; } .dot { display: inline-block; width: 10px; height: 10px; border-radius: 5px; margin-right: 8px; }
-figure { margin: 10px 0; } .pair { display: flex; flex-wrap: wrap; align-items: flex-start; gap: 10px; } .wide { overflow-x: auto; } .note { color: var(--soft); font-style: italic; }
-pre { background: var(--shade); padding: 12px; font-size: 12.5px; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; } summary { cursor: pointer; font-weight: 600; margin: 8px 0; }
+h1 { font-size: 28px; line-height: 1.2; margin: 0 0 4px; }
+h2 { font-size: 23px; margin: 40px 0 8px; padding-top: 16px; border-top: 3px solid var(--fg); }
+h3 { font-size: 17px; margin: 32px 0 4px; } p { max-width: 78ch; margin: 6px 0; }
+.soft, figcaption { color: var(--soft); font-size: 14px; max-width: 92ch; }
+.words { background: var(--shade); border-left: 4px solid #0072B2; padding: 10px 18px; margin: 14px 0; }
+.words li { margin: 5px 0; max-width: 92ch; } .words ul { margin: 4px 0; padding-left: 18px; }
+table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; margin: 10px 0; }
+th, td { padding: 4px 10px; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th { font-weight: 600; vertical-align: bottom; white-space: normal; } th:first-child, td:first-child { text-align: left; }
+.facts :is(td, th) { text-align: left; white-space: normal; }
+.facts th { text-align: left; font-weight: 400; color: var(--soft); vertical-align: top; width: 230px; }
+tr.group td { font-weight: 600; padding-top: 12px; } tr.strong td { font-weight: 600; }
+.dot { display: inline-block; width: 10px; height: 10px; border-radius: 5px; margin-right: 8px; }
+figure { margin: 10px 0; } .pair { display: flex; flex-wrap: wrap; align-items: flex-start; gap: 10px; }
+.wide { overflow-x: auto; } .note { color: var(--soft); font-style: italic; }
+pre { background: var(--shade); padding: 12px; font-size: 12.5px; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }
+summary { cursor: pointer; font-weight: 600; margin: 8px 0; }
 """
 
-# %% ../nbs/23_reports.ipynb #34dfd4a3
+# %% ../nbs/23_reports.ipynb #67a48b27
 CSS += """
 .js-plotly-plot [class*=tick] text, .js-plotly-plot :is([class$=title], .gtitle, .legendtext, .annotation-text, .cbaxis text, .cbtitle) { fill: var(--fg) !important; }
 @page { size: auto; margin: 14mm 12mm; }
 @media print {
-  body { padding: 0; max-width: none; font-size: 10.5pt; } h1 { font-size: 19pt; } h2 { font-size: 15pt; } h3 { font-size: 12pt; }
-  h1, h2, h3 { break-after: avoid; } figure, table, li, .pair { break-inside: avoid; } .lead { break-after: avoid; } section ~ section { break-before: page; }
-  figure > .draw, .pair { zoom: .655; width: 1040px; } .wide { overflow: visible; } table { font-size: 8.5pt; } th, td { padding: 2px 6px; } .soft, figcaption { font-size: 9pt; } p, .words li { max-width: none; }
-  .modebar-container, nav { display: none !important; } thead { display: table-header-group; } .words, pre, .dot { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
+  body { padding: 0; max-width: none; font-size: 10.5pt; } h1 { font-size: 19pt; } h2 { font-size: 15pt; }
+  h3 { font-size: 12pt; }
+  h1, h2, h3 { break-after: avoid; } figure, table, li, .pair { break-inside: avoid; } .lead { break-after: avoid; }
+  section ~ section { break-before: page; }
+  figure > .draw, .pair { zoom: .655; width: 1040px; } .wide { overflow: visible; } table { font-size: 8.5pt; }
+  th, td { padding: 2px 6px; } .soft, figcaption { font-size: 9pt; } p, .words li { max-width: none; }
+  .modebar-container, nav { display: none !important; } thead { display: table-header-group; }
+  .words, pre, .dot { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
 }
 """
 
-# %% ../nbs/23_reports.ipynb #35b5e29d
+# %% ../nbs/23_reports.ipynb #36c3f907
 MACROS = """
-{% macro show(f, caption="") %}{% if f.note %}<p class="note">{{ f.note }}</p>{% else %}<figure><div class="draw">{{ f.html }}</div>{% if caption %}<figcaption>{{ caption }}</figcaption>{% endif %}</figure>{% endif %}{% endmacro %}
-{% macro verdict(r) %}<div class="wide"><table><thead><tr><th>method</th><th>{{ r.metric }}, mean ± sd</th><th>difference to student_only [95%]</th><th>p</th><th>Holm p</th>
-<th>gap closed</th>{% if r.headroom %}<th>headroom closed</th>{% endif %}<th>Wilcoxon p</th><th>interval over subjects</th></tr></thead><tbody>
-{% for t in r.table %}{% if t.heading %}<tr class="group"><td colspan="9">{{ t.heading }}</td></tr>{% else %}<tr{% if t.strong %} class="strong"{% endif %}>
-<td><span class="dot" style="background:{{ t.colour }}"></span>{{ t.method }}</td><td>{{ t.mean }}</td><td>{{ t.diff }}</td><td>{{ t.p }}</td><td>{{ t.holm }}</td><td>{{ t.gap }}</td>
+{% macro show(f, caption="") %}{% if f.note %}<p class="note">{{ f.note }}</p>{% else %}<figure>
+<div class="draw">{{ f.html }}</div>{% if caption %}<figcaption>{{ caption }}</figcaption>{% endif %}</figure>{% endif %}
+{% endmacro %}
+{% macro verdict(r) %}<div class="wide"><table><thead><tr><th>method</th><th>{{ r.metric }}, mean ± sd</th>
+<th>difference to student_only [95%]</th><th>p</th><th>Holm p</th>
+<th>gap closed</th>{% if r.headroom %}<th>headroom closed</th>{% endif %}<th>Wilcoxon p</th><th>interval over subjects</th>
+</tr></thead><tbody>
+{% for t in r.table %}{% if t.heading %}<tr class="group"><td colspan="9">{{ t.heading }}</td></tr>{% else %}
+<tr{% if t.strong %} class="strong"{% endif %}>
+<td><span class="dot" style="background:{{ t.colour }}"></span>{{ t.method }}</td><td>{{ t.mean }}</td><td>{{ t.diff }}</td>
+<td>{{ t.p }}</td><td>{{ t.holm }}</td><td>{{ t.gap }}</td>
 {% if r.headroom %}<td>{{ t.room }}</td>{% endif %}<td>{{ t.wilcoxon }}</td><td>{{ t.bootstrap }}</td></tr>{% endif %}
 {% endfor %}</tbody></table></div>{% endmacro %}
-{% macro choice(c) %}{{ show(c, "Mean over folds and seeds. A method with one teacher has nothing to choose and is not shown.") }}{% if c.rows %}<div class="wide"><table><thead><tr><th>share of choices (%)</th>
-{% for t in c.teachers %}<th>{{ t }}, all epochs</th>{% endfor %}{% for t in c.teachers %}<th>{{ t }}, last epoch</th>{% endfor %}</tr></thead><tbody>
-{% for m, all, last in c.rows %}<tr><td>{{ m }}</td>{% for v in all + last %}<td>{{ v }}</td>{% endfor %}</tr>{% endfor %}</tbody></table></div>{% endif %}{% endmacro %}
-{% macro plan(p) %}{% if p.note %}<p class="note">{{ p.note }}</p>{% else %}<p class="lead">One batch of {{ p.size }} training rows of {{ p.method }}{% if p.teacher %}, teacher {{ p.teacher }}{% endif %}{% if p.facts %} ({{ p.facts }}){% endif %}.
+{% macro choice(c) %}{{ show(c, "Mean over folds and seeds.
+A method with one teacher has nothing to choose and is not shown.") }}{% if c.rows %}<div class="wide"><table><thead><tr>
+<th>share of choices (%)</th>
+{% for t in c.teachers %}<th>{{ t }}, all epochs</th>{% endfor %}{% for t in c.teachers %}<th>{{ t }}, last epoch</th>
+{% endfor %}</tr></thead><tbody>
+{% for m, all, last in c.rows %}<tr><td>{{ m }}</td>{% for v in all + last %}<td>{{ v }}</td>{% endfor %}</tr>{% endfor %}
+</tbody></table></div>{% endif %}{% endmacro %}
+{% macro plan(p) %}{% if p.note %}<p class="note">{{ p.note }}</p>{% else %}
+<p class="lead">One batch of {{ p.size }} training rows of {{ p.method }}{% if p.teacher %}, teacher {{ p.teacher }}{% endif %}
+{% if p.facts %} ({{ p.facts }}){% endif %}.
 {{ p.within }} of the mass stays inside a {{ p.groups }}; a plan that pairs rows at random would keep {{ p.chance }} there.</p>
-<figure><div class="pair"><div style="width:600px">{{ p.heat.html }}</div>{% if p.mass.html %}<div style="width:420px">{{ p.mass.html }}</div>{% endif %}</div>
+<figure><div class="pair"><div style="width:600px">{{ p.heat.html }}</div>{% if p.mass.html %}
+<div style="width:420px">{{ p.mass.html }}</div>{% endif %}</div>
 <figcaption>Left: mass from each teacher row to each student row, samples sorted by {{ p.groups }}, with the row and column sums in the margins. Right: the same, summed by {{ p.groups }}, in percent of the teacher's.</figcaption></figure>{% endif %}{% endmacro %}
 """
 
-# %% ../nbs/23_reports.ipynb #6e0130c6
-RUN = """
+# %% ../nbs/23_reports.ipynb #69000f80
+RUN = """{% from "macros" import show, verdict, choice, plan %}
 <section id="run{{ i }}"><h2>{{ r.title }}</h2>
 {% if r.note %}<p class="note">{{ r.note }}</p>{% else %}
 <table class="facts"><tbody>{% for k, v in r.setting %}<tr><th>{{ k }}</th><td>{{ v }}</td></tr>{% endfor %}</tbody></table>
-<div class="words"><strong>What the numbers show, and what they do not</strong><ul>{% for w in r.words %}<li>{{ w }}</li>{% endfor %}</ul></div>
+<div class="words"><strong>What the numbers show, and what they do not</strong><ul>{% for w in r.words %}<li>{{ w }}</li>
+{% endfor %}</ul></div>
 <h3>Verdict</h3>{{ verdict(r) }}
-<p class="soft">Bold: p &lt; .05, two-sided corrected resampled t-test (Nadeau and Bengio) over folds and seeds. Gap closed: share of the way from student_only to teacher_joint.
+<p class="soft">Bold: p &lt; .05, two-sided corrected resampled t-test (Nadeau and Bengio) over folds and seeds.
+Gap closed: share of the way from student_only to teacher_joint.
 {% if r.headroom %}Headroom closed: share of the way from student_only to student_all_labels. {% endif %}The interval over subjects is a bootstrap. Upper rows were given what a student in the field does not have.</p>
 {{ show(r.forest) }}
 <h3>Every repeat</h3>{{ show(r.scatter, "A dot is one fold of one seed, the bar their mean.") }}
 <h3>Which teacher was chosen</h3>{{ choice(r.choice) }}
 <h3>A transport plan</h3>{{ plan(r.plan) }}
-<h3>Embeddings of teachers and students</h3>{% if r.embedding.html %}<p class="soft lead">{{ r.embedding.n }} test rows of the first fold, the same in every panel; {{ r.embedding.method }}, fitted to each panel on its own.
+<h3>Embeddings of teachers and students</h3>{% if r.embedding.html %}
+<p class="soft lead">{{ r.embedding.n }} test rows of the first fold, the same in every panel; {{ r.embedding.method }}, fitted to each panel on its own.
 {% if r.embedding.left %} Not shown: {{ r.embedding.left|join(", ") }}.{% endif %}</p>{% endif %}{{ show(r.embedding) }}
-<h3>Learning curves</h3>{% for c in r.curves %}{{ show(c, "Mean over folds and seeds, band: one standard deviation. Losses of different methods are sums of different terms." if loop.first else "") }}{% endfor %}
-<h3>Settings</h3>{% if r.config %}<details><summary>Resolved settings</summary><pre>{{ r.config }}</pre></details>{% endif %}{% if r.environment %}<details><summary>Environment</summary><pre>{{ r.environment }}</pre></details>{% endif %}
+<h3>Learning curves</h3>{% for c in r.curves %}{{ show(c, "Mean over folds and seeds, band: one standard deviation.
+Losses of different methods are sums of different terms." if loop.first else "") }}{% endfor %}
+<h3>Settings</h3>{% if r.config %}<details><summary>Resolved settings</summary><pre>{{ r.config }}</pre></details>{% endif %}
+{% if r.environment %}<details><summary>Environment</summary><pre>{{ r.environment }}</pre></details>{% endif %}
 {% endif %}</section>
 """
 
-# %% ../nbs/23_reports.ipynb #2a0d6267
+# %% ../nbs/23_reports.ipynb #523f17f5
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'; img-src data: blob:; font-src data:">
 <title>{{ title }}</title><style>{{ css }}</style><script>{{ js }}</script></head><body>
-<h1>{{ title }}</h1><p class="soft">Made by mtpkd {{ version }}. The same student, budget and data under every method; test folds were read once.</p>
-{% if runs|length > 1 %}<nav><p>{% for r in runs %}<a href="#run{{ loop.index0 }}">{{ r.title }}</a>{% if not loop.last %} · {% endif %}{% endfor %}</p></nav>
-{% if summaries %}<div class="wide"><table><thead><tr><th>difference to student_only, in points</th>{% for t in summaries %}<th>{{ t }}</th>{% endfor %}</tr></thead><tbody>
-{% for m, cells in overview %}<tr><td>{{ m }}{% if m == "student_only" %} (level){% endif %}</td>{% for c in cells %}<td>{{ c }}</td>{% endfor %}</tr>{% endfor %}</tbody></table></div>{% endif %}{% endif %}
+<h1>{{ title }}</h1><p class="soft">Made by mtpkd {{ version }}.
+The same student, budget and data under every method; test folds were read once.</p>
+{% if runs|length > 1 %}<nav><p>{% for r in runs %}<a href="#run{{ loop.index0 }}">{{ r.title }}</a>
+{% if not loop.last %} · {% endif %}{% endfor %}</p></nav>
+{% if summaries %}<div class="wide"><table><thead><tr><th>difference to student_only, in points</th>{% for t in summaries %}
+<th>{{ t }}</th>{% endfor %}</tr></thead><tbody>
+{% for m, cells in overview %}<tr><td>{{ m }}{% if m == "student_only" %} (level){% endif %}</td>{% for c in cells %}
+<td>{{ c }}</td>{% endfor %}</tr>{% endfor %}</tbody></table></div>{% endif %}{% endif %}
 {% for r in runs %}{% set i = loop.index0 %}{% include "run" %}{% endfor %}
 </body></html>
 """
 
-# %% ../nbs/23_reports.ipynb #f3e0f702
+# %% ../nbs/23_reports.ipynb #9c04e90a
 def render(sections:list, # dicts of `run_section`
           )->str:         # the whole page
     "The page of some runs"
     from mtpkd import __version__
     env = jinja2.Environment(autoescape=True, undefined=jinja2.ChainableUndefined, trim_blocks=True,
-                             loader=jinja2.DictLoader(dict(page=PAGE, run="{% from 'macros' import show, verdict, choice, plan %}" + RUN, macros=MACROS)))
+                             loader=jinja2.DictLoader(dict(page=PAGE, run=RUN, macros=MACROS)))
     told = [s for s in sections if "summary" in s]
     title = sections[0]["title"] if len(sections) == 1 else f"{len(sections)} experiments: {listing(s['title'] for s in sections)}"
     return env.get_template("page").render(runs=sections, title=title, css=Markup(CSS), js=Markup(plots.plotly_js()), version=__version__,

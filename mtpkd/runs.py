@@ -48,7 +48,7 @@ def check_parameters(parameters:dict, path):
     for name in parameters:
         if name not in known: raise InputError(f"unknown parameter {name!r} of {Path(path).name}; {nearest(name, known)}")
 
-# %% ../nbs/22_runs.ipynb #34ffd551
+# %% ../nbs/22_runs.ipynb #8f9bf2f6
 ONE_THREAD = {f"{lib}_NUM_THREADS": "1" for lib in ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB", "NUMBA")}
 
 def kernel_env()->dict:
@@ -64,17 +64,19 @@ def own_kernel(): # a kernel manager class for nbclient
     from jupyter_client.manager import AsyncKernelManager
     class OwnKernel(AsyncKernelManager):
         "Starts `sys.executable`"
-        kernel_spec = KernelSpec(argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--IPKernelApp.log_level=50"], language="python", env=kernel_env())
+        kernel_spec = KernelSpec(language="python", env=kernel_env(), argv=[
+            sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--IPKernelApp.log_level=50"])
     OwnKernel.ip.default_value = "127.0.0.1"
     return OwnKernel
 
-# %% ../nbs/22_runs.ipynb #0174df5f
+# %% ../nbs/22_runs.ipynb #39e6af15
 class Follow:
     "A progress bar over the journal of the run in `out`"
     def __init__(self, out, progress=True, position=0):
         self.path, self.name, self.seen = Path(out)/"journal.jsonl", Path(out).name, 0
         self.seen = self.path.stat().st_size if self.path.exists() else 0
-        self.bar = tqdm(desc=self.name, total=100, position=position, disable=not progress, leave=True, bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}")
+        self.bar = tqdm(desc=self.name, total=100, position=position, disable=not progress, leave=True,
+                        bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}")
 
     def update(self):
         "Read what is new"
@@ -111,7 +113,7 @@ def following(out, progress=True):
     finally:
         stop.set(); thread.join(); bar.update(); bar.close(ok)
 
-# %% ../nbs/22_runs.ipynb #47472580
+# %% ../nbs/22_runs.ipynb #cb450da3
 def execute(parameters:dict,           # the notebook's parameters, `out` aside
             out,                       # run folder
             notebook:str="experiment", # name of a batch notebook, or a path
@@ -125,7 +127,8 @@ def execute(parameters:dict,           # the notebook's parameters, `out` aside
     with tempfile.TemporaryDirectory() as tmp, following(out, progress):
         done = Path(tmp)/"run.ipynb"
         try:
-            papermill.execute_notebook(source, done, parameters, kernel_name="python3", language="python", progress_bar=False, kernel_manager_class=own_kernel())
+            papermill.execute_notebook(source, done, parameters, kernel_name="python3", language="python", progress_bar=False,
+                                       kernel_manager_class=own_kernel())
         except papermill.PapermillExecutionError as e: raise _failure(e, done, out) from None
         except DeadKernelError as e:
             raise RunError(f"the kernel of {source.name} died (out of memory?); what was finished is kept in {out}, go on with resume") from e
@@ -142,7 +145,7 @@ def _failure(error,      # papermill's error
     kept = write_bytes(Path(out)/"run.ipynb", done.read_bytes())
     return RunError(f"{said if error.ename == 'RunError' else f'{error.ename}: {said}'}; the notebook with the error marked is {kept}")
 
-# %% ../nbs/22_runs.ipynb #15ca2649
+# %% ../nbs/22_runs.ipynb #266f5e4a
 _CHILD = """
 import json, sys
 from mtpkd.core import InputError, RunError, write_text
@@ -156,13 +159,14 @@ write_text(job["answer"], json.dumps(said))
 
 def _start(run, notebook, folder, i):
     "Start the process of run `i`"
-    job = dict(parameters={k: v for k, v in run.items() if k != "out"}, out=str(run["out"]), notebook=str(notebook), answer=str(folder/f"{i}.json"))
+    parameters = {k: v for k, v in run.items() if k != "out"}
+    job = dict(parameters=parameters, out=str(run["out"]), notebook=str(notebook), answer=str(folder/f"{i}.json"))
     log = open(folder/f"{i}.log", "wb")
     p = subprocess.Popen([sys.executable, "-c", _CHILD], stdin=subprocess.PIPE, stdout=log, stderr=log, env=os.environ | kernel_env())
     with log, p.stdin: p.stdin.write(json.dumps(job).encode())
     return p
 
-# %% ../nbs/22_runs.ipynb #3a45c85d
+# %% ../nbs/22_runs.ipynb #d375bdd6
 def _result(p, run, folder, i)->dict:
     "What came of run `i`"
     answer, log = folder/f"{i}.json", (folder/f"{i}.log").read_text(errors="replace").strip().splitlines()
@@ -182,7 +186,8 @@ def execute_many(runs:list,                 # parameters of each run, `out` incl
         try:
             while waiting or live:
                 while waiting and len(live) < jobs:
-                    i = waiting.pop(0); bars[i] = Follow(runs[i]["out"], progress, position=i); live[i] = _start(runs[i], notebook, Path(tmp), i)
+                    i = waiting.pop(0)
+                    bars[i], live[i] = Follow(runs[i]["out"], progress, position=i), _start(runs[i], notebook, Path(tmp), i)
                 for i in [i for i, p in live.items() if p.poll() is not None]: done[i] = _result(live.pop(i), runs[i], Path(tmp), i)
                 _redraw(bars, done)
                 time.sleep(.2)
