@@ -145,12 +145,13 @@ def _failure(error,      # papermill's error
     kept = write_bytes(Path(out)/"run.ipynb", done.read_bytes())
     return RunError(f"{said if error.ename == 'RunError' else f'{error.ename}: {said}'}; the notebook with the error marked is {kept}")
 
-# %% ../nbs/22_runs.ipynb #266f5e4a
+# %% ../nbs/22_runs.ipynb #06346fe6
 _CHILD = """
-import json, sys
+import json, os, sys, threading
 from mtpkd.core import InputError, RunError, write_text
 from mtpkd.runs import execute
-job = json.load(sys.stdin)
+job = json.loads(sys.stdin.readline())
+threading.Thread(target=lambda: (os.read(0, 1), os._exit(1)), daemon=True).start() # the pipe ends with the parent
 try: said = dict(path=str(execute(job["parameters"], job["out"], job["notebook"], progress=False)))
 except InputError as e: said = dict(error=str(e), kind="input")
 except (RunError, OSError) as e: said = dict(error=str(e), kind="run")
@@ -163,12 +164,14 @@ def _start(run, notebook, folder, i):
     job = dict(parameters=parameters, out=str(run["out"]), notebook=str(notebook), answer=str(folder/f"{i}.json"))
     log = open(folder/f"{i}.log", "wb")
     p = subprocess.Popen([sys.executable, "-c", _CHILD], stdin=subprocess.PIPE, stdout=log, stderr=log, env=os.environ | kernel_env())
-    with log, p.stdin: p.stdin.write(json.dumps(job).encode())
+    with log: p.stdin.write(json.dumps(job).encode() + b"\n")
+    p.stdin.flush()
     return p
 
-# %% ../nbs/22_runs.ipynb #d375bdd6
+# %% ../nbs/22_runs.ipynb #809122a4
 def _result(p, run, folder, i)->dict:
     "What came of run `i`"
+    p.stdin.close()
     answer, log = folder/f"{i}.json", (folder/f"{i}.log").read_text(errors="replace").strip().splitlines()
     if answer.exists(): return dict(out=str(run["out"])) | json.loads(answer.read_text())
     return dict(out=str(run["out"]), error=f"the process ended with code {p.returncode}{': ' + log[-1] if log else ''}", kind="run")
@@ -192,8 +195,7 @@ def execute_many(runs:list,                 # parameters of each run, `out` incl
                 _redraw(bars, done)
                 time.sleep(.2)
         finally:
-            for p in live.values(): p.terminate()
-            for p in live.values(): p.wait()
+            for p in live.values(): p.kill(); p.wait()
     return [done[i] for i in range(len(runs))]
 
 # %% ../nbs/22_runs.ipynb #aaa119bf
