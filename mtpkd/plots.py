@@ -466,7 +466,7 @@ def _band(c, colour, name, first, dash):
     yield go.Scatter(x=x, y=c["mean"], mode="lines", line=dict(color=colour, width=2, dash=dash), name=name, legendgroup=name,
                      showlegend=first, hovertemplate="step %{x}: %{y:.3g}")
 
-# %% ../nbs/20_plots.ipynb #968b15f2
+# %% ../nbs/20_plots.ipynb #63c94076
 def learning_curves(history:pd.DataFrame,            # columns method, fold, seed, stage, step, name, value
                     stages=None,                     # which stages; default: all that occur
                     names=("loss", "validation"),    # which curves
@@ -490,12 +490,16 @@ def _panel_title(stage, name):
     "Which stage, and which curve of it"
     return f"{STAGES.get(stage, text(stage))}: {CURVES.get(name, text(name)).split(' (')[0]}"
 
+def _dash(method):
+    "A line of its own for a method's default schedule and for its others"
+    return "solid" if ":" not in method else "dash" if method.endswith(":default") else "dot"
+
 def _curve_panel(fig, history, stage, name, row, col, seen, metric):
     "One panel: every method that has this curve in this stage"
     for m in history["method"][history["stage"] == stage].unique():
         c = curve(history, m, stage, name)
         if not len(c): continue
-        for trace in _band(c, method_colour(m), text(m), m not in seen, "dash" if ":" in m else "solid"): fig.add_trace(trace, row, col)
+        for trace in _band(c, method_colour(m), text(m), m not in seen, _dash(m)): fig.add_trace(trace, row, col)
         seen.add(m)
     title = f"{SHORT.get(metric, metric_label(metric))} (%)" if name == "validation" and metric else CURVES.get(name, text(name))
     fig.update_yaxes(title=title, title_font_size=12, row=row, col=col)
