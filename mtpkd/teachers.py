@@ -41,7 +41,7 @@ class TeacherEnsemble:
         if name not in self.subsets: raise InputError(f"unknown teacher {name!r}; {nearest(name, self.subsets)}")
         return self._build(self.subsets[name])
 
-# %% ../nbs/11_teachers.ipynb #f5d0e259
+# %% ../nbs/11_teachers.ipynb #90213c43
 selection_rules = Registry("teacher rule")
 
 def select_teachers(losses:Tensor,  # task loss of every teacher on every sample, `(T, B)`
@@ -49,8 +49,7 @@ def select_teachers(losses:Tensor,  # task loss of every teacher on every sample
                     rule:str="batch", # batch, sample, weighted, fixed
                    )->Tensor:       # weights `(T, B)`, summing to 1 over the teachers
     "Weights of the teachers for every sample of a batch; the joint teacher is the last row"
-    known = labelled.to(losses.dtype)
-    mean = (losses*known).sum(-1, keepdim=True)/known.sum().clamp_min(1)
+    mean = torch.where(labelled, losses, 0.).sum(-1, keepdim=True)/labelled.sum().clamp_min(1)
     return selection_rules.get(rule)(losses, mean.expand_as(losses), labelled)
 
 def _one_hot(scores): return torch.zeros_like(scores).scatter(0, scores.argmin(0, keepdim=True), 1.)
