@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 import yaml
 from .core import InputError, nearest
 
-# %% ../nbs/01_config.ipynb #d4bb289e
+# %% ../nbs/01_config.ipynb #60ffc12f
 @dataclass(frozen=True)
 class EncoderConfig:
     "How one modality is encoded"
     name:str = "auto"   # a registered encoder; `auto`: `mlp` for features, `tcn` for signals
-    width:int = 64      # width of every token and embedding
+    width:int = 32      # width of every token and embedding
     depth:int = 2       # hidden layers or convolution blocks
 
 @dataclass(frozen=True)
@@ -27,13 +27,13 @@ class FusionConfig:
     heads:int = 4       # attention heads; must divide the width
     depth:int = 1       # attention blocks
 
-# %% ../nbs/01_config.ipynb #a8d04a9f
+# %% ../nbs/01_config.ipynb #5c5e212c
 @dataclass(frozen=True)
 class ScheduleConfig:
     "What a training loop does"
     steps:int = 200          # optimiser steps
-    batch:int = 64           # labelled rows a step
-    pool_batch:int = 128     # unlabelled pool rows a step, for the methods that use the pool
+    batch:int = 32           # labelled rows a step
+    pool_batch:int = 64      # unlabelled pool rows a step, for the methods that use the pool
     lr:float = 3e-3          # peak learning rate of AdamW
     weight_decay:float = 1e-2
     decay:str = "cosine"     # cosine | constant
@@ -62,11 +62,12 @@ class SelfDistillationConfig:
     lr_adapter:float = 5e-3
     lr_joint:float = 1e-4
 
-# %% ../nbs/01_config.ipynb #c8193083
+# %% ../nbs/01_config.ipynb #371ddd3a
 @dataclass(frozen=True)
 class StudentConfig:
     "Stages 3 and 4: T-Net and student"
     tnet:bool = True         # hallucinate the privileged tokens, so that the student keeps the teacher's fusion
+    tnet_scale:float = .5    # inner widths of T-Net, times the paper's 4, 2, 1, 1/2, 1, 2, 4 of the width
     tnet_steps:int = 100
     tnet_lr:float = 1e-3
 

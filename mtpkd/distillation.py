@@ -20,12 +20,12 @@ from .students import Student
 from .training import Stack, Trainer, fit, make_table
 from .teaching import Course, Learner, draw_course, gather_knowledge, look_up, self_distil, tabulate, take_course, train_teacher
 
-# %% ../nbs/18_distillation.ipynb #403ce30d
+# %% ../nbs/18_distillation.ipynb #4351b39d
 def schedules(config:ExperimentConfig)->dict: # name -> ScheduleConfig
     "All schedules a method can name"
     base = config.schedule
     paper = replace(base, lr=5e-4, weight_decay=0., decay="constant")
-    return {"default": base, "long_mixup": replace(base, steps=4*base.steps, mixup=1.),
+    return {"default": base, "long_mixup": replace(base, steps=2*base.steps, mixup=1.),
             "paper": paper, "paper_pkdot": replace(paper, lr=1e-4, steps=2*base.steps)}
 
 # %% ../nbs/18_distillation.ipynb #9f477f44
@@ -108,7 +108,7 @@ class Classroom:
         if key not in self.kept: self.kept[key] = make()
         return self.kept[key]
 
-# %% ../nbs/18_distillation.ipynb #5404e6fc
+# %% ../nbs/18_distillation.ipynb #539792ed
 def teacher(room:Classroom, name:str, number:int=0, hide:float=0.)->Learner:
     "The teacher called `name`; further ones differ in their seeds"
     c = room.config
@@ -119,7 +119,7 @@ def teacher(room:Classroom, name:str, number:int=0, hide:float=0.)->Learner:
 def student_stack(room:Classroom, *key)->Stack:
     "Freshly initialised students; the same initial weights under every method"
     c, shapes = room.config, {n: room.shapes[n] for n in room.prevalent}
-    build = lambda: Student(shapes, room.privileged, room.outputs, c.encoder, c.fusion, c.student.tnet)
+    build = lambda: Student(shapes, room.privileged, room.outputs, c.encoder, c.fusion, c.student.tnet, c.student.tnet_scale)
     return Stack(build, [seed_for("init", "student", *key, f.seed, f.fold) for f in room.folds], room.device)
 
 # %% ../nbs/18_distillation.ipynb #90e4b50a

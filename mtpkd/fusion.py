@@ -32,13 +32,12 @@ class Concat(nn.Module):
     def forward(self, tokens, presence): # `(B, M, W)`, `(B, M)` -> `(B, W)`
         return self.mix(torch.where(presence[..., None], tokens, self.absent).flatten(1))
 
-# %% ../nbs/10_fusion.ipynb #ef49a7c6
-def masked_softmax(scores:Tensor,   # `(..., M)`
-                   presence:Tensor, # `(..., M)` bool
-                  )->Tensor:        # weights, 0 where absent; all 0 where nothing is present
+# %% ../nbs/10_fusion.ipynb #4db3b136
+def masked_softmax(scores:Tensor,   # `(..., M)`, or the modalities along another `dim`
+                   presence:Tensor, # bool, broadcast to `scores`
+                   dim:int=-1)->Tensor: # weights, 0 where absent; all 0 where nothing is present
     "Softmax over the present entries only"
-    weights = scores.masked_fill(~presence, -1e4).softmax(-1)*presence
-    return weights
+    return scores.masked_fill(~presence, -1e4).softmax(dim)*presence
 
 @fusions.register("gated")
 class Gated(nn.Module):
@@ -50,7 +49,7 @@ class Gated(nn.Module):
         gates = masked_softmax(self.gate(tokens)[..., 0], presence)
         return self.out((gates[..., None]*torch.where(presence[..., None], tokens, 0.)).sum(1))
 
-# %% ../nbs/10_fusion.ipynb #9deddcb5
+# %% ../nbs/10_fusion.ipynb #d3ef5b62
 class Attention(nn.Module):
     "Multi-head attention of queries over keys, with a mask of present keys"
     def __init__(self, width, heads):
@@ -58,25 +57,25 @@ class Attention(nn.Module):
         self.heads = heads
         self.q, self.kv, self.out = nn.Linear(width, width), nn.Linear(width, 2*width), nn.Linear(width, width)
     def forward(self, query, keys, presence): # `(B, Q, W)`, `(B, K, W)`, `(B, K)` -> `(B, Q, W)`
-        split = lambda t: t.unflatten(-1, (self.heads, -1)).transpose(-3, -2)
-        q, (k, v) = split(self.q(query)), map(split, self.kv(keys).chunk(2, -1))
-        scores = q @ k.transpose(-1, -2)/q.shape[-1]**.5
-        weights = masked_softmax(scores, presence[:, None, None, :])
-        return self.out((weights @ v).transpose(-3, -2).flatten(-2))
+        split = lambda t: t.unflatten(-1, (self.heads, -1))
+        q, (k, v) = split(self.q(query))[:, :, None], (split(t)[:, None] for t in self.kv(keys).chunk(2, -1))
+        scores = (q*k).sum(-1)/q.shape[-1]**.5 # `(B, Q, K, H)`
+        weights = masked_softmax(scores, presence[:, None, :, None], 2)
+        return self.out((weights[..., None]*v).sum(2).flatten(-2))
 
-# %% ../nbs/10_fusion.ipynb #3afddc7a
+# %% ../nbs/10_fusion.ipynb #bf8158e3
 class Block(nn.Module):
-    "Attention and a two-layer perceptron, each with LayerNorm before and a residual connection around"
+    "Attention and a two-layer perceptron, each with LayerNorm before and a residual connection around; the first `queries` tokens are renewed"
     def __init__(self, width, heads):
         super().__init__()
         self.norm1, self.attention = nn.LayerNorm(width), Attention(width, heads)
         self.norm2, self.mlp = nn.LayerNorm(width), nn.Sequential(nn.Linear(width, 2*width), nn.GELU(), nn.Linear(2*width, width))
-    def forward(self, x, presence): # `(B, K, W)`, `(B, K)` -> `(B, K, W)`
+    def forward(self, x, presence, queries=None): # `(B, K, W)`, `(B, K)` -> `(B, queries, W)`
         y = self.norm1(x)
-        x = x + self.attention(y, y, presence)
+        x = x[:, :queries] + self.attention(y[:, :queries], y, presence)
         return x + self.mlp(self.norm2(x))
 
-# %% ../nbs/10_fusion.ipynb #7be7029e
+# %% ../nbs/10_fusion.ipynb #da3da05d
 @fusions.register("tokens")
 class Tokens(nn.Module):
     "A summary token attends to the modality tokens"
@@ -88,8 +87,8 @@ class Tokens(nn.Module):
         tokens = torch.where(presence[..., None], tokens, 0.) + self.which
         x = torch.cat([self.summary.expand(len(tokens), 1, -1), tokens], 1)
         presence = torch.cat([torch.ones_like(presence[:, :1]), presence], 1)
-        for block in self.blocks: x = block(x, presence)
-        return self.norm(x[:, 0])
+        for block in self.blocks[:-1]: x = block(x, presence)
+        return self.norm(self.blocks[-1](x, presence, 1)[:, 0]) # only the summary is asked for
 
 # %% ../nbs/10_fusion.ipynb #4154526e
 def present_mean(tokens, presence): # `(B, M, W)`, `(B, M)` -> `(B, W)`

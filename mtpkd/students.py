@@ -11,25 +11,25 @@ from torch import nn
 from .encoders import build_encoder
 from .fusion import Output, build_fusion
 
-# %% ../nbs/14_students.ipynb #ae309567
+# %% ../nbs/14_students.ipynb #b6597dfa
 class TNet(nn.Module):
     "Token of one modality from the token of another: `(B, W)` to `(B, W)`, linear layers in the paper's proportions"
-    def __init__(self, width:int):
+    def __init__(self, width:int, scale:float=1.):
         super().__init__()
-        sizes = [width, 4*width, 2*width, width, width//2, width, 2*width, 4*width, width]
+        sizes = [width, *(max(1, int(width*scale*p)) for p in (4, 2, 1, .5, 1, 2, 4)), width]
         self.layers = nn.Sequential(*[nn.Linear(a, b) for a, b in zip(sizes, sizes[1:])])
     def forward(self, token): return self.layers(token)
 
-# %% ../nbs/14_students.ipynb #4cd6a560
+# %% ../nbs/14_students.ipynb #5621fa9b
 class Student(nn.Module):
     "Encoders of the prevalent modalities, T-Net tokens for the privileged ones, fusion, head"
     def __init__(self, shapes:dict,   # prevalent modality -> shape of one sample
                  privileged:tuple,    # names of the privileged modalities
-                 outputs:int, encoder, fusion, tnet:bool=True):
+                 outputs:int, encoder, fusion, tnet:bool=True, tnet_scale:float=1.):
         super().__init__()
         self.names, self.imagined = tuple(shapes), tuple(privileged) if tnet else ()
         self.encoders = nn.ModuleDict({f"m_{n}": build_encoder(encoder.name, s, encoder.width, encoder.depth) for n, s in shapes.items()})
-        self.tnets = nn.ModuleDict({f"m_{n}": TNet(encoder.width) for n in self.imagined})
+        self.tnets = nn.ModuleDict({f"m_{n}": TNet(encoder.width, tnet_scale) for n in self.imagined})
         self.fusion = build_fusion(fusion.name, len(self.names)+len(self.imagined), encoder.width, fusion.heads, fusion.depth)
         self.head = nn.Linear(encoder.width, outputs)
         self.stackable = all(getattr(e, "stackable", False) for e in self.encoders.values())

@@ -6,9 +6,9 @@
 __all__ = ['Table', 'make_table', 'draw_batches', 'draw_mixup', 'mix', 'Stack', 'learning_rate', 'clip_per_repeat', 'Trainer',
            'update', 'keep_best', 'fit', 'save_checkpoint', 'resume_checkpoint', 'predict']
 
-# %% ../nbs/16_training.ipynb #d679b1e2
+# %% ../nbs/16_training.ipynb #5b203bcb
 import contextlib, json, math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 import numpy as np, torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
@@ -123,7 +123,7 @@ def clip_per_repeat(grads, largest:float)->None:
     factor = (largest/norm.clamp_min(largest)).nan_to_num(0.)
     for g in grads: g.mul_(factor.reshape(-1, *[1]*(g.ndim-1)))
 
-# %% ../nbs/16_training.ipynb #8e64a596
+# %% ../nbs/16_training.ipynb #07f863a3
 class Trainer:
     "Optimises stacked parameters; keeps history, a moving average, the best weights of every repeat"
     def __init__(self, groups,  # [(parameters by name, peak learning rate)]
@@ -131,7 +131,7 @@ class Trainer:
         self.schedule, self.step, self.history = schedule, 0, []
         self.params = {k: p for params, _ in groups for k, p in params.items()}
         self.peaks = [lr for _, lr in groups]
-        self.optimiser = torch.optim.AdamW([{"params": list(p.values()), "lr": lr} for p, lr in groups], weight_decay=schedule.weight_decay)
+        self.optimiser = torch.optim.AdamW([{"params": list(p.values()), "lr": lr} for p, lr in groups], weight_decay=schedule.weight_decay, fused=True)
         self.average = {k: p.detach().clone() for k, p in self.params.items()} if schedule.ema else None
         self.best, self.best_value = None, None
 
