@@ -140,7 +140,7 @@ def course_loss(c:Course, stack:Stack, table:Table, folds, counts=None):
         return sum(weights[n]*v for n, v in parts.items()), notes
     return loss
 
-# %% ../nbs/17_teaching.ipynb #3c263e01
+# %% ../nbs/17_teaching.ipynb #89b7121b
 def as_prediction(kind:str, output:np.ndarray)->np.ndarray: # `(N, C)` probabilities or `(N, K)` values
     "What a metric wants from a network's outputs"
     if kind == "regression": return output
@@ -157,12 +157,14 @@ class Learner:
     history:list  # (step, name, repeat, value)
     validation:np.ndarray # metric on the inner validation rows at that checkpoint `(R,)`
     counts:list = None    # (step, teacher weights) of a course with a choice of teachers
+    checkpoints:dict = None # the weights at every checkpoint, by its name
+    before:list = ()      # history of what came before this stage (T-Net)
 
     def outputs(self, table:Table, rows)->list:
         "An `Output` of numpy arrays for each repeat's rows"
         return predict(self.stack, self.params, table, rows, self.names)
 
-# %% ../nbs/17_teaching.ipynb #4f9abb86
+# %% ../nbs/17_teaching.ipynb #344fd331
 def take_course(c:Course, stack:Stack, table:Table, samples, folds, metric:str,
                 checkpoint:str="last", name:str="network", saved=None, progress:bool=True)->Learner:
     "Train `stack` on `c` and keep the weights of the declared checkpoint"
@@ -172,8 +174,8 @@ def take_course(c:Course, stack:Stack, table:Table, samples, folds, metric:str,
         return np.array([score(samples.target[f.val], as_prediction(table.kind, o.logits)) for f, o in zip(folds, outs)])
     t = Trainer([(stack.params, c.schedule.lr)], c.schedule)
     fit(t, course_loss(c, stack, table, folds, counts), evaluate, name, saved, progress)
-    params = {k: v.clone() for k, v in t.weights(checkpoint).items()}
-    return Learner(name, stack, c.names, params, t.history, evaluate(params), counts)
+    kept = {p: {k: v.clone() for k, v in t.weights(p).items()} for p in ("last", "best_validation")}
+    return Learner(name, stack, c.names, kept[checkpoint], t.history, evaluate(kept[checkpoint]), counts, kept)
 
 # %% ../nbs/17_teaching.ipynb #cc90b304
 def train_teacher(name:str, ensemble:TeacherEnsemble, table, samples, folds, config:TeachersConfig, schedule:ScheduleConfig, metric:str,
