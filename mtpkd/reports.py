@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['TRANSPORT', 'PREFERRED', 'CSS', 'MACROS', 'RUN', 'PAGE', 'missing', 'num', 'p_text', 'listing', 'diff_text',
            'significant', 'verdict_rows', 'words_winners', 'words_unclear', 'words_transport', 'words_controls',
-           'best_method', 'words_teacher', 'words_headroom', 'words_multiple', 'words_limits', 'words_unfinished',
-           'verdict_words', 'setting_rows', 'method_extras', 'verdict_table', 'overview', 'first_line', 'part', 'Page',
-           'task_classes', 'teacher_section', 'plan_names', 'plan_section', 'panel_order', 'embedding_section',
-           'curve_sections', 'run_section', 'repeat_section', 'as_yaml', 'figure_or_note', 'render', 'open_run',
-           'report', 'demo']
+           'words_rivals', 'best_method', 'words_teacher', 'words_headroom', 'words_multiple', 'words_limits',
+           'words_unfinished', 'verdict_words', 'setting_rows', 'method_extras', 'verdict_table', 'overview',
+           'first_line', 'part', 'Page', 'task_classes', 'teacher_section', 'plan_names', 'plan_section', 'panel_order',
+           'panels_of', 'embedding_section', 'main_rows', 'curve_sections', 'run_section', 'unit_words',
+           'repeat_section', 'as_yaml', 'figure_or_note', 'render', 'open_run', 'report', 'demo']
 
 # %% ../nbs/23_reports.ipynb #1e9ad09b
 import json
@@ -86,18 +86,24 @@ def words_transport(summary)->str:
            f"{'neither differs' if len(rows) == 2 else 'it does not differ' if len(rows) == 1 else 'none differs'} significantly from it")
     return f"Optimal transport against the student alone: {said}; {end}."
 
-# %% ../nbs/23_reports.ipynb #c7d14fa2
+# %% ../nbs/23_reports.ipynb #971710fe
 def words_controls(summary)->str:
-    "Comparisons between methods other than with `student_only`"
-    out = []
-    for c in summary.get("comparisons") or []:
-        if missing(c.get("diff")): continue
-        sure = significant(c)
-        reading = "" if not c["b"].startswith("self_training") else (
-            ": what it gains is not explained by the unlabelled pool and the schedule alone" if sure and c["diff"] > 0 else
-            ": what it gains may come from the unlabelled pool and the schedule, not from the privileged modalities")
-        out.append(f"{c['a']} against {c['b']}: {diff_text(c)}{reading}.")
-    return " ".join(out)
+    "The best method against the strongest self-training control"
+    rivals = [c for c in summary.get("comparisons") or [] if c["b"].startswith("self_training") and not missing(c.get("diff"))]
+    if not rivals: return ""
+    c = min(rivals, key=lambda c: c["diff"]) # of equals the first, which is `self_training` itself
+    sure = significant(c) and c["diff"] > 0
+    reading = ("what it gains is not explained by the unlabelled pool and the schedule alone" if sure else
+               "what it gains may come from the unlabelled pool and the schedule, not from the privileged modalities")
+    schedule = summary.get("self_training_schedule")
+    named = f"{c['b']} (schedule {schedule})" if c["b"] == "self_training" and schedule else c["b"]
+    return f"{c['a']} against {named}, the strongest control without a teacher: {diff_text(c)}; {reading}."
+
+def words_rivals(summary)->str:
+    "The project's method against the other methods with a teacher"
+    rivals = [c for c in summary.get("comparisons") or [] if role(c["b"]) == "method" and not missing(c.get("diff"))]
+    said = "; ".join(f"{c['b']}: {diff_text(c)}" for c in rivals)
+    return f"{rivals[0]['a']} against the other methods with a teacher: {said}." if rivals else ""
 
 # %% ../nbs/23_reports.ipynb #0ef3ffb0
 def best_method(summary)->str: # a name, or ""
@@ -152,7 +158,7 @@ def words_limits(summary)->str:
         out.append("The student alone is at chance level: differences from it say little.")
     return " ".join(out)
 
-# %% ../nbs/23_reports.ipynb #c6417832
+# %% ../nbs/23_reports.ipynb #94b45653
 def words_unfinished(summary)->str:
     "Whether repeats are missing"
     folds, seeds = summary.get("folds"), summary.get("seeds") or []
@@ -164,15 +170,16 @@ def words_unfinished(summary)->str:
 def verdict_words(summary:dict # a run's summary
                  )->list:      # sentences, one list item per question
     "What the numbers show and what they do not, in plain words"
-    asked = [words_unfinished, words_winners, words_controls, words_unclear, words_transport, words_teacher, words_headroom,
+    asked = [words_unfinished, words_winners, words_controls, words_rivals, words_unclear, words_transport, words_teacher, words_headroom,
              words_multiple, words_limits]
     return [said for said in (f(summary) for f in asked) if said]
 
-# %% ../nbs/23_reports.ipynb #5986f9bf
-def setting_rows(summary:dict # a run's summary
-                )->list:      # (what, value)
+# %% ../nbs/23_reports.ipynb #a5e21eef
+def setting_rows(summary:dict,    # a run's summary
+                 config:dict=None # its resolved settings
+                )->list:          # (what, value)
     "The experiment in a few lines, without what the summary does not name"
-    s, task, seeds = summary, summary.get("task") or {}, summary.get("seeds") or []
+    s, task, seeds = (config or {}) | summary, summary.get("task") or {}, summary.get("seeds") or []
     who = f"{s['subjects']} subjects" if s.get("subjects") else "no subjects named"
     kind = f"{task.get('kind', '')}: {listing(task.get('classes') or task.get('names') or [])}".strip(": ")
     schedule = s.get("student_only_schedule")
@@ -180,10 +187,10 @@ def setting_rows(summary:dict # a run's summary
             "prevalent, all the student sees": listing(s.get("prevalent", [])), "privileged, in training only": listing(s.get("privileged", [])),
             "labels": _labels(s), "repeats": f"{s.get('folds')} folds × {len(seeds)} seeds ({listing(seeds)})" if seeds else "",
             "metric": _metric_words(s, task), "student_only is": f"trained with schedule {schedule}, chosen by inner validation" if schedule else "",
-            "not trained": listing(f"{k}: {v}" for k, v in (s.get("frozen") or {}).items()), "licence": s.get("licence"), "cite": s.get("citation")}
+            "frozen, by stage": "; ".join(f"{k}: {v}" for k, v in (s.get("frozen") or {}).items()), "licence": s.get("licence"), "cite": s.get("citation")}
     return [(k, v) for k, v in rows.items() if v]
 
-# %% ../nbs/23_reports.ipynb #32fcbabd
+# %% ../nbs/23_reports.ipynb #2ac1bc73
 def _metric_words(s, task):
     "The metric, chance and the checkpoint"
     checkpoint = str(s.get("checkpoint", "?")).replace("_", " ")
@@ -192,7 +199,7 @@ def _metric_words(s, task):
 def _labels(s):
     "The label budget in words"
     if missing(s.get("labelled")): return "every row of the training folds has its label"
-    val = "" if missing(s.get("labelled_validation")) else f", {s['labelled_validation']} for validation"
+    val = "" if not s.get("labelled_validation") else f", {s['labelled_validation']} for validation"
     return f"{s['labelled']} labelled training rows{val}; the rest of the training fold is the unlabelled pool with all modalities"
 
 # %% ../nbs/23_reports.ipynb #20b69e18
@@ -212,9 +219,10 @@ def verdict_table(summary:dict, metrics=None)->list: # dicts of texts; a heading
     def row(m): return dict(colour=colours.get(m, plots.method_colour(m))) | _table_row(m, methods[m], extras.get(m, {}), shown)
     return [dict(heading=label) if m is None else row(m) for label, m in rows + plots.forest_rows(summary)]
 
-# %% ../nbs/23_reports.ipynb #b876449b
+# %% ../nbs/23_reports.ipynb #4bf57a01
 def _table_row(m, v, extra, headroom):
     "One method's texts"
+    if m == "student_only": v, extra = dict(mean=v.get("mean"), sd=v.get("sd"), n=v.get("n")), {} # nothing to compare it with
     ci, base = v.get("ci95"), m == "student_only"
     span = "" if not ci or missing(ci[0]) else f" [{num(ci[0])}, {num(ci[1])}]"
     boot = "–" if missing(extra.get("bootstrap_low")) else f"[{num(extra['bootstrap_low'])}, {num(extra['bootstrap_high'])}]"
@@ -271,7 +279,7 @@ class Page:
         self.n, self.left = self.n + 1, self.left - len(fragment)
         return dict(html=Markup(fragment))
 
-# %% ../nbs/23_reports.ipynb #543e6efd
+# %% ../nbs/23_reports.ipynb #60a2bff2
 def task_classes(summary)->list: # class names, or None for a continuous target
     "The class names, where the target has classes"
     task = summary.get("task") or {}
@@ -282,9 +290,13 @@ def teacher_section(page, run)->dict:
     teachers, why = part(run, "teachers")
     if teachers is None: return dict(note="No method of this run chose between teachers." if why.startswith("this run has no") else why)
     shares = plots.choice_shares(teachers)
-    def texts(row): return [num(v, "{:.1f}", 1) for v in row]
-    rows = [(m, texts(s.mean()), texts(s.iloc[-1])) for m, s in shares.groupby(level="method", sort=False)]
-    return page.figure(plots.teacher_choice, teachers) | dict(teachers=list(shares.columns), rows=rows)
+    several = teachers.groupby("method")["teacher"].nunique()
+    choosing = teachers[teachers["method"].isin(several.index[several > 1])]
+    def texts(m, row): return [num(v, "{:.1f}", 1) if t in known[m] else "–" for t, v in row.items()]
+    known = teachers.groupby("method")["teacher"].agg(set)
+    rows = [(m, texts(m, s.mean()), texts(m, s.iloc[-1])) for m, s in shares.groupby(level="method", sort=False)]
+    drawn = page.figure(plots.teacher_choice, choosing) if len(choosing) else dict(note="No method of this run chose between teachers.")
+    return drawn | dict(teachers=list(shares.columns), rows=rows)
 
 # %% ../nbs/23_reports.ipynb #b2dc5478
 PREFERRED = ("mtpkdot", "ot_pairing", "pkdot", "mtpkd")
@@ -321,7 +333,7 @@ def _number(x)->bool:
     except (TypeError, ValueError): return False
     return True
 
-# %% ../nbs/23_reports.ipynb #cfce38a2
+# %% ../nbs/23_reports.ipynb #10428fab
 def panel_order(names)->list: # teachers, then adapted ones, then students as in the verdict
     "The order of embedding panels"
     kinds = ["teacher_", "adapted_", "student_"]
@@ -332,42 +344,63 @@ def panel_order(names)->list: # teachers, then adapted ones, then students as in
         return kind, students.index(method) if kind == 2 and method in students else 9, n
     return sorted(names, key=key)
 
+def panels_of(found:dict, summary)->dict: # name -> (N, D)
+    "The embeddings among the tensors; of the candidates of `student_only` and `self_training` the chosen ones, under that name"
+    zs = {k: v for k, v in found.items() if k.startswith(("teacher_", "adapted_", "student_"))}
+    for base in ("student_only", "self_training"):
+        chosen = zs.get(f"student_{base}:{summary.get(f'{base}_schedule')}")
+        if chosen is not None: zs[f"student_{base}"] = chosen
+    return {k: v for k, v in zs.items() if ":" not in k}
+
+# %% ../nbs/23_reports.ipynb #9d218554
 def embedding_section(page, run, summary, method="pca", most=12)->dict:
     "Teachers and students side by side, the same test rows in each"
     found, why = part(run, "embeddings")
     if found is None: return dict(note="This run has no embeddings." if why.startswith("this run has no") else why)
-    zs = {k: v for k, v in found.items() if k.startswith(("teacher_", "adapted_", "student_"))}
+    zs = panels_of(found, summary)
     names, task = panel_order(zs), summary.get("task") or {}
     shown = page.figure(plots.embedding_panels, {n: zs[n] for n in names[:most]}, found["target"], task_classes(summary), method,
                         rows=found.get("row"), value_name=(task.get("names") or ["target"])[0])
     return shown | dict(n=len(found["target"]), method=method.upper(), left=names[most:])
 
-# %% ../nbs/23_reports.ipynb #61f09660
+# %% ../nbs/23_reports.ipynb #7192ee24
+def main_rows(history:pd.DataFrame)->pd.DataFrame:
+    "Without the rows of `name:schedule` where the chosen one stands there as `name`"
+    names = set(history["method"])
+    return history[[":" not in m or m.split(":")[0] not in names for m in history["method"]]]
+
+# %% ../nbs/23_reports.ipynb #f803eea1
 def curve_sections(page, run, summary)->list:
     "Learning curves: the student's first, then the earlier stages, then the share of transport in the gradient"
     history, why = part(run, "history")
     if history is None: return [dict(note=f"No learning curves: {why}.")]
+    history = main_rows(history)
     stages, metric = [s for s in plots.STAGES if s in set(history["stage"])], summary.get("metric", "")
     sets = [(["student"], ("loss", "validation")), ([s for s in stages if s != "student"], ("loss", "validation"))]
     out = [page.figure(plots.learning_curves, history, s, n, metric) for s, n in sets if set(s) & set(stages)]
     if "ot_share" in set(history["name"]): out.append(page.figure(plots.learning_curves, history, ["student"], ("ot_share",), metric))
     return out
 
-# %% ../nbs/23_reports.ipynb #97a1c6b1
+# %% ../nbs/23_reports.ipynb #b377d0c9
 def run_section(page:Page, run, embedding="pca")->dict: # everything the template shows of one run
     "One run, ready for the template"
     summary, why = part(run, "summary")
     if summary is None or "methods" not in summary:
         why = why or "the summary names no methods"
         return dict(title=Path(getattr(run, "path", "run")).name, note=f"Nothing to report yet: {why}. Finish the run with --resume.")
-    return dict(summary=summary, title=summary.get("title") or summary.get("name") or Path(run.path).name, setting=setting_rows(summary),
+    return dict(summary=summary, title=summary.get("title") or summary.get("name") or Path(run.path).name, setting=setting_rows(summary, part(run, "config")[0]),
         words=verdict_words(summary), table=verdict_table(summary, part(run, "metrics")[0]), metric=metric_label(summary.get("metric", "")),
-        headroom=bool((summary.get("headroom") or {}).get("significant")), forest=page.figure(plots.verdict_forest, summary),
+        units=unit_words(summary), headroom=bool((summary.get("headroom") or {}).get("significant")), forest=page.figure(plots.verdict_forest, summary),
         scatter=repeat_section(page, run, summary), choice=teacher_section(page, run), plan=plan_section(page, run, summary),
         embedding=embedding_section(page, run, summary, embedding), curves=curve_sections(page, run, summary),
         config=as_yaml(part(run, "config")[0]), environment=as_yaml(part(run, "environment")[0]))
 
-# %% ../nbs/23_reports.ipynb #f9af884b
+# %% ../nbs/23_reports.ipynb #9d3110c5
+def unit_words(summary)->str:
+    "What the Wilcoxon test and the bootstrap count"
+    what = "negative squared error, times 100" if (summary.get("task") or {}).get("kind") == "regression" else "share of test samples that are right"
+    return f"{'subjects' if summary.get('subjects') else 'samples'}, difference in the {what}"
+
 def repeat_section(page, run, summary)->dict:
     "Every fold and seed as a dot"
     results, why = part(run, "results")
@@ -379,7 +412,7 @@ def as_yaml(x)->str:
     if not x or isinstance(x, str): return x or ""
     return yaml.safe_dump(jsonable(x.to_dict() if hasattr(x, "to_dict") else x), sort_keys=False, allow_unicode=True, width=110)
 
-# %% ../nbs/23_reports.ipynb #3125ba91
+# %% ../nbs/23_reports.ipynb #1acfa0ce
 def _plan_figure(run, summary):
     name = (plan_names(run) or ["no method"])[0]
     plan = run.plan(name)
@@ -388,12 +421,12 @@ def _plan_figure(run, summary):
 
 def _embedding_figure(run, summary):
     found = run.embeddings()
-    names = panel_order(k for k in found if k.startswith(("teacher_", "adapted_", "student_")))[:12]
-    return plots.embedding_panels({n: found[n] for n in names}, found["target"], task_classes(summary), rows=found.get("row"),
+    zs = panels_of(found, summary)
+    return plots.embedding_panels({n: zs[n] for n in panel_order(zs)[:12]}, found["target"], task_classes(summary), rows=found.get("row"),
                                   value_name=((summary.get("task") or {}).get("names") or ["target"])[0])
 
 _FIGURES = dict(teachers=lambda run, s: plots.teacher_choice(run.teachers), plan=_plan_figure, embeddings=_embedding_figure,
-                history=lambda run, s: plots.learning_curves(run.history, metric=s.get("metric", "")))
+                history=lambda run, s: plots.learning_curves(main_rows(run.history), metric=s.get("metric", "")))
 
 def figure_or_note(run, what:str): # teachers, plan, embeddings or history
     "The figure for a part of a run, or one line saying why there is none"
@@ -443,14 +476,14 @@ CSS += """
 }
 """
 
-# %% ../nbs/23_reports.ipynb #36c3f907
+# %% ../nbs/23_reports.ipynb #03915ba9
 MACROS = """
 {% macro show(f, caption="") %}{% if f.note %}<p class="note">{{ f.note }}</p>{% else %}<figure>
 <div class="draw">{{ f.html }}</div>{% if caption %}<figcaption>{{ caption }}</figcaption>{% endif %}</figure>{% endif %}
 {% endmacro %}
 {% macro verdict(r) %}<div class="wide"><table><thead><tr><th>method</th><th>{{ r.metric }}, mean ± sd</th>
 <th>difference to student_only [95%]</th><th>p</th><th>Holm p</th>
-<th>gap closed</th>{% if r.headroom %}<th>headroom closed</th>{% endif %}<th>Wilcoxon p</th><th>interval over subjects</th>
+<th>gap closed</th>{% if r.headroom %}<th>headroom closed</th>{% endif %}<th>Wilcoxon p</th><th>bootstrap interval</th>
 </tr></thead><tbody>
 {% for t in r.table %}{% if t.heading %}<tr class="group"><td colspan="9">{{ t.heading }}</td></tr>{% else %}
 <tr{% if t.strong %} class="strong"{% endif %}>
@@ -459,7 +492,7 @@ MACROS = """
 {% if r.headroom %}<td>{{ t.room }}</td>{% endif %}<td>{{ t.wilcoxon }}</td><td>{{ t.bootstrap }}</td></tr>{% endif %}
 {% endfor %}</tbody></table></div>{% endmacro %}
 {% macro choice(c) %}{{ show(c, "Mean over folds and seeds.
-A method with one teacher has nothing to choose and is not shown.") }}{% if c.rows %}<div class="wide"><table><thead><tr>
+A method with one teacher has nothing to choose and is not drawn.") }}{% if c.rows %}<div class="wide"><table><thead><tr>
 <th>share of choices (%)</th>
 {% for t in c.teachers %}<th>{{ t }}, all epochs</th>{% endfor %}{% for t in c.teachers %}<th>{{ t }}, last epoch</th>
 {% endfor %}</tr></thead><tbody>
@@ -474,17 +507,18 @@ A method with one teacher has nothing to choose and is not shown.") }}{% if c.ro
 <figcaption>Left: mass from each teacher row to each student row, samples sorted by {{ p.groups }}, with the row and column sums in the margins. Right: the same, summed by {{ p.groups }}, in percent of the teacher's.</figcaption></figure>{% endif %}{% endmacro %}
 """
 
-# %% ../nbs/23_reports.ipynb #69000f80
+# %% ../nbs/23_reports.ipynb #008fedac
 RUN = """{% from "macros" import show, verdict, choice, plan %}
 <section id="run{{ i }}"><h2>{{ r.title }}</h2>
 {% if r.note %}<p class="note">{{ r.note }}</p>{% else %}
 <table class="facts"><tbody>{% for k, v in r.setting %}<tr><th>{{ k }}</th><td>{{ v }}</td></tr>{% endfor %}</tbody></table>
-<div class="words"><strong>What the numbers show, and what they do not</strong><ul>{% for w in r.words %}<li>{{ w }}</li>
+<div class="words"><strong>What the numbers show, and what they do not</strong><ul>{% for w in r.words %}<li>{{ w|unbroken }}</li>
 {% endfor %}</ul></div>
 <h3>Verdict</h3>{{ verdict(r) }}
 <p class="soft">Bold: p &lt; .05, two-sided corrected resampled t-test (Nadeau and Bengio) over folds and seeds.
 Gap closed: share of the way from student_only to teacher_joint.
-{% if r.headroom %}Headroom closed: share of the way from student_only to student_all_labels. {% endif %}The interval over subjects is a bootstrap. Upper rows were given what a student in the field does not have.</p>
+{% if r.headroom %}Headroom closed: share of the way from student_only to student_all_labels. {% endif %}
+Wilcoxon p and bootstrap interval: over {{ r.units }}. Upper rows were given what a student in the field does not have.</p>
 {{ show(r.forest) }}
 <h3>Every repeat</h3>{{ show(r.scatter, "A dot is one fold of one seed, the bar their mean.") }}
 <h3>Which teacher was chosen</h3>{{ choice(r.choice) }}
@@ -516,13 +550,14 @@ The same student, budget and data under every method; test folds were read once.
 </body></html>
 """
 
-# %% ../nbs/23_reports.ipynb #9c04e90a
+# %% ../nbs/23_reports.ipynb #54946dee
 def render(sections:list, # dicts of `run_section`
           )->str:         # the whole page
     "The page of some runs"
     from mtpkd import __version__
     env = jinja2.Environment(autoescape=True, undefined=jinja2.ChainableUndefined, trim_blocks=True,
                              loader=jinja2.DictLoader(dict(page=PAGE, run=RUN, macros=MACROS)))
+    env.filters["unbroken"] = lambda s: s.replace("p = ", "p\u00a0=\u00a0").replace("p < ", "p\u00a0<\u00a0")
     told = [s for s in sections if "summary" in s]
     title = sections[0]["title"] if len(sections) == 1 else f"{len(sections)} experiments: {listing(s['title'] for s in sections)}"
     return env.get_template("page").render(runs=sections, title=title, css=Markup(CSS), js=Markup(plots.plotly_js()), version=__version__,

@@ -11,7 +11,7 @@ LIMIT = 8_000_000
 def body(path):
     "The page without plotly.js, the style sheet and the figures' data"
     page = path.read_text(encoding="utf-8")
-    return re.sub(r"<script>.*?</script>", "", page[page.index("<body>"):], flags=re.S)
+    return re.sub(r"<script>.*?</script>", "", page[page.index("<body>"):], flags=re.S).replace("\u00a0", " ")
 
 @pytest.fixture(scope="module")
 def runs():
