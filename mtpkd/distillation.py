@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['methods', 'schedules', 'Method', 'add_method', 'get_method', 'Classroom', 'teacher', 'student_stack', 'mean_target',
            'as_target', 'privileged_members', 'own_members', 'distilled_target', 'refined', 'adapted', 'knowledge_of',
-           'start_as_teacher', 'learn']
+           'start_as_teacher', 'learn', 'student']
 
 # %% ../nbs/18_distillation.ipynb #0eb850fd
 from dataclasses import dataclass, field, replace
@@ -131,7 +131,7 @@ def mean_target(room:Classroom, learners, temperature:float)->torch.Tensor: # `(
 
 def as_target(room, learner, temperature): return mean_target(room, [learner], temperature)
 
-# %% ../nbs/18_distillation.ipynb #1aa7084b
+# %% ../nbs/18_distillation.ipynb #6510c98b
 def privileged_members(room:Classroom)->list:
     "Joint teachers, joint teachers with hidden modalities, un-adapted single privileged teachers"
     t, joint = room.config.teachers, room.ensemble.joint
@@ -140,10 +140,10 @@ def privileged_members(room:Classroom)->list:
     return members + [teacher(room, m) for m in room.privileged if m in room.ensemble.subsets]
 
 def own_members(room:Classroom, m:Method)->list:
-    "Students alone: one for the default schedule, as many as `mtpkd` has teachers for a longer one"
+    "Students alone: one for the default schedule, as many as `mtpkd` has teachers for any other"
     many = 1 if m.schedule == "default" else 2*room.config.teachers.ensemble + len(room.privileged)
-    plain = get_method("student_only", room.config, room.table.kind)
-    return [room.once(("member", i), lambda i=i: learn(room, plain, ("member", i))) for i in range(many)]
+    plain = get_method("student_only:default", room.config, room.table.kind)
+    return [student(room, plain, ("member", i) if i else ()) for i in range(many)]
 
 # %% ../nbs/18_distillation.ipynb #2321379e
 def distilled_target(room:Classroom, m:Method)->torch.Tensor: # `(R, N, C)`
@@ -223,3 +223,8 @@ def learn(room:Classroom, m:Method, key=(), saved=None)->Learner:
     learner = take_course(course, stack, room.table, room.samples, room.folds, room.metric, c.checkpoint, m.name, saved, room.progress)
     learner.before = before
     return learner
+
+# %% ../nbs/18_distillation.ipynb #ce16bce8
+def student(room:Classroom, m:Method, key=())->Learner:
+    "The student of method `m`, trained when it is first asked for"
+    return room.once(("student", m.name, *key), lambda: learn(room, m, key))
