@@ -213,13 +213,21 @@ def holm(p_values)->np.ndarray: # `(m,)`, in the order given
     out[order] = np.minimum(np.maximum.accumulate(p[order]*np.arange(len(order), 0, -1)), 1)
     return out
 
-# %% ../nbs/15_metrics.ipynb #44a50402
+# %% ../nbs/15_metrics.ipynb #55b76029
 def wilcoxon_p(diff)->float: # differences `(S,)`, one a subject
     "Two-sided p-value of the signed-rank test; 1 where all differences are 0"
     d = np.asarray(diff, float)
     if len(d) == 0 or np.isnan(d).any(): return np.nan
     if not d.any(): return 1.
+    if len(d) <= 13: return _all_signs(d)
     return float(stats.wilcoxon(d, zero_method="pratt").pvalue)
+
+def _all_signs(d)->float:
+    "The exact p-value: how often do random signs give a rank sum as far out as this one?"
+    ranks = stats.rankdata(np.abs(d))
+    signs = (np.arange(2**len(d))[:, None] >> np.arange(len(d))) & 1
+    sums, mine = signs @ np.where(d == 0, 0, ranks), ranks[d > 0].sum()
+    return float(min(1, 2*min((sums <= mine + 1e-9).mean(), (sums >= mine - 1e-9).mean())))
 
 def by_subject(values,       # one a prediction `(N,)`, such as right (1) or wrong (0)
                subject=None, # `(N,)`; None: every row for itself
