@@ -25,6 +25,6 @@ setup(
     # manifests, embedded arrays and papermill notebooks live outside mtpkd/ and travel as packages of data
     packages=["mtpkd", "mtpkd.data_manifests", "mtpkd.batch"],
     package_dir={"mtpkd": "mtpkd", "mtpkd.data_manifests": "data_manifests", "mtpkd.batch": "nbs/batch"},
-    package_data={"mtpkd.data_manifests": ["*.yaml", "*.md", "embedded/*.npz"], "mtpkd.batch": ["*.ipynb"]},
+    package_data={"mtpkd.data_manifests": ["*.yaml", "*.md", "embedded/*.npz"], "mtpkd.batch": ["*.ipynb", "*.yaml"]},
     include_package_data=False, zip_safe=False,
 )

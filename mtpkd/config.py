@@ -42,14 +42,14 @@ class ScheduleConfig:
     ema:float = 0.           # decay of the weights' moving average; 0: none
     evaluate:int = 50        # steps between two looks at the inner validation rows
 
-# %% ../nbs/01_config.ipynb #c48fc859
+# %% ../nbs/01_config.ipynb #27446c12
 @dataclass(frozen=True)
 class TeachersConfig:
     "Stage 1: one teacher per modality subset"
     subsets:tuple = ()       # of modality-name tuples; empty: every single modality and the joint one
     steps:int = 200
     lr:float = 3e-3
-    ensemble:int = 3         # joint teachers, and as many with modality dropout, in the ensemble of `mtpkd`
+    ensemble:int = 2         # joint teachers, and as many with modality dropout, in the ensemble of `mtpkd`
     modality_dropout:float = .3 # chance to hide a modality, for that half of the ensemble
 
 @dataclass(frozen=True)

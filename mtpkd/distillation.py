@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['methods', 'schedules', 'Method', 'add_method', 'get_method', 'Classroom', 'teacher', 'student_stack', 'mean_target',
-           'as_target', 'privileged_members', 'own_members', 'distilled_target', 'refined', 'adapted', 'knowledge_of',
-           'start_as_teacher', 'learn', 'student']
+           'as_target', 'privileged_members', 'ensembles', 'own_members', 'distilled_target', 'refined', 'adapted',
+           'knowledge_of', 'start_as_teacher', 'learn', 'student']
 
 # %% ../nbs/18_distillation.ipynb #0eb850fd
 from dataclasses import dataclass, field, replace
@@ -20,13 +20,13 @@ from .students import Student
 from .training import Stack, Trainer, fit, make_table
 from .teaching import Course, Learner, draw_course, gather_knowledge, look_up, self_distil, tabulate, take_course, train_teacher
 
-# %% ../nbs/18_distillation.ipynb #4351b39d
+# %% ../nbs/18_distillation.ipynb #e12cff7e
 def schedules(config:ExperimentConfig)->dict: # name -> ScheduleConfig
     "All schedules a method can name"
     base = config.schedule
     paper = replace(base, lr=5e-4, weight_decay=0., decay="constant")
     return {"default": base, "long_mixup": replace(base, steps=2*base.steps, mixup=1.),
-            "paper": paper, "paper_pkdot": replace(paper, lr=1e-4, steps=2*base.steps)}
+            "paper": paper, "paper_pkdot": replace(paper, lr=1e-4)}
 
 # %% ../nbs/18_distillation.ipynb #9f477f44
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def mean_target(room:Classroom, learners, temperature:float)->torch.Tensor: # `(
 
 def as_target(room, learner, temperature): return mean_target(room, [learner], temperature)
 
-# %% ../nbs/18_distillation.ipynb #6510c98b
+# %% ../nbs/18_distillation.ipynb #f891db2c
 def privileged_members(room:Classroom)->list:
     "Joint teachers, joint teachers with hidden modalities, un-adapted single privileged teachers"
     t, joint = room.config.teachers, room.ensemble.joint
@@ -139,17 +139,21 @@ def privileged_members(room:Classroom)->list:
     members += [teacher(room, joint, i, t.modality_dropout) for i in range(t.ensemble)]
     return members + [teacher(room, m) for m in room.privileged if m in room.ensemble.subsets]
 
+def ensembles(room:Classroom, m:Method)->bool:
+    "Whether a control is to match `mtpkd`, which has an ensemble"
+    return m.schedule == get_method("mtpkd", room.config, room.table.kind).schedule
+
 def own_members(room:Classroom, m:Method)->list:
-    "Students alone: one for the default schedule, as many as `mtpkd` has teachers for any other"
-    many = 1 if m.schedule == "default" else 2*room.config.teachers.ensemble + len(room.privileged)
+    "Students alone: as many as `mtpkd` has teachers for its schedule, one for any other"
+    many = 2*room.config.teachers.ensemble + len(room.privileged) if ensembles(room, m) else 1
     plain = get_method("student_only:default", room.config, room.table.kind)
     return [student(room, plain, ("member", i) if i else ()) for i in range(many)]
 
-# %% ../nbs/18_distillation.ipynb #2321379e
+# %% ../nbs/18_distillation.ipynb #bc73a0ef
 def distilled_target(room:Classroom, m:Method)->torch.Tensor: # `(R, N, C)`
     "What `logit_kd` distils from: the method's teacher on every row"
     if m.teacher in ("joint", "adapted"): return as_target(room, teacher(room, room.ensemble.joint), m.temperature)
-    if m.teacher == "self" and m.schedule == "default": return mean_target(room, own_members(room, m), m.temperature)
+    if m.teacher == "self" and not ensembles(room, m): return mean_target(room, own_members(room, m), m.temperature)
     return as_target(room, room.once(("refined", m.teacher, m.schedule, m.temperature), lambda: refined(room, m)), m.temperature)
 
 def refined(room:Classroom, m:Method)->Learner:

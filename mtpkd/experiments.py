@@ -88,7 +88,7 @@ def _with_protocol(config, manifest)->ExperimentConfig:
     return replace(config, manifest=str(config.manifest), prevalent=prevalent, privileged=privileged, folds=pick(config.folds, p.folds),
                    labelled=pick(config.labelled, p.labelled) or 0, labelled_validation=pick(config.labelled_validation, p.labelled_validation) or 0)
 
-# %% ../nbs/19_experiments.ipynb #744ee8af
+# %% ../nbs/19_experiments.ipynb #19bb087c
 def default_methods(config, kind)->list:
     "The method list of a run that names none"
     taught = ["kd", "pkdot", "mtpkdot", "mtpkd"] if config.privileged else []
@@ -107,7 +107,8 @@ def list_methods(config:ExperimentConfig, kind:str, pool:bool)->list: # names in
     used = list(dict.fromkeys(["default", *(m.schedule for m in made if ":" not in m.name)]))
     ceiling = ["student_all_labels"] if pool and (not config.methods or "student_all_labels" in asked) else []
     controls = ["student_only", *(["self_training"] if "self_training" in asked else []), *ceiling]
-    candidates = [f"{b}:{s}" for b in controls for s in used]
+    trained = {"default", *(m.schedule for m in made if not m.from_teacher)} # the ceiling starts from scratch
+    candidates = [f"{b}:{s}" for b in controls for s in used if b not in ceiling or s in trained]
     rest = [m for m in dict.fromkeys(asked) if m not in (*BASES, *candidates)]
     return [*candidates, *rest, *dict.fromkeys(rows or _teacher_rows(config))]
 
@@ -221,21 +222,22 @@ def run_method(plan:Plan, room:Classroom, name:str)->Part:
     choice = teacher_rows(plan, room, learner, m, folds) if m else pd.DataFrame(columns=COLUMNS["teachers"])
     return Part(results, scores, pd.DataFrame(rows, columns=COLUMNS["history"]), said, choice, list(map(float, learner.validation)))
 
-# %% ../nbs/19_experiments.ipynb #9a4cfbab
+# %% ../nbs/19_experiments.ipynb #9d838348
 def plan_of(plan:Plan, room:Classroom, name:str, size:int=128)->tuple: # arrays by name, facts by name
-    "The transport plan between the joint or adapted teacher and the student of `name`, in the first repeat"
+    "The transport plan between the teacher that was chosen most and the student of `name`, in the first repeat"
     m, learner, f = get_method(name, plan.config, room.table.kind), room.kept[("learner", name)], room.folds[0]
     random = np.random.default_rng(0)
     rows = np.sort(random.choice(f.fit_rows, min(size, len(f.fit_rows)), replace=False))
     know = knowledge_of(room, m)
-    z_t = know.embedding[0, -1, torch.from_numpy(rows).to(room.table.device)].cpu()
+    favourite = int(torch.stack([w[0] for _, w in learner.counts]).mean(0).argmax()) if learner.counts else -1
+    z_t = know.embedding[0, favourite, torch.from_numpy(rows).to(room.table.device)].cpu()
     z_s = torch.from_numpy(learner.outputs(room.table, [rows, *[rows[:1]]*(len(room.folds)-1)])[0].embedding)
     k = min(plan.config.ot.k, len(rows)-1)
     x, y = anchor_clouds(z_s, z_t[None], k)
     r = sinkhorn_divergence(x, y, plan.config.ot.blur**2, check=False)
     arrays = dict(plan=r.plan[0], row=torch.from_numpy(rows), anchors=least_similar(cosine_gram(z_t), k), gram_teacher=cosine_gram(z_t),
                   gram_student=cosine_gram(z_s), z_teacher=z_t, z_student=z_s, target=torch.from_numpy(plan.samples.target[rows]))
-    facts = dict(teacher=know.names[-1], k=k, blur=plan.config.ot.blur, value=r.value.item(), violation=r.violation.item(), classes=plan.samples.task.classes)
+    facts = dict(teacher=know.names[favourite], k=k, blur=plan.config.ot.blur, value=r.value.item(), violation=r.violation.item(), classes=plan.samples.task.classes)
     return {n: np.ascontiguousarray(a.numpy()) for n, a in arrays.items()}, facts
 
 # %% ../nbs/19_experiments.ipynb #90b51877
@@ -297,7 +299,7 @@ def summarise(plan:Plan, parts:dict)->dict: # what summary.json holds
         row["headroom_closed"] = gap_closed(row["mean"], base, rows["student_all_labels"]["mean"]) if headroom and headroom["significant"] else np.nan
     return _frame(plan, parts) | dict(methods=rows, headroom=headroom, comparisons=_comparisons(parts, rho, task))
 
-# %% ../nbs/19_experiments.ipynb #a1e7e80d
+# %% ../nbs/19_experiments.ipynb #041ac41f
 def _headroom(parts, rows, rho):
     if "student_all_labels" not in parts: return None
     r = rows["student_all_labels"]
@@ -316,7 +318,7 @@ def _frame(plan, parts)->dict:
     kind["names" if s.task.kind == "regression" else "classes"] = s.task.labels
     chosen = {f"{b}_schedule": choose(parts, b, plan.metric).partition(":")[2] for b in BASES if b in parts}
     return dict(name=m.name, title=m.title or m.name, licence=m.licence, citation=m.citation, task=kind, metric=plan.metric, prevalent=list(c.prevalent),
-                privileged=list(c.privileged), n=len(s), subjects=None if s.subject is None else len(np.unique(s.subject)), labelled=c.labelled or None,
+                privileged=list(c.privileged), n=len(s), subjects=None if s.subject is None else len(np.unique(s.subject)), labelled=c.labelled or None, labelled_validation=c.labelled_validation or None,
                 folds=c.folds, seeds=list(c.seeds), checkpoint=c.checkpoint, **chosen,
                 frozen=dict(student="every weight learns; the teachers do not", self_distillation="encoders of all teachers and the single teachers",
                             tnet="the joint teacher, whose tokens it predicts"))

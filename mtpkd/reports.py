@@ -581,14 +581,16 @@ def report(run_folders,           # a run folder or several: paths or objects
     page = Page()
     return write_text(out, render([run_section(page, open_run(r), embedding) for r in runs]))
 
-# %% ../nbs/23_reports.ipynb #155f9c41
+# %% ../nbs/23_reports.ipynb #abcad11a
 def demo(out="runs/demo",     # where the run folders and the report go
          jobs:int=2,          # how many experiments at a time
          resume:bool=False,   # go on with what an earlier call left
          progress:bool=True,
         )->Path:              # the report
-    "Run the experiments `watch` and `mfeat` and report on both"
-    from mtpkd.runs import execute_many, raise_first
-    runs = [dict(manifest=name, out=str(Path(out)/name), resume=resume) for name in ("watch", "mfeat")]
+    "Run the experiments of `demo.yaml`, with its frozen settings and seeds, and report on all"
+    from mtpkd.config import read_yaml
+    from mtpkd.runs import batch_folder, execute_many, raise_first
+    frozen = read_yaml(batch_folder()/"demo.yaml")
+    runs = [dict(manifest=name, config=frozen["settings"], seeds=frozen["seeds"], out=str(Path(out)/name), resume=resume) for name in frozen["experiments"]]
     raise_first(execute_many(runs, jobs=jobs, progress=progress))
     return report([r["out"] for r in runs], Path(out)/"report.html")

@@ -36,7 +36,7 @@ def check_fold(fold:Fold, subject=None)->None:
             both = np.intersect1d(*ids)
             if len(both): raise InputError(f"fold {fold.fold}: {'row' if subject is None else 'subject'} {both[0]} is in {a} and in {b}; the folds leak")
 
-# %% ../nbs/04_splits.ipynb #65396549
+# %% ../nbs/04_splits.ipynb #95cbb594
 def strata(target)->np.ndarray: # `(N,)` int
     "Classes, or quintiles of the first target dimension"
     target = np.asarray(target)
@@ -47,6 +47,7 @@ def strata(target)->np.ndarray: # `(N,)` int
 def _halves(rows, target, subject, parts:int, seed:int):
     "Divide `rows` into `parts`, grouped and stratified; yield `(rest, part)`"
     y = strata(target)[rows]
+    if np.bincount(y).max() < parts: y = np.zeros_like(y) # too few of every class to stratify by it
     if subject is not None: splitter = StratifiedGroupKFold(parts, shuffle=True, random_state=seed % 2**32)
     elif np.bincount(y).max() >= parts and np.bincount(y)[np.unique(y)].min() >= parts:
         splitter = StratifiedKFold(parts, shuffle=True, random_state=seed % 2**32)

@@ -123,12 +123,12 @@ def clip_per_repeat(grads, largest:float)->None:
     factor = (largest/norm.clamp_min(largest)).nan_to_num(0.)
     for g in grads: g.mul_(factor.reshape(-1, *[1]*(g.ndim-1)))
 
-# %% ../nbs/16_training.ipynb #07f863a3
+# %% ../nbs/16_training.ipynb #395538bf
 class Trainer:
     "Optimises stacked parameters; keeps history, a moving average, the best weights of every repeat"
     def __init__(self, groups,  # [(parameters by name, peak learning rate)]
-                 schedule:ScheduleConfig):
-        self.schedule, self.step, self.history = schedule, 0, []
+                 schedule:ScheduleConfig, lower_is_better:bool=False): # which way the validation metric goes
+        self.schedule, self.step, self.history, self.sign = schedule, 0, [], -1 if lower_is_better else 1
         self.params = {k: p for params, _ in groups for k, p in params.items()}
         self.peaks = [lr for _, lr in groups]
         self.optimiser = torch.optim.AdamW([{"params": list(p.values()), "lr": lr} for p, lr in groups], weight_decay=schedule.weight_decay, fused=True)
@@ -140,7 +140,7 @@ class Trainer:
         if checkpoint == "best_validation" and self.best is not None: return self.best
         return {k: v.detach() for k, v in (self.average or self.params).items()}
 
-# %% ../nbs/16_training.ipynb #c6a84204
+# %% ../nbs/16_training.ipynb #1d249e99
 def update(trainer:Trainer, losses:Tensor)->None: # losses `(R,)`
     "One optimiser step on the sum of the repeats' losses"
     t, s = trainer, trainer.schedule
@@ -153,11 +153,12 @@ def update(trainer:Trainer, losses:Tensor)->None: # losses `(R,)`
     if t.average is not None:
         for k, p in t.params.items(): t.average[k].lerp_(p.detach(), 1-s.ema)
 
-def keep_best(trainer:Trainer, values)->None: # validation metric of every repeat `(R,)`; higher is better
+def keep_best(trainer:Trainer, values)->None: # validation metric of every repeat `(R,)`; NaN where one has diverged
     "Remember the weights of the repeats that have just become better than ever"
-    now = trainer.weights()
-    if trainer.best is None: trainer.best, trainer.best_value = {k: v.clone() for k, v in now.items()}, np.array(values, float)
-    better = np.nan_to_num(values, nan=-np.inf) > trainer.best_value
+    now, values = trainer.weights(), trainer.sign*np.array(values, float)
+    values[np.isnan(values)] = -np.inf
+    if trainer.best is None: trainer.best, trainer.best_value = {k: v.clone() for k, v in now.items()}, values
+    better = values > trainer.best_value
     for r in np.flatnonzero(better):
         for k, v in now.items(): trainer.best[k][r] = v[r]
     trainer.best_value = np.where(better, values, trainer.best_value)

@@ -100,7 +100,7 @@ def _self_potential(cost, a, eps:float, iterations:int):
     for _ in range(iterations): w = (w/_times(kernel, a*w)).sqrt()
     return eps*w.log(), w[..., :, None]*kernel*w[..., None, :]
 
-# %% ../nbs/12_transport.ipynb #440ef500
+# %% ../nbs/12_transport.ipynb #a16f923b
 def _solve(x, y, a, b, eps:float, iterations:int, anneal:bool):
     "Divergence, potentials, violation and the gradients with respect to both clouds"
     cost = half_squared_distance(x, y)
@@ -113,7 +113,7 @@ def _solve(x, y, a, b, eps:float, iterations:int, anneal:bool):
     violation = (rows - a).abs().sum(-1) + (columns - b).abs().sum(-1)
     return value - halves[0][0] - halves[1][0], f, g, violation, gx - halves[0][1], gy - halves[1][1]
 
-def _self_terms(z, w, eps:float, iterations:int=16):
+def _self_terms(z, w, eps:float, iterations:int=12):
     "Half the transport cost of a cloud to itself, and its gradient"
     p, kernel = _self_potential(half_squared_distance(z, z), w, eps, iterations)
     plan = w[..., :, None]*kernel*w[..., None, :]
