@@ -7,7 +7,7 @@ __all__ = ['Knowledge', 'look_up', 'Course', 'draw_course', 'draw_hidden', 'make
            'as_prediction', 'Learner', 'take_course', 'train_teacher', 'tabulate', 'gather_knowledge',
            'SelfDistillation', 'distillation_loss', 'self_distil']
 
-# %% ../nbs/17_teaching.ipynb #ced29d3c
+# %% ../nbs/17_teaching.ipynb #9f09e534
 from dataclasses import dataclass, replace
 import numpy as np, torch
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ from .fusion import Output, build_fusion
 from .teachers import TeacherEnsemble, select_teachers
 from .transport import structural_divergence
 from .losses import alignments, row_losses, task_loss, terms
-from .metrics import metrics
+from .metrics import direction, metrics
 from .training import Stack, Table, Trainer, draw_batches, draw_mixup, fit, mix, predict
 
 # %% ../nbs/17_teaching.ipynb #a53dc965
@@ -164,15 +164,15 @@ class Learner:
         "An `Output` of numpy arrays for each repeat's rows"
         return predict(self.stack, self.params, table, rows, self.names)
 
-# %% ../nbs/17_teaching.ipynb #344fd331
+# %% ../nbs/17_teaching.ipynb #9f41149d
 def take_course(c:Course, stack:Stack, table:Table, samples, folds, metric:str,
                 checkpoint:str="last", name:str="network", saved=None, progress:bool=True)->Learner:
     "Train `stack` on `c` and keep the weights of the declared checkpoint"
     score, rows, counts = metrics.get(metric), [f.val for f in folds], []
     def evaluate(weights):
-        outs = predict(stack, weights, table, rows, c.names)
-        return np.array([score(samples.target[f.val], as_prediction(table.kind, o.logits)) for f, o in zip(folds, outs)])
-    t = Trainer([(stack.params, c.schedule.lr)], c.schedule)
+        said = [as_prediction(table.kind, o.logits) for o in predict(stack, weights, table, rows, c.names)]
+        return np.array([score(samples.target[f.val], p) if np.isfinite(p).all() else np.nan for f, p in zip(folds, said)])
+    t = Trainer([(stack.params, c.schedule.lr)], c.schedule, direction(metric) < 0)
     fit(t, course_loss(c, stack, table, folds, counts), evaluate, name, saved, progress)
     kept = {p: {k: v.clone() for k, v in t.weights(p).items()} for p in ("last", "best_validation")}
     return Learner(name, stack, c.names, kept[checkpoint], t.history, evaluate(kept[checkpoint]), counts, kept)
