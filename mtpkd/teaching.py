@@ -242,7 +242,7 @@ def self_distil(teachers:dict, ensemble:TeacherEnsemble, table:Table, folds, con
     knowledge = gather_knowledge([*others, joint], out.unbind(1), z.unbind(1), table)
     return knowledge, stack, trainer.history
 
-# %% ../nbs/17_teaching.ipynb #a8d0e3de
+# %% ../nbs/17_teaching.ipynb #d0166028
 def _adapter_inputs(tokens, inputs, table, names, rows):
     "Tokens, presence and embeddings of `rows (R, B)`, or of all"
     there = table.presence[:, table.columns(names)]
@@ -254,10 +254,10 @@ def _fit_adapters(stack, tokens, inputs, table, folds, config, names, progress):
     fast = {k: p for k, p in stack.params.items() if k not in slow}
     schedule = ScheduleConfig(steps=config.steps, batch=config.batch//2, pool_batch=config.batch//2, weight_decay=0., decay="constant")
     rows, labelled = draw_course(Course(names, (), schedule, ("self_distillation",), pool=True), folds)
-    rows, weight = rows.to(table.device), labelled.float().to(table.device)
+    rows, weight, hidden = rows.to(table.device), labelled.float().to(table.device), ~labelled[:, None].to(table.device)
     one = vmap(lambda z, out, y, v: distillation_loss(z, out, y, v, weight, table.kind, config))
     def loss(step):
         r = rows[:, step]
-        return one(*stack(*_adapter_inputs(tokens, inputs, table, names, r)), table.target[r], table.valid[r]), {}
+        return one(*stack(*_adapter_inputs(tokens, inputs, table, names, r)), table.target[r].masked_fill(hidden, 0.), table.valid[r].masked_fill(hidden, 0.)), {}
     groups = [(p, lr) for p, lr in ((fast, config.lr_adapter), (slow, config.lr_joint)) if p]
     return fit(Trainer(groups, schedule), loss, title="self-distillation", progress=progress)
