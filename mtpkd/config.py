@@ -27,13 +27,13 @@ class FusionConfig:
     heads:int = 4       # attention heads; must divide the width
     depth:int = 1       # attention blocks
 
-# %% ../nbs/01_config.ipynb #5c5e212c
+# %% ../nbs/01_config.ipynb #b025f0cf
 @dataclass(frozen=True)
 class ScheduleConfig:
     "What a training loop does"
     steps:int = 200          # optimiser steps
     batch:int = 32           # labelled rows a step
-    pool_batch:int = 64      # unlabelled pool rows a step, for the methods that use the pool
+    pool_batch:int = 32      # unlabelled pool rows a step, for the methods that use the pool
     lr:float = 3e-3          # peak learning rate of AdamW
     weight_decay:float = 1e-2
     decay:str = "cosine"     # cosine | constant
