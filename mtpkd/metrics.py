@@ -213,7 +213,7 @@ def holm(p_values)->np.ndarray: # `(m,)`, in the order given
     out[order] = np.minimum(np.maximum.accumulate(p[order]*np.arange(len(order), 0, -1)), 1)
     return out
 
-# %% ../nbs/15_metrics.ipynb #55b76029
+# %% ../nbs/15_metrics.ipynb #4ba20808
 def wilcoxon_p(diff)->float: # differences `(S,)`, one a subject
     "Two-sided p-value of the signed-rank test; 1 where all differences are 0"
     d = np.asarray(diff, float)
@@ -243,7 +243,8 @@ def bootstrap_subjects(per_subject_diff, # `(S,)`, of subjects; of samples where
     "Percentile interval of the mean difference over redrawn subjects"
     d, random = np.asarray(per_subject_diff, float), rng("bootstrap", seed)
     if len(d) == 0: return np.nan, np.nan
-    means = [d[random.integers(0, len(d), len(d))].mean() for _ in range(n)]
+    block = max(1, 100_000//len(d)) # studies drawn at a time
+    means = np.concatenate([d[random.integers(0, len(d), (min(block, n-i), len(d)))].mean(1) for i in range(0, n, block)])
     return tuple(float(q) for q in np.quantile(means, [(1 - level)/2, (1 + level)/2]))
 
 # %% ../nbs/15_metrics.ipynb #85066207
