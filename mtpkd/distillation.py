@@ -193,10 +193,10 @@ def start_as_teacher(room:Classroom, stack:Stack, m:Method)->list: # history of 
     tokens = tabulate(teacher(room, room.ensemble.joint), room.table).tokens.detach()
     return _train_tnets(room, stack, tokens)
 
-# %% ../nbs/18_distillation.ipynb #5bab01c6
+# %% ../nbs/18_distillation.ipynb #923629b7
 def _train_tnets(room, stack, tokens):
     "T-Net by mean squared error on tokens that the joint teacher gives: `(R, N, M, W)`"
-    n, there, c = len(room.prevalent), room.table.presence[:, room.table.columns(room.modalities)], room.config.student
+    n, there, c = len(room.prevalent), room.table.there(room.modalities), room.config.student
     params = {k: p for k, p in stack.params.items() if k.startswith("tnets.")}
     schedule = replace(room.config.schedule, steps=c.tnet_steps, mixup=0.)
     rows, _ = draw_course(Course(room.modalities, (), schedule, ("tnet",), pool=True), room.folds)

@@ -89,8 +89,8 @@ def _partners(labelled)->Tensor: # `(B,)`: the next row of the same part
     n, index = int(labelled.sum()), torch.arange(len(labelled))
     return torch.cat([index[:n].roll(-1), index[n:].roll(-1)])
 
-# %% ../nbs/17_teaching.ipynb #26109973
-def make_batch(c:Course, table:Table, rows, labelled, keep=None, seen=None)->tuple: # inputs, presence, what the terms get, teacher weights
+# %% ../nbs/17_teaching.ipynb #9864b080
+def make_batch(c:Course, table:Table, rows, labelled, keep=None, seen=None, partner=None)->tuple: # inputs, presence, what the terms get, teacher weights
     "Everything a step needs, with leading `R`"
     x, there = table.inputs(rows, c.names)
     if seen is not None: there = there & (seen | (there.sum(-1, keepdim=True) < 2))
@@ -104,7 +104,6 @@ def make_batch(c:Course, table:Table, rows, labelled, keep=None, seen=None)->tup
         chosen = vmap(lambda l: select_teachers(l, labelled, c.rule))(losses)
         b["teacher_embedding"] = torch.einsum("rtb,rtbd->rbd", chosen, look_up(c.knowledge.embedding, rows))
     if keep is not None:
-        partner = _partners(labelled).to(rows.device)
         x = _mixed_inputs(x, there, keep, partner)
         b = {k: v*v[:, partner] if k == "valid" else v if k == "weight" else mix(v, keep, partner) for k, v in b.items()}
     return x, there, b, chosen
@@ -119,17 +118,18 @@ def gradient_shares(parts:dict, weights:dict, params)->dict: # {"ot_share": (R,)
     total = sum(norms.values()).clamp_min(1e-12)
     return {f"{n}_share": v/total for n, v in norms.items() if n != "task"}
 
-# %% ../nbs/17_teaching.ipynb #f831a7f3
+# %% ../nbs/17_teaching.ipynb #689a7c48
 def course_loss(c:Course, stack:Stack, table:Table, folds, counts=None):
     "The function of the step that `fit` minimises; `counts` collects (step, teacher weights `(R, T)`)"
     (rows, labelled), weights = draw_course(c, folds), dict(c.terms)
+    partner = _partners(labelled).to(table.device) # counted before the move: the device is never asked
     (rows, labelled), s, o = (t.to(table.device) for t in (rows, labelled)), c.schedule, dict(kind=table.kind, temperature=c.temperature, blur=c.blur)
     o["k"] = min(c.k, rows.shape[2] - 1)
     keep = draw_mixup(s.mixup, rows.shape[2], s.steps, [seed_for(*c.key, f.seed, f.fold) for f in folds]).to(table.device) if s.mixup else None
     seen = draw_hidden(c, folds, rows.shape[1:]).to(table.device) if c.hide else None
     run_terms = vmap(lambda b: {n: terms.get(n)(b, o) for n in weights})
     def loss(step):
-        x, there, b, chosen = make_batch(c, table, rows[:, step], labelled, *(None if d is None else d[:, step] for d in (keep, seen)))
+        x, there, b, chosen = make_batch(c, table, rows[:, step], labelled, *(None if d is None else d[:, step] for d in (keep, seen)), partner)
         out = stack(x, there)
         b |= dict(output=out.logits, embedding=out.embedding)
         parts, notes = run_terms(b), {}
@@ -242,10 +242,10 @@ def self_distil(teachers:dict, ensemble:TeacherEnsemble, table:Table, folds, con
     knowledge = gather_knowledge([*others, joint], out.unbind(1), z.unbind(1), table)
     return knowledge, stack, trainer.history
 
-# %% ../nbs/17_teaching.ipynb #d0166028
+# %% ../nbs/17_teaching.ipynb #51e4aeea
 def _adapter_inputs(tokens, inputs, table, names, rows):
     "Tokens, presence and embeddings of `rows (R, B)`, or of all"
-    there = table.presence[:, table.columns(names)]
+    there = table.there(names)
     if rows is None: return tokens, there.expand(len(tokens), *there.shape), inputs
     return look_up(tokens.flatten(2), rows).unflatten(-1, tokens.shape[2:]), there[rows], look_up(inputs.flatten(2), rows).unflatten(-1, inputs.shape[2:])
 

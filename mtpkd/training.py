@@ -18,7 +18,7 @@ from tqdm.auto import tqdm
 from .core import InputError, RunError, atomic_path, rng
 from .config import ScheduleConfig
 
-# %% ../nbs/16_training.ipynb #c7e447b1
+# %% ../nbs/16_training.ipynb #285db546
 @dataclass
 class Table:
     "A data set as tensors, with one normaliser for each of `R` repeats"
@@ -33,12 +33,12 @@ class Table:
 
     @property
     def device(self): return self.presence.device
-    def columns(self, names): return [list(self.x).index(n) for n in names]
+    def there(self, names, rows=slice(None)): # presence of `names`: `(N, M')`, or `(R, B, M')` of `rows (R, B)`
+        return torch.stack([self.presence[:, list(self.x).index(n)][rows] for n in names], -1)
 
     def inputs(self, rows:Tensor, names)->tuple: # rows `(R, B)` -> {name: `(R, B, ...)`}, presence `(R, B, M')`
         "Normalised inputs of a batch; missing ones are zero"
-        there = self.presence[rows][..., self.columns(names)]
-        batch = {}
+        there, batch = self.there(names, rows), {}
         for i, n in enumerate(names):
             z = ((self.x[n][rows] - self.mean[n])/self.scale[n]).clamp(-self.clip, self.clip)
             batch[n] = z*there[..., i].reshape(*rows.shape, *[1]*(z.ndim-2))
