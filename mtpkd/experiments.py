@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['BASES', 'TABLES', 'COLUMNS', 'FORMAT', 'STACK', 'resolve_config', 'Plan', 'default_methods', 'list_methods',
-           'plan_run', 'Part', 'score_rows', 'predictions_of', 'history_rows', 'teacher_rows', 'run_method', 'plan_of',
-           'embeddings_of', 'choose', 'paired', 'per_sample_score', 'compare', 'summarise', 'RunFolder',
-           'write_tensors', 'write_table', 'identity', 'claim_folder', 'save_part', 'load_part', 'Journal',
+           'plan_run', 'Part', 'score_rows', 'predictions_of', 'history_rows', 'teacher_rows', 'run_method',
+           'first_outputs', 'plan_of', 'embeddings_of', 'choose', 'paired', 'per_sample_score', 'compare', 'summarise',
+           'RunFolder', 'write_tensors', 'write_table', 'identity', 'claim_folder', 'save_part', 'load_part', 'Journal',
            'environment', 'train_all', 'write_folder', 'default_out', 'run', 'forecast']
 
 # %% ../nbs/19_experiments.ipynb #2fd8f4b3
@@ -222,7 +222,14 @@ def run_method(plan:Plan, room:Classroom, name:str)->Part:
     choice = teacher_rows(plan, room, learner, m, folds) if m else pd.DataFrame(columns=COLUMNS["teachers"])
     return Part(results, scores, pd.DataFrame(rows, columns=COLUMNS["history"]), said, choice, list(map(float, learner.validation)))
 
-# %% ../nbs/19_experiments.ipynb #9d838348
+# %% ../nbs/19_experiments.ipynb #900d930c
+def first_outputs(room:Classroom, learner, rows):
+    "What the first repeat of a learner says about `rows`: an `Output` of arrays"
+    t = room.table
+    one = replace(t, mean={k: v[:1] for k, v in t.mean.items()}, scale={k: v[:1] for k, v in t.scale.items()})
+    return replace(learner, params={k: v[:1] for k, v in learner.params.items()}).outputs(one, [rows])[0]
+
+# %% ../nbs/19_experiments.ipynb #fad183fa
 def plan_of(plan:Plan, room:Classroom, name:str, size:int=128)->tuple: # arrays by name, facts by name
     "The transport plan between the teacher that was chosen most and the student of `name`, in the first repeat"
     m, learner, f = get_method(name, plan.config, room.table.kind), room.kept[("learner", name)], room.folds[0]
@@ -231,7 +238,7 @@ def plan_of(plan:Plan, room:Classroom, name:str, size:int=128)->tuple: # arrays 
     know = knowledge_of(room, m)
     favourite = int(torch.stack([w[0] for _, w in learner.counts]).mean(0).argmax()) if learner.counts else -1
     z_t = know.embedding[0, favourite, torch.from_numpy(rows).to(room.table.device)].cpu()
-    z_s = torch.from_numpy(learner.outputs(room.table, [rows, *[rows[:1]]*(len(room.folds)-1)])[0].embedding)
+    z_s = torch.from_numpy(first_outputs(room, learner, rows).embedding)
     k = min(plan.config.ot.k, len(rows)-1)
     x, y = anchor_clouds(z_s, z_t[None], k)
     r = sinkhorn_divergence(x, y, plan.config.ot.blur**2, check=False)
@@ -240,18 +247,17 @@ def plan_of(plan:Plan, room:Classroom, name:str, size:int=128)->tuple: # arrays 
     facts = dict(teacher=know.names[favourite], k=k, blur=plan.config.ot.blur, value=r.value.item(), violation=r.violation.item(), classes=plan.samples.task.classes)
     return {n: np.ascontiguousarray(a.numpy()) for n, a in arrays.items()}, facts
 
-# %% ../nbs/19_experiments.ipynb #90b51877
-def embeddings_of(plan:Plan, room:Classroom)->dict: # name -> array; rows of the first repeat's test part
-    "Test embeddings of teachers, adapted teachers and students, in the first repeat"
-    f, rest = room.folds[0], [room.folds[0].test[:1]]*(len(room.folds)-1)
-    found = dict(row=f.test, target=plan.samples.target[f.test])
+# %% ../nbs/19_experiments.ipynb #76240eec
+def embeddings_of(plan:Plan, room:Classroom, have=())->dict: # name -> array; rows of the first repeat's test part
+    "Test embeddings of teachers, adapted teachers and students, in the first repeat, but for those in `have`"
+    f, found = room.folds[0], {}
     for key, learner in room.kept.items():
-        if key[0] == "teacher" and key[2:] == (0, 0.): found[f"teacher_{key[1]}"] = learner.outputs(room.table, [f.test, *rest])[0].embedding
-        if key[0] == "learner" and not key[1].startswith("teacher_"): found[f"student_{key[1]}"] = learner.outputs(room.table, [f.test, *rest])[0].embedding
+        name = f"teacher_{key[1]}" if key[0] == "teacher" and key[2:] == (0, 0.) else f"student_{key[1]}" if key[0] == "learner" else None
+        if name and name not in have and not name.startswith("student_teacher_"): found[name] = first_outputs(room, learner, f.test).embedding
     if "adapted" in room.kept:
         know = room.kept["adapted"][0]
         for i, n in enumerate(know.names[:-1]): found[f"adapted_{n}"] = know.embedding[0, i, torch.from_numpy(f.test).to(room.table.device)].cpu().numpy()
-    return {k: np.ascontiguousarray(v) for k, v in found.items()}
+    return {k: np.ascontiguousarray(v) for k, v in found.items()} | dict(row=f.test, target=plan.samples.target[f.test])
 
 # %% ../nbs/19_experiments.ipynb #db1290a0
 def choose(parts:dict, base:str, metric:str)->str: # the name of a candidate
@@ -472,7 +478,7 @@ def train_all(plan:Plan, out:Path, journal:Journal, progress:bool=True)->dict: #
     bar.close()
     return {n: _join(p) for n, p in parts.items()}
 
-# %% ../nbs/19_experiments.ipynb #f6b28d0a
+# %% ../nbs/19_experiments.ipynb #87f1584d
 def _join(parts)->Part:
     "The tables of a method over all stacks"
     tables = {t: pd.concat([getattr(p, t) for p in parts if len(getattr(p, t))] or [getattr(parts[0], t)], ignore_index=True) for t in TABLES}
@@ -484,7 +490,7 @@ def _keep_pictures(plan, room, name, out):
     if m and m.teacher not in ("", "self"): write_tensors(out/"plans"/f"{name}.safetensors", *plan_of(plan, room, name))
     path = out/"embeddings"/f"fold{room.folds[0].fold}_seed{room.folds[0].seed}.safetensors"
     before = {k: v for k, v in _tensors(path).items() if not isinstance(v, str)} if path.exists() else {}
-    write_tensors(path, before | embeddings_of(plan, room), dict(classes=plan.samples.task.classes))
+    write_tensors(path, before | embeddings_of(plan, room, before), dict(classes=plan.samples.task.classes))
 
 # %% ../nbs/19_experiments.ipynb #ca0d10c0
 def write_folder(plan:Plan, out:Path, parts:dict)->dict: # the summary

@@ -83,7 +83,7 @@ def mix(x:Tensor,       # `(R, B, ...)`
     keep = keep.reshape(*keep.shape, *[1]*(x.ndim-2))
     return keep*x + (1-keep)*x[:, partner]
 
-# %% ../nbs/16_training.ipynb #0fa601a6
+# %% ../nbs/16_training.ipynb #9dd5902b
 class Stack:
     "`R` repeats of one network: parameters `(R, ...)`, and a call that maps stacked inputs to stacked outputs"
     def __init__(self, build, # makes a freshly initialised network
@@ -101,7 +101,7 @@ class Stack:
         params, call = params or self.params, lambda p, *x: functional_call(self.module, p, x)
         if self.stackable: return vmap(call)(params, *inputs)
         pick = lambda t, r: {k: v[r] for k, v in t.items()} if isinstance(t, dict) else t[r]
-        outs = [call(pick(params, r), *(pick(x, r) for x in inputs)) for r in range(len(self))]
+        outs = [call(pick(params, r), *(pick(x, r) for x in inputs)) for r in range(len(next(iter(params.values()))))]
         return type(outs[0])(*(torch.stack(o) for o in zip(*outs))) if isinstance(outs[0], tuple) else torch.stack(outs)
 
 def _seeded(build, seed:int):
