@@ -30,14 +30,14 @@ from .teaching import as_prediction, make_batch, Course, draw_course, tabulate
 from .transport import anchor_clouds, cosine_gram, least_similar, sinkhorn_divergence
 from .distillation import Classroom, adapted, get_method, knowledge_of, learn, methods, schedules, student, teacher
 
-# %% ../nbs/19_experiments.ipynb #ca255297
+# %% ../nbs/19_experiments.ipynb #11d478dd
 def resolve_config(manifest=None, prevalent=None, privileged=None, methods=None, labelled=None, labelled_validation=None,
                    folds=None, seeds=None, config=None, set=None, device=None)->ExperimentConfig:
     "The settings of a run, before the manifest has its say"
     values = read_yaml(config) if isinstance(config, (str, Path)) else dict(config or {})
     for written in ("format", "version", "data_sha256"): values.pop(written, None) # what experiment.yaml says beside the settings
     values = apply_set(values, set)
-    named = dict(manifest=manifest, prevalent=_names(prevalent), privileged=_names(privileged), methods=_names(methods), labelled=_budget(labelled),
+    named = dict(manifest=None if manifest is None else str(manifest), prevalent=_names(prevalent), privileged=_names(privileged), methods=_names(methods), labelled=_budget(labelled),
                  labelled_validation=_budget(labelled_validation), folds=_folds(folds), seeds=_seeds(seeds), device=device)
     return from_dict(ExperimentConfig, values | {k: v for k, v in named.items() if v is not None})
 

@@ -233,11 +233,11 @@ def _table_row(m, v, extra, headroom):
         room=num(v.get("headroom_closed"), "{:.0f}%") if headroom and role(m) != "upper" else "–",
         wilcoxon="–" if missing(extra.get("wilcoxon_p")) else fmt_p(extra["wilcoxon_p"]), bootstrap=boot)
 
-# %% ../nbs/23_reports.ipynb #db55c8d9
+# %% ../nbs/23_reports.ipynb #18e43c65
 def overview(summaries:list)->list: # (method, [text per run]); the first row is the level of student_only
     "Difference to `student_only` with p, methods by runs"
     every = dict.fromkeys(m for s in summaries for m in s["methods"])
-    names = [m for m in every if role(m) != "control" or m in ("student_only", "self_training")]
+    names = [m for m in every if ":" not in m] # the candidates stand in each run's own table
     def cell(s, m):
         v = s["methods"].get(m)
         if v is None: return "–"

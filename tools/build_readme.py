@@ -1,4 +1,5 @@
-"""README.md from nbs/index.ipynb: `python tools/build_readme.py` writes it, `--check` fails where it is out of date.
+"""README.md from nbs/index.ipynb: `python tools/build_readme.py` writes it, `--check` fails where it is out of date, `--run` runs
+the notebook's cells first (but those of `#| eval: false`) and keeps their outputs.
 
 Directives of the notebook count: cells with `#| hide`, `#| export`, `#| default_exp` or `#| include: false` are left out, of
 `#| echo: false` only the output is shown. Links in the notebook are relative to `nbs/` and are moved to the root of the project.
@@ -56,10 +57,23 @@ def readme(path=ROOT/"nbs"/"index.ipynb"):
     body = move_links(re.sub(r"\n{3,}", "\n\n", body).strip())
     return "<!-- made from nbs/index.ipynb by tools/build_readme.py: edit the notebook -->\n\n" + body + "\n"
 
+def run_cells(path=ROOT/"nbs"/"index.ipynb"):
+    "Run the notebook in its folder and keep the outputs"
+    from nbclient import NotebookClient
+    nb = nbformat.read(path, 4)
+    ours = [c for c in nb.cells if c.cell_type == "code" and not re.search(r"^#\|\s*eval:\s*false", c.source, re.M)]
+    copy = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c.source) for c in ours])
+    NotebookClient(copy, resources={"metadata": {"path": str(path.parent)}}).execute()
+    for cell, done in zip(ours, copy.cells): cell.outputs, cell.execution_count = done.outputs, None
+    nbformat.write(nb, path)
+
 def main():
     args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     args.add_argument("--check", action="store_true", help="write nothing; exit 1 where README.md is out of date")
-    check = args.parse_args().check
+    args.add_argument("--run", action="store_true", help="run the notebook's cells first and keep their outputs")
+    asked = args.parse_args()
+    check = asked.check
+    if asked.run: run_cells()
     text, target = readme(), ROOT/"README.md"
     if not check: return target.write_text(text, encoding="utf-8")
     if not target.exists() or target.read_text(encoding="utf-8") != text:
