@@ -11,15 +11,17 @@ from torch import Tensor
 from .core import InputError, Registry, nearest
 from .fusion import MultimodalNet
 
-# %% ../nbs/11_teachers.ipynb #b322d295
+# %% ../nbs/11_teachers.ipynb #eeb67172
 def teacher_name(subset, modalities)->str:
     "`joint` for all modalities, else the names joined by +"
     return "joint" if set(subset) == set(modalities) and len(modalities) > 1 else "+".join(subset)
 
 def teacher_subsets(modalities, subsets=())->dict: # teacher name -> tuple of modalities; the joint one is last
     "The subsets asked for, or every single modality and the joint one"
+    if any(not isinstance(s, (list, tuple)) for s in subsets): raise InputError(f"teachers.subsets: expected lists of modality names such as [[face], [face, ecg]], got {list(subsets)}")
     subsets = [tuple(s) for s in subsets] or [(m,) for m in modalities] + [tuple(modalities)]
     for s in subsets:
+        if not s: raise InputError("teachers.subsets: a teacher without a modality; name at least one in each")
         for m in s:
             if m not in modalities: raise InputError(f"teachers.subsets: unknown modality {m!r}; {nearest(m, modalities)}")
     named = {teacher_name(s, modalities): tuple(m for m in modalities if m in s) for s in subsets}
