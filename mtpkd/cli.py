@@ -115,13 +115,14 @@ def verdict_text(summary:dict)->str: # lines of a table
         lines.append(f"{name:<28}{number(m['mean'], '{:.1f}'):>7}{number(m['diff'], '{:+.1f}'):>8}  {ci:<16}{p:>7}")
     return "\n".join(lines)
 
-# %% ../nbs/25_cli.ipynb #9a59512e
+# %% ../nbs/25_cli.ipynb #4bdbad0d
 def do_demo(o)->str:
     "mtpkd demo: the embedded data, both experiments side by side"
     from mtpkd.experiments import RunFolder
     from mtpkd.reports import demo
     page = demo(o.out, resume=True)
-    texts = [f"{n}\n{verdict_text(RunFolder(Path(o.out)/n).summary)}" for n in ("watch", "mfeat")]
+    folders = sorted(p.parent for p in Path(o.out).glob("*/summary.json"))
+    texts = [f"{p.name}\n{verdict_text(RunFolder(p).summary)}" for p in folders]
     return "\n\n".join([*texts, f"report: {page}"])
 
 def do_report(o)->str:
@@ -180,7 +181,7 @@ def do_doctor(o)->str:
         lines.append(f"extra {extra}: {'complete' if not lack else 'missing ' + ', '.join(lack) + f'; pip install mtpkd[{extra}]'}")
     return "\n".join(lines)
 
-# %% ../nbs/25_cli.ipynb #1034824d
+# %% ../nbs/25_cli.ipynb #0a1090c6
 def main(args=None)->int: # exit code
     "Run the command; mistakes become one line and an exit code"
     try:
@@ -189,6 +190,7 @@ def main(args=None)->int: # exit code
         return 0
     except InputError as e: return _say(e, 2)
     except RunError as e: return _say(e, 1)
+    except OSError as e: return _say(f"{e.filename or 'a file'} cannot be read or written ({e.strerror or e})", 1)
     except KeyboardInterrupt: return _say("interrupted; what was finished is kept, go on with --resume", 130)
 
 def _say(message, code):

@@ -77,7 +77,7 @@ class OTConfig:
     k:int = 30               # anchors a row; at most batch - 1, what was used is recorded
     blur:float = .1          # eps = blur**2
 
-# %% ../nbs/01_config.ipynb #90294b22
+# %% ../nbs/01_config.ipynb #ba03ce69
 @dataclass(frozen=True)
 class ExperimentConfig:
     "Everything a run depends on besides its data"
@@ -87,9 +87,9 @@ class ExperimentConfig:
     methods:tuple = ()               # method names; empty: the default list
     labelled:int|None = None         # labelled training rows; None: the manifest's budget, 0: all
     labelled_validation:int|None = None
-    folds:int|str|None = None        # a number or `loso`; None: the manifest's
+    folds:int|str|dict|None = None   # a number, `loso` or fixed lists; None: the manifest's
     seeds:tuple = (0, 1, 2, 3, 4)
-    inner_validation:float = .25     # share of the training subjects
+    inner_validation:float|None = None # share of the training subjects; None: the manifest's
     checkpoint:str = "last"          # last | best_validation
     device:str = "auto"
     threads:int = 1                  # torch threads; two give other last bits
@@ -115,7 +115,7 @@ def _coerce(value, kind, where:str):
     names = " or ".join("nothing" if k is type(None) else k.__name__ for k in kinds)
     raise InputError(f"{where}: expected {names}, got {value!r}")
 
-# %% ../nbs/01_config.ipynb #f6f809ee
+# %% ../nbs/01_config.ipynb #5a228b91
 def from_dict(cls,             # a config dataclass
               values:dict|None,# plain values; None: all defaults
               where:str="",    # path of the keys so far, for messages
@@ -126,7 +126,7 @@ def from_dict(cls,             # a config dataclass
     kinds, known = typing.get_type_hints(cls), [f.name for f in dataclasses.fields(cls)]
     prefix = where + "." if where else ""
     for key in values:
-        if key not in known: raise InputError(f"unknown setting {prefix}{key}; {nearest(key, known)}")
+        if key not in known: raise InputError(f"unknown setting {prefix}{key}; {nearest(str(key), known)}")
     return cls(**{k: _coerce(v, kinds[k], prefix+k) for k, v in values.items()})
 
 def to_dict(config)->dict:
@@ -151,7 +151,7 @@ def to_yaml(config)->str:
     values = to_dict(config) if dataclasses.is_dataclass(config) else config
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
-# %% ../nbs/01_config.ipynb #66178d90
+# %% ../nbs/01_config.ipynb #a329904e
 def apply_set(values:dict,      # nested plain values; not changed
               settings,         # `["schedule.steps=400", ...]` or `{"schedule.steps": 400}`
              )->dict:           # a copy with the settings in it
@@ -161,9 +161,15 @@ def apply_set(values:dict,      # nested plain values; not changed
     for path, value in settings.items():
         *parents, last = path.split(".")
         node = values
-        for key in parents: node = node.setdefault(key, {})
-        node[last] = value
+        for key in parents: node = _enter(node, key, path)
+        _enter(node, None, path)[last] = value
     return values
+
+def _enter(node, key, path):
+    "The mapping under `key`, made where it is missing"
+    if key is not None: node = node.setdefault(key, {}) if isinstance(node, dict) else node
+    if not isinstance(node, dict): raise InputError(f"--set {path}: {node!r} has no settings below it")
+    return node
 
 def _split_setting(text:str):
     path, eq, value = text.partition("=")

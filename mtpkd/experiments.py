@@ -6,10 +6,11 @@
 __all__ = ['BASES', 'TABLES', 'COLUMNS', 'FORMAT', 'STACK', 'resolve_config', 'Plan', 'default_methods', 'list_methods',
            'plan_run', 'Part', 'score_rows', 'predictions_of', 'history_rows', 'teacher_rows', 'run_method',
            'first_outputs', 'plan_of', 'embeddings_of', 'choose', 'paired', 'per_sample_score', 'compare', 'summarise',
-           'RunFolder', 'write_tensors', 'write_table', 'identity', 'claim_folder', 'save_part', 'load_part', 'Journal',
-           'environment', 'train_all', 'write_folder', 'default_out', 'run', 'forecast']
+           'anchors_used', 'RunFolder', 'write_tensors', 'write_table', 'identity', 'code_sha256', 'claim_folder',
+           'save_part', 'load_part', 'Journal', 'environment', 'train_all', 'write_folder', 'default_out', 'run',
+           'forecast']
 
-# %% ../nbs/19_experiments.ipynb #2fd8f4b3
+# %% ../nbs/19_experiments.ipynb #777ce25b
 import hashlib, json, os, platform, sys, time
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -25,23 +26,28 @@ from .manifests import load_manifest
 from .samples import fit_normaliser
 from .splits import nested_folds
 from .readers import read
+from .teachers import TeacherEnsemble, teacher_subsets
+from .losses import alignments
+from .students import Student
 from .metrics import bootstrap_subjects, by_subject, chance_level, corrected_t, direction, gap_closed, holm, metric_for, rho_for, score_all, wilcoxon_p
 from .teaching import as_prediction, make_batch, Course, draw_course, tabulate
 from .transport import anchor_clouds, cosine_gram, least_similar, sinkhorn_divergence
 from .distillation import Classroom, adapted, get_method, knowledge_of, learn, methods, schedules, student, teacher
 
-# %% ../nbs/19_experiments.ipynb #11d478dd
+# %% ../nbs/19_experiments.ipynb #d198ee59
+_WRITTEN = ("format", "version", "code_sha256", "data_sha256") # what experiment.yaml says beside the settings
+
 def resolve_config(manifest=None, prevalent=None, privileged=None, methods=None, labelled=None, labelled_validation=None,
                    folds=None, seeds=None, config=None, set=None, device=None)->ExperimentConfig:
     "The settings of a run, before the manifest has its say"
     values = read_yaml(config) if isinstance(config, (str, Path)) else dict(config or {})
-    for written in ("format", "version", "data_sha256"): values.pop(written, None) # what experiment.yaml says beside the settings
+    for written in _WRITTEN: values.pop(written, None)
     values = apply_set(values, set)
     named = dict(manifest=None if manifest is None else str(manifest), prevalent=_names(prevalent), privileged=_names(privileged), methods=_names(methods), labelled=_budget(labelled),
                  labelled_validation=_budget(labelled_validation), folds=_folds(folds), seeds=_seeds(seeds), device=device)
     return from_dict(ExperimentConfig, values | {k: v for k, v in named.items() if v is not None})
 
-# %% ../nbs/19_experiments.ipynb #ed3f1440
+# %% ../nbs/19_experiments.ipynb #3724b38b
 def _names(x): return None if x is None else tuple(n.strip() for n in (x.split(",") if isinstance(x, str) else x) if n.strip())
 
 def _whole(x, what):
@@ -49,7 +55,7 @@ def _whole(x, what):
     except (TypeError, ValueError): raise InputError(f"{what}: expected a whole number, got {x!r}") from None
 
 def _budget(x): return x if x is None else 0 if x == "all" else _whole(x, "labelled")
-def _folds(x): return x if x in (None, "loso") else _whole(x, "folds (a number or loso)")
+def _folds(x): return x if x in (None, "loso") or isinstance(x, dict) else _whole(x, "folds (a number or loso)")
 def _seeds(x): return None if x is None else tuple(_whole(s, "seeds") for s in (_names(x) if isinstance(x, str) else [x] if isinstance(x, int) else x))
 
 # %% ../nbs/19_experiments.ipynb #fefdf7a9
@@ -63,13 +69,14 @@ class Plan:
     methods:list            # names, in the order they run; student_only candidates first
     metric:str
 
-# %% ../nbs/19_experiments.ipynb #5f79c7d3
+# %% ../nbs/19_experiments.ipynb #731b35db
 def _roles(config, manifest)->tuple:
     "Prevalent and privileged modalities: named, or the manifest's"
     known = list(manifest.modalities)
     for role in ("prevalent", "privileged"):
         for n in getattr(config, role):
             if n not in known: raise InputError(f"{role}: unknown modality {n!r} of {manifest.name}; {nearest(n, known)}")
+        if len({*getattr(config, role)}) < len(getattr(config, role)): raise InputError(f"{role}: a modality is named twice in {', '.join(getattr(config, role))}")
     prevalent = config.prevalent or tuple(n for n in manifest.with_role("prevalent") if n not in config.privileged)
     privileged = config.privileged or tuple(n for n in manifest.with_role("privileged") if n not in prevalent)
     both = sorted({*prevalent} & {*privileged})
@@ -77,18 +84,20 @@ def _roles(config, manifest)->tuple:
     if not prevalent: raise InputError(f"{manifest.name} names no prevalent modality; give --prevalent, one or more of {', '.join(known)}")
     return tuple(prevalent), tuple(privileged)
 
-# %% ../nbs/19_experiments.ipynb #6bf75ffc
+# %% ../nbs/19_experiments.ipynb #017835a2
 def _with_protocol(config, manifest)->ExperimentConfig:
     "What is still open, as the manifest's protocol says"
     p, (prevalent, privileged) = manifest.protocol, _roles(config, manifest)
     pick = lambda own, theirs: theirs if own is None else own
-    if not 0 < config.inner_validation < 1: raise InputError(f"inner_validation is {config.inner_validation}, expected a share between 0 and 1")
+    share = pick(config.inner_validation, p.inner_validation)
+    if not 0 < share < 1: raise InputError(f"inner_validation is {share}, expected a share between 0 and 1")
     if config.checkpoint not in ("last", "best_validation"): raise InputError(f"checkpoint is {config.checkpoint!r}; known: last, best_validation")
     if not config.seeds or len({*config.seeds}) < len(config.seeds): raise InputError(f"seeds are {list(config.seeds)}; expected at least one, none twice")
-    return replace(config, manifest=str(config.manifest), prevalent=prevalent, privileged=privileged, folds=pick(config.folds, p.folds),
+    return replace(config, manifest=str(config.manifest), prevalent=prevalent, privileged=privileged, folds=pick(config.folds, p.folds), inner_validation=share,
+                   device=str(pick_device(config.device)),
                    labelled=pick(config.labelled, p.labelled) or 0, labelled_validation=pick(config.labelled_validation, p.labelled_validation) or 0)
 
-# %% ../nbs/19_experiments.ipynb #19bb087c
+# %% ../nbs/19_experiments.ipynb #6ce44b01
 def default_methods(config, kind)->list:
     "The method list of a run that names none"
     taught = ["kd", "pkdot", "mtpkdot", "mtpkd"] if config.privileged else []
@@ -114,9 +123,10 @@ def list_methods(config:ExperimentConfig, kind:str, pool:bool)->list: # names in
 
 def _teacher_rows(config):
     if not config.privileged or config.methods: return []
-    return ["teacher_joint", *(f"teacher_{m}" for m in config.prevalent + config.privileged)]
+    *others, joint = teacher_subsets([*config.prevalent, *config.privileged], config.teachers.subsets)
+    return [f"teacher_{n}" for n in (joint, *others)]
 
-# %% ../nbs/19_experiments.ipynb #c4fff848
+# %% ../nbs/19_experiments.ipynb #932d8a28
 def plan_run(**asked)->Plan: # the arguments of `resolve_config`
     "Check everything a run needs: settings, data, folds, methods, device"
     config = resolve_config(**asked)
@@ -130,13 +140,32 @@ def plan_run(**asked)->Plan: # the arguments of `resolve_config`
     listed = list_methods(config, kind, all(len(f.pool) for f in folds))
     for n in listed:
         if n.startswith("teacher_"): _check_teacher(n, config)
-    pick_device(config.device)
+    _check_parts(config, samples)
     return Plan(config, manifest, samples, folds, listed, metric)
 
 def _check_teacher(name, config):
-    from mtpkd.teachers import teacher_subsets
     known = teacher_subsets([*config.prevalent, *config.privileged], config.teachers.subsets)
     if name.removeprefix("teacher_") not in known: raise InputError(f"unknown method {name!r}; {nearest(name, [f'teacher_{k}' for k in known])}")
+
+# %% ../nbs/19_experiments.ipynb #fb83edc7
+_AT_LEAST = {"schedule.steps": 1, "schedule.batch": 2, "schedule.pool_batch": 1, "schedule.evaluate": 1, "schedule.lr": 1e-12, "schedule.mixup": 0, "teachers.steps": 1,
+             "teachers.ensemble": 1, "self_distillation.steps": 1, "self_distillation.batch": 4, "student.tnet_steps": 1, "ot.k": 1, "ot.blur": 1e-12, "encoder.width": 1,
+             "encoder.depth": 1, "fusion.heads": 1, "fusion.depth": 1, "threads": 1}
+
+def _check_parts(c, samples):
+    "Ranges, names of parts, networks that can be built"
+    for path, least in _AT_LEAST.items():
+        value = c
+        for key in path.split("."): value = getattr(value, key)
+        if value < least: raise InputError(f"{path} is {value}, expected at least {1 if least == 1e-12 else least}" if least != 1e-12 else f"{path} is {value}, expected a positive number")
+    alignments.get(c.self_distillation.alignment)
+    if c.self_distillation.alignment == "kl" and samples.task.kind == "regression": raise InputError("self_distillation.alignment: kl compares classes; use cosine, mse or mmd for regression")
+    if c.schedule.decay not in ("cosine", "constant"): raise InputError(f"schedule.decay is {c.schedule.decay!r}; known: cosine, constant")
+    shapes = {n: samples.arrays[n].shape[1:] for n in (*c.prevalent, *c.privileged)}
+    with torch.device("meta"):
+        Student({n: shapes[n] for n in c.prevalent}, c.privileged, samples.task.outputs, c.encoder, c.fusion, c.student.tnet, c.student.tnet_scale)
+        ensemble = TeacherEnsemble(shapes, samples.task.outputs, c.encoder, c.fusion, c.teachers.subsets)
+        for n in ensemble.names: ensemble.build(n)
 
 # %% ../nbs/19_experiments.ipynb #2017b3b4
 @dataclass
@@ -259,11 +288,11 @@ def embeddings_of(plan:Plan, room:Classroom, have=())->dict: # name -> array; ro
         for i, n in enumerate(know.names[:-1]): found[f"adapted_{n}"] = know.embedding[0, i, torch.from_numpy(f.test).to(room.table.device)].cpu().numpy()
     return {k: np.ascontiguousarray(v) for k, v in found.items()} | dict(row=f.test, target=plan.samples.target[f.test])
 
-# %% ../nbs/19_experiments.ipynb #db1290a0
+# %% ../nbs/19_experiments.ipynb #47c8339b
 def choose(parts:dict, base:str, metric:str)->str: # the name of a candidate
     "The candidate of `base` with the best mean inner validation"
     candidates = [n for n in parts if n.startswith(base + ":")]
-    return max(candidates, key=lambda n: direction(metric)*np.mean(parts[n].validation))
+    return max(candidates, key=lambda n: np.nan_to_num(direction(metric)*np.mean(parts[n].validation), nan=-np.inf))
 
 def paired(parts:dict, a:str, b:str)->np.ndarray: # `(J,)`
     "Differences of two methods, fold by fold and seed by seed"
@@ -276,18 +305,18 @@ def per_sample_score(p:pd.DataFrame, task)->np.ndarray:
         return -np.nanmean([(p[n] - p[f"target_{n}"])**2 for n in task.names], axis=0)
     return (np.array(task.classes)[p[task.classes].values.argmax(1)] == p.target.values).astype(float)
 
-# %% ../nbs/19_experiments.ipynb #cd26ee84
+# %% ../nbs/19_experiments.ipynb #1561e608
 def compare(parts:dict, a:str, b:str, rho:float, task)->dict: # everything about a minus b
     "A paired comparison of two methods"
     diff = paired(parts, a, b)
     t = corrected_t(diff, rho)
     p, q = parts[a].predictions, parts[b].predictions
-    gain = per_sample_score(p, task) - per_sample_score(q, task)
-    subjects = by_subject(gain, p.subject if (p.subject != "").any() else p["sample"])
+    gain, who = per_sample_score(p, task) - per_sample_score(q, task), p.subject if (p.subject != "").any() else p["sample"]
+    subjects = by_subject(gain[~np.isnan(gain)], who[~np.isnan(gain)]) # without rows that nobody annotated
     low, high = bootstrap_subjects(subjects)
     return dict(diff=t.mean, ci95=[t.low, t.high], p=t.p, wilcoxon_p=wilcoxon_p(subjects), bootstrap_low=low, bootstrap_high=high)
 
-# %% ../nbs/19_experiments.ipynb #b7183b54
+# %% ../nbs/19_experiments.ipynb #378c9cea
 def summarise(plan:Plan, parts:dict)->dict: # what summary.json holds
     "The verdict over all methods"
     rho = rho_for(len(plan.samples), np.mean([len(f.test) for f in plan.folds]))
@@ -303,19 +332,27 @@ def summarise(plan:Plan, parts:dict)->dict: # what summary.json holds
         base, joint = rows["student_only"]["mean"], rows.get("teacher_joint", {}).get("mean", np.nan)
         row["gap_closed"] = gap_closed(row["mean"], base, joint)
         row["headroom_closed"] = gap_closed(row["mean"], base, rows["student_all_labels"]["mean"]) if headroom and headroom["significant"] else np.nan
-    return _frame(plan, parts) | dict(methods=rows, headroom=headroom, comparisons=_comparisons(parts, rho, task))
+    return _frame(plan, parts) | dict(methods=rows, headroom=headroom, comparisons=_comparisons(plan, parts, rho, task))
 
-# %% ../nbs/19_experiments.ipynb #041ac41f
+# %% ../nbs/19_experiments.ipynb #6d1bf7a2
 def _headroom(parts, rows, rho):
     if "student_all_labels" not in parts: return None
     r = rows["student_all_labels"]
     return dict(value=r["diff"], ci95=r["ci95"], p=r["p"], significant=bool(r["p"] < .05 and r["diff"] > 0))
 
-def _comparisons(parts, rho, task):
-    "`mtpkd` against every other row that is no bound and not the student alone"
-    if "mtpkd" not in parts: return []
-    rivals = [n for n in parts if not n.startswith(("teacher_", "student_all_labels")) and n not in ("mtpkd", "student_only")]
-    return [dict(a="mtpkd", b=n, **{k: v for k, v in compare(parts, "mtpkd", n, rho, task).items() if k in ("diff", "ci95", "p")}) for n in rivals]
+def _comparisons(plan, parts, rho, task):
+    "`mtpkd` against every other row that is no bound; every method against the student alone under the same schedule"
+    rivals = [n for n in parts if not n.startswith(("teacher_", "student_all_labels")) and n not in ("mtpkd", "student_only")] if "mtpkd" in parts else []
+    taught = [n for n in parts if ":" not in n and n not in BASES and not n.startswith("teacher_")]
+    own_schedules = {n: get_method(n, plan.config, task.kind).schedule for n in taught}
+    own_schedules = {n: s for n, s in own_schedules.items() if f"student_only:{s}" in parts}
+    pairs = [("mtpkd", n) for n in rivals] + [(m, f"student_only:{s}") for m, s in own_schedules.items()]
+    return [dict(a=a, b=b, **{k: v for k, v in compare(parts, a, b, rho, task).items() if k in ("diff", "ci95", "p")}) for a, b in dict.fromkeys(pairs)]
+
+def anchors_used(plan:Plan)->int: # `k`, or one less than the batch where that is smaller
+    "Anchors a row in training"
+    s = plan.config.schedule
+    return min(plan.config.ot.k, s.batch + (s.pool_batch if all(len(f.pool) for f in plan.folds) else 0) - 1)
 
 def _frame(plan, parts)->dict:
     "What the verdict is about"
@@ -325,11 +362,11 @@ def _frame(plan, parts)->dict:
     chosen = {f"{b}_schedule": choose(parts, b, plan.metric).partition(":")[2] for b in BASES if b in parts}
     return dict(name=m.name, title=m.title or m.name, licence=m.licence, citation=m.citation, task=kind, metric=plan.metric, prevalent=list(c.prevalent),
                 privileged=list(c.privileged), n=len(s), subjects=None if s.subject is None else len(np.unique(s.subject)), labelled=c.labelled or None, labelled_validation=c.labelled_validation or None,
-                folds=c.folds, seeds=list(c.seeds), checkpoint=c.checkpoint, **chosen,
+                folds=c.folds, seeds=list(c.seeds), checkpoint=c.checkpoint, **chosen, ot=dict(k=anchors_used(plan), blur=c.ot.blur),
                 frozen=dict(student="every weight learns; the teachers do not", self_distillation="encoders of all teachers and the single teachers",
                             tnet="the joint teacher, whose tokens it predicts"))
 
-# %% ../nbs/19_experiments.ipynb #2e7ce656
+# %% ../nbs/19_experiments.ipynb #922bc0f3
 FORMAT = 1
 
 class RunFolder:
@@ -337,6 +374,7 @@ class RunFolder:
     def __init__(self, path):
         self.path = Path(path)
         if not self.path.is_dir(): raise InputError(f"{path}: no such run folder")
+        if (self.path/"experiment.yaml").exists(): self.config # an unknown format is refused here
     def __repr__(self): return f"RunFolder({str(self.path)!r})"
 
     def _file(self, name):
@@ -397,17 +435,21 @@ def write_table(path, table:pd.DataFrame)->None:
         if Path(path).suffix == ".csv": table.to_csv(tmp, index=False, lineterminator="\n")
         else: table.to_parquet(tmp, index=False)
 
-# %% ../nbs/19_experiments.ipynb #47dffe68
+# %% ../nbs/19_experiments.ipynb #6d5f093d
 def identity(plan:Plan)->dict:
-    "What makes two runs the same: settings, data, format, version"
+    "What makes two runs the same: settings, data, format, code"
     h = hashlib.sha256()
     for name, a in plan.samples.arrays.items(): h.update(name.encode() + np.ascontiguousarray(a).tobytes())
     for a in (plan.samples.presence, plan.samples.target): h.update(np.ascontiguousarray(a).tobytes())
     h.update("\n".join(plan.samples.sample).encode() + b"".join([] if plan.samples.subject is None else [s.encode() for s in plan.samples.subject]))
-    return dict(format=FORMAT, version=mtpkd.__version__, data_sha256=h.hexdigest(), **to_dict(plan.config))
+    return dict(format=FORMAT, version=mtpkd.__version__, code_sha256=code_sha256(), data_sha256=h.hexdigest(), **to_dict(plan.config))
 
-_OURS = ("experiment.yaml", "environment.json", "journal.jsonl", "run.ipynb", "report.html", "checkpoints", "plans", "embeddings", "summary.json",
-         "results.csv", "metrics.csv", "history.csv", "teachers.csv", "predictions.parquet")
+def code_sha256()->str:
+    "What the library's rooms up to this one hold: other code may give other numbers"
+    files = sorted(p for p in Path(mtpkd.__file__).parent.glob("*.py") if p.stem not in _LATER)
+    return hashlib.sha256(b"".join(p.read_bytes() for p in files)).hexdigest()
+
+_LATER = ("__init__", "_modidx", "plots", "widgets", "runs", "reports", "deploy", "cli") # they only show and start
 
 def claim_folder(out:Path, who:dict, resume:bool)->None:
     "Make sure that `out` may be written to: new, empty, or this very experiment to be resumed"
@@ -418,7 +460,7 @@ def claim_folder(out:Path, who:dict, resume:bool)->None:
         if strange: raise InputError(f"{out} holds {strange[0]} but no experiment.yaml; use an empty folder or another --out")
         return
     theirs = read_yaml(kept)
-    other = [k for k in sorted({*theirs} | {*who}) if k not in ("device",) and theirs.get(k) != who.get(k)]
+    other = [k for k in sorted({*theirs} | {*who}) if theirs.get(k) != who.get(k)]
     if other: raise InputError(f"{out} holds another experiment ({other[0]}: {theirs.get(other[0])!r} there, {who.get(other[0])!r} here); use another --out")
     if not resume: raise InputError(f"{out} holds this experiment already; add --resume to go on with it, or use another --out")
 

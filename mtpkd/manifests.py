@@ -6,8 +6,8 @@
 __all__ = ['FileSpec', 'ModalitySpec', 'TaskSpec', 'ProtocolSpec', 'DatasetManifest', 'parse_manifest', 'manifests_folder',
            'list_manifests', 'load_manifest', 'resolve_inside', 'audit', 'require_files']
 
-# %% ../nbs/02_manifests.ipynb #637bf5b4
-import math
+# %% ../nbs/02_manifests.ipynb #c9988807
+import re
 from importlib import resources
 from pathlib import Path
 from typing import Literal
@@ -73,7 +73,10 @@ class ProtocolSpec(_Strict):
             raise ValueError("fixed folds need exactly train, val and test")
         return self
 
-# %% ../nbs/02_manifests.ipynb #d74eab01
+# %% ../nbs/02_manifests.ipynb #73d41976
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_COLUMNS = ("method", "fold", "seed", "sample", "subject", "target")
+
 class DatasetManifest(_Strict):
     "A data set, as read from `data_manifests/NAME.yaml` or from a path"
     name:str
@@ -91,17 +94,27 @@ class DatasetManifest(_Strict):
     protocol:ProtocolSpec = ProtocolSpec()
     root:Path = Path(".")
 
+    @model_validator(mode="after")
+    def _names_fit(self):
+        for n in self.modalities:
+            if not _NAME.fullmatch(n): raise ValueError(f"modality {n!r}: expected letters, digits, - and _ only")
+        taken = [c for c in self.task.labels if c in _COLUMNS]
+        if taken: raise ValueError(f"task: {taken[0]!r} is a column of every table of predictions; use another name")
+        if self.protocol.group not in (None, self.subject):
+            raise ValueError(f"protocol.group is {self.protocol.group!r}, but subject is {self.subject!r}; folds are grouped by the subject")
+        return self
+
     def with_role(self, role:str)->list[str]:
         "Names of the modalities in `role`"
         return [n for n, m in self.modalities.items() if m.role == role]
 
-# %% ../nbs/02_manifests.ipynb #e9f166dc
+# %% ../nbs/02_manifests.ipynb #f146cbe8
 def parse_manifest(values:dict,      # what the YAML holds
                    root=".",         # folder that its paths are relative to
                    source:str="manifest", # how to call it in messages
                   )->DatasetManifest:
     "Check a manifest's values; a message names the key"
-    values = {k: v for k, v in values.items() if k != "root"}
+    values = {str(k): v for k, v in values.items() if k != "root"}
     try: return DatasetManifest(**values, root=Path(root))
     except ValidationError as e:
         first = e.errors()[0]

@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['PALETTE', 'METHOD_COLOURS', 'SYMBOLS', 'INK', 'GRID', 'TEMPLATE', 'AMOUNT', 'METRICS', 'GROUPS', 'SHARE', 'SHORT',
-           'STAGES', 'CURVES', 'CONFIG', 'method_colour', 'class_colours', 'class_symbols', 'teacher_colours', 'style',
-           'text', 'minus', 'points', 'metric_label', 'role', 'forest_rows', 'fmt_p', 'verdict_forest',
+           'STAGES', 'CURVES', 'SIGNED', 'CONFIG', 'method_colour', 'class_colours', 'class_symbols', 'teacher_colours',
+           'style', 'text', 'minus', 'points', 'metric_label', 'role', 'forest_rows', 'fmt_p', 'verdict_forest',
            'repeat_differences', 'repeat_scatter', 'choice_shares', 'teacher_choice', 'target_groups', 'class_order',
            'class_mass', 'mass_within', 'plan_heatmap', 'class_mass_matrix', 'project', 'thin', 'embedding_panels',
-           'curve', 'learning_curves', 'to_html', 'plotly_js']
+           'curve', 'learning_curves', 'matrix_panels', 'line_panels', 'to_html', 'plotly_js']
 
 # %% ../nbs/20_plots.ipynb #0f998d36
 import hashlib, html, re
@@ -101,7 +101,7 @@ def points(x): # a share in [0, 1], or an array of them
     "A share as percentage points"
     return None if x is None else 100*np.asarray(x, dtype=float)
 
-# %% ../nbs/20_plots.ipynb #95b8a799
+# %% ../nbs/20_plots.ipynb #19e91367
 METRICS = dict(balanced_accuracy="balanced accuracy", accuracy="accuracy", macro_f1="macro F1", ccc="CCC",
                quadratic_kappa="quadratic kappa")
 
@@ -112,7 +112,7 @@ def metric_label(name:str)->str:
 def role(method:str # a method's name
         )->str:     # "method", "control" or "upper"
     "In which group of the verdict a method stands"
-    if method.startswith("teacher_") or method == "student_all_labels": return "upper"
+    if method.startswith(("teacher_", "student_all_labels")): return "upper"
     return "control" if method.split(":")[0] in ("student_only", "self_training") else "method"
 
 # %% ../nbs/20_plots.ipynb #14418cd6
@@ -217,7 +217,7 @@ def choice_shares(teachers:pd.DataFrame # columns method, fold, seed, epoch, tea
                              aggfunc="sum", fill_value=0, sort=False)
     return 100*t.groupby(level=["method", "epoch"], sort=False).mean()
 
-# %% ../nbs/20_plots.ipynb #fde4ce39
+# %% ../nbs/20_plots.ipynb #2acdf1ed
 def teacher_choice(teachers:pd.DataFrame # columns method, fold, seed, epoch, teacher, share (in [0, 1])
                   )->go.Figure:
     "Share of each teacher over the epochs, stacked to 100%, one panel per method"
@@ -228,7 +228,7 @@ def teacher_choice(teachers:pd.DataFrame # columns method, fold, seed, epoch, te
         part = shares.xs(m, level="method")
         for t in shares.mean().sort_values(ascending=False).index:
             fig.add_trace(_share_trace(part[t], t, colours[t], i == 0), 1, i+1)
-    fig.update_xaxes(title="epoch of the student's training", showgrid=False)
+    fig.update_xaxes(title="epoch of the student's training", showgrid=False, dtick=max(1, shares.index.get_level_values("epoch").nunique()//6))
     fig.update_yaxes(range=[0, 100], title="share of choices (%)", col=1)
     return style(fig, 340, barmode="stack", margin=dict(l=60, r=20, t=80, b=60), legend_y=1.14)
 
@@ -506,6 +506,64 @@ def _curve_panel(fig, history, stage, name, row, col, seen, metric):
     title = f"{SHORT.get(metric, metric_label(metric))} (%)" if name == "validation" and metric else CURVES.get(name, text(name))
     fig.update_yaxes(title=title, title_font_size=12, row=row, col=col)
     fig.update_xaxes(title="training step", title_font_size=12, row=row, col=col)
+
+# %% ../nbs/20_plots.ipynb #3ee4ca3b
+SIGNED = [[0, "rgba(213,94,0,1)"], [.25, "rgba(230,159,0,.7)"], [.5, "rgba(128,128,128,0)"], [.75, "rgba(86,180,233,.7)"], [1, "rgba(0,114,178,1)"]]
+
+def _scale(matrices, what):
+    "Colours and range of the panels: signed and symmetric, or from zero"
+    if what == "similarity": return dict(colorscale=SIGNED, cmin=-1, cmax=1)
+    return dict(colorscale=AMOUNT, cmin=0, cmax=max(float(np.quantile(m, .999)) for m in matrices) or 1.)
+
+def matrix_panels(matrices:dict,     # name -> (B, B)
+                  target,            # (B,) classes, or a continuous target (B,) or (B, K)
+                  classes=None,      # class names; None for a continuous target
+                  what="similarity", # what a cell is: similarity, in [-1, 1], or anything that is not negative
+                  rows="rows", columns="columns", # titles of the axes
+                 )->go.Figure:
+    "Square matrices over the same samples, sorted by class, side by side on one colour scale"
+    order, (groups, names) = class_order(target, classes), target_groups(target, classes)
+    centres, labels, borders = _group_axis(groups, names)
+    fig = make_subplots(1, len(matrices), subplot_titles=[text(k) for k in matrices], shared_yaxes=True, horizontal_spacing=.03)
+    for i, (name, m) in enumerate(matrices.items()):
+        _same_rows(name, m, target)
+        z = np.asarray(m, dtype="float32")[np.ix_(order, order)]
+        fig.add_trace(go.Heatmap(z=z, coloraxis="coloraxis", hovertemplate="%{y}, %{x}: %{z:.3g}<extra></extra>"), 1, i+1)
+        for b in borders: fig.add_vline(x=b, line=dict(color=GRID, width=1), col=i+1); fig.add_hline(y=b, line=dict(color=GRID, width=1), col=i+1)
+    fig.update_xaxes(tickvals=centres, ticktext=labels, showgrid=False, zeroline=False, ticks="", title=columns, title_font_size=12)
+    fig.update_yaxes(tickvals=centres, ticktext=labels, showgrid=False, zeroline=False, ticks="", range=[len(order)-.5, -.5])
+    fig.update_yaxes(title=rows, title_font_size=12, col=1)
+    fig.update_annotations(font_size=13)
+    bar = dict(title=text(what), thickness=12, len=.95)
+    return style(fig, 120 + 700//max(2, len(matrices)), coloraxis=_scale(list(matrices.values()), what) | dict(colorbar=bar), margin=dict(l=60, r=20, t=40, b=60))
+
+# %% ../nbs/20_plots.ipynb #7537cb8e
+def _line_colour(line, lines): # the colour of a method or a teacher, else by position
+    return method_colour(line) if line in METHOD_COLOURS else _pick([n for n in lines if n not in METHOD_COLOURS].index(line) + 4)
+
+def line_panels(table:pd.DataFrame, # index: x; a column per line, or (panel, line) pairs
+                x="",               # title of the horizontal axis
+                log_x=False,        # a logarithmic axis, its ticks at the table's values
+                columns:int=2,      # panels side by side
+                same_y=False,       # one vertical scale for all panels
+               )->go.Figure:
+    "Every column of a table as a line, a panel for each first level of its columns"
+    wide = table if table.columns.nlevels == 2 else pd.concat({"": table}, axis=1)
+    panels, lines = (list(dict.fromkeys(wide.columns.get_level_values(i))) for i in (0, 1))
+    columns = min(columns, len(panels))
+    n_rows = -(-len(panels)//columns)
+    fig = make_subplots(n_rows, columns, subplot_titles=[text(p) for p in panels], horizontal_spacing=.08, vertical_spacing=.3/n_rows, shared_yaxes="all" if same_y else False)
+    for (panel, line), y in wide.items():
+        first, at, colour = (panel == panels[0]), panels.index(panel), _line_colour(line, lines)
+        fig.add_trace(go.Scatter(x=list(y.index), y=y.astype(float).round(4).tolist(), name=text(line), legendgroup=text(line), showlegend=first and len(lines) > 1,
+            mode="lines+markers" if len(y) <= 20 else "lines", line=dict(color=colour, width=1.8), hovertemplate="%{x}: %{y:.3g}"), at//columns+1, at%columns+1)
+    fig.update_xaxes(title=x, title_font_size=12, row=n_rows)
+    if same_y: fig.update_yaxes(showticklabels=True)
+    if log_x: fig.update_xaxes(type="log", tickvals=list(wide.index), ticktext=[f"{v:g}" for v in wide.index])
+    fig.update_annotations(font_size=13)
+    tall = 190*n_rows + 60
+    top = 70 if len(lines) > 1 else 35
+    return style(fig, 40 + top + tall, margin=dict(l=50, r=20, t=top, b=50), legend=dict(y=1 + 30/tall))
 
 # %% ../nbs/20_plots.ipynb #aa92ddb6
 CONFIG = dict(displaylogo=False, responsive=True, modeBarButtonsToRemove=["lasso2d", "select2d", "autoScale2d"],

@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['TRANSPORT', 'PREFERRED', 'CSS', 'MACROS', 'RUN', 'PAGE', 'missing', 'num', 'p_text', 'listing', 'diff_text',
-           'significant', 'verdict_rows', 'words_winners', 'words_unclear', 'words_transport', 'words_controls',
-           'words_rivals', 'best_method', 'words_teacher', 'words_headroom', 'words_multiple', 'words_limits',
-           'words_unfinished', 'verdict_words', 'setting_rows', 'method_extras', 'verdict_table', 'overview',
-           'first_line', 'part', 'Page', 'task_classes', 'teacher_section', 'plan_names', 'plan_section', 'panel_order',
-           'panels_of', 'embedding_section', 'main_rows', 'curve_sections', 'run_section', 'unit_words',
+           'significant', 'verdict_rows', 'words_winners', 'words_unclear', 'words_transport', 'same_schedule',
+           'words_controls', 'words_rivals', 'best_method', 'words_teacher', 'words_headroom', 'words_multiple',
+           'words_limits', 'words_unfinished', 'verdict_words', 'setting_rows', 'method_extras', 'verdict_table',
+           'overview', 'first_line', 'part', 'Page', 'task_classes', 'teacher_section', 'plan_names', 'plan_section',
+           'panel_order', 'panels_of', 'embedding_section', 'main_rows', 'curve_sections', 'run_section', 'unit_words',
            'repeat_section', 'as_yaml', 'figure_or_note', 'render', 'open_run', 'report', 'demo']
 
 # %% ../nbs/23_reports.ipynb #1e9ad09b
@@ -73,7 +73,7 @@ def words_unclear(summary)->str:
     size = f": differences below about {num(np.median(half))} points are too small for this experiment to see" if half else ""
     return f"Not told apart from the student alone: {named}. That does not show that they have no effect{size}."
 
-# %% ../nbs/23_reports.ipynb #d78383b7
+# %% ../nbs/23_reports.ipynb #1820969c
 TRANSPORT = ("pkdot", "mtpkdot", "ot_pairing")
 
 def words_transport(summary)->str:
@@ -84,7 +84,14 @@ def words_transport(summary)->str:
     sure = [m for m, v in rows.items() if significant(v)]
     end = (f"{listing(sure)} {'differs' if len(sure) == 1 else 'differ'} significantly from it" if sure else
            f"{'neither differs' if len(rows) == 2 else 'it does not differ' if len(rows) == 1 else 'none differs'} significantly from it")
-    return f"Optimal transport against the student alone: {said}; {end}."
+    return f"Optimal transport against the student alone: {said}; {end}.{same_schedule(summary, rows)}"
+
+def same_schedule(summary, names)->str: # a sentence, or nothing
+    "Methods against the student alone that had their schedule: an effect of the learning rate is not one of the method"
+    pairs = [c for c in summary.get("comparisons") or [] if c["a"] in names and c["b"].startswith("student_only:") and not missing(c.get("diff"))]
+    said = [f"{c['a']} {diff_text(c)}" for c in pairs]
+    if not pairs: return ""
+    return f" Against the student alone with the method's own schedule: {listing(said)}."
 
 # %% ../nbs/23_reports.ipynb #971710fe
 def words_controls(summary)->str:

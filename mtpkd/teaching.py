@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Knowledge', 'look_up', 'Course', 'draw_course', 'draw_hidden', 'make_batch', 'gradient_shares', 'course_loss',
-           'as_prediction', 'Learner', 'take_course', 'train_teacher', 'tabulate', 'gather_knowledge',
+           'as_prediction', 'Learner', 'take_course', 'train_teacher', 'tabulate', 'sees', 'gather_knowledge',
            'SelfDistillation', 'distillation_loss', 'self_distil']
 
 # %% ../nbs/17_teaching.ipynb #9f09e534
@@ -89,11 +89,11 @@ def _partners(labelled)->Tensor: # `(B,)`: the next row of the same part
     n, index = int(labelled.sum()), torch.arange(len(labelled))
     return torch.cat([index[:n].roll(-1), index[n:].roll(-1)])
 
-# %% ../nbs/17_teaching.ipynb #9864b080
+# %% ../nbs/17_teaching.ipynb #1967f5d5
 def make_batch(c:Course, table:Table, rows, labelled, keep=None, seen=None, partner=None)->tuple: # inputs, presence, what the terms get, teacher weights
     "Everything a step needs, with leading `R`"
     x, there = table.inputs(rows, c.names)
-    if seen is not None: there = there & (seen | (there.sum(-1, keepdim=True) < 2))
+    if seen is not None: there = torch.where((there & seen).any(-1, keepdim=True), there & seen, there) # never hide all that is there
     hidden = ~labelled[:, None] # labels of the pool are cut off here, before anything can look at them
     b = dict(target=table.target[rows].masked_fill(hidden, 0.), valid=table.valid[rows].masked_fill(hidden, 0.),
              weight=labelled.float().expand(rows.shape), taught=torch.ones_like(rows, dtype=torch.float32))
@@ -193,11 +193,16 @@ def tabulate(learner:Learner, table:Table)->Output: # outputs for all rows: `(R,
     outs = learner.outputs(table, [every]*len(learner.stack))
     return Output(*(torch.from_numpy(np.stack(part)).to(table.device) for part in zip(*outs)))
 
-# %% ../nbs/17_teaching.ipynb #aa7a9f6a
-def gather_knowledge(names, outputs, embeddings, table:Table)->Knowledge: # lists of `(R, N, C)` and `(R, N, D)`, the joint teacher last
-    "Put what several teachers say side by side"
+# %% ../nbs/17_teaching.ipynb #c474d559
+def sees(table:Table, names)->Tensor: # `(N,)` bool
+    "Where at least one of the modalities in `names` is present"
+    return table.there(names).any(-1)
+
+def gather_knowledge(names, outputs, embeddings, table:Table, subsets=None)->Knowledge: # lists of `(R, N, C)` and `(R, N, D)`, the joint teacher last
+    "Put what several teachers say side by side; one that sees nothing of a row never beats the joint teacher there"
     output, embedding = torch.stack(list(outputs), 1), torch.stack(list(embeddings), 1)
     losses = row_losses(table.kind, output, table.target, table.valid)
+    if subsets: losses = torch.where(torch.stack([sees(table, s) for s in subsets]), losses, losses[:, -1:] + 1)
     return Knowledge(list(names), output, embedding, losses)
 
 # %% ../nbs/17_teaching.ipynb #b19909ec
@@ -215,17 +220,18 @@ class SelfDistillation(nn.Module):
         joint = self.fusion(tokens, presence)
         return torch.stack([*adapted, joint]), torch.stack([*(h(z) for h, z in zip(self.heads, adapted)), self.head(joint)])
 
-# %% ../nbs/17_teaching.ipynb #c4edccfd
-def distillation_loss(z, out, target, valid, weight, kind:str, config:SelfDistillationConfig)->Tensor: # `(T, B, W)`, `(T, B, C)` -> scalar
-    "The loss of stage 2 on one batch"
+# %% ../nbs/17_teaching.ipynb #326a2e4c
+def distillation_loss(z, out, target, valid, weight, there, kind:str, config:SelfDistillationConfig)->Tensor: # `(T, B, W)`, `(T, B, C)`, there `(T-1, B)` -> scalar
+    "The loss of stage 2 on one batch; a teacher that sees nothing of a row has no part in it"
     z_j, out_j = (t[-1].detach() if config.detach else t[-1] for t in (z, out))
     align = alignments.get(config.alignment)
-    tasks = [task_loss(kind, o, target, weight, valid) for o in out]
-    aligned = [align(a, z_j, o, out_j) for a, o in zip(z[:-1], out[:-1])]
+    tasks = [task_loss(kind, o, target, weight*s, valid) for o, s in zip(out, [*there.float(), torch.ones_like(weight)])]
+    here = lambda own, joint, s: torch.where(s[:, None], own, joint) # where it is absent: the joint one itself, at no loss
+    aligned = [align(here(a, z_j, s), z_j, here(o, out_j, s), out_j) for a, o, s in zip(z[:-1], out[:-1], there)]
     if not aligned: return tasks[-1]
     return .5*sum(aligned)/len(aligned) + .5*(tasks[-1] + sum(tasks[:-1])/len(aligned))
 
-# %% ../nbs/17_teaching.ipynb #da11f4e9
+# %% ../nbs/17_teaching.ipynb #1da281dd
 def self_distil(teachers:dict, ensemble:TeacherEnsemble, table:Table, folds, config:SelfDistillationConfig, fusion, progress=True)->tuple:
     "Stage 2 for all repeats: (Knowledge of the adapted teachers, the trained stack, history)"
     *others, joint = ensemble.names
@@ -237,27 +243,28 @@ def self_distil(teachers:dict, ensemble:TeacherEnsemble, table:Table, folds, con
     with torch.no_grad():
         for k, p in stack.params.items():
             if k in teachers[joint].params: p.copy_(teachers[joint].params[k]) # starts as the joint teacher
-    trainer = _fit_adapters(stack, tokens, inputs, table, folds, config, ensemble.subsets[joint], progress)
+    seen = torch.stack([sees(table, ensemble.subsets[n]) for n in others]) if others else table.presence.T[:0]
+    trainer = _fit_adapters(stack, tokens, inputs, seen, table, folds, config, ensemble.subsets[joint], progress)
     with torch.no_grad(): z, out = stack(*_adapter_inputs(tokens, inputs, table, ensemble.subsets[joint], None))
-    knowledge = gather_knowledge([*others, joint], out.unbind(1), z.unbind(1), table)
+    knowledge = gather_knowledge([*others, joint], out.unbind(1), z.unbind(1), table, [ensemble.subsets[n] for n in (*others, joint)])
     return knowledge, stack, trainer.history
 
-# %% ../nbs/17_teaching.ipynb #51e4aeea
+# %% ../nbs/17_teaching.ipynb #495a561e
 def _adapter_inputs(tokens, inputs, table, names, rows):
     "Tokens, presence and embeddings of `rows (R, B)`, or of all"
     there = table.there(names)
     if rows is None: return tokens, there.expand(len(tokens), *there.shape), inputs
     return look_up(tokens.flatten(2), rows).unflatten(-1, tokens.shape[2:]), there[rows], look_up(inputs.flatten(2), rows).unflatten(-1, inputs.shape[2:])
 
-def _fit_adapters(stack, tokens, inputs, table, folds, config, names, progress):
+def _fit_adapters(stack, tokens, inputs, seen, table, folds, config, names, progress):
     slow = {k: p for k, p in stack.params.items() if k.startswith(("fusion.", "head."))}
     fast = {k: p for k, p in stack.params.items() if k not in slow}
     schedule = ScheduleConfig(steps=config.steps, batch=config.batch//2, pool_batch=config.batch//2, weight_decay=0., decay="constant")
     rows, labelled = draw_course(Course(names, (), schedule, ("self_distillation",), pool=True), folds)
     rows, weight, hidden = rows.to(table.device), labelled.float().to(table.device), ~labelled[:, None].to(table.device)
-    one = vmap(lambda z, out, y, v: distillation_loss(z, out, y, v, weight, table.kind, config))
+    one = vmap(lambda z, out, y, v, s: distillation_loss(z, out, y, v, weight, s, table.kind, config))
     def loss(step):
         r = rows[:, step]
-        return one(*stack(*_adapter_inputs(tokens, inputs, table, names, r)), table.target[r].masked_fill(hidden, 0.), table.valid[r].masked_fill(hidden, 0.)), {}
+        return one(*stack(*_adapter_inputs(tokens, inputs, table, names, r)), table.target[r].masked_fill(hidden, 0.), table.valid[r].masked_fill(hidden, 0.), seen[:, r].transpose(0, 1)), {}
     groups = [(p, lr) for p, lr in ((fast, config.lr_adapter), (slow, config.lr_joint)) if p]
     return fit(Trainer(groups, schedule), loss, title="self-distillation", progress=progress)

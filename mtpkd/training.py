@@ -207,7 +207,7 @@ def save_checkpoint(trainer:Trainer, path)->None:
     meta = dict(step=t.step, steps=t.schedule.steps, history=t.history, best_value=None if t.best_value is None else t.best_value.tolist())
     with atomic_path(path) as tmp: save_file({k: v.contiguous() for k, v in tensors.items()}, tmp, {"state": json.dumps(meta)})
 
-# %% ../nbs/16_training.ipynb #ca7d5c9d
+# %% ../nbs/16_training.ipynb #3fb98373
 def resume_checkpoint(trainer:Trainer, path)->bool: # whether there was one
     "Bring the trainer to the state in `path`, if the file exists and fits"
     t = trainer
@@ -225,7 +225,7 @@ def _restore(t, meta, tensors):
     with torch.no_grad():
         for k, p in t.params.items():
             p.copy_(tensors[f"params/{k}"])
-            t.optimiser.state[p] = {n: tensors[f"optimiser/{n}/{k}"].to("cpu" if n == "step" else p.device) for n in ("step", "exp_avg", "exp_avg_sq")
+            t.optimiser.state[p] = {n: tensors[f"optimiser/{n}/{k}"].to(p.device) for n in ("step", "exp_avg", "exp_avg_sq")
                                     if f"optimiser/{n}/{k}" in tensors}
     pick = lambda part: {k.removeprefix(part+"/"): v.to(next(iter(t.params.values())).device) for k, v in tensors.items() if k.startswith(part+"/")}
     t.average, t.best = pick("average") or None, pick("best") or None
