@@ -2,7 +2,7 @@
 
     python tools/publish.py runs/demo/watch runs/demo/mfeat
 
-For each run: NAME.csv (every repeat), NAME_verdict.csv (the table), NAME_predictions.parquet (who was taken for what), NAME.yaml (the
+For each run: NAME.csv (every repeat), NAME_verdict.csv (the table), NAME_comparisons.csv (pairs of methods), NAME_predictions.parquet (who was taken for what), NAME.yaml (the
 settings that made them); and nbs/images/verdict.png.
 """
 import shutil, sys
@@ -23,6 +23,11 @@ def verdict(summary: dict) -> pd.DataFrame:
         low, high = m.pop("ci95")
         rows.append(dict(method=name, **m | dict(low=low, high=high)))
     return pd.DataFrame(rows)[["method", "mean", "sd", "n", "diff", "low", "high", "p", "p_holm", "gap_closed", "headroom_closed"]]
+
+
+def comparisons(summary: dict) -> pd.DataFrame:
+    "The summary's pairs of methods, in shares of 1"
+    return pd.DataFrame([{k: v for k, v in c.items() if k != "ci95"} | dict(low=c["ci95"][0], high=c["ci95"][1]) for c in summary["comparisons"]])
 
 
 def hard_predictions(run: RunFolder) -> pd.DataFrame:
@@ -52,6 +57,7 @@ def main(folders: list) -> None:
         name = run.summary["name"]
         write_table(ROOT/"results"/f"{name}.csv", run.results)
         write_table(ROOT/"results"/f"{name}_verdict.csv", verdict(jsonable(run.summary)))
+        write_table(ROOT/"results"/f"{name}_comparisons.csv", comparisons(jsonable(run.summary)))
         hard_predictions(run).to_parquet(ROOT/"results"/f"{name}_predictions.parquet", index=False, compression="zstd")
         shutil.copy(Path(folder)/"experiment.yaml", ROOT/"results"/f"{name}.yaml")
         summaries.append(run.summary)
