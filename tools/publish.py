@@ -45,7 +45,8 @@ def picture(summaries: list) -> None:
     kept = [s | dict(methods={k: v for k, v in s["methods"].items() if k in (*ROWS, "student_all_labels")}) for s in summaries]
     for s in kept:
         fig = plots.verdict_forest(s)
-        fig.update_layout(title=f"{s['title']}: {', '.join(s['prevalent'])} taught by {', '.join(s['privileged'])}", width=900)
+        said = f"{s['title']}: {', '.join(s['prevalent'])} taught by {', '.join(s['privileged'])}"
+        fig.update_layout(title=dict(text=said, x=.02, y=.97, font_size=16), margin_t=90, width=900, height=fig.layout.height + 50)
         fig.write_image(ROOT/"nbs"/"images"/f"verdict_{s['name']}.png", scale=1.5)
 
 
