@@ -70,7 +70,7 @@ def draw_stratified(rows, target, n:int, random)->np.ndarray: # `(n,)` of `rows`
     drawn = [random.choice(rows[y == c], k, replace=False) for c, k in zip(classes, share)]
     return np.sort(np.concatenate(drawn))
 
-# %% ../nbs/04_splits.ipynb #b898aeac
+# %% ../nbs/04_splits.ipynb #9a5e9a23
 def outer_folds(samples:Samples,
                 folds,         # number, "loso", or {"train": [...], "val": [...], "test": [...]}
                 seed:int=0,
@@ -89,7 +89,10 @@ def outer_folds(samples:Samples,
     return split
 
 def _require_classes(samples, rows, where):
-    if samples.task.kind == "regression": return
+    if samples.task.kind == "regression":
+        lack = np.isnan(samples.target[rows]).all(0)
+        if lack.any(): raise InputError(f"{samples.task.names[lack.argmax()]} is annotated nowhere in {where}; use fewer folds or more labelled rows")
+        return
     lack = np.setdiff1d(np.arange(len(samples.task.classes)), samples.target[rows])
     if len(lack): raise InputError(f"class {samples.task.classes[lack[0]]} is missing from {where}; use fewer folds, more labelled rows or merge classes")
 
@@ -103,7 +106,7 @@ def _fixed(samples, folds):
         return np.flatnonzero(np.isin(known, list(map(str, folds[name]))))
     return tuple(rows_of(n) for n in ("train", "val", "test"))
 
-# %% ../nbs/04_splits.ipynb #e2efc0e0
+# %% ../nbs/04_splits.ipynb #78c8188e
 def annotated(samples:Samples)->np.ndarray: # `(N,)` bool
     "Which rows have a label at all"
     return np.ones(len(samples), bool) if samples.task.kind != "regression" else ~np.isnan(samples.target).all(1)
@@ -124,8 +127,9 @@ def nested_folds(samples:Samples,
         if labelled: keep = draw_stratified(keep, samples.target, labelled, random)
         train, pool = keep, np.setdiff1d(train, keep)
         if labelled_validation: val = draw_stratified(val, samples.target, labelled_validation, random)
-        if not len(train) or not len(val): raise InputError(f"fold {i}: no annotated rows are left for {'training' if not len(train) else 'inner validation'}")
-        _require_classes(samples, train, f"the labelled rows of fold {i}")
+        for rows, part in ((train, "training"), (val, "inner validation"), (test, "the test")):
+            if not len(rows): raise InputError(f"fold {i}: no annotated rows are left for {part}")
+            if part == "training" or samples.task.kind == "regression": _require_classes(samples, rows, f"the rows for {part} of fold {i}")
         made.append(Fold(i, seed, train, pool, val, test))
         check_fold(made[-1], samples.subject)
     return made
