@@ -67,6 +67,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                     'mtpkd.distillation.Classroom.shapes': ('distillation.html#classroom.shapes', 'mtpkd/distillation.py'),
                                     'mtpkd.distillation.Classroom.table': ('distillation.html#classroom.table', 'mtpkd/distillation.py'),
                                     'mtpkd.distillation.Method': ('distillation.html#method', 'mtpkd/distillation.py'),
+                                    'mtpkd.distillation._check_teacher_of': ( 'distillation.html#_check_teacher_of',
+                                                                              'mtpkd/distillation.py'),
                                     'mtpkd.distillation._joint_knowledge': ('distillation.html#_joint_knowledge', 'mtpkd/distillation.py'),
                                     'mtpkd.distillation._tnet': ('distillation.html#_tnet', 'mtpkd/distillation.py'),
                                     'mtpkd.distillation._train_tnets': ('distillation.html#_train_tnets', 'mtpkd/distillation.py'),

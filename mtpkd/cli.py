@@ -87,7 +87,7 @@ def _data_commands(sub):
     p.add_argument("manifest", metavar="NAME|PATH")
     p.add_argument("--root", metavar="DIR", help="folder with the files; default: the manifest's own")
 
-# %% ../nbs/25_cli.ipynb #a90e3c86
+# %% ../nbs/25_cli.ipynb #2377eb85
 _RUN = ("manifest", "prevalent", "privileged", "methods", "labelled", "labelled_validation", "folds", "seeds", "config", "set", "device")
 
 def do_run(o)->str:
@@ -95,7 +95,7 @@ def do_run(o)->str:
     from mtpkd.experiments import RunFolder, claim_folder, default_out, forecast, identity, plan_run
     asked = {k: getattr(o, k) for k in _RUN}
     plan = plan_run(**asked)
-    out = Path(o.out) if o.out else default_out(identity(plan))
+    out = Path(o.out) if o.out else default_out(plan)
     claim_folder(out, identity(plan), o.resume)
     if o.dry_run: return "\n".join(f"{k}: {', '.join(v) if isinstance(v, list) else v}" for k, v in forecast(plan, out).items())
     from mtpkd.runs import execute

@@ -59,18 +59,24 @@ add_method(Method("mtpkdot", (("task", .8), ("ot", .2), ("centroid", .2)), teach
 # %% ../nbs/18_distillation.ipynb #97015180
 add_method(Method("mtpkd", _KD, teacher="privileged", pool=True, schedule="long_mixup", temperature=1.5));
 
-# %% ../nbs/18_distillation.ipynb #15b1b024
+# %% ../nbs/18_distillation.ipynb #9ac2913b
 def get_method(name:str, config:ExperimentConfig, kind:str="classification")->Method:
     "The method called `name`, with the options of the config; `method:schedule` names another schedule"
-    base, _, schedule = name.partition(":")
+    base, colon, schedule = name.partition(":")
     m = replace(methods.get(base), name=name)
     if kind == "regression" and m.schedule == "long_mixup": m = replace(m, schedule="default") # long schedules with mixup lower CCC
     m = replace(m, **method_options(base, config))
-    if schedule: m = replace(m, schedule=schedule) # what is asked for by name beats the options
+    if colon: m = replace(m, schedule=schedule) # what is asked for by name beats the options
     if m.schedule not in schedules(config): raise InputError(f"unknown schedule {m.schedule!r} of method {name}; {nearest(m.schedule, schedules(config))}")
     selection_rules.get(m.rule)
     for term, _ in m.terms: terms.get(term)
+    _check_teacher_of(m)
     return m
+
+def _check_teacher_of(m:Method):
+    "A term that looks at a teacher needs one, and the controls have none that sees privileged modalities"
+    for term, without in (("logit_kd", ("",)), ("ot", ("", "self")), ("centroid", ("", "self"))):
+        if term in dict(m.terms) and m.teacher in without: raise InputError(f"method {m.name}: term {term} needs a teacher, and this method has none; take it out of options.{m.name.partition(':')[0]}.terms")
 
 _OPTIONS = dict(terms=dict, rule=str, schedule=str, temperature=(int, float), pool=bool)
 
@@ -82,6 +88,8 @@ def method_options(base:str, config)->dict:
     for key, value in options.items():
         if key not in _OPTIONS: raise InputError(f"unknown setting options.{base}.{key}; {nearest(str(key), _OPTIONS)}")
         if not isinstance(value, _OPTIONS[key]): raise InputError(f"options.{base}.{key}: unexpected value {value!r}")
+        for v in value.values() if key == "terms" else [value] if key == "temperature" else []:
+            if not isinstance(v, (int, float)) or v <= 0: raise InputError(f"options.{base}.{key}: expected positive numbers, got {value!r}")
     return {k: tuple(v.items()) if k == "terms" else v for k, v in options.items()}
 
 # %% ../nbs/18_distillation.ipynb #f323de6f
