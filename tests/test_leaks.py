@@ -12,7 +12,7 @@ import mtpkd.distillation, mtpkd.experiments, mtpkd.splits, mtpkd.teaching
 from mtpkd.core import InputError
 from mtpkd.experiments import identity, plan_run
 from mtpkd.manifests import TaskSpec
-from mtpkd.samples import Samples, fit_normaliser
+from mtpkd.samples import Samples, fit_normaliser, synthetic
 from mtpkd.splits import check_fold, nested_folds
 from mtpkd.teaching import Learner
 from mtpkd.training import make_table
@@ -21,6 +21,7 @@ from tiny import make_set, poisoned, quick
 # splits
 
 PARTS = ("train", "pool", "val", "test")
+FIXED = dict(train=["s000", "s001", "s002", "s003"], val=["s004", "s005"], test=["s006", "s007", "s008"])
 some = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 
 @st.composite
@@ -88,9 +89,18 @@ def test_fixed_lists_that_share_a_subject_are_refused(train, val, test):
     rows = dict(train=["0", "1", "6"], val=["12", "13"], test=["7", "18"]) # different samples of one subject
     with pytest.raises(InputError, match="subject s1 is in training and in test"): nested_folds(samples, rows)
 
+@pytest.mark.parametrize("kind", ["classification", "regression"])
+def test_test_labels_move_no_draw(kind):
+    "Which rows are labelled, pool and validation does not hang on the labels of the test rows, nor on those of other parts' rows"
+    s = synthetic(kind, subjects=9, per_subject=10, classes=3)
+    fold, = nested_folds(s, FIXED, labelled=24, labelled_validation=12)
+    other = s.target.copy()
+    other[fold.test] = other[fold.test[0]] if kind == "classification" else .9
+    again, = nested_folds(replace(s, target=other), FIXED, labelled=24, labelled_validation=12)
+    for part in PARTS: assert (getattr(fold, part) == getattr(again, part)).all(), part
+
 # a run under poison
 
-FIXED = dict(train=["s000", "s001", "s002", "s003"], val=["s004", "s005"], test=["s006", "s007", "s008"])
 METHODS = {"classification": ["student_only", "self_training", "kd", "pkdot", "mtpkdot", "mtpkd", "student_all_labels", "teacher_joint", "teacher_physio"],
            "ordinal": ["mtpkdot", "mtpkd"], "regression": ["self_training", "mtpkdot", "mtpkd"]}
 
@@ -253,13 +263,12 @@ def test_red_where_a_method_sees_hidden_labels(tmp_path, monkeypatch):
 
 # in the field there are prevalent modalities only
 
-@pytest.mark.parametrize("fill, there", [(np.nan, True), (1e4, False)], ids=["nan", "absent"])
-def test_students_do_not_look_at_privileged_test_rows(fill, there, honest, tmp_path, monkeypatch):
-    "Every student predicts the same bits whatever the privileged modality holds, or if it is said not to be there; the teachers do not"
+def test_students_do_not_look_at_privileged_test_rows(honest, tmp_path, monkeypatch):
+    "Every student predicts the same bits when the privileged modality is NaN and, for every second row, said not to be there; the teachers do not"
     plan, run, _ = honest
     test = plan.folds[0].test
-    samples = poisoned(plan.samples, test, fill, names=["physio"])
-    samples.presence[test, 1] = there
+    samples = replace(poisoned(plan.samples, test, np.nan, names=["physio"]), presence=plan.samples.presence.copy())
+    samples.presence[test, 1] = np.arange(len(test)) % 2
     blind, _ = train(replace(plan, samples=samples), tmp_path/"blind", monkeypatch)
     said = {m: [r.predictions[r.predictions.method == m][list(run.summary["task"]["classes"])].to_numpy() for r in (run, blind)] for m in run.summary["methods"]}
     changed = {m for m, (a, b) in said.items() if a.tobytes() != b.tobytes()}
