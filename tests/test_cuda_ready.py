@@ -144,7 +144,7 @@ def test_stages_two_and_three_read_nothing(room, monkeypatch):
     room.kept.pop("adapted")
     assert counted == [0, 0]
 
-@pytest.mark.parametrize("name", ["mtpkd", "mtpkdot"])
+@pytest.mark.parametrize("name", ["mtpkd", pytest.param("mtpkdot", marks=pytest.mark.slow)])
 def test_a_step_of_training_on_cuda(name, room, monkeypatch):
     """Gather, normalise, choose a teacher, run the student, all terms, the gradient: every tensor of it on the device.
 

@@ -210,7 +210,7 @@ def test_fixed_folds(by, tmp_path):
     assert run.predictions["sample"].nunique() == tested
 
 def test_all_labels_and_no_pool(tmp_path):
-    run = go(tmp_path, methods=["self_training", "kd", "mtpkdot", "mtpkd"], asked=dict(labelled="all", labelled_validation="all"))
+    run = go(tmp_path, methods=["self_training", "mtpkdot"], asked=dict(labelled="all", labelled_validation="all"))
     assert (run.results.n_pool == 0).all() and (run.results.n_train > 24).all() and run.summary["headroom"] is None
     assert not any(m.startswith("student_all_labels") for m in run.summary["methods"])
 
@@ -252,7 +252,7 @@ def settings_of(run): return yaml.safe_load((run.path/"experiment.yaml").read_te
 @pytest.mark.parametrize("encoder", ["conv1d", "tcn", "mlp"])
 def test_signals(encoder, tmp_path):
     "Convolutions do not stack: the same loop, repeat by repeat"
-    run = go(tmp_path, signals=True, set={"encoder.name": encoder, "schedule.steps": 3}, methods=["mtpkdot"] if encoder != "conv1d" else ["mtpkd", "mtpkdot"])
+    run = go(tmp_path, signals=True, set={"encoder.name": encoder, "schedule.steps": 3}, methods=["mtpkdot"] if encoder != "conv1d" else ["mtpkd"])
     assert load_manifest(tmp_path/"set"/"manifest.yaml").modalities["face"].kind == "signal"
     assert settings_of(run)["encoder"]["name"] == encoder
 
