@@ -62,7 +62,7 @@ class SelfDistillationConfig:
     lr_adapter:float = 5e-3
     lr_joint:float = 1e-4
 
-# %% ../nbs/01_config.ipynb #371ddd3a
+# %% ../nbs/01_config.ipynb #bcdf52ed
 @dataclass(frozen=True)
 class StudentConfig:
     "Stages 3 and 4: T-Net and student"
@@ -73,9 +73,13 @@ class StudentConfig:
 
 @dataclass(frozen=True)
 class OTConfig:
-    "Structural distillation (arXiv 2401.15489, 2408.09035): anchors and blur of the released code"
+    "Structural distillation (arXiv 2401.15489, 2408.09035): anchors and blur of the released code; what its relatives need"
     k:int = 30               # anchors a row; at most batch - 1, what was used is recorded
-    blur:float = .1          # eps = blur**2
+    blur:float = .1          # eps = blur**2, in `ot` and `unbalanced_ot`
+    reg_m:float = 1.         # `unbalanced_ot`: what a unit of mass costs that is made or lost
+    alpha:float = .5         # `fgw`: share of the structure
+    row_eps:float = .1       # `row_ot`: entropic regularisation, at least 0.025
+    row_temperature:float = .1 # `row_ot`: of the distributions over anchors
 
 # %% ../nbs/01_config.ipynb #ba03ce69
 @dataclass(frozen=True)

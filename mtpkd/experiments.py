@@ -126,7 +126,7 @@ def _teacher_rows(config):
     *others, joint = teacher_subsets([*config.prevalent, *config.privileged], config.teachers.subsets)
     return [f"teacher_{n}" for n in (joint, *others)]
 
-# %% ../nbs/19_experiments.ipynb #9624c86e
+# %% ../nbs/19_experiments.ipynb #0a03a85e
 def plan_run(**asked)->Plan: # the arguments of `resolve_config`
     "Check everything a run needs: settings, data, folds, methods, device"
     config = resolve_config(**asked)
@@ -140,7 +140,7 @@ def plan_run(**asked)->Plan: # the arguments of `resolve_config`
     listed = list_methods(config, kind, all(len(f.pool) for f in folds))
     for n in listed:
         if n.startswith("teacher_"): _check_teacher(n, config)
-        else: get_method(n, config, kind)
+        else: get_method(n, config, kind, samples.task.outputs)
     _check_parts(config, samples)
     return Plan(config, manifest, samples, folds, listed, metric)
 
@@ -148,12 +148,14 @@ def _check_teacher(name, config):
     known = teacher_subsets([*config.prevalent, *config.privileged], config.teachers.subsets)
     if name.removeprefix("teacher_") not in known: raise InputError(f"unknown method {name!r}; {nearest(name, [f'teacher_{k}' for k in known])}")
 
-# %% ../nbs/19_experiments.ipynb #1cda526a
+# %% ../nbs/19_experiments.ipynb #5408d216
 RANGES = [("at least 1", lambda v: v >= 1, "schedule.steps schedule.pool_batch schedule.evaluate teachers.steps teachers.ensemble self_distillation.steps student.tnet_steps "
                                            "ot.k encoder.width encoder.depth fusion.heads fusion.depth threads"),
           ("at least 2", lambda v: v >= 2, "schedule.batch"), ("at least 4", lambda v: v >= 4, "self_distillation.batch"),
-          ("above 0", lambda v: v > 0, "schedule.lr teachers.lr self_distillation.lr_adapter self_distillation.lr_joint student.tnet_lr student.tnet_scale ot.blur"),
+          ("above 0", lambda v: v > 0, "schedule.lr teachers.lr self_distillation.lr_adapter self_distillation.lr_joint student.tnet_lr student.tnet_scale "
+                                 "ot.blur ot.reg_m ot.row_temperature"),
           ("at least 0", lambda v: v >= 0, "schedule.weight_decay schedule.mixup schedule.clip"),
+          ("at least 0.025", lambda v: v >= .025, "ot.row_eps"), ("from 0 to 1", lambda v: 0 <= v <= 1, "ot.alpha"),
           ("at least 0 and below 1", lambda v: 0 <= v < 1, "schedule.ema teachers.modality_dropout")]
 
 def _check_parts(c, samples):

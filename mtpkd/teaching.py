@@ -7,17 +7,17 @@ __all__ = ['Knowledge', 'look_up', 'Course', 'draw_course', 'draw_hidden', 'make
            'as_prediction', 'Learner', 'take_course', 'train_teacher', 'tabulate', 'sees', 'gather_knowledge',
            'SelfDistillation', 'distillation_loss', 'self_distil']
 
-# %% ../nbs/17_teaching.ipynb #9f09e534
-from dataclasses import dataclass, replace
+# %% ../nbs/17_teaching.ipynb #504e2927
+from dataclasses import asdict, dataclass, field, replace
 import numpy as np, torch
 from torch import Tensor, nn
 from torch.func import vmap
 from .core import rng, seed_for
-from .config import ScheduleConfig, SelfDistillationConfig, TeachersConfig
+from .config import OTConfig, ScheduleConfig, SelfDistillationConfig, TeachersConfig
 from .fusion import Output, build_fusion
 from .teachers import TeacherEnsemble, select_teachers
 from .transport import structural_divergence
-from .losses import alignments, row_losses, task_loss, terms
+from .losses import STRUCTURAL, alignments, row_losses, task_loss, terms
 from .metrics import direction, metrics
 from .training import Stack, Table, Trainer, draw_batches, draw_mixup, fit, mix, predict
 
@@ -41,7 +41,7 @@ def look_up(t:Tensor,    # `(R, ..., N, D)`
     "Each repeat's rows of a table"
     return vmap(lambda own, r: own.index_select(-2, r))(t, rows)
 
-# %% ../nbs/17_teaching.ipynb #bdca8a2a
+# %% ../nbs/17_teaching.ipynb #f0b09905
 @dataclass
 class Course:
     "What one network learns, from whom, on which rows"
@@ -51,12 +51,11 @@ class Course:
     key:tuple                # what the seeds of batches and mixup depend on, beside fold and seed
     pool:bool = False        # use the unlabelled pool
     all_labels:bool = False  # the pool's labels too: the ceiling, never a method
-    knowledge:Knowledge|None = None # teachers to choose from, for `ot` and `centroid`
+    knowledge:Knowledge|None = None # teachers to choose from, for structural terms
     rule:str = "fixed"       # how to choose
     target:Tensor|None = None# what `logit_kd` distils: probabilities at `temperature` or values, `(R, N, C)`
     temperature:float = 1.
-    k:int = 30
-    blur:float = .1
+    ot:OTConfig = field(default_factory=OTConfig) # of structural terms
     hide:float = 0.          # chance to hide a modality (there is always one left)
 
 # %% ../nbs/17_teaching.ipynb #73985fd1
@@ -118,13 +117,13 @@ def gradient_shares(parts:dict, weights:dict, params)->dict: # {"ot_share": (R,)
     total = sum(norms.values()).clamp_min(1e-12)
     return {f"{n}_share": v/total for n, v in norms.items() if n != "task"}
 
-# %% ../nbs/17_teaching.ipynb #689a7c48
+# %% ../nbs/17_teaching.ipynb #06d44b7e
 def course_loss(c:Course, stack:Stack, table:Table, folds, counts=None):
     "The function of the step that `fit` minimises; `counts` collects (step, teacher weights `(R, T)`)"
     (rows, labelled), weights = draw_course(c, folds), dict(c.terms)
     partner = _partners(labelled).to(table.device) # counted before the move: the device is never asked
-    (rows, labelled), s, o = (t.to(table.device) for t in (rows, labelled)), c.schedule, dict(kind=table.kind, temperature=c.temperature, blur=c.blur)
-    o["k"] = min(c.k, rows.shape[2] - 1)
+    (rows, labelled), s, o = (t.to(table.device) for t in (rows, labelled)), c.schedule, dict(kind=table.kind, temperature=c.temperature, **asdict(c.ot))
+    o["k"] = min(c.ot.k, rows.shape[2] - 1)
     keep = draw_mixup(s.mixup, rows.shape[2], s.steps, [seed_for(*c.key, f.seed, f.fold) for f in folds]).to(table.device) if s.mixup else None
     seen = draw_hidden(c, folds, rows.shape[1:]).to(table.device) if c.hide else None
     run_terms = vmap(lambda b: {n: terms.get(n)(b, o) for n in weights})
@@ -134,9 +133,9 @@ def course_loss(c:Course, stack:Stack, table:Table, folds, counts=None):
         b |= dict(output=out.logits, embedding=out.embedding)
         parts, notes = run_terms(b), {}
         if counts is not None and chosen is not None: counts.append((step, chosen.mean(-1)))
-        if "ot" in weights and step % s.evaluate == 0:
+        if set(STRUCTURAL) & set(weights) and step % s.evaluate == 0:
             notes = gradient_shares(parts, weights, list(stack.params.values()))
-            notes["violation"] = structural_divergence(out.embedding.detach(), b["teacher_embedding"].unsqueeze(1), o["k"], c.blur)[1][:, 0]
+            if "ot" in weights: notes["violation"] = structural_divergence(out.embedding.detach(), b["teacher_embedding"].unsqueeze(1), o["k"], o["blur"])[1][:, 0]
         return sum(weights[n]*v for n, v in parts.items()), notes
     return loss
 

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['cosine_gram', 'least_similar', 'anchor_clouds', 'half_squared_distance', 'iterations_for', 'OTResult',
-           'sinkhorn_divergence', 'structural_divergence', 'structural_ot']
+           'sinkhorn_divergence', 'structural_divergence', 'structural_ot', 'PlanResult', 'exact_ot', 'unbalanced_ot',
+           'gromov_wasserstein', 'fused_gromov_wasserstein', 'class_cost', 'barycentre', 'balance_labels', 'row_ot']
 
 # %% ../nbs/12_transport.ipynb #368c3a0a
 import math, warnings
@@ -203,7 +204,7 @@ def _slowest(eps:float, tol:float, n:int)->float:
     rho = min(.9, tol/_BEFORE)**(1/max(1, n - 2))
     return min(1 - ((1 - rho)/(1 + rho))**2, 1 - min(.5, eps/50))
 
-# %% ../nbs/12_transport.ipynb #71f5e5db
+# %% ../nbs/12_transport.ipynb #918011cd
 class _Schedule(NamedTuple):
     "The course of a solution"
     stages:int    # temperatures above `eps`
@@ -212,10 +213,12 @@ class _Schedule(NamedTuple):
     careful:bool
     iterations:int
 
+_QUICK = 12000. # the largest cost over `eps` that the quick course is for: 60 anchors at .01
+
 @lru_cache
 def _schedule(eps:float, tol:float, n:int, most:float=math.inf)->_Schedule: # `most`: a bound on the cost, where there is one
     "The course for `n` accelerated iterations at `eps`, down to `tol`"
-    omegas, careful = _omegas(n, _slowest(eps, tol, n)), eps < .0099 or most == math.inf
+    omegas, careful = _omegas(n, _slowest(eps, tol, n)), most/eps > _QUICK
     if careful:
         stages, warm = 8 + max(0, math.ceil(4*math.log10(.01/eps) - 1e-9)), _omegas(8, .9)
         last = (*(omegas[i:min(i+32, 2*n-2)] for i in range(0, 2*n-2, 32)), omegas[-2:])
@@ -397,3 +400,235 @@ def structural_ot(z_s:Tensor,     # student embeddings `(B, Ds)`
                  )->Tensor:       # losses `(T,)`, differentiable in `z_s`
     "Sinkhorn divergence between the teachers' and the student's anchor clouds (arXiv 2408.09035)"
     return structural_divergence(z_s, z_t, k, blur, block)[0].to(z_s.dtype)
+
+# %% ../nbs/12_transport.ipynb #13e67dcd
+class PlanResult(NamedTuple):
+    "A transport problem that POT solved"
+    value:Tensor # `(...,)`, differentiable with the plan held still
+    plan:Tensor  # `(..., N, M)`, a constant
+
+class _Plans(torch.autograd.Function):
+    "Plans `(..., N, M)` by a solver of single problems, whose first part is a matrix"
+    @staticmethod
+    def forward(solve, check, *parts):
+        lead = parts[0].shape[:-2]
+        problems = zip(*(p.double().cpu().reshape(-1, *p.shape[len(lead):]) for p in parts))
+        plans = torch.stack([solve(*p) if _sound(p, check) else p[0].new_full((len(p[-2]), len(p[-1])), torch.nan) for p in problems])
+        return plans.reshape(*lead, *plans.shape[1:]).to(parts[0])
+    @staticmethod
+    def setup_context(ctx, inputs, output): ctx.mark_non_differentiable(output)
+    @staticmethod
+    def vmap(info, in_dims, solve, check, *parts):
+        return _Plans.apply(solve, check, *_lead(info.batch_size, in_dims[2:], parts)), 0
+
+# %% ../nbs/12_transport.ipynb #fd5677e3
+def _sound(problem, check)->bool: # matrices and weights `(N,)` of one problem
+    "Are all numbers finite, and the weights those of something?"
+    for p in problem:
+        if not p.isfinite().all():
+            if check: raise InputError("a cost or a weight is NaN or infinite; expected finite numbers")
+            return False
+        if p.ndim == 1 and not (p.min() >= 0 < p.sum()): raise InputError(f"weights go from {p.min():g} to {p.max():g}; expected none below 0 and not all 0")
+    return True
+
+def _masses(w, n:int, cost:Tensor, name:str)->Tensor: # `(..., n)`
+    "Weights of the `n` points of one side of `cost (..., N, M)`: uniform unless given"
+    if w is None: return cost.new_full((*cost.shape[:-2], n), 1/n)
+    if w.shape[-1] != n: raise InputError(f"weights {name} have {w.shape[-1]} entries, expected one for each of {n} points")
+    return w.to(cost).expand(*cost.shape[:-2], n)
+
+def _cloud_cost(x, y)->Tensor: # `(..., N, M)`
+    if x.shape[-1] != y.shape[-1]: raise InputError(f"clouds have {x.shape[-1]} and {y.shape[-1]} coordinates; they must live in one space")
+    return half_squared_distance(_wide(x), _wide(y))
+
+# %% ../nbs/12_transport.ipynb #afd118ea
+def exact_ot(x:Tensor,       # first cloud `(..., N, K)`
+             y:Tensor,       # second cloud `(..., M, K)`
+             a:Tensor|None=None, b:Tensor|None=None, # weights `(..., N)`, `(..., M)`, brought to sum 1; uniform
+             check:bool=True,# refuse NaN; else they give NaN
+            )->PlanResult:
+    "Transport with cost |x-y|^2/2 and no regularisation; differentiable in both clouds; reads the host"
+    import ot
+    cost = _cloud_cost(x, y)
+    a, b = _masses(a, cost.shape[-2], cost, "a"), _masses(b, cost.shape[-1], cost, "b")
+    plan = _Plans.apply(lambda c, a, b: ot.emd(a/a.sum(), b/b.sum(), c), check, cost, a, b)
+    return PlanResult((plan*cost).sum((-2, -1)).to(x.dtype), plan)
+
+# %% ../nbs/12_transport.ipynb #e562b07f
+def _unbalanced_plan(cost, a, b, eps:float, reg_m:float)->Tensor: # `(N, M)`
+    "The plan by translation-invariant Sinkhorn (Séjourné et al. 2022, arXiv 2201.00730); points without weight take no part"
+    import ot
+    plan, rows, columns = torch.zeros_like(cost), a.nonzero(), b.nonzero()[:, 0]
+    cost, a, b = cost[rows, columns], a[rows[:, 0]], b[columns]
+    f = cost.amin(1)
+    g = (cost - f[:, None]).amin(0)
+    log_a, log_b = a.log() - f/reg_m, b.log() - g/reg_m
+    half = (log_a.logsumexp(0) - log_b.logsumexp(0))/2 # f + s and g - s are as good: as much mass on either side
+    near_a, near_b = (w.exp().clamp_min(1e-100) for w in (log_a - half, log_b + half))
+    plan[rows, columns] = ot.unbalanced.sinkhorn_unbalanced(near_a, near_b, cost - f[:, None] - g, eps, reg_m, "sinkhorn_translation_invariant",
+                                                            c=a[:, None]*b, numItermax=10000, stopThr=1e-9)
+    return plan
+
+def _kl(p, q, dims)->Tensor:
+    return (torch.xlogy(p, p) - torch.xlogy(p, q.clamp_min(torch.finfo(q.dtype).tiny)) - p + q).sum(dims)
+
+# %% ../nbs/12_transport.ipynb #93e942ae
+def _unbalanced(x, y, a, b, eps, reg_m, check)->PlanResult:
+    cost = _cloud_cost(x, y)
+    a, b = _masses(a, cost.shape[-2], cost, "a"), _masses(b, cost.shape[-1], cost, "b")
+    plan = _Plans.apply(lambda c, a, b: _unbalanced_plan(c, a, b, eps, reg_m), check, cost, a, b)
+    marginals = _kl(plan.sum(-1), a, -1) + _kl(plan.sum(-2), b, -1)
+    return PlanResult((plan*cost).sum((-2, -1)) + eps*_kl(plan, a[..., :, None]*b[..., None, :], (-2, -1)) + reg_m*marginals, plan)
+
+def unbalanced_ot(x:Tensor,         # first cloud `(..., N, K)`
+                  y:Tensor,         # second cloud `(..., M, K)`
+                  eps:float=.01,    # entropic regularisation, in units of the cost
+                  reg_m:float=1.,   # what a unit of mass costs that is made or lost, in units of the cost
+                  a:Tensor|None=None, b:Tensor|None=None, # masses `(..., N)`, `(..., M)`, of any sum; uniform of sum 1
+                  debias:bool=True, # zero for identical clouds; else the plain problem
+                  check:bool=True,  # refuse NaN; else they give NaN
+                 )->PlanResult:
+    "Transport that may make and lose mass; differentiable in both clouds; reads the host"
+    if not (eps > 0 and reg_m > 0): raise InputError(f"eps is {eps} and reg_m {reg_m}, expected positive numbers")
+    r = _unbalanced(x, y, a, b, eps, reg_m, check)
+    if not debias: return PlanResult(r.value.to(x.dtype), r.plan)
+    own = [_unbalanced(z, z, w, w, eps, reg_m, check).value for z, w in ((x, a), (y, b))]
+    mass = [_masses(w, z.shape[-2], z, "").sum(-1) for z, w in ((x, a), (y, b))]
+    return PlanResult((r.value - own[0]/2 - own[1]/2 + eps/2*(mass[0] - mass[1])**2).to(x.dtype), r.plan)
+
+# %% ../nbs/12_transport.ipynb #0b59669a
+def _structure_gap(plan, c_t, c_s)->Tensor: # `(...,)`
+    p, q = plan.sum(-1), plan.sum(-2)
+    own = lambda c, w: torch.einsum("...i,...ij,...j->...", w, c*c, w)
+    return own(c_t, p) + own(c_s, q) - 2*(plan*(c_t @ plan @ c_s.mT)).sum((-2, -1))
+
+def _structures(c_t, c_s, a, b, cost=None)->tuple:
+    "Both structures with common leading dimensions, and the weights"
+    for c in (c_t, c_s):
+        if c.ndim < 2 or c.shape[-1] != c.shape[-2]: raise InputError(f"a structure has shape {tuple(c.shape)}, expected one row and column for each sample")
+    lead = torch.broadcast_shapes(*(c.shape[:-2] for c in (c_t, c_s, cost) if c is not None))
+    c_t, c_s = (_wide(c).expand(*lead, *c.shape[-2:]) for c in (c_t, c_s))
+    return c_t, c_s, _masses(a, c_t.shape[-1], c_t, "a"), _masses(b, c_s.shape[-1], c_s, "b")
+
+# %% ../nbs/12_transport.ipynb #6a4db485
+def gromov_wasserstein(c_t:Tensor,     # structure of the teacher's batch `(..., N, N)`
+                       c_s:Tensor,     # of the student's `(..., M, M)`
+                       a:Tensor|None=None, b:Tensor|None=None, # weights `(..., N)`, `(..., M)`, brought to sum 1; uniform
+                       check:bool=True,# refuse NaN; else they give NaN
+                      )->PlanResult:
+    "Squared difference of two structures under the best matching found; differentiable in both; reads the host"
+    import ot
+    kind, (c_t, c_s, a, b) = c_s.dtype, _structures(c_t, c_s, a, b)
+    plan = _Plans.apply(lambda t, s, a, b: ot.gromov.gromov_wasserstein(t, s, a/a.sum(), b/b.sum()), check, c_t, c_s, a, b)
+    return PlanResult(_structure_gap(plan, c_t, c_s).to(kind), plan)
+
+# %% ../nbs/12_transport.ipynb #8d1e3d27
+def fused_gromov_wasserstein(cost:Tensor,    # between the samples `(..., N, M)`
+                             c_t:Tensor,     # structure of the teacher's batch `(..., N, N)`
+                             c_s:Tensor,     # of the student's `(..., M, M)`
+                             alpha:float=.5, # share of the structure, from 0 (exact transport) to 1 (Gromov-Wasserstein)
+                             a:Tensor|None=None, b:Tensor|None=None, # weights `(..., N)`, `(..., M)`, brought to sum 1; uniform
+                             check:bool=True,# refuse NaN; else they give NaN
+                            )->PlanResult:
+    "Cost and structure under one plan; differentiable in all three matrices; reads the host"
+    import ot
+    if not 0 <= alpha <= 1: raise InputError(f"alpha is {alpha}, expected a share from 0 to 1")
+    kind, (c_t, c_s, a, b) = c_s.dtype, _structures(c_t, c_s, a, b, cost)
+    if cost.shape[-2:] != (c_t.shape[-1], c_s.shape[-1]): raise InputError(f"the cost is {tuple(cost.shape[-2:])}, expected {(c_t.shape[-1], c_s.shape[-1])} for these structures")
+    cost = cost.to(c_t).expand(*c_t.shape[:-2], *cost.shape[-2:])
+    solve = lambda m, t, s, a, b: ot.gromov.fused_gromov_wasserstein(m, t, s, a/a.sum(), b/b.sum(), alpha=alpha)
+    plan = _Plans.apply(solve, check, cost, c_t, c_s, a, b)
+    return PlanResult(((1-alpha)*(plan*cost).sum((-2, -1)) + alpha*_structure_gap(plan, c_t, c_s)).to(kind), plan)
+
+# %% ../nbs/12_transport.ipynb #446e1d78
+def class_cost(classes:int, ordinal:bool=False, like:Tensor|None=None)->Tensor: # `(C, C)`
+    "Ground cost between classes: 0 or 1, or steps of a scale as a share of the whole"
+    level = torch.arange(classes, **({} if like is None else dict(device=like.device)))
+    steps = (level[:, None] - level).abs()
+    return steps/max(classes-1, 1) if ordinal else (steps > 0).float()
+
+def _shares(w, size:int, name:str, like:Tensor)->Tensor: # `(..., size)`, summing to one
+    "Numbers are checked; a tensor is only normalised, since looking at it would read the device"
+    if not isinstance(w, Tensor):
+        if not (min(w, default=-1) >= 0 and abs(sum(w) - 1) < 1e-3): raise InputError(f"{name} are {list(w)}; expected shares that are not negative and sum to 1")
+        w = torch.tensor(w)
+    if w.shape[-1] != size: raise InputError(f"{w.shape[-1]} {name} were given, expected {size}")
+    w = w.to(like)
+    return w/w.sum(-1, keepdim=True).clamp_min(torch.finfo(w.dtype).tiny)
+
+# %% ../nbs/12_transport.ipynb #c847bfde
+def barycentre(p:Tensor,                # distributions of the teachers `(T, ..., C)`
+               cost:Tensor|None=None,   # symmetric ground cost `(C, C)`; None: 0 between equal classes, else 1
+               eps:float=.1,            # entropic regularisation, in units of the cost
+               weights=None,            # of the teachers: `T` numbers that sum to 1, or a tensor `(..., T)`; equal
+               debias:bool=True,        # take the blur of entropy away
+               iterations:int=200)->Tensor: # `(..., C)`
+    "Wasserstein barycentre of class distributions, in double precision; the cost is at most 500 eps"
+    if not eps > 0: raise InputError(f"eps is {eps}, expected a positive number")
+    if p.ndim < 2: raise InputError(f"distributions have shape {tuple(p.shape)}, expected (teachers, ..., classes)")
+    cost = class_cost(p.shape[-1], like=p) if cost is None else cost
+    if cost.shape[-2:] != (p.shape[-1],)*2: raise InputError(f"the ground cost is {tuple(cost.shape)}, expected {(p.shape[-1],)*2}")
+    own, kernel, floor = p.double(), (-cost.double()/eps).exp(), torch.finfo(torch.float64).tiny
+    w = _shares(torch.ones(len(p)) if weights is None else weights, len(p), "weights", own).expand(*p.shape[1:-1], len(p)).movedim(-1, 0)[..., None]
+    v, d = torch.ones_like(own), torch.ones_like(own[0])
+    for _ in range(iterations):
+        back = (own/(v @ kernel).clamp_min(floor)) @ kernel
+        q = d*(w*back.clamp_min(floor).log()).sum(0).exp()
+        v = q/back.clamp_min(floor)
+        if debias: d = (d*q/(d @ kernel)).sqrt()
+    return (q/q.sum(-1, keepdim=True)).to(p.dtype)
+
+# %% ../nbs/12_transport.ipynb #6f588c29
+def balance_labels(p:Tensor,            # soft labels `(..., B, C)`
+                   marginals,           # class proportions: `C` numbers that sum to 1, or a tensor `(..., C)`
+                   weight:Tensor|None=None, # of the rows in the marginals `(..., B)`; equal
+                   iterations:int=100)->Tensor: # `(..., B, C)`
+    "The soft labels nearest to `p` whose mean is `marginals`"
+    if p.ndim < 2: raise InputError(f"soft labels have shape {tuple(p.shape)}, expected (..., rows, classes)")
+    if weight is not None and weight.shape[-1] != p.shape[-2]: raise InputError(f"{weight.shape[-1]} row weights were given, expected {p.shape[-2]}")
+    log_p = _wide(p).clamp_min(1e-30).log()
+    log_m = _shares(marginals, p.shape[-1], "marginals", log_p).clamp_min(1e-30).log()
+    w = torch.ones_like(log_p[..., 0]) if weight is None else weight.to(log_p)
+    w = (w/w.sum(-1, keepdim=True).clamp_min(1e-30))[..., None]
+    h = torch.zeros_like(log_p[..., 0, :])
+    for _ in range(iterations):
+        q = (log_p + h[..., None, :]).softmax(-1)
+        h = h + log_m - (w*q).sum(-2).clamp_min(1e-30).log()
+    return (log_p + h[..., None, :]).softmax(-1).to(p.dtype)
+
+# %% ../nbs/12_transport.ipynb #1dbd3092
+def _histogram_divergence(p, q, cost, eps:float, iterations:int)->Tensor: # `(..., K)`, `(..., K)`, `(..., K, K)` -> `(...,)`
+    "Sinkhorn divergence of two distributions over the same points; differentiable in both"
+    with torch.no_grad():
+        kernel = (-cost/eps).exp()
+        through = lambda w: torch.einsum("...ij,...j->...i", kernel, w)
+        s, t = torch.ones_like(p), torch.ones_like(q)
+        for _ in range(12): s, t = (s/through(p*s)).sqrt(), (t/through(q*t)).sqrt() # each with itself: fast
+        v = t # where the two are alike it is nearly solved
+        for _ in range(iterations):
+            u = 1/through(q*v)
+            v = 1/through(p*u)
+        f, g = eps*(u/s).log(), eps*(v/t).log()
+    return (p*f).sum(-1) + (q*g).sum(-1)
+
+def _anchor_costs(s_t, anchors)->Tensor: # `(..., B, B)`, `(..., B, K)` -> `(..., B, K, K)`
+    "Dissimilarity of every two anchors of a row; none of an anchor with itself"
+    index = anchors[..., :, None]*s_t.shape[-1] + anchors[..., None, :]
+    other = 1 - torch.eye(anchors.shape[-1], dtype=s_t.dtype, device=s_t.device)
+    return (1 - s_t.flatten(-2).gather(-1, index.flatten(-3)).unflatten(-1, index.shape[-3:])).clamp_min(0)*other
+
+# %% ../nbs/12_transport.ipynb #c3bc59f1
+def row_ot(z_s:Tensor,             # student embeddings `(..., B, Ds)`
+           z_t:Tensor,             # teacher embeddings `(..., T, B, Dt)`
+           k:int=30,               # anchors a row
+           eps:float=.1,           # entropic regularisation, at least .025
+           temperature:float=.1,   # of the distributions over anchors
+           iterations:int=50)->Tensor: # losses `(..., T)`, differentiable in `z_s`
+    "Row-wise transport over the teacher's anchors, mean over the rows"
+    if not eps >= .025: raise InputError(f"eps is {eps}, expected at least 0.025 for costs of up to 2")
+    if not temperature > 0: raise InputError(f"temperature is {temperature}, expected a positive number")
+    if z_s.shape[-2] != z_t.shape[-2]: raise InputError(f"teacher has {z_t.shape[-2]} rows, student has {z_s.shape[-2]}; pass the same batch to both")
+    s_t, s_s = cosine_gram(z_t.detach()), cosine_gram(z_s).unsqueeze(-3)
+    anchors = least_similar(s_t, k)
+    p, q = ((s.expand(s_t.shape).gather(-1, anchors)/temperature).softmax(-1) for s in (s_t, s_s))
+    return _histogram_divergence(p, q, _anchor_costs(s_t, anchors), eps, iterations).mean(-1).to(z_s.dtype)

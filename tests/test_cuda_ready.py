@@ -13,11 +13,12 @@ from torch.utils._pytree import tree_leaves, tree_map
 import mtpkd.teaching
 from mtpkd.config import ExperimentConfig, from_dict
 from mtpkd.distillation import Classroom, adapted, distilled_target, get_method, knowledge_of, schedules, student_stack, teacher
+from mtpkd.losses import STRUCTURAL
 from mtpkd.samples import fit_normaliser, synthetic
 from mtpkd.splits import nested_folds
 from mtpkd.teaching import Course, course_loss
 from mtpkd.training import Trainer, update
-from mtpkd.transport import structural_ot
+from mtpkd.transport import row_ot, structural_ot
 from tiny import quick
 
 READS = (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default, torch.ops.aten.masked_select.default, torch.ops.aten.equal.default)
@@ -48,7 +49,7 @@ def on_fake_cuda(step, *examples):
         out = graph(*tree_map(lambda e: None if e is None else torch.empty(e.shape, dtype=e.dtype, device="cuda"), examples))
     return tree_leaves(out), [n.target.overloadpacket for n in pinned]
 
-MADE_THERE = {torch.ops.aten.arange, torch.ops.aten.zeros, torch.ops.aten.scalar_tensor} # on the device of what they are used with; no copy between devices
+MADE_THERE = {torch.ops.aten.arange, torch.ops.aten.eye, torch.ops.aten.zeros, torch.ops.aten.scalar_tensor} # on the device of what they are used with; no copy between devices
 
 @pytest.fixture(autouse=True)
 def quiet():
@@ -89,6 +90,16 @@ def test_structural_loss_on_cuda(teachers):
 def test_structural_loss_reads_nothing(teachers):
     assert reads(loss_and_gradient, torch.randn(32, 8), torch.randn(teachers, 32, 12)) == 0
 
+def test_row_wise_transport_on_cuda_reads_nothing():
+    def step(z_s, z_t):
+        z_s = z_s.detach().requires_grad_()
+        losses = row_ot(z_s, z_t, k=10)
+        return losses, torch.autograd.grad(losses.sum(), z_s)[0]
+    (losses, grad), pinned = on_fake_cuda(step, torch.randn(32, 8), torch.randn(3, 32, 12))
+    assert (losses.shape, grad.shape, losses.device.type, grad.device.type) == ((3,), (32, 8), "cuda", "cuda")
+    assert set(pinned) <= MADE_THERE, set(pinned) - MADE_THERE
+    assert reads(step, torch.randn(32, 8), torch.randn(3, 32, 12)) == 0
+
 # a training step
 
 @pytest.fixture(scope="module")
@@ -101,8 +112,8 @@ def course_of(room, name):
     "The course of a method's student, as `learn` describes it"
     m = get_method(name, room.config)
     kinds = dict(m.terms)
-    return Course(room.prevalent, m.terms, schedules(room.config)[m.schedule], ("student",), m.pool, m.all_labels, knowledge_of(room, m) if {"ot", "centroid"} & set(kinds) else None,
-                  m.rule, distilled_target(room, m) if "logit_kd" in kinds else None, m.temperature, room.config.ot.k, room.config.ot.blur)
+    return Course(room.prevalent, m.terms, schedules(room.config)[m.schedule], ("student",), m.pool, m.all_labels, knowledge_of(room, m) if set(STRUCTURAL) & set(kinds) else None,
+                  m.rule, distilled_target(room, m) if "logit_kd" in kinds else None, m.temperature, room.config.ot)
 
 COURSES = ["student_only", "student_only:long_mixup", "student_all_labels", "self_training", "kd", "pkdot", "mtpkdot", "mtpkd"]
 
@@ -114,6 +125,9 @@ def test_teacher_rules_read_nothing(rule, room):
 def test_a_step_of_training_reads_nothing(name, room):
     "Loss and update of two steps, the first of which writes down the terms' shares in the gradient"
     assert steps_read(course_of(room, name), room) == 0
+
+def test_a_step_with_rows_transported_reads_nothing(room):
+    assert steps_read(replace(course_of(room, "pkdot"), terms=(("task", 1.), ("row_ot", .5))), room) == 0
 
 def test_a_step_of_a_teacher_with_hidden_modalities_reads_nothing(room):
     course = replace(course_of(room, "student_only"), names=("face", "physio", "voice"), hide=.3)
