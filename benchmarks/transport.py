@@ -16,12 +16,12 @@ Sinkhorn reaches 1e-3 in 3 iterations on `normal` and 5 to 9 on `classes`; at ep
 """
 import os, sys
 if __name__ == "__main__": # before torch and jax are imported: one core, one thread
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    if hasattr(os, "sched_setaffinity"): os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR"): os.environ.setdefault(f"{name}_NUM_THREADS", "1")
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
 import argparse, csv, functools, gc, importlib, json, math, platform, statistics, subprocess, time, warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 import numpy as np, ot, torch
@@ -66,28 +66,28 @@ def violation(plan)->float:
     plan = np.asarray(plan, dtype=np.float64)
     return float((abs(plan.sum(2) - 1/plan.shape[1]).sum(1) + abs(plan.sum(1) - 1/plan.shape[2]).sum(1)).max())
 
-def converged(x, y, eps)->torch.Tensor: # `(T,)`, float64, differentiable
+def converged(x, y, eps, patience:int=50_000)->torch.Tensor: # `(T,)`, float64, differentiable
     "The divergence from POT's log-domain solver, float64"
     cost = lambda p, q: ((p[:, None] - q[None])**2).sum(-1)/2
-    solve = lambda c: ot.solve(c, reg=eps, grad="envelope", tol=1e-10, max_iter=200_000).value
+    solve = lambda c: ot.solve(c, reg=eps, grad="envelope", tol=1e-10, max_iter=patience).value
     return torch.stack([solve(cost(p, q)) - (solve(cost(p, p)) + solve(cost(q, q)))/2 for p, q in zip(x, y)])
 
-def reference(problem):
+def reference(problem, **options):
     "Value and gradient in the student's cloud"
     x, y = problem.x.double(), problem.y.double().requires_grad_()
-    value = converged(x, y, problem.eps)
+    value = converged(x, y, problem.eps, **options)
     return value.detach(), torch.autograd.grad(value.sum(), y)[0]
 
-def reference_step(z_s, z_t, anchors, eps):
+def reference_step(z_s, z_t, anchors, eps, **options):
     "Value and gradient in the student's embeddings, at the anchors a contender chose"
     z_s, z_t = z_s.double().requires_grad_(), z_t.double()
     cloud = lambda s: (s - s.amin((-2, -1), keepdim=True)).expand(len(z_t), -1, -1).gather(-1, anchors)
-    value = converged(cloud(cosine_gram(z_t)), cloud(cosine_gram(z_s)), eps)
+    value = converged(cloud(cosine_gram(z_t)), cloud(cosine_gram(z_s)), eps, **options)
     return value.detach(), torch.autograd.grad(value.sum(), z_s)[0]
 
 def errors(got, truth)->tuple:
     "Relative errors of value (the worst of the teachers) and gradient (in norm)"
-    (value, gradient), (value0, gradient0) = ([torch.as_tensor(np.asarray(v)).double() for v in pair] for pair in (got, truth))
+    (value, gradient), (value0, gradient0) = ([torch.as_tensor(v if torch.is_tensor(v) else np.array(v)).double() for v in pair] for pair in (got, truth))
     return float(((value - value0).abs()/value0.abs()).max()), float((gradient - gradient0).norm()/gradient0.norm())
 
 # --- contenders: the core, clouds to value and gradient in Y --------------------------------------------------------------------------
@@ -153,19 +153,21 @@ def pot_solve(p, n):
 @path("POT", "solve_batch log_sinkhorn, envelope", ITERATIONS, method="log_sinkhorn")
 @path("POT", "solve_batch sinkhorn, envelope", ITERATIONS, method="sinkhorn")
 def pot_batch(p, n, method):
-    solve = lambda c: ot.solve_batch(c, reg=p.eps, reg_type="kl", method=method, grad="envelope", max_iter=n, tol=0)
-    def loss(y):
-        value = solve(torch.cat([half_squares(p.x, y), half_squares(p.x, p.x), half_squares(y, y)])).value.view(3, -1)
-        return value[0] - (value[1] + value[2])/2
-    return Solver(lambda: with_gradient(loss, p.y), lambda: solve(half_squares(p.x, p.y)).plan)
+    return Solver(lambda: with_gradient(lambda y: pot_batch_value(p.x, y, p.eps, n, method), p.y), lambda: pot_batch_solve(half_squares(p.x, p.y), p.eps, n, method).plan)
+
+def pot_batch_solve(cost, eps, n, method, grad="envelope"): return ot.solve_batch(cost, reg=eps, reg_type="kl", method=method, grad=grad, max_iter=n, tol=0)
+
+def pot_batch_value(x, y, eps, n, method): # all three problems of all teachers at once
+    value = pot_batch_solve(torch.cat([half_squares(x, y), half_squares(x, x), half_squares(y, y)]), eps, n, method).value.view(3, -1)
+    return value[0] - (value[1] + value[2])/2
 
 @path("POT by hand", "solve_batch log_sinkhorn without graph, own envelope", ITERATIONS, method="log_sinkhorn")
 @path("POT by hand", "solve_batch sinkhorn without graph, own envelope", ITERATIONS, method="sinkhorn")
 def pot_batch_by_hand(p, n, method):
-    def solve(c): return ot.solve_batch(c, reg=p.eps, reg_type="kl", method=method, grad="detach", max_iter=n, tol=0)
+    solve = lambda c: pot_batch_solve(c, p.eps, n, method, "detach")
     def step():
         r = solve(torch.cat([half_squares(p.x, p.y), half_squares(p.x, p.x), half_squares(p.y, p.y)]))
-        (xy, xx, yy), value = r.plan.view(3, *p.x.shape[:2], p.y.shape[1]), r.value.view(3, -1)
+        (xy, _, yy), value = r.plan.view(3, *p.x.shape[:2], p.y.shape[1]), r.value.view(3, -1)
         return value[0] - (value[1] + value[2])/2, xy.sum(-2)[..., None]*p.y - xy.mT @ p.x - yy.sum(-2)[..., None]*p.y + yy.mT @ p.y
     return Solver(step, lambda: solve(half_squares(p.x, p.y)).plan)
 
@@ -290,15 +292,17 @@ def coarsest(path, problem, limit):
         low, high = (low, middle) if passes(middle) else (middle, high)
     return tried[high]
 
-def fastest(peer, problem, limit):
-    "The quickest of a peer's paths, each at its coarsest setting that meets the violation: label, solver, violation"
+def fastest(peer, problem, limit, paths=None):
+    "The quickest of a peer's first `paths` paths, each at its coarsest setting that meets the violation: label, solver, violation"
     found = []
-    for p in (p for p in PATHS if p.peer == peer):
+    for p in [p for p in PATHS if p.peer == peer][:paths]:
         try: best = coarsest(p, problem, limit)
         except (RuntimeError, ValueError) as e: best = print(f"    {p.label}: {e}")
         if not best: continue
         knob, solver, v = best
-        solver.step()
+        if not np.isfinite(np.asarray(solver.step()[1])).all(): # seen in OTT-JAX's kernel mode, with much momentum
+            print(f"    {peer}: {p.label}: left out, its gradient is not finite")
+            continue
         seconds = min(clock(solver.step) for _ in range(5))
         label = p.label if knob is None else f"{p.label} [{knob:g}]"
         print(f"    {peer}: {label}, violation {v:.1e}, about {1e3*seconds:.2f} ms")
@@ -308,7 +312,7 @@ def fastest(peer, problem, limit):
 # --- the rows -------------------------------------------------------------------------------------------------------------------------
 
 COLUMNS = ("what", "teachers", "batch", "data", "eps", "contender", "peer", "setting", "ratio", "low", "high", "ms", "peer_ms", "violation", "peer_violation",
-           "value_error", "gradient_error", "peer_value_error", "peer_gradient_error", "mib", "peer_mib", "pairs")
+           "value_error", "gradient_error", "peer_value_error", "peer_gradient_error", "mib", "peer_mib", "reads", "peer_reads", "difference", "peer_difference", "pairs")
 ROWS:list = []
 
 def row(**found):
@@ -321,13 +325,15 @@ def row(**found):
     if "violation" in found: text += f"  violation {found['violation']:.1e} / {found['peer_violation']:.1e}"
     if "value_error" in found: text += f"  value {found['value_error']:.0e} / {found['peer_value_error']:.0e}, gradient {found['gradient_error']:.0e} / {found['peer_gradient_error']:.0e}"
     if "mib" in found: text += f"  ({found['mib']:.0f} / {found['peer_mib']:.0f} MiB)"
+    if "reads" in found: text += f"  {found['reads']} / {found['peer_reads']} reads"
+    if "difference" in found: text += f"  {found['difference']:.1e} / {found['peer_difference']:.1e}"
     print(text + (f"  {found['setting']}" if found.get("setting") else ""), flush=True)
 
 def both_errors(own, peer, own_truth, peer_truth=None):
     names = "value_error", "gradient_error", "peer_value_error", "peer_gradient_error"
     return dict(zip(names, errors(own, own_truth) + errors(peer, peer_truth or own_truth)))
 
-MODULES = {"geomloss": "geomloss", "released": "geomloss", "POT": "ot", "POT by hand": "ot", "OTT-JAX": "ott"}
+MODULES = {"geomloss": "geomloss", "released": "geomloss", "POT": "ot", "POT by hand": "ot", "POT batch": "ot", "OTT-JAX": "ott"}
 
 @functools.cache
 def installed(peer)->bool:
@@ -347,7 +353,7 @@ def step_rows(o):
             found = {}
             if b < 1000:
                 anchors = least_similar(cosine_gram(z_t), o.k), torch.stack([released_anchors(cosine(z) - cosine(z).min(), o.k) for z in z_t])
-                found = both_errors(own(), released(), *(reference_step(z_s, z_t, i, .01) for i in anchors))
+                found = both_errors(own(), released(), *(reference_step(z_s, z_t, i, .01, **o.truth) for i in anchors))
             row(what="step", teachers=t, batch=b, data=kind, eps=.01, peer="released", **paired(pairs(own, released, o.pairs)), pairs=o.pairs, **found,
                 violation=float(structural_divergence(z_s, z_t, o.k)[1].max()), peer_violation=released_violation(z_s, z_t, o.k, .01))
 
@@ -359,9 +365,9 @@ def core_rows(o, eps=.01, what="core", peers=("geomloss", "released", "POT", "PO
     for kind in o.data:
         for t in o.teachers:
             p = problem_of(kind, t, o.batch, o, eps)
-            own, truth = mtpkd_core(p, None), reference(p)
+            own, truth = mtpkd_core(p, None), reference(p, **o.truth)
             for peer in filter(installed, peers):
-                if not (best := fastest(peer, p, math.inf if peer == "released" else o.violation)):
+                if not (best := fastest(peer, p, math.inf if peer == "released" else o.violation, o.paths)):
                     print(f"{what} T={t} {kind}: {peer} does not reach a violation of {o.violation:g}")
                     continue
                 label, solver, v = best
@@ -369,10 +375,163 @@ def core_rows(o, eps=.01, what="core", peers=("geomloss", "released", "POT", "PO
                     pairs=o.pairs, violation=violation(own.plan()), peer_violation=v, **both_errors(own.step(), solver.step(), truth))
 
 def small_rows(o):
-    "The core at eps .001"
-    core_rows(o, 1e-3, "core, small eps")
+    "The core at eps .001 (geomloss at equal violation would take minutes a pair)"
+    core_rows(o, 1e-3, "core", ("released", "POT", "POT by hand", "OTT-JAX"))
 
-PARTS = {"step": step_rows, "core": core_rows, "small": small_rows}
+# --- memory, host reads, bits: properties rather than times -----------------------------------------------------------------------------
+
+def pot_step(z_s, z_t, k, eps, n, method):
+    "The whole step with a batched envelope path of POT as its core"
+    clouds = lambda z: (torch.stack(c) for c in zip(*(released_clouds(z, t, k) for t in z_t)))
+    return with_gradient(lambda z: pot_batch_value(*clouds(z), eps, n, method), z_s)
+
+def pot_iterations(z_s, z_t, method, o):
+    "How many iterations that path needs here"
+    path = next(p for p in PATHS if p.label == f"solve_batch {method}, envelope")
+    return coarsest(path, Problem(*anchor_clouds(z_s, z_t, o.k), .01), o.violation)[0]
+
+def status(key)->float: # MiB
+    return next(int(l.split()[1])/1024 for l in Path("/proc/self/status").read_text().splitlines() if l.startswith(key))
+
+def extra_memory(act)->float: # MiB
+    "Peak resident memory during `act`, above what was resident before; Linux"
+    import ctypes
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5") # the high-water mark starts anew
+    before = status("VmRSS")
+    act()
+    return status("VmHWM") - before
+
+def memory_child(name, o):
+    "Extra peak memory of one contender; the process is fresh, imports are warm, the inputs exist"
+    def act(z_s, z_t, n):
+        if name == "mtpkd": own_step(z_s, z_t, o.k, .01)
+        elif name == "released": released_step(z_s, z_t, o.k, .01)
+        else: pot_step(z_s, z_t, o.k, .01, n, name)
+    act(*embeddings("classes", 1, o.k + 10, o.width, o.seed), 2)
+    z_s, z_t = embeddings("classes", 1, o.large, o.width, o.seed)
+    n = None if name in ("mtpkd", "released") else pot_iterations(z_s, z_t, name, o)
+    return dict(mib=extra_memory(lambda: [act(z_s, z_t, n) for _ in range(int(os.environ["BENCH_STEPS"]))]), setting=f"{name}, envelope [{n}]" if n else "")
+
+def bits_child(name, o):
+    "Losses of three teachers and the norm of the gradient, under the settings of this process"
+    z_s, z_t = embeddings("classes", 3, o.batch, o.width, o.seed)
+    value, gradient = {"mtpkd": own_step, "released": released_step}[name](z_s, z_t, o.k, .01)
+    return [*value.double().tolist(), float(gradient.double().norm())]
+
+CHILDREN = {"memory": memory_child, "bits": bits_child}
+
+def child(what, name, o, **env):
+    "The answer of a fresh process"
+    command = [sys.executable, __file__, "--child", what, name, "--seed", str(o.seed), *(["--quick"] if o.quick else [])]
+    done = subprocess.run(command, env={**os.environ, **env}, capture_output=True, text=True)
+    if done.returncode: raise RuntimeError(f"{what} of {name}: {(done.stderr.strip().splitlines() or ['no word'])[-1]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+MEMORY = {"memory": dict(BENCH_STEPS="6"), "memory, live": dict(BENCH_STEPS="1", MALLOC_MMAP_THRESHOLD_="262144")}
+
+def memory_rows(o):
+    """Extra peak memory at T=1, a fresh process each: `memory` is what six steps in a row take from the system (the allocator keeps some of what is freed);
+    `memory, live` is one step with everything freed given back at once. ratio = peer / mtpkd"""
+    if not Path("/proc/self/clear_refs").exists(): return print("skipped: needs Linux's /proc")
+    for what, env in list(MEMORY.items())[:o.paths]:
+        own = child("memory", "mtpkd", o, **env)["mib"]
+        for peer, name in (("released", "released"), ("POT batch", "log_sinkhorn"), ("POT batch", "sinkhorn"))[:2 if o.quick else None]:
+            if not installed(peer): continue
+            found = child("memory", name, o, **env)
+            row(what=what, teachers=1, batch=o.large, data="classes", eps=.01, peer=peer, ratio=found["mib"]/max(own, .1), mib=own, peer_mib=found["mib"], setting=found["setting"])
+
+def host_reads(act)->int:
+    "Operations by which the host reads a tensor's content, and copies to numpy"
+    from torch.utils._python_dispatch import TorchDispatchMode
+    read = {torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default, torch.ops.aten.masked_select.default, torch.ops.aten.equal.default}
+    class Count(TorchDispatchMode):
+        n = 0
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            Count.n += func in read
+            return func(*args, **(kwargs or {}))
+    with Count(): act()
+    return Count.n
+
+def read_rows(o):
+    "Host reads in one step, forward and gradient (the released loss also copies the Gram matrix to numpy, once a teacher)"
+    for t in o.teachers:
+        z = embeddings("classes", t, o.batch, o.width, o.seed)
+        peer = host_reads(lambda: released_step(*z, o.k, .01)) + t if installed("released") else math.nan
+        row(what="host reads", teachers=t, batch=o.batch, data="classes", eps=.01, peer="released", reads=host_reads(lambda: own_step(*z, o.k, .01)), peer_reads=peer)
+
+def capabilities()->list:
+    "Instruction sets of torch's kernels that this processor has"
+    best = torch.backends.cpu.get_cpu_capability().lower()
+    known = ["default", "avx2", "avx512"]
+    if "avx512" not in best: print(f"no avx512 here (torch finds {best}): {'avx2 skipped too' if 'avx2' not in best else 'skipped'}")
+    return known[:known.index(best) + 1] if best in known else ["default"]
+
+def spread(values)->float:
+    "Largest relative difference between runs"
+    v = np.array(values)
+    return float((np.ptp(v, 0)/abs(v).max(0)).max())
+
+def bit_rows(o):
+    "Largest relative difference of losses and gradient norm under every instruction set, one and two threads"
+    numpy_simd = " ".join(f for f in np._core._multiarray_umath.__cpu_dispatch__ if np._core._multiarray_umath.__cpu_features__.get(f))
+    runs = [dict(ATEN_CPU_CAPABILITY=c, BENCH_THREADS=t) for c in capabilities()[:o.paths] for t in "12"]
+    found = {}
+    for name in ("mtpkd", "released"):
+        if name == "released":
+            if not installed(name): continue
+            runs.append(dict(NPY_DISABLE_CPU_FEATURES=numpy_simd)) # its anchors come from numpy
+        found[name] = spread([child("bits", name, o, **env) for env in runs])
+    row(what="bits", teachers=3, batch=o.batch, data="classes", eps=.01, peer="released", difference=found["mtpkd"], peer_difference=found.get("released", math.nan),
+        setting=f"{len(runs)} settings")
+
+# --- where the time goes ----------------------------------------------------------------------------------------------------------------
+
+def profile(o):
+    "Shares of a step of mtpkd by part, by difference of medians, and torch's operations by their own time"
+    for t in o.teachers:
+        z_s, z_t = embeddings(o.data[-1], t, o.batch, o.width, o.seed)
+        tracked = z_s.clone().requires_grad_()
+        acts = [lambda: (cosine_gram(z_t), cosine_gram(tracked)), lambda: anchor_clouds(tracked, z_t, o.k), lambda: structural_ot(tracked, z_t, o.k), lambda: own_step(z_s, z_t, o.k, .01)]
+        for a in acts: repeats(a)
+        times = np.median([[clock(a) for a in acts] for _ in range(o.pairs*3)], 0)*1e3
+        parts = dict(zip(("Gram", "anchors and gather", "core", "backward"), np.diff(times, prepend=0)))
+        print(f"\nT={t}: {times[-1]:.2f} ms: " + ", ".join(f"{name} {p:.2f} ({p/times[-1]:.0%})" for name, p in parts.items()))
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as found:
+            for _ in range(20): own_step(z_s, z_t, o.k, .01)
+        ops = sorted(found.key_averages(), key=lambda e: -e.self_cpu_time_total)
+        total = sum(e.self_cpu_time_total for e in ops)
+        print(f"{sum(e.count for e in ops)//20} operations a step; by own time: " + ", ".join(f"{e.key.removeprefix('aten::')} x{e.count/20:g} {e.self_cpu_time_total/total:.0%}" for e in ops[:12]))
+
+PARTS = {"step": step_rows, "core": core_rows, "small": small_rows, "memory": memory_rows, "reads": read_rows, "bits": bit_rows}
+
+# --- the table --------------------------------------------------------------------------------------------------------------------------
+
+def number(x)->str: return f"{x:.0f}" if x >= 20 else f"{x:.1f}" if x >= 2 else f"{x:.2f}"
+
+def markdown(rows)->str:
+    "The ratios as a table for the README: a line for every question, a column for every number of teachers"
+    timed = [r for r in rows if "ratio" in r]
+    if not timed: return ""
+    counts = sorted({r["teachers"] for r in timed})
+    lines = [f"| what | against | data | {' | '.join(f'T={t}' for t in counts)} | violation | of the peer |", "|---"*(5 + len(counts)) + "|"]
+    groups = {}
+    for r in timed: groups.setdefault((r["what"], r["eps"], r["batch"], r["peer"] + (f" ({r['setting'].split(',')[0]})" if "mib" in r and r["setting"] else ""), r["data"]), {})[r["teachers"]] = r
+    cell = lambda r: "" if r is None else f"{number(r['ratio'])}" + (f" [{number(r['low'])}, {number(r['high'])}]" if "low" in r else "")
+    worst = lambda found, key: f"{max(r[key] for r in found.values()):.0e}" if all(key in r for r in found.values()) else ""
+    for (what, eps, batch, peer, data), found in groups.items():
+        lines.append(f"| {what}, eps {eps:g}, B={batch} | {peer} | {data} | {' | '.join(cell(found.get(t)) for t in counts)} | {worst(found, 'violation')} | {worst(found, 'peer_violation')} |")
+    return "\n".join(lines)
+
+def write_csv(rows, path):
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as f:
+        out = csv.DictWriter(f, [*COLUMNS, "processor", "versions"])
+        out.writeheader()
+        short = lambda v: f"{v:.4g}" if isinstance(v, float) else v
+        out.writerows({**{k: short(v) for k, v in r.items()}, "processor": processor(), "versions": versions()} for r in rows)
 
 # --- the command ----------------------------------------------------------------------------------------------------------------------
 
@@ -395,9 +554,11 @@ def options(argv=None):
     a.add_argument("--pairs", type=int, default=21)
     a.add_argument("--seed", type=int, default=0)
     a.add_argument("--out", metavar="CSV", help="also write the rows to this file")
+    a.add_argument("--profile", action="store_true", help="show where the time of a step goes, and nothing else")
+    a.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     o = a.parse_args(argv)
-    o.batch, o.width, o.k, o.large, o.violation = (24, 16, 5, 48, .1) if o.quick else (128, 512, 30, 2048, VIOLATION)
-    if o.quick: o.pairs, o.teachers = min(o.pairs, 3), "1,2"
+    o.batch, o.width, o.k, o.large, o.violation, o.paths, o.truth = (24, 128, 5, 48, .1, 1, {"patience": 500}) if o.quick else (128, 512, 30, 2048, VIOLATION, None, {})
+    if o.quick: o.pairs, o.teachers, o.data = min(o.pairs, 3), "1", "classes"
     o.teachers, o.data, o.only = [int(t) for t in o.teachers.split(",")], o.data.split(","), o.only.split(",")
     for given, known in ((o.only, PARTS), (o.data, DATA)):
         if unknown := set(given) - set(known): a.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(known)}")
@@ -405,11 +566,15 @@ def options(argv=None):
 
 def main(argv=None):
     o = options(argv)
-    torch.set_num_threads(1)
+    torch.set_num_threads(int(os.environ.get("BENCH_THREADS", 1)))
+    if o.child: return print(json.dumps(CHILDREN[o.child[0]](o.child[1], o)))
     warnings.filterwarnings("ignore") # peers told to stop early say that they did not converge
     print(f"{processor()}, one core; {versions()}\nB={o.batch}, d={o.width}, k={o.k}, {o.pairs} pairs, seed {o.seed}; ratio = peer / mtpkd, median [min, max]")
+    if o.profile: return profile(o)
     for name in o.only:
         print(f"\n{name}: {PARTS[name].__doc__}")
         PARTS[name](o)
+    if o.out: write_csv(ROWS, o.out)
+    print("\n" + markdown(ROWS))
 
 if __name__ == "__main__": main()
