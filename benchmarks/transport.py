@@ -192,10 +192,12 @@ def pot_numpy(p, n):
 THRESHOLDS = 1e-3, 9e-4, 7e-4, 5e-4, 3e-4, 1e-4
 
 @path("OTT-JAX", "log-sum-exp", THRESHOLDS, lse=True)
+@path("OTT-JAX", "log-sum-exp, momentum 1.5, checked every 5", THRESHOLDS, lse=True, momentum=1.5, every=5)
+@path("OTT-JAX", "log-sum-exp, momentum 1.7, checked every 5", THRESHOLDS, lse=True, momentum=1.7, every=5)
 @path("OTT-JAX", "log-sum-exp, momentum 1.2", THRESHOLDS, lse=True, momentum=1.2)
 @path("OTT-JAX", "kernel", THRESHOLDS, lse=False)
 @path("OTT-JAX", "kernel, momentum 1.2", THRESHOLDS, lse=False, momentum=1.2)
-@path("OTT-JAX", "kernel, momentum 1.5, checked every 5", THRESHOLDS, lse=False, momentum=1.5, every=5)
+@path("OTT-JAX", "kernel, momentum 1.5, checked every 5", THRESHOLDS, lse=False, momentum=1.5, every=5) # registered bottom-up
 def ott_core(p, threshold, lse, momentum=None, every=1):
     import jax, jax.numpy as jnp
     from ott.geometry.pointcloud import PointCloud
