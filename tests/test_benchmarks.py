@@ -1,0 +1,104 @@
+"""The benchmark of the transport engine: it runs, with and without its peers, and its tools measure what they say."""
+import csv, importlib.util, os, subprocess, sys
+import numpy as np, pytest, torch
+from mtpkd.transport import anchor_clouds, sinkhorn_divergence
+
+@pytest.fixture(scope="module")
+def bench(root):
+    spec = importlib.util.spec_from_file_location("bench_transport", root/"benchmarks"/"transport.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+@pytest.fixture
+def problem(bench):
+    rng = np.random.default_rng(0)
+    z_s, z_t = (torch.from_numpy(z).float() for z in bench.normal(rng, 2, 20, 64))
+    return bench.Problem(*anchor_clouds(z_s, z_t, 5), .05)
+
+def run(root, *options, path=()):
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [*path, root])), "PYTHONWARNINGS": "ignore"}
+    return subprocess.run([sys.executable, root/"benchmarks"/"transport.py", *map(str, options)], env=env, capture_output=True, text=True, timeout=120)
+
+# the command
+
+def test_it_runs_without_peers(root, tmp_path):
+    "Absent peers are named and skipped; POT is a requirement and stays"
+    for name in ("geomloss", "ott"): (tmp_path/f"{name}.py").write_text("raise ImportError('absent')")
+    done = run(root, "--quick", "--only", "step,core,reads", "--out", tmp_path/"rows.csv", path=[tmp_path])
+    assert done.returncode == 0, done.stderr
+    for peer in ("geomloss", "released", "OTT-JAX"): assert f"{peer}: not installed: pip install -e .[bench]" in done.stdout
+    rows = list(csv.DictReader((tmp_path/"rows.csv").open()))
+    timed = [r for r in rows if r["ratio"]]
+    assert {r["peer"] for r in timed} == {"POT", "POT by hand"}
+    for r in timed: assert 0 < float(r["low"]) <= float(r["ratio"]) <= float(r["high"]) and float(r["peer_violation"]) <= .1 and float(r["value_error"]) < .1
+    assert [r["reads"] for r in rows if r["what"] == "host reads"] == ["0"]
+    assert "| what | against | data | T=1 |" in done.stdout and "torch " in done.stdout
+
+def test_the_released_step_with_geomloss(bench, capsys, monkeypatch):
+    pytest.importorskip("geomloss")
+    monkeypatch.setattr(bench, "ROWS", [])
+    bench.main(["--quick", "--only", "step"])
+    first = bench.ROWS[0]
+    assert first["violation"] < 1e-3 < first["peer_violation"] and first["low"] <= first["ratio"] <= first["high"]
+    assert "| step, eps 0.01, B=24 | released | classes |" in capsys.readouterr().out
+
+def test_unknown_parts_are_refused(bench, capsys):
+    with pytest.raises(SystemExit) as stopped: bench.options(["--only", "cores"])
+    assert stopped.value.code == 2 and "unknown: cores; known: step, core" in capsys.readouterr().err
+
+# its tools
+
+def test_the_paired_median_of_made_up_times(bench):
+    found = bench.paired([(1., 4.), (2., 6.), (1., 10.)])
+    assert (found["ratio"], found["low"], found["high"]) == (4, 3, 10) and (found["ms"], found["peer_ms"]) == (1000, 6000)
+
+def test_pairs_swap_their_order(bench, monkeypatch):
+    seen = []
+    monkeypatch.setattr(bench, "repeats", lambda act: 1)
+    assert len(bench.pairs(lambda: seen.append("a"), lambda: seen.append("b"), 4)) == 4
+    assert "".join(seen) == "abbaabba"
+
+def test_the_violation_is_that_of_both_marginals(bench):
+    plan = np.full((1, 2, 2), .25)
+    assert bench.violation(plan) == 0
+    plan[0, 0, 0] += .1 # one row and one column are .1 too heavy
+    assert bench.violation(plan) == pytest.approx(.2)
+
+def test_the_coarsest_setting_is_found(bench):
+    "A plan whose violation is 1/knob: the first knob with at most .01 is 100"
+    build = lambda p, n: bench.Solver(None, lambda: np.full((1, 2, 2), .25) + np.array([[1/n/2, 0], [0, 0]]))
+    for knobs in (range(1, 1000), (100, 200), (1, 100), tuple(range(1, 101))):
+        assert bench.coarsest(bench.Path_("", "", tuple(knobs), build), None, .0100001)[0] == 100
+    assert bench.coarsest(bench.Path_("", "", (1, 2), build), None, .01) is None
+
+def test_the_rebuilt_released_loss(bench):
+    "Against loops over rows, with a stand-in for the transport loss that sees every coordinate but not their order"
+    rng = np.random.default_rng(1)
+    z_s, z_t = (torch.from_numpy(z).float() for z in bench.classes(rng, 2, 12, 8))
+    loss = lambda x, y: ((x - y)**2).sum() + (x*x).sum()
+    got = bench.released_loss(z_s, z_t, 4, loss)
+    for z, value in zip(z_t, got):
+        s_t, s_s = (torch.nn.functional.cosine_similarity(v[:, None], v[None], dim=-1) for v in (z, z_s))
+        s_t, s_s, total = s_t - s_t.min(), s_s - s_s.min(), 0.
+        for i in range(12):
+            for j in sorted(range(12), key=lambda j: s_t[i, j])[:4]: total += (s_t[i, j] - s_s[i, j])**2 + s_t[i, j]**2
+        assert float(value) == pytest.approx(float(total), rel=1e-4)
+
+def test_the_reference_agrees_with_the_engine(bench, problem):
+    value, gradient = bench.reference(problem)
+    y = problem.y.double().requires_grad_()
+    own = sinkhorn_divergence(problem.x.double(), y, problem.eps, tol=1e-6)
+    assert bench.errors((own.value.detach(), torch.autograd.grad(own.value.sum(), y)[0]), (value, gradient)) < (1e-6, 1e-4)
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("peer", ["mtpkd", "geomloss", "POT", "POT by hand", "OTT-JAX"])
+def test_every_path_solves_the_same_problem(bench, problem, peer):
+    "At a fine setting every contender has the value, the gradient and a plan with the right marginals"
+    if peer in bench.MODULES and not bench.installed(peer): pytest.skip(f"{peer} is not installed")
+    truth = bench.reference(problem)
+    for p in [p for p in bench.PATHS if p.peer == peer][:1 if peer == "OTT-JAX" else None]: # compiles for seconds
+        _, solver, violation = bench.coarsest(p, problem, 1e-3)
+        value_error, gradient_error = bench.errors(solver.step(), truth)
+        assert violation <= 1e-3 and value_error < 2e-2 and gradient_error < 2e-2, (p.label, value_error, gradient_error)
