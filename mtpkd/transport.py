@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 from .core import InputError
 
-# %% ../nbs/12_transport.ipynb #b425b320
+# %% ../nbs/12_transport.ipynb #1965fa8e
 def _wide(z:Tensor)->Tensor: return z.float() if z.dtype in (torch.float16, torch.bfloat16) else z
 
 def _inverse_norm(z): # `(..., B, 1)`, 0 for a row of zeros
     norm = torch.linalg.vector_norm(z, dim=-1, keepdim=True)
-    return torch.where(norm > 0, 1/norm, 0.)
+    return norm.masked_fill(norm == 0, math.inf).reciprocal() # with a gradient of 0 there too
 
 def cosine_gram(z:Tensor, # embeddings `(..., B, D)`
                )->Tensor: # similarities `(..., B, B)`, in [-1, 1]
