@@ -587,6 +587,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                  'mtpkd.transport._cloud_cost': ('transport.html#_cloud_cost', 'mtpkd/transport.py'),
                                  'mtpkd.transport._clouds': ('transport.html#_clouds', 'mtpkd/transport.py'),
                                  'mtpkd.transport._cosine_gradient': ('transport.html#_cosine_gradient', 'mtpkd/transport.py'),
+                                 'mtpkd.transport._course': ('transport.html#_course', 'mtpkd/transport.py'),
+                                 'mtpkd.transport._course_of': ('transport.html#_course_of', 'mtpkd/transport.py'),
                                  'mtpkd.transport._cross_cost': ('transport.html#_cross_cost', 'mtpkd/transport.py'),
                                  'mtpkd.transport._divergence': ('transport.html#_divergence', 'mtpkd/transport.py'),
                                  'mtpkd.transport._exponents': ('transport.html#_exponents', 'mtpkd/transport.py'),

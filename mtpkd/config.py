@@ -62,7 +62,7 @@ class SelfDistillationConfig:
     lr_adapter:float = 5e-3
     lr_joint:float = 1e-4
 
-# %% ../nbs/01_config.ipynb #bcdf52ed
+# %% ../nbs/01_config.ipynb #b8957d16
 @dataclass(frozen=True)
 class StudentConfig:
     "Stages 3 and 4: T-Net and student"
@@ -78,7 +78,7 @@ class OTConfig:
     blur:float = .1          # eps = blur**2, in `ot` and `unbalanced_ot`
     reg_m:float = 1.         # `unbalanced_ot`: what a unit of mass costs that is made or lost
     alpha:float = .5         # `fgw`: share of the structure
-    row_eps:float = .1       # `row_ot`: entropic regularisation, at least 0.025
+    row_eps:float = .1       # `row_ot`: entropic regularisation, at least 0.05
     row_temperature:float = .1 # `row_ot`: of the distributions over anchors
 
 # %% ../nbs/01_config.ipynb #ba03ce69

@@ -148,14 +148,14 @@ def _check_teacher(name, config):
     known = teacher_subsets([*config.prevalent, *config.privileged], config.teachers.subsets)
     if name.removeprefix("teacher_") not in known: raise InputError(f"unknown method {name!r}; {nearest(name, [f'teacher_{k}' for k in known])}")
 
-# %% ../nbs/19_experiments.ipynb #5408d216
+# %% ../nbs/19_experiments.ipynb #2ca7f80e
 RANGES = [("at least 1", lambda v: v >= 1, "schedule.steps schedule.pool_batch schedule.evaluate teachers.steps teachers.ensemble self_distillation.steps student.tnet_steps "
                                            "ot.k encoder.width encoder.depth fusion.heads fusion.depth threads"),
           ("at least 2", lambda v: v >= 2, "schedule.batch"), ("at least 4", lambda v: v >= 4, "self_distillation.batch"),
           ("above 0", lambda v: v > 0, "schedule.lr teachers.lr self_distillation.lr_adapter self_distillation.lr_joint student.tnet_lr student.tnet_scale "
                                  "ot.blur ot.reg_m ot.row_temperature"),
           ("at least 0", lambda v: v >= 0, "schedule.weight_decay schedule.mixup schedule.clip"),
-          ("at least 0.025", lambda v: v >= .025, "ot.row_eps"), ("from 0 to 1", lambda v: 0 <= v <= 1, "ot.alpha"),
+          ("at least 0.05", lambda v: v >= .05, "ot.row_eps"), ("from 0 to 1", lambda v: 0 <= v <= 1, "ot.alpha"),
           ("at least 0 and below 1", lambda v: 0 <= v < 1, "schedule.ema teachers.modality_dropout")]
 
 def _check_parts(c, samples):

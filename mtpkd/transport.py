@@ -157,7 +157,7 @@ def _rescale(kernel, log_a, log_b, log_u, log_v, omegas, careful:bool=False):
         _half_step(kernel, u, log_b, log_v, v, buffer_v, omegas[i+1], careful)
     return u, v
 
-# %% ../nbs/12_transport.ipynb #273852cc
+# %% ../nbs/12_transport.ipynb #177ed776
 _WARM = 64. # the largest cost over the first temperature
 
 def _potentials(x, y, eps:float, schedule, kernel):
@@ -165,7 +165,7 @@ def _potentials(x, y, eps:float, schedule, kernel):
     p, q = -x.half, -y.half
     farthest = (x.half.amax(1, keepdim=True).sqrt() + y.half.amax(1, keepdim=True).sqrt())**2 # of |x_i - y_j|^2/2
     warm = (farthest/_WARM).clamp_min(eps)
-    fall = (eps/warm)**(1/schedule.stages)
+    fall = (eps/warm)**(1/max(1, schedule.stages))
     for stage, omegas in enumerate(schedule.sweeps):
         t = warm*fall**stage if stage < schedule.stages else eps
         p, q, log_u, log_v = _kernel(x, y, p, q, t, kernel, schedule.careful)
@@ -204,7 +204,7 @@ def _slowest(eps:float, tol:float, n:int)->float:
     rho = min(.9, tol/_BEFORE)**(1/max(1, n - 2))
     return min(1 - ((1 - rho)/(1 + rho))**2, 1 - min(.5, eps/50))
 
-# %% ../nbs/12_transport.ipynb #918011cd
+# %% ../nbs/12_transport.ipynb #6631071a
 class _Schedule(NamedTuple):
     "The course of a solution"
     stages:int    # temperatures above `eps`
@@ -223,8 +223,17 @@ def _schedule(eps:float, tol:float, n:int, most:float=math.inf)->_Schedule: # `m
         stages, warm = 8 + max(0, math.ceil(4*math.log10(.01/eps) - 1e-9)), _omegas(8, .9)
         last = (*(omegas[i:min(i+32, 2*n-2)] for i in range(0, 2*n-2, 32)), omegas[-2:])
     else: stages, warm, last = max(1, math.ceil(math.log10(most/_WARM/eps))), (1.,)*4, (omegas,)
-    sweeps = (warm,)*stages + last
-    return _Schedule(stages, sweeps, _powers(math.ceil(math.log(20/tol)/1.763)), careful, sum(map(len, sweeps))//2)
+    return _course(stages, (warm,)*stages + last, tol, careful)
+
+def _course(stages, sweeps, tol, careful):
+    return _Schedule(stages, sweeps, _powers(math.ceil(math.log(2/tol)/1.763)), careful, sum(map(len, sweeps))//2)
+
+@lru_cache
+def _course_of(eps:float, tol:float, n:int)->_Schedule:
+    "The course of `n` iterations in all, whatever the clouds: the careful one, shortened as far as it must be"
+    if n > 80: return _schedule(eps, tol, n - 64 if eps > .0099 else n//2)
+    stages = 0 if n < 12 else 2
+    return _course(stages, ((1.,)*4,)*stages + (_omegas(n - 2*stages, _slowest(eps, tol, n - 2*stages)),), tol, True)
 
 # %% ../nbs/12_transport.ipynb #75949059
 def _cross_cost(x, y, eps:float, schedule, kernel, both:bool=True):
@@ -238,7 +247,7 @@ def _cross_cost(x, y, eps:float, schedule, kernel, both:bool=True):
     g_y = y.weight.mT*(y.z + d) - v.mT*torch.bmm(kernel.mT, u.mT*x.z)
     return cost[:, 0, 0], f - x.z @ d.mT + far, g + y.z @ d.mT, (rows - x.weight).abs().sum((1, 2)), g_x, g_y
 
-# %% ../nbs/12_transport.ipynb #f7ade150
+# %% ../nbs/12_transport.ipynb #fc91e040
 def _self_cost(x, eps:float, powers, kernel, gradient:bool=True):
     "Half the transport cost `(L,)` of a centred cloud to itself, and its gradient"
     log_w, w = _self_plan(x, eps, powers, kernel)
@@ -246,18 +255,22 @@ def _self_cost(x, eps:float, powers, kernel, gradient:bool=True):
     cost = eps*((x.weight*(log_w - x.log)).sum((1, 2)) - (rows.sum((1, 2)) - 1)/2)
     return cost, rows.mT*x.z - w.mT*torch.bmm(kernel, w.mT*x.z) if gradient else None
 
+_SMALL = 1 << 15 # entries below which a call costs more than its work
+
 def _divergence(x, y, eps:float, schedule, both:bool=True):
-    "Sinkhorn divergence `(L,)` of centred clouds, potentials, violation, gradients; one kernel is held at a time"
-    n, m = x.z.shape[1], y.z.shape[1]
-    kernel = x.z.new_empty(len(x.z), n, m)
+    "Sinkhorn divergence `(L,)` of centred clouds, potentials, violation, gradients (that in `x` None unless `both`); few kernels are held at a time"
+    (lead, n, _), m = x.z.shape, y.z.shape[1]
+    kernel = x.z.new_empty(lead, n, m)
     cost, f, g, violation, g_x, g_y = _cross_cost(x, y, eps, schedule, kernel, both)
-    if n != m: kernel = x.z.new_empty(len(x.z), n, n)
-    cost_x, self_x = _self_cost(x, eps, schedule.powers, kernel, both)
-    if n != m: kernel = x.z.new_empty(len(x.z), m, m)
-    cost_y, self_y = _self_cost(y, eps, schedule.powers, kernel)
+    if n == m and kernel.numel() <= _SMALL: # one call for both
+        own, gradient = _self_cost(_Cloud(*map(torch.cat, zip(x, y))), eps, schedule.powers, kernel.new_empty(2*lead, n, n))
+        (cost_x, cost_y), (self_x, self_y) = own.view(2, lead), gradient.view(2, *x.z.shape)
+    else:
+        cost_x, self_x = _self_cost(x, eps, schedule.powers, kernel if n == m else kernel.new_empty(lead, n, n), both)
+        cost_y, self_y = _self_cost(y, eps, schedule.powers, kernel if n == m else kernel.new_empty(lead, m, m))
     return cost - cost_x - cost_y, f[..., 0], g[..., 0], violation, g_x - self_x if both else None, g_y - self_y
 
-# %% ../nbs/12_transport.ipynb #a3defeff
+# %% ../nbs/12_transport.ipynb #4b9a12d2
 def _lead(batch:int, dims, tensors):
     "The tensors with their `vmap` dimension first, expanded where they have none"
     return [t.expand(batch, *t.shape) if d is None else t.movedim(d, 0) for t, d in zip(tensors, dims)]
@@ -265,21 +278,21 @@ def _lead(batch:int, dims, tensors):
 class _Divergence(torch.autograd.Function):
     "The Sinkhorn divergence of clouds `(..., N, K)`, `(..., M, K)` with weights `(..., N)`, `(..., M)`"
     @staticmethod
-    def forward(x, y, a, b, eps, schedule):
+    def forward(x, y, a, b, eps, schedule, both):
         flat = lambda z, dims: z.reshape(-1, *z.shape[-dims:])
-        out = _divergence(_centred(flat(x, 2), flat(a, 1)), _centred(flat(y, 2), flat(b, 1)), eps, schedule)
-        return tuple(o.reshape((*x.shape[:-2], *o.shape[1:])) for o in out)
+        out = _divergence(_centred(flat(x, 2), flat(a, 1)), _centred(flat(y, 2), flat(b, 1)), eps, schedule, both)
+        return tuple(x.new_empty((*x.shape[:-2], 0)) if o is None else o.reshape((*x.shape[:-2], *o.shape[1:])) for o in out)
     @staticmethod
     def setup_context(ctx, inputs, output):
         ctx.save_for_backward(*output[4:])
         ctx.mark_non_differentiable(*output[1:])
     @staticmethod
     def backward(ctx, grad, *_):
-        g_x, g_y = ctx.saved_tensors
-        return grad[..., None, None]*g_x, grad[..., None, None]*g_y, None, None, None, None
+        g_x, g_y = (grad[..., None, None]*g if g.numel() else None for g in ctx.saved_tensors)
+        return g_x, g_y, None, None, None, None, None
     @staticmethod
-    def vmap(info, dims, x, y, a, b, *rest):
-        return _Divergence.apply(*_lead(info.batch_size, dims, (x, y, a, b)), *rest), (0,)*6
+    def vmap(info, dims, x, y, a, b, eps, schedule, both): # whether `x` has a gradient shows when it is unwrapped
+        return _Divergence.apply(*_lead(info.batch_size, dims, (x, y, a, b)), eps, schedule, both or x.requires_grad), (0,)*6
 
 # %% ../nbs/12_transport.ipynb #d1d6c8bb
 @dataclass
@@ -310,12 +323,12 @@ def _check_problem(x, y, eps):
     if x.shape[-1] != y.shape[-1]: raise InputError(f"clouds have {x.shape[-1]} and {y.shape[-1]} coordinates; they must live in one space")
     if min(x.shape[-2], y.shape[-2]) < 1: raise InputError("a cloud has no points")
 
-# %% ../nbs/12_transport.ipynb #160ef6c4
+# %% ../nbs/12_transport.ipynb #47f5c017
 def sinkhorn_divergence(x:Tensor,       # first cloud `(..., N, K)`
                         y:Tensor,       # second cloud `(..., M, K)`
                         eps:float=.01,  # entropic regularisation, blur**2, in units of the cost
                         tol:float=1e-3, # wanted L1 error of the marginals
-                        max_iters:int|None=None, # accelerated iterations at `eps`; None: from `eps` and `tol`
+                        max_iters:int|None=None, # iterations in all; None: from `eps` and `tol`
                         a:Tensor|None=None, b:Tensor|None=None, # weights `(..., N)`, `(..., M)`; uniform
                         check:bool=True, # look at input and violation; reads the host once
                        )->OTResult:
@@ -325,8 +338,9 @@ def sinkhorn_divergence(x:Tensor,       # first cloud `(..., N, K)`
     lead = torch.broadcast_shapes(x.shape[:-2], y.shape[:-2])
     x, y = x.expand(*lead, *x.shape[-2:]), y.expand(*lead, *y.shape[-2:])
     a, b = _weights(a, x, "a"), _weights(b, y, "b")
-    schedule = _schedule(float(eps), float(tol), max_iters or iterations_for(eps/10, tol)) # ten times as wide as clouds of similarities
-    value, f, g, violation, *_ = _Divergence.apply(x, y, a, b, float(eps), schedule)
+    eps, tol = float(eps), float(tol)
+    schedule = _course_of(eps, tol, max_iters) if max_iters else _schedule(eps, tol, iterations_for(eps/10, tol)) # ten times as wide as clouds of similarities
+    value, f, g, violation, *_ = _Divergence.apply(x, y, a, b, eps, schedule, x.requires_grad)
     if check: _check_result(x, y, violation, eps, tol)
     return OTResult(value.to(kind), f, g, violation, schedule.iterations, (x.detach(), y.detach(), a, b, eps))
 
@@ -596,7 +610,7 @@ def balance_labels(p:Tensor,            # soft labels `(..., B, C)`
         h = h + log_m - (w*q).sum(-2).clamp_min(1e-30).log()
     return (log_p + h[..., None, :]).softmax(-1).to(p.dtype)
 
-# %% ../nbs/12_transport.ipynb #1dbd3092
+# %% ../nbs/12_transport.ipynb #0a2a83d8
 def _histogram_divergence(p, q, cost, eps:float, iterations:int)->Tensor: # `(..., K)`, `(..., K)`, `(..., K, K)` -> `(...,)`
     "Sinkhorn divergence of two distributions over the same points; differentiable in both"
     with torch.no_grad():
@@ -604,10 +618,11 @@ def _histogram_divergence(p, q, cost, eps:float, iterations:int)->Tensor: # `(..
         through = lambda w: torch.einsum("...ij,...j->...i", kernel, w)
         s, t = torch.ones_like(p), torch.ones_like(q)
         for _ in range(12): s, t = (s/through(p*s)).sqrt(), (t/through(q*t)).sqrt() # each with itself: fast
-        v = t # where the two are alike it is nearly solved
-        for _ in range(iterations):
-            u = 1/through(q*v)
-            v = 1/through(p*u)
+        u, v = s, t # where the two are alike it is nearly solved
+        for i in range(iterations):
+            omega = 1.5 if 10 <= i < iterations-1 else 1.
+            u = (u**(1-omega)*through(q*v)**-omega).clamp(1e-30, 1e30)
+            v = (v**(1-omega)*through(p*u)**-omega).clamp(1e-30, 1e30)
         f, g = eps*(u/s).log(), eps*(v/t).log()
     return (p*f).sum(-1) + (q*g).sum(-1)
 
@@ -617,15 +632,15 @@ def _anchor_costs(s_t, anchors)->Tensor: # `(..., B, B)`, `(..., B, K)` -> `(...
     other = 1 - torch.eye(anchors.shape[-1], dtype=s_t.dtype, device=s_t.device)
     return (1 - s_t.flatten(-2).gather(-1, index.flatten(-3)).unflatten(-1, index.shape[-3:])).clamp_min(0)*other
 
-# %% ../nbs/12_transport.ipynb #c3bc59f1
+# %% ../nbs/12_transport.ipynb #d477422b
 def row_ot(z_s:Tensor,             # student embeddings `(..., B, Ds)`
            z_t:Tensor,             # teacher embeddings `(..., T, B, Dt)`
            k:int=30,               # anchors a row
-           eps:float=.1,           # entropic regularisation, at least .025
+           eps:float=.1,           # entropic regularisation, at least .05
            temperature:float=.1,   # of the distributions over anchors
            iterations:int=50)->Tensor: # losses `(..., T)`, differentiable in `z_s`
     "Row-wise transport over the teacher's anchors, mean over the rows"
-    if not eps >= .025: raise InputError(f"eps is {eps}, expected at least 0.025 for costs of up to 2")
+    if not eps >= .05: raise InputError(f"eps is {eps}, expected at least 0.05 for costs of up to 2")
     if not temperature > 0: raise InputError(f"temperature is {temperature}, expected a positive number")
     if z_s.shape[-2] != z_t.shape[-2]: raise InputError(f"teacher has {z_t.shape[-2]} rows, student has {z_s.shape[-2]}; pass the same batch to both")
     s_t, s_s = cosine_gram(z_t.detach()), cosine_gram(z_s).unsqueeze(-3)

@@ -129,3 +129,12 @@ def test_it_compiles():
     compiled = torch.compile(structural_ot)
     gradient = lambda fn: torch.autograd.grad(fn(z_s, z_t, 10).sum(), z_s)[0]
     torch.testing.assert_close(gradient(compiled), gradient(structural_ot), rtol=1e-3, atol=1e-6)
+
+def test_gradients_of_the_divergence_under_transforms():
+    x, y = torch.randn(3, 12, 4), torch.randn(3, 9, 4)
+    value = lambda x, y: sinkhorn_divergence(x, y, .1, check=False).value
+    loop = [[torch.autograd.grad(value(*pair), pair[i])[0] for pair in zip(x.clone().requires_grad_(), y.clone().requires_grad_())] for i in (0, 1)]
+    for i in (0, 1):
+        torch.testing.assert_close(torch.func.vmap(torch.func.grad(value, argnums=i))(x, y), torch.stack(loop[i]))
+        pair = [v.clone().requires_grad_(j == i) for j, v in enumerate((x, y))]
+        torch.testing.assert_close(torch.autograd.grad(torch.func.vmap(value)(*pair).sum(), pair[i])[0], torch.stack(loop[i]))
