@@ -117,17 +117,14 @@ def _exponents(x, y, p, q, t, out=None):
     left = torch.cat([x, p, torch.ones_like(p)], -1).div_(t)
     return torch.bmm(left, torch.cat([y, torch.ones_like(q), q], -1).mT, out=out)
 
-# %% ../nbs/12_transport.ipynb #db596d12
-def _kernel(x, y, p, q, t, out, careful:bool):
+# %% ../nbs/12_transport.ipynb #a464f382
+def _kernel(x, y, p, q, t, out):
     "The kernel, in `out`, of clouds with potentials `p, q`: these potentials and logarithms of scalings that together stand for them"
     e = _exponents(x.z, y.z, p, q, t, out)
     log_u, log_v = x.log.clone(), y.log.clone()
-    if careful:
-        e.sub_(rows := e.amax(2, keepdim=True)).sub_(columns := e.amax(1, keepdim=True))
-        p, q = p - t*rows, q - t*columns.mT
-        log_u, log_v = (l.add_(m.clamp(-_EXPONENT, _EXPONENT)) for l, m in ((log_u, rows.mT), (log_v, columns)))
-    e.clamp_(-_EXPONENT, _EXPONENT).exp_()
-    return p, q, log_u, log_v
+    e.sub_(rows := e.amax(2, keepdim=True)).sub_(columns := e.amax(1, keepdim=True)).clamp_min_(-_EXPONENT).exp_()
+    log_u, log_v = (l.add_(m.clamp(-_EXPONENT, _EXPONENT)) for l, m in ((log_u, rows.mT), (log_v, columns)))
+    return p - t*rows, q - t*columns.mT, log_u, log_v
 
 # %% ../nbs/12_transport.ipynb #2f61adb8
 def _omegas(n:int, mu:float)->tuple: # `(2n,)`, one a half step
@@ -136,28 +133,27 @@ def _omegas(n:int, mu:float)->tuple: # `(2n,)`, one a half step
     while len(w) < 2*n: w.append(1/(1 - mu*w[-1]/4))
     return (*w[:2*n-2], 1., 1.)
 
-# %% ../nbs/12_transport.ipynb #d91771f4
-def _half_step(kernel, other, mass, log, scaling, buffer, omega, careful):
+# %% ../nbs/12_transport.ipynb #9e0b809b
+def _half_step(kernel, other, mass, log, scaling, buffer, omega):
     "One relaxed rescaling, in place: `other (L, 1, M)` through `kernel (L, M, N)` to `log` and `scaling (L, 1, N)`"
     torch.bmm(other, kernel, out=buffer).log_()
     torch.sub(mass, buffer, out=buffer) # where a plain step goes
-    if careful: log.sub_(buffer).clamp_(-_BEYOND, _BEYOND).mul_(1 - omega).add_(buffer)
-    else: log.lerp_(buffer, omega)
+    log.sub_(buffer).clamp_(-_BEYOND, _BEYOND).mul_(1 - omega).add_(buffer).clamp_(-80., 80.)
     torch.exp(log, out=scaling)
 
-# %% ../nbs/12_transport.ipynb #c46aa60c
-_BEYOND = .3
+# %% ../nbs/12_transport.ipynb #c1175d52
+_BEYOND = .5
 
-def _rescale(kernel, log_a, log_b, log_u, log_v, omegas, careful:bool=False):
+def _rescale(kernel, log_a, log_b, log_u, log_v, omegas):
     "Rescale `kernel (L, N, M)` by one half step per relaxation, from and to the logarithms `log_u, log_v`, in place; the scalings `(L, 1, N)`, `(L, 1, M)`"
     u, v = log_u.exp(), log_v.exp()
     buffer_u, buffer_v, turned = torch.empty_like(u), torch.empty_like(v), kernel.mT
     for i in range(0, len(omegas), 2):
-        _half_step(turned, v, log_a, log_u, u, buffer_u, omegas[i], careful)
-        _half_step(kernel, u, log_b, log_v, v, buffer_v, omegas[i+1], careful)
+        _half_step(turned, v, log_a, log_u, u, buffer_u, omegas[i])
+        _half_step(kernel, u, log_b, log_v, v, buffer_v, omegas[i+1])
     return u, v
 
-# %% ../nbs/12_transport.ipynb #177ed776
+# %% ../nbs/12_transport.ipynb #a3714bf9
 _WARM = 64. # the largest cost over the first temperature
 
 def _potentials(x, y, eps:float, schedule, kernel):
@@ -168,8 +164,8 @@ def _potentials(x, y, eps:float, schedule, kernel):
     fall = (eps/warm)**(1/max(1, schedule.stages))
     for stage, omegas in enumerate(schedule.sweeps):
         t = warm*fall**stage if stage < schedule.stages else eps
-        p, q, log_u, log_v = _kernel(x, y, p, q, t, kernel, schedule.careful)
-        u, v = _rescale(kernel, x.log, y.log, log_u, log_v, omegas, schedule.careful)
+        p, q, log_u, log_v = _kernel(x, y, p, q, t, kernel)
+        u, v = _rescale(kernel, x.log, y.log, log_u, log_v, omegas)
         p, q = p + t*(log_u - x.log).mT, q + t*(log_v - y.log).mT
     return p, q, u, v
 
@@ -191,8 +187,8 @@ def _self_plan(x, eps:float, powers, kernel):
         torch.exp(log_w, out=w)
     return log_w, w
 
-# %% ../nbs/12_transport.ipynb #d6569fc3
-_BEFORE = .2 # twice a typical error before the first accelerated iteration
+# %% ../nbs/12_transport.ipynb #aa31b7d3
+_BEFORE = .4 # twice a typical error before the first accelerated iteration
 
 def iterations_for(eps:float, tol:float=1e-3)->int:
     "Accelerated iterations after annealing that bring clouds of similarities below a violation of about `tol`"
@@ -204,13 +200,12 @@ def _slowest(eps:float, tol:float, n:int)->float:
     rho = min(.9, tol/_BEFORE)**(1/max(1, n - 2))
     return min(1 - ((1 - rho)/(1 + rho))**2, 1 - min(.5, eps/50))
 
-# %% ../nbs/12_transport.ipynb #6631071a
+# %% ../nbs/12_transport.ipynb #2e905f63
 class _Schedule(NamedTuple):
     "The course of a solution"
     stages:int    # temperatures above `eps`
     sweeps:tuple  # relaxations, one sequence a kernel
     powers:tuple  # of the symmetric terms
-    careful:bool
     iterations:int
 
 _QUICK = 12000. # the largest cost over `eps` that the quick course is for: 60 anchors at .01
@@ -222,18 +217,18 @@ def _schedule(eps:float, tol:float, n:int, most:float=math.inf)->_Schedule: # `m
     if careful:
         stages, warm = 8 + max(0, math.ceil(4*math.log10(.01/eps) - 1e-9)), _omegas(8, .9)
         last = (*(omegas[i:min(i+32, 2*n-2)] for i in range(0, 2*n-2, 32)), omegas[-2:])
-    else: stages, warm, last = max(1, math.ceil(math.log10(most/_WARM/eps))), (1.,)*4, (omegas,)
-    return _course(stages, (warm,)*stages + last, tol, careful)
+    else: stages, warm, last = 1 + max(0, math.ceil(math.log10(most/_WARM/eps))), (1.,)*4, (omegas,)
+    return _course(stages, (warm,)*stages + last, tol)
 
-def _course(stages, sweeps, tol, careful):
-    return _Schedule(stages, sweeps, _powers(math.ceil(math.log(2/tol)/1.763)), careful, sum(map(len, sweeps))//2)
+def _course(stages, sweeps, tol):
+    return _Schedule(stages, sweeps, _powers(math.ceil(math.log(2/tol)/1.763)), sum(map(len, sweeps))//2)
 
 @lru_cache
 def _course_of(eps:float, tol:float, n:int)->_Schedule:
     "The course of `n` iterations in all, whatever the clouds: the careful one, shortened as far as it must be"
     if n > 80: return _schedule(eps, tol, n - 64 if eps > .0099 else n//2)
     stages = 0 if n < 12 else 2
-    return _course(stages, ((1.,)*4,)*stages + (_omegas(n - 2*stages, _slowest(eps, tol, n - 2*stages)),), tol, True)
+    return _course(stages, ((1.,)*4,)*stages + (_omegas(n - 2*stages, _slowest(eps, tol, n - 2*stages)),), tol)
 
 # %% ../nbs/12_transport.ipynb #75949059
 def _cross_cost(x, y, eps:float, schedule, kernel, both:bool=True):

@@ -20,7 +20,7 @@ def pot(x, y, eps):
     "POT in float64 and in logarithms, to a violation far below what is compared"
     def cost(p, q):
         c, a, b = ot.dist(p, q)/2, np.full(len(p), 1/len(p)), np.full(len(q), 1/len(q))
-        plan = ot.sinkhorn(a, b, c, eps, method="sinkhorn_log", numItermax=200000, stopThr=1e-7, warn=False)
+        plan = ot.sinkhorn(a, b, c, eps, method="sinkhorn_log", numItermax=20000, stopThr=1e-7, warn=False)
         return (plan*c).sum() + eps*(plan*np.log(np.maximum(plan, 1e-300)*len(p)*len(q))).sum()
     return cost(x, y) - cost(x, x)/2 - cost(y, y)/2
 
@@ -36,12 +36,12 @@ def test_structural_loss_is_that_of_pot(kind, dtype):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-@pytest.mark.parametrize("eps", [1e-3, 1e-2, .1, 1., 10.])
+@pytest.mark.parametrize("eps", [.02, .1, 1., 10.])
 def test_divergence_is_that_of_pot(eps, dtype):
     for kind in KINDS:
-        teacher, student = embeddings(kind, 40)
-        x, y = (c[0] for c in anchor_clouds(student, teacher[None], 12))
-        for p, q in ((x, y), (x[:25], y), (y, x[:25] + 7)):
+        teacher, student = embeddings(kind, 24)
+        x, y = (c[0] for c in anchor_clouds(student, teacher[None], 8))
+        for p, q in ((x, y), (x[:15], y), (y, x[:15] + 7)):
             ours = sinkhorn_divergence(p.to(dtype), q.to(dtype), eps, tol=1e-4).value.item()
             assert ours == pytest.approx(pot(p.numpy(), q.numpy(), eps), rel=1e-3, abs=3e-6*max(1, eps)), (kind, len(p))
 
