@@ -169,15 +169,14 @@ def _potentials(x, y, eps:float, schedule, kernel):
         p, q = p + t*(log_u - x.log).mT, q + t*(log_v - y.log).mT
     return p, q, u, v
 
-# %% ../nbs/12_transport.ipynb #e2751e48
+# %% ../nbs/12_transport.ipynb #b0a22907
 def _powers(n:int)->tuple: # `(n,)`
     "One over the roots of Chebyshev's polynomial of degree `n` on [1, 2]"
     return tuple(1/(1.5 + .5*math.cos(math.pi*(2*i + 1)/(2*n))) for i in range(n))
 
 def _self_plan(x, eps:float, powers, kernel):
     "Kernel of a centred cloud with itself and the scaling `w (L, 1, N)` that makes `w K w` its plan"
-    left, right = torch.cat([x.z, -x.half, torch.ones_like(x.half)], -1).div_(eps), torch.cat([x.z, torch.ones_like(x.half), -x.half], -1)
-    torch.bmm(left, right.mT, out=kernel).diagonal(dim1=-2, dim2=-1).zero_()
+    _exponents(x.z, x.z, -x.half, -x.half, eps, kernel).diagonal(dim1=-2, dim2=-1).zero_()
     kernel.clamp_(-_EXPONENT, 0.).exp_()
     log_w = x.log - torch.bmm(x.weight, kernel).log_()/2
     w, buffer = log_w.exp(), torch.empty_like(log_w)
