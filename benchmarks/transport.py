@@ -219,7 +219,7 @@ def ott_core(p, threshold, lse, momentum=None, every=1):
 
 # --- contenders: the whole step, embeddings to gradient in the student's ---------------------------------------------------------------
 
-def own_step(z_s, z_t, k, eps): return with_gradient(lambda z: structural_ot(z, z_t, k, eps**.5), z_s)
+def own_step(z_s, z_t, k, eps, block=None): return with_gradient(lambda z: structural_ot(z, z_t, k, eps**.5, block), z_s)
 
 def cosine(z):
     z = z/z.norm(dim=-1, keepdim=True)
@@ -315,7 +315,8 @@ def fastest(peer, problem, limit, paths=None):
 # --- the rows -------------------------------------------------------------------------------------------------------------------------
 
 COLUMNS = ("what", "teachers", "batch", "data", "eps", "contender", "peer", "setting", "ratio", "low", "high", "ms", "peer_ms", "violation", "peer_violation",
-           "value_error", "gradient_error", "peer_value_error", "peer_gradient_error", "mib", "peer_mib", "reads", "peer_reads", "difference", "peer_difference", "pairs")
+           "value_error", "gradient_error", "peer_value_error", "peer_gradient_error", "mib", "peer_mib", "reads", "peer_reads", "difference", "peer_difference",
+           "loss_ratio", "cosine", "sample_cosine", "pairs")
 ROWS:list = []
 
 def row(**found):
@@ -328,6 +329,7 @@ def row(**found):
     if "violation" in found: text += f"  violation {found['violation']:.1e} / {found['peer_violation']:.1e}"
     if "value_error" in found: text += f"  value {found['value_error']:.0e} / {found['peer_value_error']:.0e}, gradient {found['gradient_error']:.0e} / {found['peer_gradient_error']:.0e}"
     if "mib" in found: text += f"  ({found['mib']:.0f} / {found['peer_mib']:.0f} MiB)"
+    if "cosine" in found: text += f"  loss x{found['loss_ratio']:.2f}, gradient cosine {found['cosine']:.3f}, of a sample {found['sample_cosine']:.2f}"
     if "reads" in found: text += f"  {found['reads']} / {found['peer_reads']} reads"
     if "difference" in found: text += f"  {found['difference']:.1e} / {found['peer_difference']:.1e}"
     print(text + (f"  {found['setting']}" if found.get("setting") else ""), flush=True)
@@ -359,6 +361,21 @@ def step_rows(o):
                 found = both_errors(own(), released(), *(reference_step(z_s, z_t, i, .01, **o.truth) for i in anchors))
             row(what="step", teachers=t, batch=b, data=kind, eps=.01, peer="released", **paired(pairs(own, released, o.pairs)), pairs=o.pairs, **found,
                 violation=float(structural_divergence(z_s, z_t, o.k)[1].max()), peer_violation=released_violation(z_s, z_t, o.k, .01))
+
+def block_rows(o):
+    """What `block=` saves and costs: the whole large batch over blocks of it (ratio), their loss over the whole one's, the cosine of both gradients,
+    and the median over samples of the cosine of a sample's gradients"""
+    for kind in o.data:
+        z_s, z_t = embeddings(kind, 1, o.large, o.width, o.seed)
+        whole = lambda: own_step(z_s, z_t, o.k, .01)
+        loss, gradient = whole()
+        for block in (o.large//2, o.large//4, o.large//8):
+            if block <= o.k: continue
+            part = lambda: own_step(z_s, z_t, o.k, .01, block)
+            other, turned = part()
+            row(what=f"blocks of {block}", teachers=1, batch=o.large, data=kind, eps=.01, peer="mtpkd, whole", **paired(pairs(part, whole, min(o.pairs, 7))), pairs=min(o.pairs, 7),
+                loss_ratio=float(other/loss), cosine=float((gradient*turned).sum()/(gradient.norm()*turned.norm())),
+                sample_cosine=float(torch.cosine_similarity(gradient, turned, dim=1).median()))
 
 def problem_of(kind, t, b, o, eps):
     return Problem(*anchor_clouds(*embeddings(kind, t, b, o.width, o.seed), o.k), eps)
@@ -507,7 +524,7 @@ def profile(o):
         total = sum(e.self_cpu_time_total for e in ops)
         print(f"{sum(e.count for e in ops)//20} operations a step; by own time: " + ", ".join(f"{e.key.removeprefix('aten::')} x{e.count/20:g} {e.self_cpu_time_total/total:.0%}" for e in ops[:12]))
 
-PARTS = {"step": step_rows, "core": core_rows, "small": small_rows, "memory": memory_rows, "reads": read_rows, "bits": bit_rows}
+PARTS = {"step": step_rows, "blocks": block_rows, "core": core_rows, "small": small_rows, "memory": memory_rows, "reads": read_rows, "bits": bit_rows}
 
 # --- the table --------------------------------------------------------------------------------------------------------------------------
 

@@ -7,8 +7,8 @@ __all__ = ['cosine_gram', 'least_similar', 'anchor_clouds', 'half_squared_distan
            'sinkhorn_divergence', 'structural_divergence', 'structural_ot', 'PlanResult', 'exact_ot', 'unbalanced_ot',
            'gromov_wasserstein', 'fused_gromov_wasserstein', 'class_cost', 'barycentre', 'balance_labels', 'row_ot']
 
-# %% ../nbs/12_transport.ipynb #368c3a0a
-import math, warnings
+# %% ../nbs/12_transport.ipynb #ea0cc1f6
+import inspect, math, warnings
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -49,12 +49,12 @@ def _order_keys(x:Tensor)->Tensor: # int64, ordered as `x` with ties by column
     ordered = (bits >> 31).bitwise_and_(0x7fffffff).bitwise_xor_(bits)
     return ordered.long().bitwise_left_shift_(32).add_(torch.arange(x.shape[-1], device=x.device))
 
-# %% ../nbs/12_transport.ipynb #552a9472
+# %% ../nbs/12_transport.ipynb #393f71bb
 def _rows_at_once(z)->int: # how many rows of the Gram matrices of `z (..., B, D)` to hold
     return 128 if z.device.type == "cpu" else max(128, (1 << 24)//z.shape[:-1].numel())
 
 def _clouds(z_s, z_t, k:int):
-    "Clouds X, Y `(..., T, B, K)`, anchors, and of the student the smallest similarity, its row and column `(..., 1)`, and inverse norms"
+    "Clouds X, Y `(..., T, B, K)`, anchors, and of the student row and column of the smallest similarity `(..., 1)`, and inverse norms"
     b, step = z_s.shape[-2], _rows_at_once(z_t)
     inverse_s, inverse_t = _inverse_norm(z_s), _inverse_norm(z_t)
     parts = [_read_rows(z_s, z_t, inverse_s, inverse_t, k, slice(i, i+step)) for i in range(0, b, step)]
@@ -63,7 +63,7 @@ def _clouds(z_s, z_t, k:int):
     at = row[..., None]
     z, inverse = z_s.gather(-2, at.expand(*at.shape[:-1], z_s.shape[-1])), inverse_s.gather(-2, at)
     column = _similarities(z, inverse, z_s, inverse_s)[..., 0, :].argmin(-1, keepdim=True)
-    return x - low_t.amin((-2, -1), keepdim=True), y - low[..., None, None], anchors, low, row, column, inverse_s
+    return x - low_t.amin((-2, -1), keepdim=True), y - low[..., None, None], anchors, row, column, inverse_s
 
 def _read_rows(z_s, z_t, inverse_s, inverse_t, k, rows):
     "Some rows of the clouds, their anchors, and the row minima `(..., T, R, 1)` and `(..., R)`"
@@ -93,38 +93,38 @@ def half_squared_distance(x:Tensor, # `(..., N, K)`
     x, y = x - centre, y - centre
     return ((x*x).sum(-1)[..., :, None]/2 + (y*y).sum(-1)[..., None, :]/2 - x @ y.mT).clamp_min(0)
 
-# %% ../nbs/12_transport.ipynb #963adf73
+# %% ../nbs/12_transport.ipynb #17a40c76
 class _Cloud(NamedTuple):
     "A centred cloud, its weights and what every kernel needs of it"
     z:Tensor      # centred points `(L, N, K)`
     mean:Tensor   # `(L, 1, K)`
-    half:Tensor   # half the squared norms `(L, N, 1)`
+    low:Tensor    # minus half the squared norms `(L, N, 1)`
     weight:Tensor # `(L, 1, N)`, positive
-    log:Tensor    # logarithms of the weights `(L, 1, N)`
 
-def _centred(x, w=None):
-    "Points `(L, N, K)` with weights `(L, N)`, uniform unless given, as a cloud"
-    w = x.new_full((len(x), 1, x.shape[1]), 1/x.shape[1]) if w is None else w[:, None].clamp_min(1e-30) # no weight is next to none
+def _centred(x, w=None, unit:float=1.):
+    "Points `(L, N, K)` with weights `(L, N)`, uniform unless given, as a cloud measured in `unit`"
+    w = x.new_full((len(x), 1, x.shape[1]), 1/x.shape[1]) if w is None else w[:, None].clamp_min(1e-20) # no weight is next to none
+    x = x/unit
     mean = torch.bmm(w, x)
     z = x - mean
-    return _Cloud(z, mean, (z*z).sum(-1, keepdim=True).div_(2), w, w.log())
+    return _Cloud(z, mean, torch.linalg.vecdot(z, z).unsqueeze(-1).div_(-2), w)
 
-# %% ../nbs/12_transport.ipynb #4564a74f
-_EXPONENT = 69. # e^-69 is 1e-30
+# %% ../nbs/12_transport.ipynb #915aaf06
+def _pair(x, y, a=None, b=None, unit:float=1.):
+    "Clouds of `x (L, N, K)` and `y (L, M, K)`, and both in one `(2L, N, K)` where `N == M`"
+    if x.shape != y.shape: return _centred(x, a, unit), _centred(y, b, unit), None
+    one = _centred(torch.cat([x, y]), None if a is None else torch.cat([a, b]), unit)
+    return _Cloud(*(t[:len(x)] for t in one)), _Cloud(*(t[len(x):] for t in one)), one
 
-def _exponents(x, y, p, q, t, out=None):
-    "`(x_i y_j + p_i + q_j)/t`, `(L, N, M)`; `t` a number or `(L, 1, 1)`"
-    left = torch.cat([x, p, torch.ones_like(p)], -1).div_(t)
-    return torch.bmm(left, torch.cat([y, torch.ones_like(q), q], -1).mT, out=out)
+# %% ../nbs/12_transport.ipynb #d9d66a3c
+_EXPONENT = 100. # 2^-100 is 1e-30
 
-# %% ../nbs/12_transport.ipynb #a464f382
-def _kernel(x, y, p, q, t, out):
-    "The kernel, in `out`, of clouds with potentials `p, q`: these potentials and logarithms of scalings that together stand for them"
-    e = _exponents(x.z, y.z, p, q, t, out)
-    log_u, log_v = x.log.clone(), y.log.clone()
-    e.sub_(rows := e.amax(2, keepdim=True)).sub_(columns := e.amax(1, keepdim=True)).clamp_min_(-_EXPONENT).exp_()
-    log_u, log_v = (l.add_(m.clamp(-_EXPONENT, _EXPONENT)) for l, m in ((log_u, rows.mT), (log_v, columns)))
-    return p - t*rows, q - t*columns.mT, log_u, log_v
+def _kernel(x, y, q, out, t=None):
+    "The kernel of two clouds at temperature `t (L, 1, 1)`, None for 1, in `out`, from the potential `q (L, M, 1)`: maxima of rows and columns, and the scaling `v (L, 1, M)` that stands for `q`"
+    if t is not None: q, x = q/t, x._replace(z=x.z/t)
+    e = torch.baddbmm(q.mT, x.z, y.z.mT, out=out)
+    e.sub_(rows := e.amax(2, keepdim=True)).sub_(columns := e.amax(1, keepdim=True)).clamp_min_(-_EXPONENT).exp2_()
+    return rows, columns, columns.clamp_min(-_EXPONENT).exp2_().mul_(y.weight)
 
 # %% ../nbs/12_transport.ipynb #2f61adb8
 def _omegas(n:int, mu:float)->tuple: # `(2n,)`, one a half step
@@ -133,58 +133,66 @@ def _omegas(n:int, mu:float)->tuple: # `(2n,)`, one a half step
     while len(w) < 2*n: w.append(1/(1 - mu*w[-1]/4))
     return (*w[:2*n-2], 1., 1.)
 
-# %% ../nbs/12_transport.ipynb #9e0b809b
-def _half_step(kernel, other, mass, log, scaling, buffer, omega):
-    "One relaxed rescaling, in place: `other (L, 1, M)` through `kernel (L, M, N)` to `log` and `scaling (L, 1, N)`"
-    torch.bmm(other, kernel, out=buffer).log_()
-    torch.sub(mass, buffer, out=buffer) # where a plain step goes
-    log.sub_(buffer).clamp_(-_BEYOND, _BEYOND).mul_(1 - omega).add_(buffer).clamp_(-80., 80.)
-    torch.exp(log, out=scaling)
+# %% ../nbs/12_transport.ipynb #e76687ba
+_BEYOND = math.exp(.5)
 
-# %% ../nbs/12_transport.ipynb #c1175d52
-_BEYOND = .5
+def _half_step(kernel, other, mass, scaling, buffers, omega):
+    "One relaxed rescaling, in place: `other (L, 1, M)` through `kernel (L, M, N)` to `scaling (L, 1, N)`"
+    plain, step = buffers
+    torch.bmm(other, kernel, out=plain)
+    if omega == 1: return torch.div(mass, plain, out=scaling)
+    torch.div(mass, plain, out=plain)
+    torch.div(plain, scaling, out=step).clamp_(1/_BEYOND, _BEYOND).pow_(omega - 1)
+    return torch.mul(plain, step, out=scaling).clamp_(1e-25, 1e25)
 
-def _rescale(kernel, log_a, log_b, log_u, log_v, omegas):
-    "Rescale `kernel (L, N, M)` by one half step per relaxation, from and to the logarithms `log_u, log_v`, in place; the scalings `(L, 1, N)`, `(L, 1, M)`"
-    u, v = log_u.exp(), log_v.exp()
-    buffer_u, buffer_v, turned = torch.empty_like(u), torch.empty_like(v), kernel.mT
+# %% ../nbs/12_transport.ipynb #52a268d8
+def _rescale(kernel, a, b, u, v, omegas):
+    "Rescale `kernel (L, N, M)` to masses `a (L, 1, N)`, `b (L, 1, M)`, one half step per relaxation, from and to `u, v`, in place; `u` is not read where the first relaxation is 1"
+    turned = kernel.mT
+    buffers = [(torch.empty_like(w), torch.empty_like(w)) for w in (a, b)]
     for i in range(0, len(omegas), 2):
-        _half_step(turned, v, log_a, log_u, u, buffer_u, omegas[i])
-        _half_step(kernel, u, log_b, log_v, v, buffer_v, omegas[i+1])
-    return u, v
+        _half_step(turned, v, a, u, buffers[0], omegas[i])
+        _half_step(kernel, u, b, v, buffers[1], omegas[i+1])
 
-# %% ../nbs/12_transport.ipynb #a3714bf9
-_WARM = 64. # the largest cost over the first temperature
+# %% ../nbs/12_transport.ipynb #16e16a14
+_WARM = 90. # the largest cost over the first temperature: exponents down to -90
 
-def _potentials(x, y, eps:float, schedule, kernel):
-    "Potentials `p, q` at `eps`; scalings `u, v` and the last `kernel`, which together are the plan"
-    p, q = -x.half, -y.half
-    farthest = (x.half.amax(1, keepdim=True).sqrt() + y.half.amax(1, keepdim=True).sqrt())**2 # of |x_i - y_j|^2/2
-    warm = (farthest/_WARM).clamp_min(eps)
-    fall = (eps/warm)**(1/max(1, schedule.stages))
-    for stage, omegas in enumerate(schedule.sweeps):
-        t = warm*fall**stage if stage < schedule.stages else eps
-        p, q, log_u, log_v = _kernel(x, y, p, q, t, kernel)
-        u, v = _rescale(kernel, x.log, y.log, log_u, log_v, omegas)
-        p, q = p + t*(log_u - x.log).mT, q + t*(log_v - y.log).mT
+def _temperatures(x, y, stages:int)->list: # `(L, 1, 1)` each
+    "The temperatures above 1, falling geometrically"
+    if not stages: return []
+    farthest = ((-x.low).amax(1, keepdim=True).sqrt() + (-y.low).amax(1, keepdim=True).sqrt())**2 # of |x_i - y_j|^2/2
+    warm = (farthest/_WARM).clamp_min(1)
+    return [warm**(1 - i/stages) for i in range(stages)]
+
+def _potentials(x, y, schedule, kernel):
+    "Potentials `p, q`; scalings `u, v` and the last `kernel`, which together are the plan"
+    q, warm = y.low, _temperatures(x, y, schedule.stages)
+    for i, omegas in enumerate(schedule.sweeps):
+        t = warm[i] if i < len(warm) else None
+        rows, columns, v = _kernel(x, y, q, kernel, t)
+        u = torch.empty_like(x.weight) if omegas[0] == 1 else x.weight*(p + rows).clamp_(-_EXPONENT, _EXPONENT).exp2_().mT # a sequence goes on where it was
+        _rescale(kernel, x.weight, y.weight, u, v, omegas)
+        p, grown = (_logs(u, x.weight).mT - rows), (_logs(v, y.weight) - columns).mT
+        p, q = (p, q + grown) if t is None else (p*t, q + grown*t)
     return p, q, u, v
 
-# %% ../nbs/12_transport.ipynb #b0a22907
+def _logs(scaling, weight): return torch.div(scaling, weight).clamp_min_(1e-30).log2_()
+
+# %% ../nbs/12_transport.ipynb #850055f8
 def _powers(n:int)->tuple: # `(n,)`
     "One over the roots of Chebyshev's polynomial of degree `n` on [1, 2]"
     return tuple(1/(1.5 + .5*math.cos(math.pi*(2*i + 1)/(2*n))) for i in range(n))
 
-def _self_plan(x, eps:float, powers, kernel):
+def _self_plan(x, powers, kernel):
     "Kernel of a centred cloud with itself and the scaling `w (L, 1, N)` that makes `w K w` its plan"
-    _exponents(x.z, x.z, -x.half, -x.half, eps, kernel).diagonal(dim1=-2, dim2=-1).zero_()
-    kernel.clamp_(-_EXPONENT, 0.).exp_()
-    log_w = x.log - torch.bmm(x.weight, kernel).log_()/2
-    w, buffer = log_w.exp(), torch.empty_like(log_w)
+    torch.baddbmm(x.low.mT, x.z, x.z.mT, out=kernel).add_(x.low).diagonal(dim1=-2, dim2=-1).zero_()
+    kernel.clamp_(-_EXPONENT, 0.).exp2_()
+    w = x.weight/torch.bmm(x.weight, kernel).sqrt_()
+    buffer = torch.empty_like(w)
     for power in powers:
-        torch.bmm(w, kernel, out=buffer).log_().add_(log_w)
-        log_w.add_(torch.sub(x.log, buffer, out=buffer), alpha=power)
-        torch.exp(log_w, out=w)
-    return log_w, w
+        torch.bmm(w, kernel, out=buffer).mul_(w)
+        w.mul_(torch.div(x.weight, buffer, out=buffer).pow_(power))
+    return w
 
 # %% ../nbs/12_transport.ipynb #aa31b7d3
 _BEFORE = .4 # twice a typical error before the first accelerated iteration
@@ -199,7 +207,7 @@ def _slowest(eps:float, tol:float, n:int)->float:
     rho = min(.9, tol/_BEFORE)**(1/max(1, n - 2))
     return min(1 - ((1 - rho)/(1 + rho))**2, 1 - min(.5, eps/50))
 
-# %% ../nbs/12_transport.ipynb #2e905f63
+# %% ../nbs/12_transport.ipynb #4980da33
 class _Schedule(NamedTuple):
     "The course of a solution"
     stages:int    # temperatures above `eps`
@@ -207,79 +215,94 @@ class _Schedule(NamedTuple):
     powers:tuple  # of the symmetric terms
     iterations:int
 
+def _course(stages:int, sweeps:tuple, tol:float)->_Schedule:
+    return _Schedule(stages, sweeps, _powers(math.ceil(math.log(2/tol)/1.763)), sum(map(len, sweeps))//2)
+
+def _quick(eps:float, tol:float, n:int, stages:int)->_Schedule:
+    return _course(stages, (_omegas(4, .9),)*stages + (_omegas(n, _slowest(eps, tol, n)),), tol)
+
+def _careful(eps:float, tol:float, n:int)->_Schedule:
+    stages, omegas = 8 + max(0, math.ceil(4*math.log10(.01/eps) - 1e-9)), _omegas(n, _slowest(eps, tol, n))
+    last = (*(omegas[i:min(i+32, 2*n-2)] for i in range(0, 2*n-2, 32)), omegas[-2:])
+    return _course(stages, (_omegas(8, .9),)*stages + last, tol)
+
+# %% ../nbs/12_transport.ipynb #1c089e46
 _QUICK = 12000. # the largest cost over `eps` that the quick course is for: 60 anchors at .01
 
 @lru_cache
-def _schedule(eps:float, tol:float, n:int, most:float=math.inf)->_Schedule: # `most`: a bound on the cost, where there is one
-    "The course for `n` accelerated iterations at `eps`, down to `tol`"
-    omegas, careful = _omegas(n, _slowest(eps, tol, n)), most/eps > _QUICK
-    if careful:
-        stages, warm = 8 + max(0, math.ceil(4*math.log10(.01/eps) - 1e-9)), _omegas(8, .9)
-        last = (*(omegas[i:min(i+32, 2*n-2)] for i in range(0, 2*n-2, 32)), omegas[-2:])
-    else: stages, warm, last = 1 + max(0, math.ceil(math.log10(most/_WARM/eps))), (1.,)*4, (omegas,)
-    return _course(stages, (warm,)*stages + last, tol)
-
-def _course(stages, sweeps, tol):
-    return _Schedule(stages, sweeps, _powers(math.ceil(math.log(2/tol)/1.763)), sum(map(len, sweeps))//2)
+def _schedule(eps:float, tol:float, most:float=math.inf)->_Schedule:
+    "The course at `eps` down to `tol`, for clouds of costs up to `most`"
+    own = eps*min(1., 60/most) if most < math.inf else eps/10 # ten times as wide as clouds of similarities
+    if most/eps > _QUICK: return _careful(eps, tol, iterations_for(own, tol))
+    return _quick(eps, tol, iterations_for(own, 3*tol), max(1, math.ceil(math.log10(most/64/eps))))
 
 @lru_cache
-def _course_of(eps:float, tol:float, n:int)->_Schedule:
-    "The course of `n` iterations in all, whatever the clouds: the careful one, shortened as far as it must be"
-    if n > 80: return _schedule(eps, tol, n - 64 if eps > .0099 else n//2)
-    stages = 0 if n < 12 else 2
-    return _course(stages, ((1.,)*4,)*stages + (_omegas(n - 2*stages, _slowest(eps, tol, n - 2*stages)),), tol)
+def _schedule_of(n:int, eps:float, tol:float)->_Schedule:
+    "A course of `n` iterations in all: plain ones where they are few, and the longer, the more careful"
+    if n < 9: return _course(0, ((1.,)*2*n,), tol)
+    if n <= 80: return _quick(eps, tol, n if n < 40 else n-8, 0 if n < 40 else 2)
+    return _careful(eps, tol, n - 64 if eps > .0099 else n//2)
 
-# %% ../nbs/12_transport.ipynb #75949059
-def _cross_cost(x, y, eps:float, schedule, kernel, both:bool=True):
+# %% ../nbs/12_transport.ipynb #df94bdb7
+def _cross_cost(x, y, schedule, kernel, both:bool=True):
     "Transport cost `(L,)` between centred clouds, potentials, violation and the gradients in `x` (or None) and `y`"
-    p, q, u, v = _potentials(x, y, eps, schedule, kernel)
-    f, g = p + x.half, q + y.half
+    p, q, u, v = _potentials(x, y, schedule, kernel)
     rows, d = torch.bmm(v, kernel.mT).mul_(u), y.mean - x.mean # the columns sum to their weights, by the last half step
-    far = (d*d).sum(-1, keepdim=True)/2
-    cost = torch.bmm(x.weight, f) + torch.bmm(y.weight, g) + far
+    cost = torch.baddbmm(torch.bmm(x.weight, p - x.low), d, d.mT, alpha=.5).baddbmm_(y.weight, q - y.low)
     g_x = rows.mT*(x.z - d) - u.mT*torch.bmm(kernel, v.mT*y.z) if both else None
     g_y = y.weight.mT*(y.z + d) - v.mT*torch.bmm(kernel.mT, u.mT*x.z)
-    return cost[:, 0, 0], f - x.z @ d.mT + far, g + y.z @ d.mT, (rows - x.weight).abs().sum((1, 2)), g_x, g_y
+    return cost[:, 0, 0], p, q, (rows - x.weight).abs_().sum((1, 2)), g_x, g_y
 
-# %% ../nbs/12_transport.ipynb #fc91e040
-def _self_cost(x, eps:float, powers, kernel, gradient:bool=True):
-    "Half the transport cost `(L,)` of a centred cloud to itself, and its gradient"
-    log_w, w = _self_plan(x, eps, powers, kernel)
+# %% ../nbs/12_transport.ipynb #938bd33d
+def _self_cost(x, powers, kernel, first:int=0):
+    "Half the transport cost `(L,)` of centred clouds to themselves, and its gradient in those from the `first` on"
+    w = _self_plan(x, powers, kernel)
     rows = torch.bmm(w, kernel).mul_(w)
-    cost = eps*((x.weight*(log_w - x.log)).sum((1, 2)) - (rows.sum((1, 2)) - 1)/2)
-    return cost, rows.mT*x.z - w.mT*torch.bmm(kernel, w.mT*x.z) if gradient else None
+    cost = torch.add(x.weight*_logs(w, x.weight), rows - x.weight, alpha=-.5/math.log(2)).sum((1, 2))
+    if first == len(cost): return cost, None
+    z, w, rows, kernel = (t[first:] for t in (x.z, w, rows, kernel))
+    return cost, rows.mT*z - w.mT*torch.bmm(kernel, w.mT*z)
 
 _SMALL = 1 << 15 # entries below which a call costs more than its work
 
-def _divergence(x, y, eps:float, schedule, both:bool=True):
-    "Sinkhorn divergence `(L,)` of centred clouds, potentials, violation, gradients (that in `x` None unless `both`); few kernels are held at a time"
-    (lead, n, _), m = x.z.shape, y.z.shape[1]
+def _divergence(x, y, a, b, eps:float, schedule, both:bool=True):
+    "Sinkhorn divergence `(L,)` of `x (L, N, K)` and `y (L, M, K)`, violation, potentials over `eps ln 2` of the centred clouds, gradients (that in `x` None unless `both`)"
+    unit, lead, n, m = (eps*math.log(2))**.5, len(x), x.shape[1], y.shape[1]
+    x, y, one = _pair(x, y, a, b, unit)
     kernel = x.z.new_empty(lead, n, m)
-    cost, f, g, violation, g_x, g_y = _cross_cost(x, y, eps, schedule, kernel, both)
-    if n == m and kernel.numel() <= _SMALL: # one call for both
-        own, gradient = _self_cost(_Cloud(*map(torch.cat, zip(x, y))), eps, schedule.powers, kernel.new_empty(2*lead, n, n))
-        (cost_x, cost_y), (self_x, self_y) = own.view(2, lead), gradient.view(2, *x.z.shape)
-    else:
-        cost_x, self_x = _self_cost(x, eps, schedule.powers, kernel if n == m else kernel.new_empty(lead, n, n), both)
-        cost_y, self_y = _self_cost(y, eps, schedule.powers, kernel if n == m else kernel.new_empty(lead, m, m))
-    return cost - cost_x - cost_y, f[..., 0], g[..., 0], violation, g_x - self_x if both else None, g_y - self_y
+    cost, p, q, violation, g_x, g_y = _cross_cost(x, y, schedule, kernel, both)
+    if one and kernel.numel() <= _SMALL: # one call for both
+        own, gradient = _self_cost(one, schedule.powers, kernel.new_empty(2*lead, n, n), 0 if both else lead)
+        cost_x, cost_y, self_x, self_y = own[:lead], own[lead:], gradient[:lead], gradient[-lead:]
+    else: # one kernel at a time
+        cost_x, self_x = _self_cost(x, schedule.powers, kernel if n == m else kernel.new_empty(lead, n, n), 0 if both else lead)
+        cost_y, self_y = _self_cost(y, schedule.powers, kernel if n == m else kernel.new_empty(lead, m, m))
+    return (cost - cost_x - cost_y)*unit**2, violation, p[..., 0], q[..., 0], g_x.sub_(self_x).mul_(unit) if both else None, g_y.sub_(self_y).mul_(unit)
 
-# %% ../nbs/12_transport.ipynb #4b9a12d2
+# %% ../nbs/12_transport.ipynb #f00cbcbf
 def _lead(batch:int, dims, tensors):
     "The tensors with their `vmap` dimension first, expanded where they have none"
-    return [t.expand(batch, *t.shape) if d is None else t.movedim(d, 0) for t, d in zip(tensors, dims)]
+    return [t if t is None else t.expand(batch, *t.shape) if d is None else t.movedim(d, 0) for t, d in zip(tensors, dims)]
+
+def _unrecorded(function, *args)->tuple:
+    "What `function` gives, computed without autograd's bookkeeping, which would cost as much as the small operations here"
+    if torch.compiler.is_compiling(): return function(*args)
+    with torch.inference_mode(): out = function(*args)
+    return tuple(o if o is None else o.clone() for o in out) # ordinary tensors
 
 class _Divergence(torch.autograd.Function):
-    "The Sinkhorn divergence of clouds `(..., N, K)`, `(..., M, K)` with weights `(..., N)`, `(..., M)`"
+    "The Sinkhorn divergence of clouds `(..., N, K)`, `(..., M, K)` with weights `(..., N)`, `(..., M)`, both or none"
     @staticmethod
     def forward(x, y, a, b, eps, schedule, both):
-        flat = lambda z, dims: z.reshape(-1, *z.shape[-dims:])
-        out = _divergence(_centred(flat(x, 2), flat(a, 1)), _centred(flat(y, 2), flat(b, 1)), eps, schedule, both)
-        return tuple(x.new_empty((*x.shape[:-2], 0)) if o is None else o.reshape((*x.shape[:-2], *o.shape[1:])) for o in out)
+        flat = lambda z, dims: None if z is None else z.reshape(-1, *z.shape[-dims:])
+        out = _unrecorded(_divergence, flat(x, 2), flat(y, 2), flat(a, 1), flat(b, 1), eps, schedule, both)
+        out = [x.new_empty((len(out[0]), 0)) if o is None else o for o in out]
+        return tuple(out if x.ndim == 3 else [o.reshape((*x.shape[:-2], *o.shape[1:])) for o in out])
     @staticmethod
     def setup_context(ctx, inputs, output):
         ctx.save_for_backward(*output[4:])
         ctx.mark_non_differentiable(*output[1:])
+        ctx.set_materialize_grads(False)
     @staticmethod
     def backward(ctx, grad, *_):
         g_x, g_y = (grad[..., None, None]*g if g.numel() else None for g in ctx.saved_tensors)
@@ -288,27 +311,45 @@ class _Divergence(torch.autograd.Function):
     def vmap(info, dims, x, y, a, b, eps, schedule, both): # whether `x` has a gradient shows when it is unwrapped
         return _Divergence.apply(*_lead(info.batch_size, dims, (x, y, a, b)), eps, schedule, both or x.requires_grad), (0,)*6
 
-# %% ../nbs/12_transport.ipynb #d1d6c8bb
+def _keep_signature(function): function.forward.__signature__ = inspect.signature(function.forward) # `apply` asks for it every time
+
+_keep_signature(_Divergence)
+
+# %% ../nbs/12_transport.ipynb #57dd36f8
 @dataclass
 class OTResult:
     "What a transport problem gave"
     value:Tensor      # divergence `(...,)`, differentiable in both clouds
-    f:Tensor          # potential of the first cloud `(..., N)`
-    g:Tensor          # potential of the second cloud `(..., M)`
     violation:Tensor  # L1 error of both marginals `(...,)`
     iterations:int
-    _problem:tuple = field(repr=False, default=None) # x, y, a, b, eps
+    _problem:tuple = field(repr=False, default=None) # x, y, a, b (None: uniform), eps, potentials over eps ln 2 of the centred clouds
 
     @property
-    def plan(self)->Tensor: # `(..., N, M)`, computed on demand
-        "The transport plan: how much of sample `i` goes to sample `j`"
-        x, y, a, b, eps = self._problem
-        return a[..., :, None]*((self.f[..., :, None] + self.g[..., None, :] - half_squared_distance(x, y))/eps).exp()*b[..., None, :]
+    def f(self)->Tensor: # `(..., N)`
+        "Potential of the first cloud"
+        x, y, _, b, eps, p, _ = self._problem
+        return p*(eps*math.log(2)) + ((x - _mean(y, b))**2).sum(-1)/2
 
-# %% ../nbs/12_transport.ipynb #d3206ffa
+    @property
+    def g(self)->Tensor: # `(..., M)`
+        "Potential of the second cloud"
+        x, y, a, b, eps, _, q = self._problem
+        m = _mean(x, a)
+        return q*(eps*math.log(2)) + (((y - m)**2).sum(-1) - ((_mean(y, b) - m)**2).sum(-1))/2
+
+    @property
+    def plan(self)->Tensor: # `(..., N, M)`
+        "The transport plan: how much of sample `i` goes to sample `j`"
+        x, y, a, b, eps, *_ = self._problem
+        plan = ((self.f[..., :, None] + self.g[..., None, :] - half_squared_distance(x, y))/eps).exp()
+        return plan/(x.shape[-2]*y.shape[-2]) if a is None else a[..., :, None]*plan*b[..., None, :]
+
+def _mean(z, w): return z.mean(-2, keepdim=True) if w is None else (w[..., None]*z).sum(-2, keepdim=True)
+
+# %% ../nbs/12_transport.ipynb #b854cc31
 def _weights(w, x, name):
     "Weights `(..., N)` that sum to one: uniform unless given"
-    if w is None: return torch.full_like(x[..., 0], 1/x.shape[-2])
+    if w is None: w = x.new_ones(x.shape[-2])
     if w.shape[-1] != x.shape[-2]: raise InputError(f"weights {name} have {w.shape[-1]} entries, the cloud has {x.shape[-2]} points")
     return (w/w.sum(-1, keepdim=True)).to(x.dtype).expand(x.shape[:-1])
 
@@ -317,7 +358,7 @@ def _check_problem(x, y, eps):
     if x.shape[-1] != y.shape[-1]: raise InputError(f"clouds have {x.shape[-1]} and {y.shape[-1]} coordinates; they must live in one space")
     if min(x.shape[-2], y.shape[-2]) < 1: raise InputError("a cloud has no points")
 
-# %% ../nbs/12_transport.ipynb #47f5c017
+# %% ../nbs/12_transport.ipynb #8c67d3d0
 def sinkhorn_divergence(x:Tensor,       # first cloud `(..., N, K)`
                         y:Tensor,       # second cloud `(..., M, K)`
                         eps:float=.01,  # entropic regularisation, blur**2, in units of the cost
@@ -328,15 +369,17 @@ def sinkhorn_divergence(x:Tensor,       # first cloud `(..., N, K)`
                        )->OTResult:
     "Debiased entropic transport with cost |x-y|^2/2 (arXiv 1810.08278), batched, with envelope gradient"
     _check_problem(x, y, eps)
+    if max_iters is not None and max_iters < 1: raise InputError(f"max_iters is {max_iters}, expected at least 1, or None to have it from eps and tol")
     kind, (x, y) = x.dtype, map(_wide, (x, y))
-    lead = torch.broadcast_shapes(x.shape[:-2], y.shape[:-2])
-    x, y = x.expand(*lead, *x.shape[-2:]), y.expand(*lead, *y.shape[-2:])
-    a, b = _weights(a, x, "a"), _weights(b, y, "b")
+    if x.shape[:-2] != y.shape[:-2]:
+        lead = torch.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+        x, y = x.expand(*lead, *x.shape[-2:]), y.expand(*lead, *y.shape[-2:])
+    if a is not None or b is not None: a, b = _weights(a, x, "a"), _weights(b, y, "b")
     eps, tol = float(eps), float(tol)
-    schedule = _course_of(eps, tol, max_iters) if max_iters else _schedule(eps, tol, iterations_for(eps/10, tol)) # ten times as wide as clouds of similarities
-    value, f, g, violation, *_ = _Divergence.apply(x, y, a, b, eps, schedule, x.requires_grad)
+    schedule = _schedule_of(max_iters, eps, tol) if max_iters else _schedule(eps, tol)
+    value, violation, p, q, *_ = _Divergence.apply(x, y, a, b, eps, schedule, x.requires_grad)
     if check: _check_result(x, y, violation, eps, tol)
-    return OTResult(value.to(kind), f, g, violation, schedule.iterations, (x.detach(), y.detach(), a, b, eps))
+    return OTResult(value.to(kind), violation, schedule.iterations, (x.detach(), y.detach(), a, b, eps, p, q))
 
 # %% ../nbs/12_transport.ipynb #f95708a4
 def _check_result(x, y, violation, eps, tol):
@@ -346,44 +389,46 @@ def _check_result(x, y, violation, eps, tol):
     if not worst <= tol: # one text, so that Python says it once
         warnings.warn(f"transport at eps={eps:g} did not reach a marginal violation of tol={tol:g}; the result's `violation` says how far it came; raise max_iters or eps", stacklevel=3)
 
-# %% ../nbs/12_transport.ipynb #02030355
-def _cosine_gradient(g, s, columns, z, inverse):
-    "Gradient in `z (..., B, D)` from `g (..., B, E)` in the entries `columns (..., B, E)` of every row of its Gram matrix, whose values are `s`"
-    b, pull = z.shape[-2], g*s # the pull goes to both samples of a pair
-    along = pull.sum(-1).scatter_add(-1, columns.flatten(-2), pull.flatten(-2))
-    rows = torch.arange(b, device=z.device)[:, None]
-    where = torch.cat([(rows*b + columns).flatten(-2), (columns*b + rows).flatten(-2)], -1)
-    m = g.new_zeros(()).expand(*g.shape[:-2], b*b).scatter_add(-1, where, torch.cat([g.flatten(-2)]*2, -1))
-    m = m.unflatten(-1, (b, b)).mul_(inverse).mul_(inverse.mT)
-    m.diagonal(dim1=-2, dim2=-1).sub_(along*inverse[..., 0]**2)
-    return m @ z
+# %% ../nbs/12_transport.ipynb #ae8c74a0
+def _cosine_gradient(g, columns, z, inverse):
+    "Gradient in `z (..., B, D)` from `g (..., B, E)` in the entries `columns (..., B, E)` of every row of its Gram matrix"
+    m = g.new_zeros(()).expand(*g.shape[:-1], z.shape[-2]).scatter_add(-1, columns, g)
+    m.mT.scatter_add_(-1, columns, g) # both samples of a pair
+    out = m.mul_(inverse).mul_(inverse.mT) @ z
+    return out - z*(torch.linalg.vecdot(out, z).unsqueeze(-1)*inverse**2)
 
-# %% ../nbs/12_transport.ipynb #be139914
+# %% ../nbs/12_transport.ipynb #72a005f9
+def _structural(z_s, z_t, k, eps, schedule):
+    "Losses and violations `(..., T)`, and what their gradient in `z_s (..., B, Ds)` is made of"
+    x, y, *rest = _clouds(z_s, z_t, k)
+    flat = lambda z: z.reshape(-1, *z.shape[-2:])
+    value, violation, *_, g = _divergence(flat(x), flat(y), None, None, eps, schedule, both=False)
+    return value.view(x.shape[:-2]), violation.view(x.shape[:-2]), g.view(x.shape), *rest
+
 class _Structural(torch.autograd.Function):
-    "Structural losses and violations `(..., T)` of `z_s (..., B, Ds)` and `z_t (..., T, B, Dt)`, differentiable in `z_s`"
+    "The structural losses of `z_s (..., B, Ds)` and `z_t (..., T, B, Dt)`, differentiable in `z_s`"
     @staticmethod
-    def forward(z_s, z_t, k, eps, schedule):
-        x, y, anchors, low, *rest = _clouds(z_s, z_t, k)
-        flat = lambda z: _centred(z.reshape(-1, *z.shape[-2:]))
-        value, *_, violation, _, g = _divergence(flat(x), flat(y), eps, schedule, both=False)
-        return value.view(x.shape[:-2]), violation.view(x.shape[:-2]), g.view(x.shape), y + low[..., None, None], anchors, low, *rest
+    def forward(z_s, z_t, k, eps, schedule): return _unrecorded(_structural, z_s, z_t, k, eps, schedule)
     @staticmethod
     def setup_context(ctx, inputs, output):
         ctx.save_for_backward(inputs[0], *output[2:])
         ctx.mark_non_differentiable(*output[1:])
+        ctx.set_materialize_grads(False)
     @staticmethod
     def backward(ctx, grad, *_):
-        z, g, s, anchors, low, row, column, inverse = ctx.saved_tensors
+        z, g, anchors, row, column, inverse = ctx.saved_tensors
         g = grad[..., None, None]*g
         lowest = torch.arange(z.shape[-2], device=z.device) == row # where the shift goes: one entry of this row
-        last = torch.where(lowest, -g.sum((-3, -2, -1))[..., None], 0.), low.expand(lowest.shape), column.expand(lowest.shape)
+        last = torch.where(lowest, -g.sum((-3, -2, -1))[..., None], 0.), column.expand(lowest.shape)
         wide = lambda v, last: torch.cat([v.movedim(-3, -2).flatten(-2), last[..., None]], -1) # `(..., B, T K + 1)`
-        return _cosine_gradient(*map(wide, (g, s, anchors), last), z, inverse), None, None, None, None
+        return _cosine_gradient(*map(wide, (g, anchors), last), z, inverse), None, None, None, None
     @staticmethod
     def vmap(info, dims, z_s, z_t, *rest):
-        return _Structural.apply(*_lead(info.batch_size, dims, (z_s, z_t)), *rest), (0,)*9
+        return _Structural.apply(*_lead(info.batch_size, dims, (z_s, z_t)), *rest), (0,)*7
 
-# %% ../nbs/12_transport.ipynb #571c8df1
+_keep_signature(_Structural)
+
+# %% ../nbs/12_transport.ipynb #312b74b5
 def _blocks(z_s, z_t, block:int):
     "`(..., B, Ds)` and `(..., T, B, Dt)` as `(..., B/block, block, Ds)` and `(..., B/block, T, block, Dt)`"
     b = z_s.shape[-2]
@@ -397,7 +442,7 @@ def structural_divergence(z_s:Tensor, z_t:Tensor, k:int=30, blur:float=.1, block
     if block is not None and block != z_s.shape[-2]:
         value, violation = structural_divergence(*_blocks(z_s, z_t, block), k, blur)
         return value.mean(-2), violation.amax(-2)
-    value, violation, *_ = _Structural.apply(_wide(z_s), _wide(z_t), k, eps, _schedule(eps, 1e-3, iterations_for(eps*min(1, 30/k)), 2.*k))
+    value, violation, *_ = _Structural.apply(_wide(z_s), _wide(z_t), k, eps, _schedule(eps, 1e-3, 2.*k))
     return value, violation
 
 def structural_ot(z_s:Tensor,     # student embeddings `(B, Ds)`
@@ -626,7 +671,7 @@ def _anchor_costs(s_t, anchors)->Tensor: # `(..., B, B)`, `(..., B, K)` -> `(...
     other = 1 - torch.eye(anchors.shape[-1], dtype=s_t.dtype, device=s_t.device)
     return (1 - s_t.flatten(-2).gather(-1, index.flatten(-3)).unflatten(-1, index.shape[-3:])).clamp_min(0)*other
 
-# %% ../nbs/12_transport.ipynb #d477422b
+# %% ../nbs/12_transport.ipynb #ce8ebbe0
 def row_ot(z_s:Tensor,             # student embeddings `(..., B, Ds)`
            z_t:Tensor,             # teacher embeddings `(..., T, B, Dt)`
            k:int=30,               # anchors a row
@@ -636,7 +681,7 @@ def row_ot(z_s:Tensor,             # student embeddings `(..., B, Ds)`
     "Row-wise transport over the teacher's anchors, mean over the rows"
     if not eps >= .05: raise InputError(f"eps is {eps}, expected at least 0.05 for costs of up to 2")
     if not temperature > 0: raise InputError(f"temperature is {temperature}, expected a positive number")
-    if z_s.shape[-2] != z_t.shape[-2]: raise InputError(f"teacher has {z_t.shape[-2]} rows, student has {z_s.shape[-2]}; pass the same batch to both")
+    _check_batch(z_s, z_t)
     s_t, s_s = cosine_gram(z_t.detach()), cosine_gram(z_s).unsqueeze(-3)
     anchors = least_similar(s_t, k)
     p, q = ((s.expand(s_t.shape).gather(-1, anchors)/temperature).softmax(-1) for s in (s_t, s_s))

@@ -44,9 +44,15 @@ def test_the_released_step_with_geomloss(bench, capsys, monkeypatch):
     assert first["violation"] < 1e-3 < first["peer_violation"] and first["low"] <= first["ratio"] <= first["high"]
     assert "| step, eps 0.01, B=24 | released | classes |" in capsys.readouterr().out
 
+def test_blocks_beside_the_whole(bench, capsys, monkeypatch):
+    monkeypatch.setattr(bench, "ROWS", [])
+    bench.main(["--quick", "--only", "blocks"])
+    assert bench.ROWS and all(r["ratio"] > 0 and -1 <= r["cosine"] <= 1 and r["loss_ratio"] > 0 for r in bench.ROWS)
+    assert "gradient cosine" in capsys.readouterr().out
+
 def test_unknown_parts_are_refused(bench, capsys):
     with pytest.raises(SystemExit) as stopped: bench.options(["--only", "cores"])
-    assert stopped.value.code == 2 and "unknown: cores; known: step, core" in capsys.readouterr().err
+    assert stopped.value.code == 2 and "unknown: cores; known: step, blocks, core" in capsys.readouterr().err
 
 # its tools
 
