@@ -286,7 +286,7 @@ def done(sets):
 
 def test_a_run_by_the_command_is_whole(done, sets):
     folder, said = done
-    assert {p.name for p in folder.iterdir()} == {"experiment.yaml", "environment.json", "results.csv", "metrics.csv", "history.csv", "teachers.csv", "predictions.parquet", "summary.json",
+    assert {p.name for p in folder.iterdir()} == {"experiment.yaml", "environment.json", "results.csv", "metrics.csv", "history.csv", "teachers.csv", "predictions.parquet", "summary.json", "transfer.csv", "calibration.csv",
                                                   "plans", "embeddings", "checkpoints", "journal.jsonl", "run.ipynb", "report.html"}
     assert "mtpkdot" in said and f"run folder: {folder}" in said and str(folder/"report.html") in said
     cells = json.loads((folder/"run.ipynb").read_text())["cells"]
