@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['KEYS', 'TRANSFER', 'CALIBRATION', 'per_sample_score', 'with_scores', 'transfer', 'calibration', 'expected_error',
-           'shapley_subsets', 'teacher_scores', 'modality_values']
+           'shapley_subsets', 'teachers_to_set', 'teacher_scores', 'modality_values']
 
 # %% ../nbs/15a_explanations.ipynb #d98b4088
 import numpy as np, pandas as pd
@@ -75,13 +75,18 @@ def expected_error(table:pd.DataFrame)->pd.Series: # method -> expected calibrat
     gap = (table["right"] - table["confidence"]).abs()*table["n"]
     return gap.groupby(table["method"], sort=False).sum()/table.groupby("method", sort=False)["n"].sum()
 
-# %% ../nbs/15a_explanations.ipynb #69ba6e66
+# %% ../nbs/15a_explanations.ipynb #d17be949
 def shapley_subsets(prevalent, privileged)->list: # of lists of modality names, the prevalent ones alone first
     "The teachers that the values of the privileged modalities need: all subsets of up to four, beginnings of a few orders beyond"
     privileged = sorted(privileged)
     if len(privileged) <= 4: sets = [c for n in range(len(privileged) + 1) for c in combinations(privileged, n)]
     else: sets = sorted({tuple(sorted(o[:k])) for o in shapley_orders(privileged) for k in range(len(o) + 1)}, key=lambda c: (len(c), c))
     return [[*prevalent, *c] for c in sets]
+
+def teachers_to_set(prevalent, privileged)->tuple: # for --methods, for --set
+    "The rows and the setting under which a run trains those teachers"
+    *subsets, _ = shapley_subsets(prevalent, privileged)
+    return ",".join(["teacher_" + "+".join(s) for s in subsets] + ["teacher_joint"]), f"teachers.subsets=[{', '.join('[' + ', '.join(s) + ']' for s in subsets)}]".replace(", ", ",")
 
 def teacher_scores(results:pd.DataFrame, prevalent, privileged)->dict: # frozenset of privileged modalities -> scores (J,)
     "Scores of the teachers that see all prevalent modalities, by what else they see"
