@@ -419,6 +419,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                'mtpkd.reports.Page.__init__': ('reports.html#page.__init__', 'mtpkd/reports.py'),
                                'mtpkd.reports.Page.figure': ('reports.html#page.figure', 'mtpkd/reports.py'),
                                'mtpkd.reports._calibration_figure': ('reports.html#_calibration_figure', 'mtpkd/reports.py'),
+                               'mtpkd.reports._counted': ('reports.html#_counted', 'mtpkd/reports.py'),
                                'mtpkd.reports._embedding_figure': ('reports.html#_embedding_figure', 'mtpkd/reports.py'),
                                'mtpkd.reports._facts': ('reports.html#_facts', 'mtpkd/reports.py'),
                                'mtpkd.reports._labels': ('reports.html#_labels', 'mtpkd/reports.py'),

@@ -263,7 +263,7 @@ def reliability_curves(calibration:pd.DataFrame, # columns method, bin, n, confi
     fig.update_xaxes(title="probability of the chosen class (%)", range=[0, 103]); fig.update_yaxes(title="share that is right (%)", range=[0, 103])
     return style(fig, 420, margin=dict(l=60, r=20, t=60, b=60))
 
-# %% ../nbs/20_plots.ipynb #6ea44446
+# %% ../nbs/20_plots.ipynb #a3b9d454
 def modality_forest(values:dict,  # modality -> value, ci95, p
                     metric:str="",
                    )->go.Figure:
@@ -273,9 +273,9 @@ def modality_forest(values:dict,  # modality -> value, ci95, p
     for i, m in enumerate(names): fig.add_trace(_forest_trace(m, values[m] | dict(diff=values[m]["value"]), -i, PALETTE["green"]))
     _significance_legend(fig)
     fig.add_vline(x=0, line=dict(color=PALETTE["grey"], width=2))
-    fig.update_yaxes(tickvals=[-i for i in range(len(names))], ticktext=[text(m) for m in names], range=[-len(names) + .3, .7], title="privileged modality", showgrid=False, zeroline=False, ticks="")
+    fig.update_yaxes(tickvals=[-i for i in range(len(names))], ticktext=[text(m) for m in names], range=[-len(names) + .3, .7], title="modality", showgrid=False, zeroline=False, ticks="")
     fig.update_xaxes(title=f"Shapley value in the teachers' {metric_label(metric) or 'score'} (points, 95% interval)", zeroline=False)
-    return style(fig, 130 + 34*len(names), margin=dict(l=60, r=20, t=40, b=60))
+    return style(fig, 160 + 34*len(names), margin=dict(l=60, r=20, t=40, b=60))
 
 # %% ../nbs/20_plots.ipynb #fdda98d9
 def budget_curves(curve:pd.DataFrame, # columns method, labelled (text), n_train, mean, diff, low, high

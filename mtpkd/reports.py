@@ -386,17 +386,22 @@ def teacher_section(page, run)->dict:
     drawn = page.figure(plots.teacher_choice, choosing) if len(choosing) else dict(note="No method of this run chose between teachers.")
     return drawn | dict(teachers=list(shares.columns), rows=rows)
 
-# %% ../nbs/23_reports.ipynb #24a61e94
+# %% ../nbs/23_reports.ipynb #d7a2b27b
 def transfer_section(page, run, summary)->dict:
     "Gain and loss by subject and class"
     table, why = part(run, "transfer")
     if table is None: return dict(note=f"No gains and losses to show: {why}.")
     kind, best = (summary.get("task") or {}).get("kind"), best_method(summary)
     best = best if best in set(table["method"]) else table["method"].iloc[0]
-    cells = {m: [most_hurt(t, kind) if len(t := p[p["kind"] == k]) else "–" for k in ("subject", "class")] +
-             [f"{p.loc[p['kind'] == 'class', c].sum():,}" for c in ("turned_right", "turned_wrong")] for m, p in table.groupby("method", sort=False)}
+    cells = {m: [c for k in ("subject", "class") for c in _counted(p[p["kind"] == k])] + [f"{p.loc[p['kind'] == 'class', c].sum():,}" for c in ("turned_right", "turned_wrong")]
+             for m, p in table.groupby("method", sort=False)}
     unit = "negative squared error, times 100" if kind == "regression" else "share right, points"
     return page.figure(plots.transfer_bars, table, best, unit) | dict(rows=list(cells.items()), words=["came closer", "moved away"] if kind == "regression" else ["turned right", "turned wrong"])
+
+def _counted(t): # of one method and kind: gain / lose, the most hurt
+    if not len(t): return ["–", "–"]
+    w = t.loc[t["diff"].idxmin()]
+    return [f"{(t['diff'] > 0).sum()} / {(t['diff'] < 0).sum()}", f"{w['group']} ({num(w['diff'], '{:+.1f}')})" if w["diff"] < 0 else "–"]
 
 def calibration_section(page, run, summary)->dict:
     "Reliability of the student alone and of the methods"
@@ -601,7 +606,7 @@ CSS += """
 }
 """
 
-# %% ../nbs/23_reports.ipynb #afa559e3
+# %% ../nbs/23_reports.ipynb #b3926e1a
 MACROS = """
 {% macro show(f, caption="") %}{% if f.note %}<p class="note">{{ f.note }}</p>{% else %}<figure>
 <div class="draw">{{ f.html }}</div>{% if caption %}<figcaption>{{ caption }}</figcaption>{% endif %}</figure>{% endif %}
@@ -616,7 +621,7 @@ MACROS = """
 <td>{{ t.p }}</td><td>{{ t.holm }}</td><td>{{ t.gap }}</td>
 {% if r.headroom %}<td>{{ t.room }}</td>{% endif %}<td>{{ t.wilcoxon }}</td><td>{{ t.bootstrap }}</td></tr>{% endif %}
 {% endfor %}</tbody></table></div>{% endmacro %}
-{% macro counted(t) %}{% if t.rows %}<div class="wide"><table><thead><tr><th>method</th><th>by subject</th><th>by class</th>{% for w in t.words %}<th>{{ w }}</th>{% endfor %}</tr></thead><tbody>
+{% macro counted(t) %}{% if t.rows %}<div class="wide"><table><thead><tr><th>method</th><th>subjects that gain / lose</th><th>most hurt</th><th>classes that gain / lose</th><th>most hurt</th>{% for w in t.words %}<th>predictions that {{ w }}</th>{% endfor %}</tr></thead><tbody>
 {% for m, cells in t.rows %}<tr><td>{{ m }}</td>{% for c in cells %}<td>{{ c }}</td>{% endfor %}</tr>{% endfor %}</tbody></table></div>{% endif %}{% endmacro %}
 {% macro errors(t) %}{% if t.rows %}<div class="wide"><table><thead><tr><th>expected calibration error, points</th><th>mean</th><th>difference to student_only [95%]</th><th>p</th></tr></thead><tbody>
 {% for m, cells in t.rows %}<tr><td>{{ m }}</td>{% for c in cells %}<td>{{ c }}</td>{% endfor %}</tr>{% endfor %}</tbody></table></div>{% endif %}{% endmacro %}
