@@ -35,7 +35,7 @@ from .teaching import as_prediction, make_batch, Course, draw_course, tabulate
 from .transport import anchor_clouds, cosine_gram, least_similar, sinkhorn_divergence
 from .distillation import Classroom, adapted, get_method, knowledge_of, learn, methods, schedules, student, teacher
 
-# %% ../nbs/19_experiments.ipynb #d198ee59
+# %% ../nbs/19_experiments.ipynb #e286bbd4
 _WRITTEN = ("format", "version", "code_sha256", "data_sha256") # what experiment.yaml says beside the settings
 
 def resolve_config(manifest=None, prevalent=None, privileged=None, methods=None, labelled=None, labelled_validation=None,
@@ -45,17 +45,19 @@ def resolve_config(manifest=None, prevalent=None, privileged=None, methods=None,
     for written in _WRITTEN: values.pop(written, None)
     values = apply_set(values, set)
     named = dict(manifest=None if manifest is None else str(manifest), prevalent=_names(prevalent), privileged=_names(privileged), methods=_names(methods), labelled=_budget(labelled),
-                 labelled_validation=_budget(labelled_validation), folds=_folds(folds), seeds=_seeds(seeds), device=device)
+                 labelled_validation=_budget(labelled_validation, "labelled_validation", ""), folds=_folds(folds), seeds=_seeds(seeds), device=device)
     return from_dict(ExperimentConfig, values | {k: v for k, v in named.items() if v is not None})
 
-# %% ../nbs/19_experiments.ipynb #3724b38b
+# %% ../nbs/19_experiments.ipynb #1c3270eb
 def _names(x): return None if x is None else tuple(n.strip() for n in (x.split(",") if isinstance(x, str) else x) if n.strip())
 
 def _whole(x, what):
     try: return int(x)
     except (TypeError, ValueError): raise InputError(f"{what}: expected a whole number, got {x!r}") from None
 
-def _budget(x): return x if x is None else 0 if x == "all" else _whole(x, "labelled")
+def _budget(x, what="labelled", hint="; several make a learning curve: mtpkd.learning_curve"):
+    if isinstance(x, (list, tuple)) or "," in str(x): raise InputError(f"{what}: expected one budget, got {x}{hint}")
+    return x if x is None else 0 if x == "all" else _whole(x, what)
 def _folds(x): return x if x in (None, "loso") or isinstance(x, dict) else _whole(x, "folds (a number or loso)")
 def _seeds(x): return None if x is None else tuple(_whole(s, "seeds") for s in (_names(x) if isinstance(x, str) else [x] if isinstance(x, int) else x))
 
