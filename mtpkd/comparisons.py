@@ -59,7 +59,7 @@ def _rows_of(run, method)->SimpleNamespace: # what `experiments.compare` looks a
     pick = lambda t, by: t[t["method"] == method].sort_values(by).reset_index(drop=True)
     return SimpleNamespace(results=pick(run.results, ["seed", "fold"]), predictions=pick(run.predictions, KEYS))
 
-# %% ../nbs/19a_comparisons.ipynb #2bcf21d2
+# %% ../nbs/19a_comparisons.ipynb #8ba987ad
 def compare(a, b,         # run folders: paths or `RunFolder`
             methods=None, # two names: one of the first run against one of the second; None: every method that is in both
            )->pd.DataFrame: # columns `PAIRS`; `attrs["settings"]` says what else differs between the runs
@@ -80,7 +80,8 @@ def compare(a, b,         # run folders: paths or `RunFolder`
 def _other_settings(a, b)->list: # "labelled: 24 and 60"
     "What differs between two runs, without the methods they list and what wrote them"
     skip = ("methods", "version", "code_sha256", "data_sha256", "format", "device")
-    return [f"{k}: {a.get(k)} and {b.get(k)}" for k in dict.fromkeys([*a, *b]) if k not in skip and a.get(k) != b.get(k)]
+    def word(k, v): return "all" if v == 0 and k.startswith("labelled") else v
+    return [f"{k}: {word(k, a.get(k))} and {word(k, b.get(k))}" for k in dict.fromkeys([*a, *b]) if k not in skip and a.get(k) != b.get(k)]
 
 # %% ../nbs/19a_comparisons.ipynb #97af8f18
 def budgets_of(labelled)->list: # whole numbers, ascending; 0, all labels, is last
