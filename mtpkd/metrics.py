@@ -6,12 +6,15 @@
 __all__ = ['metrics', 'CLASSES', 'metric', 'metric_for', 'direction', 'confusion', 'balanced_accuracy', 'accuracy', 'macro_f1',
            'quadratic_kappa', 'mae_levels', 'nll', 'calibration_error', 'ccc_per_dimension', 'ccc', 'rmse', 'score_all',
            'chance_level', 'PairedTest', 'rho_for', 'corrected_t', 'holm', 'wilcoxon_p', 'by_subject',
-           'bootstrap_subjects', 'gap_closed']
+           'bootstrap_subjects', 'power_of', 'detectable', 'subjects_needed', 'gap_closed', 'shapley', 'shapley_orders',
+           'shapley_sampled']
 
-# %% ../nbs/15_metrics.ipynb #89ae5617
+# %% ../nbs/15_metrics.ipynb #355a3fae
+from itertools import combinations
+from math import factorial
 from typing import NamedTuple
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 from .core import InputError, Registry, rng
 from .manifests import TaskSpec
 
@@ -247,7 +250,58 @@ def bootstrap_subjects(per_subject_diff, # `(S,)`, of subjects; of samples where
     means = np.concatenate([d[random.integers(0, len(d), (min(block, n-i), len(d)))].mean(1) for i in range(0, n, block)])
     return tuple(float(q) for q in np.quantile(means, [(1 - level)/2, (1 + level)/2]))
 
+# %% ../nbs/15_metrics.ipynb #91a68c8d
+def power_of(effect:float, # true mean difference
+             sd:float,     # standard deviation of the differences over repeats
+             J:int,        # repeats: folds times seeds
+             rho:float,
+             level:float=.05)->float: # 0 to 1
+    "How often `corrected_t` finds a true difference of `effect`, two-sided"
+    if J < 2 or not sd > 0: return np.nan
+    scale = np.sqrt(stats.chi2.ppf((np.arange(4000) + .5)/4000, J - 1)/(J - 1)) # estimated over true standard deviation
+    out, shift = stats.t.ppf(1 - level/2, J - 1)*scale, abs(effect)/(sd*np.sqrt(1/J + rho))
+    return float((stats.norm.sf(out - shift) + stats.norm.cdf(-out - shift)).mean())
+
+def detectable(sd:float, J:int, rho:float, power:float=.8, level:float=.05)->float:
+    "The smallest true difference that is found with this power"
+    if J < 2 or not sd > 0: return np.nan
+    size = sd*np.sqrt(1/J + rho)
+    return float(size*optimize.brentq(lambda x: power_of(x*size, sd, J, rho, level) - power, 0, 20*stats.t.ppf(1 - level/2, J - 1)))
+
+# %% ../nbs/15_metrics.ipynb #5550615b
+def subjects_needed(sd:float, J:int, rho:float, subjects:int, effect:float=.02, power:float=.8, level:float=.05)->float: # a whole number; NaN: nothing to go by
+    "How many subjects instead of `subjects`, with labels in proportion, it would take to see `effect` with this power; folds and seeds as they are"
+    can = detectable(sd, J, rho, power, level)
+    return np.nan if np.isnan(can) else float(np.ceil(subjects*(can/effect)**2 - 1e-9))
+
 # %% ../nbs/15_metrics.ipynb #85066207
 def gap_closed(method:float, base:float, ceiling:float)->float: # 0: as the base, 1: as the ceiling
     "Share of the distance from `base` to `ceiling` that `method` covers; NaN where there is none"
     return float((method - base)/(ceiling - base)) if ceiling - base > 0 else np.nan
+
+# %% ../nbs/15_metrics.ipynb #e78b62ff
+def shapley(values:dict, # frozenset of players -> score; every subset of the largest one, the empty one too
+           )->dict:      # player -> value, in the order of their names
+    "Exact Shapley value of every player"
+    players = sorted(max(values, key=len))
+    subsets = [frozenset(c) for n in range(len(players) + 1) for c in combinations(players, n)]
+    lack = [s for s in subsets if s not in values]
+    if lack: raise InputError(f"no score of {'+'.join(sorted(lack[0])) or 'the empty subset'}; expected all {len(subsets)} subsets of {', '.join(players)}")
+    M = len(players)
+    weight = [factorial(n)*factorial(M - n - 1)/factorial(M) for n in range(M)]
+    return {i: sum(weight[len(s)]*(values[s | {i}] - values[s]) for s in subsets if i not in s) for i in players}
+
+# %% ../nbs/15_metrics.ipynb #1f595dba
+def shapley_orders(players, n:int=5)->list: # 2n orders: the same for the same players
+    "Orders of arrival to average over where there are too many players for all: `n` random ones, each with its reverse"
+    players, random = sorted(players), rng("shapley", *sorted(players))
+    forth = [tuple(players[i] for i in random.permutation(len(players))) for _ in range(n)]
+    return [o for order in forth for o in (order, order[::-1])]
+
+def shapley_sampled(values:dict, # frozenset of players -> score; every beginning of the orders
+                    orders:list, # of `shapley_orders`, or all permutations
+                   )->dict:      # player -> value
+    "Shapley value averaged over `orders`"
+    def gains(order): return {i: values[frozenset(order[:k + 1])] - values[frozenset(order[:k])] for k, i in enumerate(order)}
+    made = [gains(o) for o in orders]
+    return {i: sum(g[i] for g in made)/len(made) for i in sorted(orders[0])}

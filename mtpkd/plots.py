@@ -6,9 +6,10 @@
 __all__ = ['PALETTE', 'METHOD_COLOURS', 'SYMBOLS', 'INK', 'GRID', 'TEMPLATE', 'AMOUNT', 'METRICS', 'GROUPS', 'SHARE', 'SHORT',
            'STAGES', 'CURVES', 'SIGNED', 'CONFIG', 'method_colour', 'class_colours', 'class_symbols', 'teacher_colours',
            'style', 'text', 'minus', 'points', 'metric_label', 'role', 'forest_rows', 'fmt_p', 'verdict_forest',
-           'repeat_differences', 'repeat_scatter', 'choice_shares', 'teacher_choice', 'target_groups', 'class_order',
-           'class_mass', 'mass_within', 'plan_heatmap', 'class_mass_matrix', 'project', 'thin', 'embedding_panels',
-           'curve', 'learning_curves', 'matrix_panels', 'line_panels', 'to_html', 'plotly_js']
+           'repeat_differences', 'repeat_scatter', 'ends', 'transfer_bars', 'reliability_curves', 'modality_forest',
+           'budget_curves', 'choice_shares', 'teacher_choice', 'target_groups', 'class_order', 'class_mass',
+           'mass_within', 'plan_heatmap', 'class_mass_matrix', 'project', 'thin', 'embedding_panels', 'curve',
+           'learning_curves', 'matrix_panels', 'line_panels', 'to_html', 'plotly_js']
 
 # %% ../nbs/20_plots.ipynb #0f998d36
 import hashlib, html, re
@@ -208,6 +209,97 @@ def repeat_scatter(results:pd.DataFrame, # columns method, fold, seed, value
     unit = f"{metric_label(metric)}, points" if metric else "points"
     fig.update_xaxes(title=f"method minus student_only, same fold and seed ({unit})", zeroline=False)
     return style(fig, 90 + 34*len(order), margin=dict(l=60, r=20, t=20, b=60))
+
+# %% ../nbs/20_plots.ipynb #409e5366
+def ends(table:pd.DataFrame, most:int # rows to draw
+        )->pd.DataFrame:              # sorted by `diff`
+    "All rows, or half of `most` from either end"
+    t = table.sort_values("diff", kind="stable")
+    return t if len(t) <= most else pd.concat([t.head(most//2), t.tail(most - most//2)])
+
+def _transfer_bars(t):
+    "Bars of one panel"
+    lost = (t["diff"] < 0).to_numpy()
+    count = [minus(f"+{r:,} / -{w:,}") for r, w in zip(t["turned_right"], t["turned_wrong"])]
+    told = [f"{text(g)}: {100*a:.1f} to {100*v:.1f}, {n} samples" for g, a, v, n in zip(t["group"], t["alone"], t["value"], t["samples"])]
+    return go.Bar(x=100*t["diff"], y=[text(g) for g in t["group"]], orientation="h", text=count, textposition="outside", cliponaxis=False, showlegend=False, customdata=told,
+                  marker=dict(color=np.where(lost, PALETTE["vermillion"], PALETTE["blue"]).tolist(), pattern_shape=np.where(lost, "/", "").tolist()),
+                  textfont_size=11, hovertemplate="%{customdata}<br>%{text} predictions<extra></extra>")
+
+# %% ../nbs/20_plots.ipynb #0239b33e
+def transfer_bars(transfer:pd.DataFrame, # columns method, kind, group, samples, alone, value, diff, turned_right, turned_wrong
+                  method:str,
+                  unit="share right, points", # of the difference
+                  most:int=24,           # rows a panel
+                 )->go.Figure:
+    "Gain and loss of a method by subject and by class, with counts"
+    mine = transfer[transfer["method"] == method]
+    kinds = [k for k in ("subject", "class") if (mine["kind"] == k).any()]
+    if not kinds: raise InputError(f"nothing to draw: no rows of {method!r}")
+    parts = [ends(mine[mine["kind"] == k], most) for k in kinds]
+    fig = make_subplots(1, len(kinds), subplot_titles=[f"by {k}" for k in kinds], horizontal_spacing=.16)
+    for i, t in enumerate(parts):
+        fig.add_trace(_transfer_bars(t), 1, i+1)
+        wide = 100*max(t["diff"].abs().max(), 1e-3)
+        fig.update_xaxes(range=[min(0, 100*t["diff"].min()) - .45*wide, max(0, 100*t["diff"].max()) + .45*wide], title=f"{text(method)} minus student_only ({unit})", title_font_size=12, row=1, col=i+1)
+        fig.update_yaxes(type="category", title=kinds[i], showgrid=False, ticks="", row=1, col=i+1)
+    fig.update_annotations(font_size=13)
+    return style(fig, 110 + 24*max(map(len, parts)), margin=dict(l=60, r=20, t=40, b=60))
+
+# %% ../nbs/20_plots.ipynb #ff3e2622
+def reliability_curves(calibration:pd.DataFrame, # columns method, bin, n, confidence, right
+                       methods=None,             # which; default: all without a schedule in their name
+                      )->go.Figure:
+    "Share right over mean probability, a line a method"
+    methods = [m for m in calibration["method"].unique() if ":" not in m] if methods is None else methods
+    fig = go.Figure(go.Scatter(x=[0, 100], y=[0, 100], mode="lines", line=dict(color=PALETTE["grey"], width=1.5, dash="dash"), name="as said", hoverinfo="skip"))
+    colours = teacher_colours([m for m in methods if m.startswith("teacher_")])
+    for m in methods:
+        t, colour = calibration[calibration["method"] == m], colours.get(m, method_colour(m))
+        if not len(t): raise InputError(f"nothing to draw: no rows of {m!r}")
+        share = t["n"]/t["n"].sum()
+        fig.add_trace(go.Scatter(x=100*t["confidence"], y=100*t["right"], mode="lines+markers", name=text(m), line=dict(color=colour, width=2), customdata=100*share,
+            marker=dict(size=5 + 22*np.sqrt(share), opacity=.85), hovertemplate="says %{x:.0f}%, right in %{y:.0f}%<br>%{customdata:.1f}% of predictions"))
+    fig.update_xaxes(title="probability of the chosen class (%)", range=[0, 103]); fig.update_yaxes(title="share that is right (%)", range=[0, 103])
+    return style(fig, 420, margin=dict(l=60, r=20, t=60, b=60))
+
+# %% ../nbs/20_plots.ipynb #a3b9d454
+def modality_forest(values:dict,  # modality -> value, ci95, p
+                    metric:str="",
+                   )->go.Figure:
+    "The Shapley value of every privileged modality to the teachers"
+    names = sorted(values, key=lambda m: -values[m]["value"])
+    fig = go.Figure()
+    for i, m in enumerate(names): fig.add_trace(_forest_trace(m, values[m] | dict(diff=values[m]["value"]), -i, PALETTE["green"]))
+    _significance_legend(fig)
+    fig.add_vline(x=0, line=dict(color=PALETTE["grey"], width=2))
+    fig.update_yaxes(tickvals=[-i for i in range(len(names))], ticktext=[text(m) for m in names], range=[-len(names) + .3, .7], title="modality", showgrid=False, zeroline=False, ticks="")
+    fig.update_xaxes(title=f"Shapley value in the teachers' {metric_label(metric) or 'score'} (points, 95% interval)", zeroline=False)
+    return style(fig, 160 + 34*len(names), margin=dict(l=60, r=20, t=40, b=60))
+
+# %% ../nbs/20_plots.ipynb #fdda98d9
+def budget_curves(curve:pd.DataFrame, # columns method, labelled (text), n_train, mean, diff, low, high
+                  metric:str="",
+                 )->go.Figure:
+    "Level, and difference to `student_only` with its 95% interval, over label budgets"
+    methods = list(dict.fromkeys(curve["method"]))
+    label = metric_label(metric) or "score"
+    fig = make_subplots(1, 2, subplot_titles=["level", "difference to student_only"], horizontal_spacing=.09)
+    for i, m in enumerate(methods):
+        t, colour = curve[curve["method"] == m].sort_values("n_train"), method_colour(m)
+        line = dict(mode="lines+markers", name=text(m), legendgroup=text(m), line=dict(color=colour, width=2), customdata=[text(b) for b in t["labelled"]])
+        fig.add_trace(go.Scatter(x=t["n_train"], y=100*t["mean"], hovertemplate="%{customdata} labels: %{y:.1f}", **line), 1, 1)
+        if m == "student_only": continue
+        x, holds = t["n_train"]*1.03**(i - len(methods)/2), (t["low"] <= 0) & (t["high"] >= 0) # side by side
+        fig.add_trace(go.Scatter(x=x, y=100*t["diff"], showlegend=False, marker=dict(size=9, symbol=np.where(holds, "circle-open", "circle").tolist()),
+            error_y=dict(type="data", array=100*(t["high"] - t["diff"]), arrayminus=100*(t["diff"] - t["low"]), color=colour, thickness=1.5, width=4),
+            hovertemplate="%{customdata} labels: %{y:+.1f} points", **line), 1, 2)
+    at = curve.drop_duplicates("labelled").sort_values("n_train")
+    fig.add_hline(y=0, line=dict(color=PALETTE["grey"], width=2), row=1, col=2)
+    fig.update_xaxes(type="log", title="labelled training rows a fold", title_font_size=12, tickvals=at["n_train"].tolist(), ticktext=[text(b) for b in at["labelled"]])
+    fig.update_yaxes(title=f"{label} (points)", title_font_size=12, col=1); fig.update_yaxes(title="difference (points, 95% interval)", title_font_size=12, col=2)
+    fig.update_annotations(font_size=13)
+    return style(fig, 420, margin=dict(l=60, r=20, t=90, b=60), legend_y=1.12)
 
 # %% ../nbs/20_plots.ipynb #8381d8ce
 def choice_shares(teachers:pd.DataFrame # columns method, fold, seed, epoch, teacher, share (in [0, 1])

@@ -57,7 +57,7 @@ class FakeRun:
         self.config = dict(format=1, manifest=name, prevalent=list(prevalent), privileged=list(privileged), labelled=100, seeds=self.seeds,
                            student=dict(steps=200, lr=5e-4, batch=128), ot=dict(k=30, blur=.1))
         self.environment = dict(python="3.11.7", torch="2.14.1", mtpkd="0.1.0", threads=1, machine="x86_64")
-        self._metrics(); self._teachers(); self._history()
+        self._metrics(); self._teachers(); self._history(); self._explained()
 
     def _results(self):
         r, out = self.r, []
@@ -103,6 +103,28 @@ class FakeRun:
                             if stage == "student" and m in ("pkdot", "mtpkdot"): rows.append((m, f, s, stage, t, "ot_share", float(self.r.uniform(.05, .15))))
         self.history = pd.DataFrame(rows, columns="method,fold,seed,stage,step,name,value".split(","))
 
+    def _explained(self):
+        "Predictions and what they explain: transfer, calibration; a power note, and no value of modalities"
+        from mtpkd.explanations import calibration, transfer
+        from mtpkd.experiments import task_of
+        r, labels = np.random.default_rng(3), ["valence", "arousal"] if self.regression else self.classes
+        who = np.arange(60) % self.summary["subjects"] if self.summary["subjects"] else None
+        def said(m, s):
+            t = pd.DataFrame(dict(method=m, fold=np.arange(60) % self.folds, seed=s, sample=[f"s{i}" for i in range(60)], subject="" if who is None else [f"P{i}" for i in who]))
+            if self.regression:
+                for n in labels: t[f"target_{n}"] = np.linspace(-1, 1, 60)
+                return pd.concat([t, pd.DataFrame(r.normal(0, .5, (60, 2)), columns=labels)], axis=1)
+            y = np.arange(60) % len(labels)
+            z = np.exp(r.normal(size=(60, len(labels))) + 3*self.levels[m]*np.eye(len(labels))[y])
+            return pd.concat([t.assign(target=np.array(labels, dtype=object)[y]), pd.DataFrame(z/z.sum(1, keepdims=True), columns=labels)], axis=1)
+        self.predictions = pd.concat([said(m, s) for m in self.levels if ":" not in m for s in self.seeds[:2]], ignore_index=True)
+        self.transfer, self.calibration = (f(self.predictions, task_of(self.summary)) for f in (transfer, calibration))
+        ece = {} if self.regression else {m: dict(ece=.3 if m == "student_only" else .1, diff=0. if m == "student_only" else -.2, ci95=[-.25, -.15], p=.001) for m in self.levels if ":" not in m}
+        have = self.summary["subjects"] or self.n
+        needed = {m: dict(sd=.04, sees=.063, needed=round(9.9*have)) for m in self.levels if ":" not in m and m != "student_only"}
+        self.summary.update(power=dict(effect=.02, power=.8, level=.05, unit="subjects" if self.summary["subjects"] else "samples", have=have, methods=needed), calibration=ece,
+                            modalities=dict(values={}, missing=[self.summary["prevalent"]], exact=True))
+
     def _clouds(self, n, width=16, spread=1.):
         y = self.r.integers(0, len(self.classes), n) if not self.regression else np.clip(self.r.normal(0, .4, (n, 2)), -1, 1)
         centre = self.r.normal(size=(len(self.classes), width))[y] if not self.regression else y @ self.r.normal(size=(2, width))
@@ -133,6 +155,7 @@ def write(run, path):
     p = Path(path); p.mkdir(parents=True, exist_ok=True)
     run.results.to_csv(p/"results.csv", index=False); run.metrics.to_csv(p/"metrics.csv", index=False)
     run.history.to_csv(p/"history.csv", index=False); run.teachers.to_csv(p/"teachers.csv", index=False)
+    run.predictions.to_parquet(p/"predictions.parquet", index=False); run.transfer.to_csv(p/"transfer.csv", index=False); run.calibration.to_csv(p/"calibration.csv", index=False)
     (p/"summary.json").write_text(json.dumps(run.summary, indent=1)); (p/"environment.json").write_text(json.dumps(run.environment))
     import yaml
     (p/"experiment.yaml").write_text(yaml.safe_dump(run.config, sort_keys=False)); (p/"journal.jsonl").write_text('{"event": "done"}\n')

@@ -58,12 +58,20 @@ def run_words(manifest, *words, methods="kd"): return ["run", "--manifest", mani
     ("run --manifest watch --folds five", "expected a whole number, got 'five'"),
     ("run --manifest watch --labelled 5000", "5000 labelled rows were asked for, but this part of the fold has"),
     ("run --manifest watch --labelled 3", "3 labelled rows cannot hold 7 classes"),
+    ("run --manifest watch --labelled-validation many", "labelled_validation: expected a whole number"),
     ("run --manifest watch --labelled many", "labelled: expected a whole number, got 'many'"),
     ("run --manifest watch --labelled-validation 5000", "5000 labelled rows were asked for"),
     ("run --manifest watch --seeds 1,1", "none twice"),
     ("run --manifest watch --seeds a", "seeds: expected a whole number, got 'a'"),
     ("run --manifest watch --device gpu", "unknown device 'gpu'; expected auto, cpu, cuda"),
     ("run --manifest watch --config nowhere.yaml", "nowhere.yaml: cannot be read"),
+    ("run --manifest watch --labelled 50,5000", "5000 labelled rows were asked for"),
+    ("run --manifest watch --labelled 50,x", "labelled: expected whole numbers or all, got 50, x"),
+    ("run --manifest watch --labelled 50,50", "two budgets or more, none twice"),
+    ("run --manifest watch --labelled-validation 50,60", "labelled_validation: expected one budget, got 50,60"),
+    ("compare nowhere nowhere", "nowhere: no such run folder"),
+    ("compare nowhere", "required: DIR"),
+    ("compare a b --out x.txt", "expected a .csv or .html file"),
     ("report nowhere", "nowhere: no such run folder"),
     ("data show wach", "unknown manifest 'wach'"),
     ("data lst", "unknown action 'lst'; did you mean list?"),
@@ -286,7 +294,7 @@ def done(sets):
 
 def test_a_run_by_the_command_is_whole(done, sets):
     folder, said = done
-    assert {p.name for p in folder.iterdir()} == {"experiment.yaml", "environment.json", "results.csv", "metrics.csv", "history.csv", "teachers.csv", "predictions.parquet", "summary.json",
+    assert {p.name for p in folder.iterdir()} == {"experiment.yaml", "environment.json", "results.csv", "metrics.csv", "history.csv", "teachers.csv", "predictions.parquet", "summary.json", "transfer.csv", "calibration.csv",
                                                   "plans", "embeddings", "checkpoints", "journal.jsonl", "run.ipynb", "report.html"}
     assert "mtpkdot" in said and f"run folder: {folder}" in said and str(folder/"report.html") in said
     cells = json.loads((folder/"run.ipynb").read_text())["cells"]
@@ -335,6 +343,85 @@ def test_resume_through_papermill(done, sets, tmp_path):
     assert p.wait(timeout=240) == 0, p.stderr.read()
     same_results(done[0], tmp_path/"half")
     assert (tmp_path/"half"/"run.ipynb").exists() and (tmp_path/"half"/"report.html").exists()
+
+# two runs, several budgets
+
+@pytest.fixture(scope="module")
+def pair(sets):
+    "Two small runs over the same test rows, one with fewer labels"
+    manifest = str(sets/"classification"/"manifest.yaml")
+    for name, n in (("few", 15), ("many", 24)): mtpkd.run(manifest, methods=["kd"], seeds=[0, 1], labelled=n, config=quick(), out=sets/name, progress=False)
+    return sets/"few", sets/"many"
+
+def test_compare(pair, tmp_path, capsys):
+    "The table on stdout, as CSV and as a page; the same numbers as in Python"
+    few, many = map(str, pair)
+    assert main(["compare", few, many]) == 0
+    said = capsys.readouterr().out
+    assert "settings that differ: labelled: 15 and 24" in said and said.count("\n") == 5 and all(m in said for m in ("student_only", "kd", "Wilcoxon p"))
+    for out in ("pairs.csv", "pairs.html"): assert main(["compare", few, many, "--methods", "kd,student_only", "--out", str(tmp_path/out)]) == 0
+    table, own = pd.read_csv(tmp_path/"pairs.csv"), mtpkd.compare(few, many, ["kd", "student_only"])
+    pd.testing.assert_frame_equal(table, own, check_exact=False)
+    wide = [RunFolder(f).results.pivot(index=["seed", "fold"], columns="method", values="value") for f in pair]
+    assert own["diff"].item() == pytest.approx((wide[0].kd - wide[1].student_only).mean())
+    assert "kd and student_only" in (tmp_path/"pairs.html").read_text()
+
+def test_compare_refuses_what_cannot_be_paired(pair, refused, sets, tmp_path):
+    few, many = pair
+    assert "unknown method 'kdd'" in refused("compare", few, many, "--methods", "kdd,kd")
+    assert "methods: expected two" in refused("compare", few, many, "--methods", "kd")
+    for key, value, said in (("seeds", [0, 2], "seeds [0, 1] there, [0, 2] here"), ("folds", 4, "folds 3 there, 4 here"), ("name", "other", "data tiny there, other here"), ("metric", "accuracy", "metric")):
+        shutil.copytree(many, tmp_path/key)
+        summary = json.loads((many/"summary.json").read_text()) | {key: value}
+        (tmp_path/key/"summary.json").write_text(json.dumps(summary))
+        assert said in refused("compare", few, tmp_path/key)
+    shutil.copytree(many, tmp_path/"rows")
+    rows = pd.read_parquet(many/"predictions.parquet")
+    rows.assign(fold=(rows.fold + 1) % 3).to_parquet(tmp_path/"rows"/"predictions.parquet")
+    assert "test rows" in refused("compare", few, tmp_path/"rows")
+    shutil.copytree(many, tmp_path/"data")
+    values = yaml.safe_load((many/"experiment.yaml").read_text()) | dict(data_sha256="0"*64)
+    (tmp_path/"data"/"experiment.yaml").write_text(yaml.safe_dump(values))
+    assert "data_sha256" in refused("compare", few, tmp_path/"data")
+    (tmp_path/"data"/"summary.json").unlink()
+    assert "unfinished" in refused("compare", few, tmp_path/"data")
+
+def test_label_budgets(sets, tmp_path, monkeypatch, capsys):
+    "A run folder a budget and one report; resumed budget by budget; a folder with a single run is no place for them"
+    made = []
+    monkeypatch.setattr(mtpkd.runs, "execute", lambda parameters, out: made.append(out.name) or mtpkd.run(**parameters, out=out, progress=False))
+    words = run_words(sets/"classification"/"manifest.yaml", "--config", sets/"quick.yaml", "--out", tmp_path/"curve")
+    words = [str(w) for w in words]
+    assert main([*words, "--labelled", "all,15", "--dry-run"]) == 0 and not (tmp_path/"curve").exists()
+    assert capsys.readouterr().out.count("repeats: 3") == 2
+    assert main([*words, "--labelled", "all,15"]) == 0
+    said = capsys.readouterr().out
+    assert made == ["labelled-15", "labelled-all"] and "kd" in said and str(tmp_path/"curve"/"report.html") in said
+    assert {p.name for p in (tmp_path/"curve").iterdir()} == {"labelled-15", "labelled-all", "learning_curve.csv", "report.html"}
+    table = pd.read_csv(tmp_path/"curve"/"learning_curve.csv", dtype=dict(labelled=str)).set_index(["method", "labelled"])
+    for n in ("15", "all"):
+        row = RunFolder(tmp_path/"curve"/f"labelled-{n}").summary["methods"]["kd"]
+        assert table.loc[("kd", n), ["diff", "low", "high"]].tolist() == pytest.approx([row["diff"], *row["ci95"]])
+    assert "Over label budgets" in (tmp_path/"curve"/"report.html").read_text()
+    assert main([*words, "--labelled", "all,15"]) == 2 and "add --resume" in capsys.readouterr().err
+    kept = listing(tmp_path/"curve"/"labelled-15"/"checkpoints")
+    assert main([*words, "--labelled", "all,15,20", "--resume"]) == 0
+    assert made[2:] == ["labelled-15", "labelled-20", "labelled-all"] and listing(tmp_path/"curve"/"labelled-15"/"checkpoints") == kept
+    assert main([*words[:-1], str(tmp_path/"curve"/"labelled-15"), "--labelled", "all,15"]) == 2 and "holds a single run" in capsys.readouterr().err
+
+def test_the_advice_on_modality_values_can_be_followed(tmp_path):
+    "A report without values of the privileged modalities says with which words a run has them"
+    from mtpkd.explanations import teachers_to_set
+    from mtpkd.reports import words_modalities
+    from tiny import ROLES
+    manifest = str(make_set(tmp_path/"set", roles=ROLES | dict(voice="privileged")))
+    run = mtpkd.run(manifest, methods=["kd"], seeds=[0], config=quick(), out=tmp_path/"run", progress=False)
+    names, setting = teachers_to_set(run.summary["prevalent"], run.summary["privileged"])
+    assert run.summary["modalities"]["values"] == {} and f'--methods {names} --set "{setting}"' in words_modalities(run.summary)
+    run = mtpkd.run(manifest, methods=names, set=[setting], seeds=[0], config=quick(), out=tmp_path/"teachers", progress=False)
+    mean, values = run.results.groupby("method").value.mean(), run.summary["modalities"]["values"]
+    assert sum(v["value"] for v in values.values()) == pytest.approx(mean.teacher_joint - mean.teacher_face)
+    assert "Shapley" in words_modalities(run.summary)
 
 # it is stopped
 

@@ -18,7 +18,7 @@ from tiny import make_set, quick
 
 COLUMNS = {"results.csv": "method,fold,seed,metric,value,n_train,n_pool,n_val,n_test,steps,checkpoint,seconds", "metrics.csv": "method,fold,seed,checkpoint,metric,value",
            "history.csv": "method,fold,seed,stage,step,name,value", "teachers.csv": "method,fold,seed,epoch,teacher,count,share"}
-FILES = {*COLUMNS, "experiment.yaml", "environment.json", "journal.jsonl", "summary.json", "predictions.parquet", "checkpoints"}
+FILES = {*COLUMNS, "experiment.yaml", "environment.json", "journal.jsonl", "summary.json", "predictions.parquet", "checkpoints", "transfer.csv"}
 ROW = {"mean", "sd", "n", "diff", "ci95", "p", "p_holm", "gap_closed", "headroom_closed"}
 FRAME = {"name", "title", "task", "metric", "prevalent", "privileged", "n", "subjects", "labelled", "folds", "seeds", "checkpoint", "methods", "headroom",
          "comparisons", "frozen", "student_only_schedule"}
@@ -46,7 +46,7 @@ def scores_by_sklearn(p:pd.DataFrame, task)->dict:
 def check_files(run, pictures):
     "Files and their exact columns"
     have = {p.name for p in run.path.iterdir()}
-    assert have == FILES | ({"plans", "embeddings"} if pictures else {"embeddings"}), have
+    assert have - {"calibration.csv"} == FILES | ({"plans", "embeddings"} if pictures else {"embeddings"}), have
     for name, columns in COLUMNS.items(): assert (run.path/name).read_text().partition("\n")[0] == columns, name
     task = run.summary["task"]
     ends = ["target", *task["classes"]] if task["kind"] != "regression" else [f"target_{n}" for n in task["names"]] + task["names"]

@@ -32,9 +32,10 @@ def test_it_is_one_page_that_loads_nothing(page):
 def test_it_says_everything(page, runs):
     text = body(page)
     for r in runs:
-        for sentence in verdict_words(r.summary): assert sentence.replace("<", "&lt;").replace("'", "&#39;") in text
+        for sentence in verdict_words(r.summary, r.transfer): assert sentence.replace("<", "&lt;").replace("'", "&#39;").replace('"', "&#34;") in text
         for m in r.summary["methods"]: assert m in text or m.endswith(":default")
-    assert len(re.findall(r'class="plotly-graph-div"', text)) == 18
+    assert len(re.findall(r'class="plotly-graph-div"', text)) == 22
+    for said in ["Who is hurt by mtpkd", "true gain of 2.0 points by mtpkd", "mtpkd is better calibrated", "The value of each privileged modality is not known", "too sure of itself", "subjects that gain / lose"]: assert said in text, said
 
 def test_same_input_same_page(page, runs, tmp_path):
     assert report(runs, tmp_path/"again.html").read_bytes() == page.read_bytes()
@@ -45,6 +46,9 @@ def test_data_stays_text(evil, tmp_path):
     r = fake_run.FakeRun(evil, evil, [evil, "b", "c"], levels=levels, seeds=2)
     r.summary.update(citation=evil, licence=evil)
     r.teachers["teacher"] = r.teachers["teacher"].replace("gyro", evil)
+    r.transfer = r.transfer.replace("P0", evil)
+    r.summary["modalities"] = dict(values={evil: dict(value=.1, ci95=[.05, .15], p=.01)}, missing=[], exact=True)
+    assert {evil} <= {*r.transfer["group"]} and {evil} <= {*r.transfer["method"]} and {evil} <= {*r.calibration["method"]}
     page = report(r, tmp_path/"report.html").read_text(encoding="utf-8")
     after = page[page.index("<body>"):]
     assert evil not in after or evil == "{{ 7*7 }}", "raw text reached the page"
@@ -54,8 +58,9 @@ def test_data_stays_text(evil, tmp_path):
 def stopped(**there): return SimpleNamespace(path="runs/stopped", **there)
 
 def test_a_half_finished_run_says_what_is_missing(runs, tmp_path):
-    text = body(report(stopped(summary=runs[0].summary), tmp_path/"r.html"))
-    for said in ["No repeats to show", "No method of this run chose between teachers", "no transport plans", "No learning curves", "This run has no embeddings"]:
+    bare = {k: v for k, v in runs[0].summary.items() if k not in ("power", "calibration", "modalities")} # as an older run left it
+    text = body(report(stopped(summary=bare), tmp_path/"r.html"))
+    for said in ["No repeats to show", "No method of this run chose between teachers", "no transport plans", "No learning curves", "This run has no embeddings", "No gains and losses to show", "No calibration to show", "no values of its privileged modalities"]:
         assert said in text, said
     assert "Traceback" not in text and "mtpkd is better than the student alone" in text
 
@@ -87,6 +92,38 @@ def test_words_do_not_claim_too_much(runs):
     flat = s | dict(headroom=dict(value=.014, p=.41, significant=False))
     assert "cannot show more, whatever the teacher knows" in " ".join(verdict_words(flat))
 
+def test_no_headroom_is_said_on_the_page(tmp_path):
+    "In words, and no share of a headroom that is not there"
+    r = fake_run.FakeRun("flat", "Nothing left to learn")
+    r.summary["headroom"] = dict(value=.014, p=.41, significant=False)
+    text = body(report(r, tmp_path/"r.html"))
+    assert "no significant headroom. This prevalent modality cannot show more, whatever the teacher knows." in text and "headroom closed" not in text.lower()
+    r.summary["headroom"] = None
+    assert "headroom is not known" in body(report(r, tmp_path/"r.html"))
+
+def test_values_are_explained_too(tmp_path):
+    "A regression has thirds instead of classes, squared errors instead of right and wrong, and no calibration"
+    r = fake_run.FakeRun("affect", "Affect", regression=True)
+    text = body(report(r, tmp_path/"r.html"))
+    for said in ["thirds of the target gain", "came closer", "this run predicts values"]: assert said in text, said
+    assert "turned right" not in text and "better calibrated" not in text
+
+def budgets(gains): # one run a budget, mtpkd ahead by so much
+    made = []
+    for n, gain in gains.items():
+        r = fake_run.FakeRun("watch", "Watch", levels=fake_run.LEVELS | dict(mtpkd=.501 + gain), seeds=2)
+        r.summary["labelled"], r.results["n_train"] = n, n or 1470
+        made.append(r)
+    return made
+
+def test_runs_over_label_budgets_are_a_curve(tmp_path):
+    made = budgets({50: .2, 400: .2, None: -.01})
+    text = body(report(made[::-1], tmp_path/"r.html"))
+    assert "Over label budgets" in text and "mtpkd pays until all rows are labelled" in text
+    assert re.search(r"<th>50</th><th>400</th><th>all</th>", text), "fewest labels first, whatever the order of the folders"
+    for other in (made[:1], [made[0], fake_run.FakeRun("mfeat", seeds=2)], [made[0], made[0]], [made[0], stopped(summary=None)]):
+        assert "Over label budgets" not in body(report(other, tmp_path/"r.html")), "no curve"
+
 def test_bad_arguments(tmp_path):
     with pytest.raises(InputError, match="no run folders"): report([], tmp_path/"r.html")
     assert not (tmp_path/"r.html").exists()
@@ -112,7 +149,7 @@ def test_a_browser_draws_every_figure(page, chromium, tmp_path):
         tab.emulate_media(media="print")
         breaks = tab.evaluate("[...document.querySelectorAll('section')].map(s => getComputedStyle(s).breakBefore)")
         context.close()
-    assert len(figures) == 18 and all(f["marks"] > 0 for f in figures), figures
+    assert len(figures) == 22 and all(f["marks"] > 0 for f in figures), figures
     assert wide <= 1280 and max(f["right"] for f in figures) <= 1280, "nothing sticks out at 1280 px"
     assert asked == [page.as_uri()] and said == []
     assert breaks == ["auto", "page"], "each experiment starts on a page of its own"
