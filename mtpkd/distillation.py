@@ -6,20 +6,21 @@
 __all__ = ['methods', 'targets', 'schedules', 'Method', 'add_method', 'get_method', 'method_options', 'Classroom', 'teacher',
            'student_stack', 'said_by', 'mean_target', 'as_target', 'barycentre_target', 'balanced',
            'privileged_members', 'ensembles', 'own_members', 'distilled_target', 'refined', 'adapted', 'knowledge_of',
-           'start_as_teacher', 'learn', 'student']
+           'ground_cost', 'start_as_teacher', 'course_of', 'learn', 'student']
 
-# %% ../nbs/18_distillation.ipynb #4205a098
+# %% ../nbs/18_distillation.ipynb #4dc583f9
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 import numpy as np, torch
 from .core import InputError, Registry, nearest, seed_for
 from .config import ExperimentConfig, ScheduleConfig
 from .transport import balance_labels, barycentre, class_cost
-from .losses import STRUCTURAL, terms
+from .losses import terms
+from .rivals import CLASS_TERMS, EMBEDDED, SPOKEN, prototype_cost
 from .teachers import TeacherEnsemble, selection_rules
 from .students import Student
 from .training import Stack, Trainer, fit, make_table
-from .teaching import Course, Learner, draw_course, gather_knowledge, look_up, sees, self_distil, tabulate, take_course, train_teacher
+from .teaching import Course, Learner, draw_course, gather_knowledge, look_up, make_helpers, sees, self_distil, tabulate, take_course, train_teacher
 
 # %% ../nbs/18_distillation.ipynb #e12cff7e
 def schedules(config:ExperimentConfig)->dict: # name -> ScheduleConfig
@@ -63,7 +64,14 @@ add_method(Method("mtpkdot", (("task", .8), ("ot", .2), ("centroid", .2)), teach
 # %% ../nbs/18_distillation.ipynb #97015180
 add_method(Method("mtpkd", _KD, teacher="privileged", pool=True, schedule="long_mixup", temperature=1.5));
 
-# %% ../nbs/18_distillation.ipynb #557ad4d9
+# %% ../nbs/18_distillation.ipynb #4a9f0c8e
+_RIVALS = dict(dkd=(("tckd", 1.), ("nckd", 8.)), fitnets=(("fitnets", 100.),), cosine_mse=(("cosine_mse", 1.),), rkd=(("rkd_distance", 25.), ("rkd_angle", 50.)),
+               sp=(("sp", 3000.),), cc=(("cc", 100.),), pkt=(("pkt", 30000.),), crd=(("crd", .8),), wkd=(("wkd", 4.),),
+               gw=(("gw", 10.),), fgw=(("fgw", 10.),), rowwise_ot=(("row_ot", 1.),))
+for _name, _terms in _RIVALS.items(): add_method(Method(_name, (("task", 1.), *_terms), teacher="joint", pool=True, temperature=1.5))
+add_method(Method("sinkhorn_kd", _KD, teacher="joint", pool=True, temperature=1.5, balance="labelled"));
+
+# %% ../nbs/18_distillation.ipynb #4f720fc4
 def get_method(name:str, config:ExperimentConfig, kind:str="classification", classes:int|None=None)->Method:
     "The method called `name`, with the options of the config; `method:schedule` names another schedule"
     base, colon, schedule = name.partition(":")
@@ -75,19 +83,25 @@ def get_method(name:str, config:ExperimentConfig, kind:str="classification", cla
     selection_rules.get(m.rule)
     for term, _ in m.terms: terms.get(term)
     _check_teacher_of(m)
+    if kind == "regression": _check_values_of(m)
     if m.target != "mean" or m.balance != "": _check_target_of(m, kind, classes)
     return m
 
 def _check_teacher_of(m:Method):
     "A term that looks at a teacher needs one, and the controls have none that sees privileged modalities"
-    for term, without in (("logit_kd", ("",)), *((term, ("", "self")) for term in STRUCTURAL)):
+    for term, without in (*((term, ("",)) for term in SPOKEN), *((term, ("", "self")) for term in EMBEDDED)):
         if term in dict(m.terms) and m.teacher in without: raise InputError(f"method {m.name}: term {term} needs a teacher, and this method has none; take it out of options.{m.name.partition(':')[0]}.terms")
+
+def _check_values_of(m:Method):
+    "A regression has no class probabilities"
+    why = next((f"term {term} compares" for term, _ in m.terms if term in CLASS_TERMS), "it balances" if methods.get(m.name.partition(":")[0]).balance else "")
+    if why: raise InputError(f"method {m.name} is not for regression: {why} class probabilities; use kd, or one that compares embeddings, such as fitnets")
 
 def _check_target_of(m:Method, kind:str, classes:int|None):
     "Another target than the teachers' mean needs class probabilities, and somebody who distils them"
     targets.get(m.target)
     where = f"options.{m.name.partition(':')[0]}"
-    if kind == "regression" or "logit_kd" not in dict(m.terms): raise InputError(f"{where}: target and balance are for class probabilities that the term logit_kd distils; take them out")
+    if kind == "regression" or not {*SPOKEN} & {*dict(m.terms)}: raise InputError(f"{where}: target and balance are for class probabilities that a term such as logit_kd distils; take them out")
     if m.target != "mean" and m.teacher not in ("privileged", "self"): raise InputError(f"{where}.target: {m.name} has one teacher, and {m.target} is of several; take it out")
     if isinstance(m.balance, str) and m.balance not in ("", "labelled"): raise InputError(f"{where}.balance is {m.balance!r}, expected labelled or a list of class proportions")
     if isinstance(m.balance, tuple) and not (classes in (None, len(m.balance)) and abs(sum(m.balance) - 1) < 1e-3):
@@ -240,6 +254,16 @@ def _joint_knowledge(room):
     out = tabulate(teacher(room, room.ensemble.joint), room.table)
     return gather_knowledge([room.ensemble.joint], [out.logits], [out.embedding], room.table)
 
+# %% ../nbs/18_distillation.ipynb #be832b3b
+def ground_cost(room:Classroom, m:Method)->torch.Tensor: # `(R, C, C)`
+    "Cost between classes, for every repeat"
+    if room.table.kind == "ordinal" or m.teacher == "self": return class_cost(room.outputs, room.table.kind == "ordinal", room.table.target).float().expand(len(room.folds), -1, -1)
+    z, costs = knowledge_of(room, m).embedding[:, -1], []
+    for r, f in enumerate(room.folds):
+        rows = torch.from_numpy(f.train).to(room.table.device)
+        costs.append(prototype_cost(z[r, rows], room.table.target[rows], torch.ones(len(rows), device=z.device)))
+    return torch.stack(costs)
+
 # %% ../nbs/18_distillation.ipynb #8a37d886
 def start_as_teacher(room:Classroom, stack:Stack, m:Method)->list: # history of T-Net's training
     "Stage 3: copy the joint teacher's encoders, fusion and head into the students, and train their T-Nets"
@@ -275,14 +299,23 @@ def _tnet(stack, name, tokens): # `(R, B, W)` -> `(R, B, W)`
         x, i = torch.baddbmm(stack.params[f"tnets.{name}.layers.{i}.bias"][:, None], x, w.mT), i+1
     return x
 
-# %% ../nbs/18_distillation.ipynb #5f95f634
+# %% ../nbs/18_distillation.ipynb #ae8fff5e
+def course_of(room:Classroom, m:Method, key=())->Course:
+    "What the students of method `m` learn, with everything that is looked up for its terms"
+    c, kinds = room.config, dict(m.terms)
+    course = Course(room.prevalent, m.terms, schedules(c)[m.schedule], ("student", *key), m.pool, m.all_labels,
+                    knowledge_of(room, m) if {*EMBEDDED} & {*kinds} else None, m.rule,
+                    distilled_target(room, m) if {*SPOKEN} & {*kinds} else None, m.temperature, c.ot)
+    if "wkd" in kinds: course.ground = ground_cost(room, m)
+    if course.knowledge: course.helpers = make_helpers(kinds, c.encoder.width, course.knowledge.embedding.shape[-1], [seed_for(*course.key, f.seed, f.fold) for f in room.folds], room.device)
+    return course
+
+# %% ../nbs/18_distillation.ipynb #55e7d611
 def learn(room:Classroom, m:Method, key=(), saved=None)->Learner:
     "Train the students of all repeats by method `m`"
-    stack, c, kinds = student_stack(room, *key), room.config, dict(m.terms)
+    stack, c = student_stack(room, *key), room.config
     before = start_as_teacher(room, stack, m) if m.from_teacher else []
-    course = Course(room.prevalent, m.terms, schedules(c)[m.schedule], ("student", *key), m.pool, m.all_labels,
-                    knowledge_of(room, m) if set(STRUCTURAL) & set(kinds) else None, m.rule,
-                    distilled_target(room, m) if "logit_kd" in kinds else None, m.temperature, c.ot)
+    course = course_of(room, m, key)
     learner = take_course(course, stack, room.table, room.samples, room.folds, room.metric, c.checkpoint, m.name, saved, room.progress)
     learner.before = before
     return learner

@@ -12,11 +12,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 import mtpkd.teaching
 from mtpkd.config import ExperimentConfig, from_dict
-from mtpkd.distillation import Classroom, adapted, distilled_target, get_method, knowledge_of, schedules, student_stack, teacher
-from mtpkd.losses import STRUCTURAL
+from mtpkd.distillation import Classroom, adapted, get_method, student_stack, teacher
 from mtpkd.samples import fit_normaliser, synthetic
 from mtpkd.splits import nested_folds
-from mtpkd.teaching import Course, course_loss
+from mtpkd.teaching import course_loss
 from mtpkd.training import Trainer, update
 from mtpkd.transport import row_ot, structural_ot
 from tiny import quick
@@ -109,13 +108,11 @@ def room():
     return Classroom(s, folds, ("face",), ("physio", "voice"), from_dict(ExperimentConfig, quick()), "accuracy", [fit_normaliser(s, f.fit_rows) for f in folds], progress=False)
 
 def course_of(room, name):
-    "The course of a method's student, as `learn` describes it"
-    m = get_method(name, room.config)
-    kinds = dict(m.terms)
-    return Course(room.prevalent, m.terms, schedules(room.config)[m.schedule], ("student",), m.pool, m.all_labels, knowledge_of(room, m) if set(STRUCTURAL) & set(kinds) else None,
-                  m.rule, distilled_target(room, m) if "logit_kd" in kinds else None, m.temperature, room.config.ot)
+    "The course of a method's student"
+    return mtpkd.distillation.course_of(room, get_method(name, room.config))
 
-COURSES = ["student_only", "student_only:long_mixup", "student_all_labels", "self_training", "kd", "pkdot", "mtpkdot", "mtpkd"]
+COURSES = ["student_only", "student_only:long_mixup", "student_all_labels", "self_training", "kd", "pkdot", "mtpkdot", "mtpkd",
+           "dkd", "fitnets", "cosine_mse", "rkd", "sp", "cc", "pkt", "crd", "wkd", "rowwise_ot", "sinkhorn_kd"]
 
 @pytest.mark.parametrize("rule", ["batch", "sample", "weighted", "fixed"])
 def test_teacher_rules_read_nothing(rule, room):
