@@ -64,10 +64,10 @@ add_method(Method("mtpkdot", (("task", .8), ("ot", .2), ("centroid", .2)), teach
 # %% ../nbs/18_distillation.ipynb #97015180
 add_method(Method("mtpkd", _KD, teacher="privileged", pool=True, schedule="long_mixup", temperature=1.5));
 
-# %% ../nbs/18_distillation.ipynb #4a9f0c8e
+# %% ../nbs/18_distillation.ipynb #5da9f5e5
 _RIVALS = dict(dkd=(("tckd", 1.), ("nckd", 8.)), fitnets=(("fitnets", 100.),), cosine_mse=(("cosine_mse", 1.),), rkd=(("rkd_distance", 25.), ("rkd_angle", 50.)),
-               sp=(("sp", 3000.),), cc=(("cc", 100.),), pkt=(("pkt", 30000.),), crd=(("crd", .8),), wkd=(("wkd", 4.),),
-               gw=(("gw", 10.),), fgw=(("fgw", 10.),), rowwise_ot=(("row_ot", 1.),))
+               sp=(("sp", 3000.),), cc=(("cc", 500.),), pkt=(("pkt", 30000.),), crd=(("crd", .8),), wkd=(("wkd", 4.),),
+               gw=(("gw", 2.),), fgw=(("fgw", 2.),), rowwise_ot=(("row_ot", .2),))
 for _name, _terms in _RIVALS.items(): add_method(Method(_name, (("task", 1.), *_terms), teacher="joint", pool=True, temperature=1.5))
 add_method(Method("sinkhorn_kd", _KD, teacher="joint", pool=True, temperature=1.5, balance="labelled"));
 
