@@ -4,15 +4,17 @@
 
 # %% auto #0
 __all__ = ['Knowledge', 'look_up', 'Course', 'make_helpers', 'draw_course', 'draw_hidden', 'make_batch', 'gradient_shares',
-           'course_loss', 'as_prediction', 'Learner', 'take_course', 'train_teacher', 'tabulate', 'sees',
-           'gather_knowledge', 'SelfDistillation', 'distillation_loss', 'self_distil']
+           'course_loss', 'as_prediction', 'Learner', 'take_course', 'train_teacher', 'tabulate', 'CrossFitted',
+           'inner_parts', 'cross_fit', 'sees', 'gather_knowledge', 'SelfDistillation', 'distillation_loss',
+           'frozen_inputs', 'adapted_knowledge', 'self_distil']
 
-# %% ../nbs/17_teaching.ipynb #ae7f7ebc
+# %% ../nbs/17_teaching.ipynb #be362ad4
 from dataclasses import asdict, dataclass, field, replace
 import numpy as np, torch
 from torch import Tensor, nn
 from torch.func import vmap
-from .core import rng, seed_for
+from sklearn.model_selection import GroupKFold
+from .core import InputError, rng, seed_for
 from .config import OTConfig, ScheduleConfig, SelfDistillationConfig, TeachersConfig
 from .fusion import Output, build_fusion
 from .teachers import TeacherEnsemble, select_teachers
@@ -103,13 +105,14 @@ def _partners(labelled)->Tensor: # `(B,)`: the next row of the same part
     n, index = int(labelled.sum()), torch.arange(len(labelled))
     return torch.cat([index[:n].roll(-1), index[n:].roll(-1)])
 
-# %% ../nbs/17_teaching.ipynb #9d23e782
+# %% ../nbs/17_teaching.ipynb #e58a90ef
 def make_batch(c:Course, table:Table, rows, labelled, keep=None, seen=None, partner=None)->tuple: # inputs, presence, what the terms get, teacher weights
     "Everything a step needs, with leading `R`"
     x, there = table.inputs(rows, c.names)
     if seen is not None: there = torch.where((there & seen).any(-1, keepdim=True), there & seen, there) # never hide all that is there
     hidden = ~labelled[:, None] # labels of the pool are cut off here, before anything can look at them
-    b = dict(target=table.target[rows].masked_fill(hidden, 0.), valid=table.valid[rows].masked_fill(hidden, 0.),
+    target, valid = table.labels(rows)
+    b = dict(target=target.masked_fill(hidden, 0.), valid=valid.masked_fill(hidden, 0.),
              weight=labelled.float().expand(rows.shape), taught=torch.ones_like(rows, dtype=torch.float32))
     chosen = None
     if c.target is not None: b["teacher_output"] = look_up(c.target, rows)
@@ -179,15 +182,16 @@ class Learner:
         "An `Output` of numpy arrays for each repeat's rows"
         return predict(self.stack, self.params, table, rows, self.names)
 
-# %% ../nbs/17_teaching.ipynb #8328ff9f
+# %% ../nbs/17_teaching.ipynb #75a07fbb
 def take_course(c:Course, stack:Stack, table:Table, samples, folds, metric:str,
                 checkpoint:str="last", name:str="network", saved=None, progress:bool=True)->Learner:
     "Train `stack` on `c` and keep the weights of the declared checkpoint"
     score, rows, counts = metrics.get(metric), [f.val for f in folds], []
+    labelled_by = rows if "label" not in table.source else [own[v] for own, v in zip(table.source["label"].cpu().numpy(), rows)] # a control permutes these labels too
     own = lambda weights: {k: weights[k] for k in stack.params} # without the terms' helpers
     def evaluate(weights):
         said = [as_prediction(table.kind, o.logits) for o in predict(stack, own(weights), table, rows, c.names)]
-        return np.array([score(samples.target[f.val], p) if np.isfinite(p).all() else np.nan for f, p in zip(folds, said)])
+        return np.array([score(samples.target[v], p) if np.isfinite(p).all() else np.nan for v, p in zip(labelled_by, said)])
     groups = [(p, c.schedule.lr) for p in (stack.params, c.helpers) if p]
     t = Trainer(groups, c.schedule, direction(metric) < 0)
     fit(t, course_loss(c, stack, table, folds, counts), evaluate, name, saved, progress)
@@ -210,7 +214,34 @@ def tabulate(learner:Learner, table:Table)->Output: # outputs for all rows: `(R,
     outs = learner.outputs(table, [every]*len(learner.stack))
     return Output(*(torch.from_numpy(np.stack(part)).to(table.device) for part in zip(*outs)))
 
-# %% ../nbs/17_teaching.ipynb #c474d559
+# %% ../nbs/17_teaching.ipynb #a1a8825f
+@dataclass
+class CrossFitted:
+    "Teachers of one name, each trained without some of the labelled rows"
+    inner:list      # of Learner
+    held:list       # for each of them: the rows it has not learnt from, one array a repeat
+    names:tuple     # modalities they are given
+    validation:np.ndarray # mean metric on the inner validation rows `(R,)`
+
+def inner_parts(fold, subject, parts:int)->list: # of `parts` arrays of row numbers
+    "The labelled rows of a fold in parts of whole subjects; labels play no role"
+    groups = fold.train if subject is None else np.asarray(subject)[fold.train]
+    have = len(np.unique(groups))
+    if have < 2: raise InputError(f"fold {fold.fold}: the labelled rows are of {have} subject; cross-fitting needs 2, so take cross_fit out or ask for more labelled rows")
+    return [fold.train[held] for _, held in GroupKFold(min(parts, have)).split(fold.train, groups=groups)]
+
+# %% ../nbs/17_teaching.ipynb #b2818a4c
+def cross_fit(name:str, ensemble:TeacherEnsemble, table, samples, folds, config:TeachersConfig, schedule:ScheduleConfig, metric:str,
+              checkpoint="last", hide:float=0., key=(), progress=True)->CrossFitted:
+    "The teacher called `name`, cross-fitted in `config.inner_folds` parts"
+    parts = [inner_parts(f, samples.subject, config.inner_folds) for f in folds]
+    fewest = min(map(len, parts)) # as many parts in all repeats: the stack stays whole
+    held = list(zip(*[p if len(p) == fewest else inner_parts(f, samples.subject, fewest) for f, p in zip(folds, parts)]))
+    inner = [train_teacher(name, ensemble, table, samples, [replace(f, train=np.setdiff1d(f.train, out)) for f, out in zip(folds, own)],
+                           config, schedule, metric, checkpoint, hide, (*key, "inner", i), progress) for i, own in enumerate(held)]
+    return CrossFitted(inner, held, ensemble.subsets[name], np.mean([l.validation for l in inner], axis=0))
+
+# %% ../nbs/17_teaching.ipynb #65a63bd3
 def sees(table:Table, names)->Tensor: # `(N,)` bool
     "Where at least one of the modalities in `names` is present"
     return table.there(names).any(-1)
@@ -218,7 +249,7 @@ def sees(table:Table, names)->Tensor: # `(N,)` bool
 def gather_knowledge(names, outputs, embeddings, table:Table, subsets=None)->Knowledge: # lists of `(R, N, C)` and `(R, N, D)`, the joint teacher last
     "Put what several teachers say side by side; one that sees nothing of a row never beats the joint teacher there"
     output, embedding = torch.stack(list(outputs), 1), torch.stack(list(embeddings), 1)
-    losses = row_losses(table.kind, output, table.target, table.valid)
+    losses = row_losses(table.kind, output, *table.all_labels())
     if subsets: losses = torch.where(torch.stack([sees(table, s) for s in subsets]), losses, losses[:, -1:] + 1)
     return Knowledge(list(names), output, embedding, losses)
 
@@ -248,13 +279,25 @@ def distillation_loss(z, out, target, valid, weight, there, kind:str, config:Sel
     if not aligned: return tasks[-1]
     return .5*sum(aligned)/len(aligned) + .5*(tasks[-1] + sum(tasks[:-1])/len(aligned))
 
-# %% ../nbs/17_teaching.ipynb #1da281dd
+# %% ../nbs/17_teaching.ipynb #d7d03863
+def frozen_inputs(teachers:dict, ensemble:TeacherEnsemble, table:Table)->tuple: # tokens `(R, N, M, W)`, embeddings `(R, N, T-1, W)`
+    "What the adapters are given about every row"
+    *others, joint = ensemble.names
+    told = {n: tabulate(t, table) for n, t in teachers.items()}
+    tokens = told[joint].tokens
+    return tokens, torch.stack([told[n].embedding for n in others], 2) if others else tokens[..., :0, :]
+
+def adapted_knowledge(stack:Stack, tokens, inputs, ensemble:TeacherEnsemble, table:Table)->Knowledge:
+    "What the adapted teachers say about every row"
+    with torch.no_grad(): z, out = stack(*_adapter_inputs(tokens, inputs, table, ensemble.subsets[ensemble.joint], None))
+    return gather_knowledge(ensemble.names, out.unbind(1), z.unbind(1), table, [ensemble.subsets[n] for n in ensemble.names])
+
+# %% ../nbs/17_teaching.ipynb #e3d74292
 def self_distil(teachers:dict, ensemble:TeacherEnsemble, table:Table, folds, config:SelfDistillationConfig, fusion, progress=True)->tuple:
     "Stage 2 for all repeats: (Knowledge of the adapted teachers, the trained stack, history)"
     *others, joint = ensemble.names
-    told = {n: tabulate(t, table) for n, t in teachers.items()}
-    tokens, classes = told[joint].tokens, table.target.shape[1]
-    inputs = torch.stack([told[n].embedding for n in others], 2) if others else tokens[..., :0, :]
+    tokens, inputs = frozen_inputs(teachers, ensemble, table)
+    classes = table.target.shape[1]
     stack = Stack(lambda: SelfDistillation(others, tokens.shape[2], classes, tokens.shape[3], fusion),
                   [seed_for("init", "self_distillation", f.seed, f.fold) for f in folds], table.device)
     with torch.no_grad():
@@ -262,11 +305,9 @@ def self_distil(teachers:dict, ensemble:TeacherEnsemble, table:Table, folds, con
             if k in teachers[joint].params: p.copy_(teachers[joint].params[k]) # starts as the joint teacher
     seen = torch.stack([sees(table, ensemble.subsets[n]) for n in others]) if others else table.presence.T[:0]
     trainer = _fit_adapters(stack, tokens, inputs, seen, table, folds, config, ensemble.subsets[joint], progress)
-    with torch.no_grad(): z, out = stack(*_adapter_inputs(tokens, inputs, table, ensemble.subsets[joint], None))
-    knowledge = gather_knowledge([*others, joint], out.unbind(1), z.unbind(1), table, [ensemble.subsets[n] for n in (*others, joint)])
-    return knowledge, stack, trainer.history
+    return adapted_knowledge(stack, tokens, inputs, ensemble, table), stack, trainer.history
 
-# %% ../nbs/17_teaching.ipynb #495a561e
+# %% ../nbs/17_teaching.ipynb #cc2a7068
 def _adapter_inputs(tokens, inputs, table, names, rows):
     "Tokens, presence and embeddings of `rows (R, B)`, or of all"
     there = table.there(names)
@@ -282,6 +323,7 @@ def _fit_adapters(stack, tokens, inputs, seen, table, folds, config, names, prog
     one = vmap(lambda z, out, y, v, s: distillation_loss(z, out, y, v, weight, s, table.kind, config))
     def loss(step):
         r = rows[:, step]
-        return one(*stack(*_adapter_inputs(tokens, inputs, table, names, r)), table.target[r].masked_fill(hidden, 0.), table.valid[r].masked_fill(hidden, 0.), seen[:, r].transpose(0, 1)), {}
+        target, valid = (t.masked_fill(hidden, 0.) for t in table.labels(r))
+        return one(*stack(*_adapter_inputs(tokens, inputs, table, names, r)), target, valid, seen[:, r].transpose(0, 1)), {}
     groups = [(p, lr) for p, lr in ((fast, config.lr_adapter), (slow, config.lr_joint)) if p]
     return fit(Trainer(groups, schedule), loss, title="self-distillation", progress=progress)
