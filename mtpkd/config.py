@@ -42,7 +42,7 @@ class ScheduleConfig:
     ema:float = 0.           # decay of the weights' moving average; 0: none
     evaluate:int = 50        # steps between two looks at the inner validation rows
 
-# %% ../nbs/01_config.ipynb #27446c12
+# %% ../nbs/01_config.ipynb #4bf924b0
 @dataclass(frozen=True)
 class TeachersConfig:
     "Stage 1: one teacher per modality subset"
@@ -51,6 +51,7 @@ class TeachersConfig:
     lr:float = 3e-3
     ensemble:int = 2         # joint teachers, and as many with modality dropout, in the ensemble of `mtpkd`
     modality_dropout:float = .3 # chance to hide a modality, for that half of the ensemble
+    inner_folds:int = 3      # of cross-fitted teachers: each is trained without one part of the labelled subjects
 
 @dataclass(frozen=True)
 class SelfDistillationConfig:
@@ -81,7 +82,7 @@ class OTConfig:
     row_eps:float = .1       # `row_ot`: entropic regularisation, at least 0.05
     row_temperature:float = .1 # `row_ot`: of the distributions over anchors
 
-# %% ../nbs/01_config.ipynb #ba03ce69
+# %% ../nbs/01_config.ipynb #cd8a19b9
 @dataclass(frozen=True)
 class ExperimentConfig:
     "Everything a run depends on besides its data"
@@ -95,6 +96,7 @@ class ExperimentConfig:
     seeds:tuple = (0, 1, 2, 3, 4)
     inner_validation:float|None = None # share of the training subjects; None: the manifest's
     checkpoint:str = "last"          # last | best_validation
+    control:str = ""                 # over all methods of the run: shuffled_teacher | shuffled_privileged | label_permutation
     device:str = "auto"
     threads:int = 1                  # torch threads; two give other last bits
     encoder:EncoderConfig = field(default_factory=EncoderConfig)

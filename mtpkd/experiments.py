@@ -33,7 +33,7 @@ from .metrics import bootstrap_subjects, by_subject, chance_level, corrected_t, 
 from .explanations import calibration, modality_values, per_sample_score, transfer
 from .teaching import as_prediction, make_batch, Course, draw_course, tabulate
 from .transport import anchor_clouds, cosine_gram, least_similar, sinkhorn_divergence
-from .distillation import Classroom, adapted, get_method, knowledge_of, learn, methods, schedules, student, teacher
+from .distillation import Classroom, adapted, beside, get_method, knowledge_of, learn, methods, schedules, student, target_shares, teacher
 
 # %% ../nbs/19_experiments.ipynb #e286bbd4
 _WRITTEN = ("format", "version", "code_sha256", "data_sha256") # what experiment.yaml says beside the settings
@@ -151,10 +151,10 @@ def _check_teacher(name, config):
     known = teacher_subsets([*config.prevalent, *config.privileged], config.teachers.subsets)
     if name.removeprefix("teacher_") not in known: raise InputError(f"unknown method {name!r}; {nearest(name, [f'teacher_{k}' for k in known])}")
 
-# %% ../nbs/19_experiments.ipynb #2ca7f80e
+# %% ../nbs/19_experiments.ipynb #81672e71
 RANGES = [("at least 1", lambda v: v >= 1, "schedule.steps schedule.pool_batch schedule.evaluate teachers.steps teachers.ensemble self_distillation.steps student.tnet_steps "
                                            "ot.k encoder.width encoder.depth fusion.heads fusion.depth threads"),
-          ("at least 2", lambda v: v >= 2, "schedule.batch"), ("at least 4", lambda v: v >= 4, "self_distillation.batch"),
+          ("at least 2", lambda v: v >= 2, "schedule.batch teachers.inner_folds"), ("at least 4", lambda v: v >= 4, "self_distillation.batch"),
           ("above 0", lambda v: v > 0, "schedule.lr teachers.lr self_distillation.lr_adapter self_distillation.lr_joint student.tnet_lr student.tnet_scale "
                                  "ot.blur ot.reg_m ot.row_temperature"),
           ("at least 0", lambda v: v >= 0, "schedule.weight_decay schedule.mixup schedule.clip"),
@@ -226,7 +226,7 @@ def history_rows(history, folds, name:str, stage:str)->list:
     "History tuples of a stage as rows"
     return [(name, folds[r].fold, folds[r].seed, stage, step, what, value) for step, what, r, value in history]
 
-# %% ../nbs/19_experiments.ipynb #63607b0b
+# %% ../nbs/19_experiments.ipynb #2631fd44
 def teacher_rows(plan, room, learner, m, folds)->pd.DataFrame:
     "Teacher choice of one method, per repeat and epoch"
     rows, span = [], schedules(plan.config)[m.schedule].evaluate
@@ -237,13 +237,16 @@ def teacher_rows(plan, room, learner, m, folds)->pd.DataFrame:
             share = weights[steps//span == epoch]
             for r, f in enumerate(folds):
                 rows += [(m.name, f.fold, f.seed, int(epoch), t, float(share[:, r, i].sum()), float(share[:, r, i].mean())) for i, t in enumerate(names)]
+    elif m.teacher in ("singles", "all"):
+        steps = schedules(plan.config)[m.schedule].steps
+        rows = [(m.name, f.fold, f.seed, 0, t, steps*share[r].item(), share[r].item()) for t, share in target_shares(room, m).items() for r, f in enumerate(folds)]
     elif m.teacher not in ("", "self"):
         steps = schedules(plan.config)[m.schedule].steps
         name = room.ensemble.joint if m.teacher == "joint" else "ensemble"
         rows = [(m.name, f.fold, f.seed, 0, name, float(steps), 1.) for f in folds]
     return pd.DataFrame(rows, columns=COLUMNS["teachers"])
 
-# %% ../nbs/19_experiments.ipynb #acab21e5
+# %% ../nbs/19_experiments.ipynb #f5e4e7f2
 def run_method(plan:Plan, room:Classroom, name:str)->Part:
     "Train one method in all repeats of the room, and put what it left into tables"
     started, folds = time.perf_counter(), room.folds
@@ -256,7 +259,7 @@ def run_method(plan:Plan, room:Classroom, name:str)->Part:
     learner.table = room.table
     results, scores, said = score_rows(plan, folds, learner, name, steps, time.perf_counter()-started)
     rows = history_rows(learner.history, folds, name, stage) + history_rows(learner.before, folds, name, "tnet")
-    if m and m.teacher == "adapted": rows += history_rows(adapted(room)[2], folds, name, "self_distillation")
+    if m and m.teacher == "adapted": rows += history_rows(adapted(beside(room, m.control))[2], folds, name, "self_distillation")
     choice = teacher_rows(plan, room, learner, m, folds) if m else pd.DataFrame(columns=COLUMNS["teachers"])
     return Part(results, scores, pd.DataFrame(rows, columns=COLUMNS["history"]), said, choice, list(map(float, learner.validation)))
 

@@ -389,13 +389,13 @@ def _check_result(x, y, violation, eps, tol):
     if not worst <= tol: # one text, so that Python says it once
         warnings.warn(f"transport at eps={eps:g} did not reach a marginal violation of tol={tol:g}; the result's `violation` says how far it came; raise max_iters or eps", stacklevel=3)
 
-# %% ../nbs/12_transport.ipynb #ae8c74a0
+# %% ../nbs/12_transport.ipynb #f278ee0a
 def _cosine_gradient(g, columns, z, inverse):
     "Gradient in `z (..., B, D)` from `g (..., B, E)` in the entries `columns (..., B, E)` of every row of its Gram matrix"
     m = g.new_zeros(()).expand(*g.shape[:-1], z.shape[-2]).scatter_add(-1, columns, g)
     m.mT.scatter_add_(-1, columns, g) # both samples of a pair
     out = m.mul_(inverse).mul_(inverse.mT) @ z
-    return out - z*(torch.linalg.vecdot(out, z).unsqueeze(-1)*inverse**2)
+    return out.addcmul_(z, torch.linalg.vecdot(out, z).unsqueeze(-1)*inverse**2, value=-1)
 
 # %% ../nbs/12_transport.ipynb #72a005f9
 def _structural(z_s, z_t, k, eps, schedule):

@@ -116,7 +116,7 @@ def test_wrong_words(words, said, refused): assert said in refused(*words.split(
     ("threads=0", "threads is 0"),
     ("checkpoint=best", "checkpoint is 'best'; known: last, best_validation"),
     ("inner_validation=2", "inner_validation is 2"),
-    ("options.kdd.rule=batch", "unknown method 'kdd'; did you mean kd?"),
+    ("options.kdd.rule=batch", "unknown method 'kdd'; did you mean kd"),
     ("options.mtpkdot=3", "options.mtpkdot: expected a mapping"),
     ("options.mtpkdot.ruel=batch", "unknown setting options.mtpkdot.ruel; did you mean rule?"),
     ("options.mtpkdot.rule=bach", "unknown teacher rule 'bach'; did you mean batch?"),

@@ -12,11 +12,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 import mtpkd.teaching
 from mtpkd.config import ExperimentConfig, from_dict
-from mtpkd.distillation import Classroom, adapted, distilled_target, get_method, knowledge_of, schedules, student_stack, teacher
-from mtpkd.losses import STRUCTURAL
+from mtpkd.distillation import Classroom, adapted, get_method, student_stack, teacher
+from mtpkd.losses import terms
+from mtpkd.rivals import CLASS_TERMS, FEATURES
 from mtpkd.samples import fit_normaliser, synthetic
 from mtpkd.splits import nested_folds
-from mtpkd.teaching import Course, course_loss
+from mtpkd.teaching import course_loss, make_helpers
 from mtpkd.training import Trainer, update
 from mtpkd.transport import row_ot, structural_ot
 from tiny import quick
@@ -100,6 +101,20 @@ def test_row_wise_transport_on_cuda_reads_nothing():
     assert set(pinned) <= MADE_THERE, set(pinned) - MADE_THERE
     assert reads(step, torch.randn(32, 8), torch.randn(3, 32, 12)) == 0
 
+@pytest.mark.parametrize("name", [*FEATURES, *CLASS_TERMS])
+def test_rivals_on_cuda(name):
+    "Every rival's loss and gradient, two repeats at once"
+    batch = dict(output=torch.randn(2, 12, 4), target=torch.rand(2, 12, 4).softmax(-1), weight=torch.ones(2, 12), taught=torch.ones(2, 12), teacher_output=torch.rand(2, 12, 4).softmax(-1),
+                 embedding=torch.randn(2, 12, 8), teacher_embedding=torch.randn(2, 12, 8), ground=torch.rand(2, 4, 4), **make_helpers([name], 8, 8, [1, 2]))
+    batch = {k: v.detach() for k, v in batch.items()}
+    def step(batch):
+        own = {k: batch[k].requires_grad_() for k in ("embedding", "output")}
+        losses = torch.func.vmap(lambda b: terms.get(name)(b, dict(temperature=1.5)))({**batch, **own})
+        return losses, torch.autograd.grad(losses.sum(), list(own.values()), allow_unused=True)
+    out, pinned = on_fake_cuda(step, batch)
+    assert {o.device.type for o in out if o is not None} == {"cuda"} and set(pinned) <= MADE_THERE, set(pinned) - MADE_THERE
+    assert reads(step, batch) == 0
+
 # a training step
 
 @pytest.fixture(scope="module")
@@ -109,13 +124,11 @@ def room():
     return Classroom(s, folds, ("face",), ("physio", "voice"), from_dict(ExperimentConfig, quick()), "accuracy", [fit_normaliser(s, f.fit_rows) for f in folds], progress=False)
 
 def course_of(room, name):
-    "The course of a method's student, as `learn` describes it"
-    m = get_method(name, room.config)
-    kinds = dict(m.terms)
-    return Course(room.prevalent, m.terms, schedules(room.config)[m.schedule], ("student",), m.pool, m.all_labels, knowledge_of(room, m) if set(STRUCTURAL) & set(kinds) else None,
-                  m.rule, distilled_target(room, m) if "logit_kd" in kinds else None, m.temperature, room.config.ot)
+    "The course of a method's student"
+    return mtpkd.distillation.course_of(room, get_method(name, room.config))
 
-COURSES = ["student_only", "student_only:long_mixup", "student_all_labels", "self_training", "kd", "pkdot", "mtpkdot", "mtpkd"]
+COURSES = ["student_only", "student_only:long_mixup", "student_all_labels", "self_training", "kd", "pkdot", "mtpkdot", "mtpkd",
+           "dkd", "fitnets", "cosine_mse", "rkd", "sp", "cc", "pkt", "crd", "wkd", "rowwise_ot", "sinkhorn_kd"]
 
 @pytest.mark.parametrize("rule", ["batch", "sample", "weighted", "fixed"])
 def test_teacher_rules_read_nothing(rule, room):

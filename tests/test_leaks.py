@@ -101,8 +101,9 @@ def test_test_labels_move_no_draw(kind):
 
 # a run under poison
 
-METHODS = {"classification": ["student_only", "self_training", "kd", "pkdot", "mtpkdot", "mtpkd", "student_all_labels", "teacher_joint", "teacher_physio"],
-           "ordinal": ["mtpkdot", "mtpkd"], "regression": ["self_training", "mtpkdot", "mtpkd"]}
+METHODS = {"classification": ["student_only", "self_training", "kd", "pkdot", "mtpkdot", "mtpkd", "student_all_labels", "teacher_joint", "teacher_physio",
+                              "fitnets", "wkd", "kd_best", "kd_crossfit", "shuffled_teacher", "label_permutation"],
+           "ordinal": ["mtpkdot", "mtpkd", "wkd"], "regression": ["self_training", "mtpkdot", "mtpkd", "kd_confidence"]}
 
 def make_plan(folder, kind="classification", methods=None, **config):
     "A run with one repeat: one fold of fixed subjects, one seed"
