@@ -20,7 +20,7 @@ def per_sample_score(p:pd.DataFrame, task:TaskSpec)->np.ndarray: # `(N,)`
         return -np.nanmean([(p[n] - p[f"target_{n}"])**2 for n in task.names], axis=0)
     return (np.array(task.classes)[p[task.classes].values.argmax(1)] == p.target.values).astype(float)
 
-# %% ../nbs/15a_explanations.ipynb #9111c4ed
+# %% ../nbs/15a_explanations.ipynb #4e321552
 KEYS = ["fold", "seed", "sample"]
 TRANSFER = ["method", "kind", "group", "samples", "n", "alone", "value", "diff", "turned_right", "turned_wrong", "seeds", "seeds_worse"]
 
@@ -29,12 +29,12 @@ def with_scores(predictions:pd.DataFrame, task:TaskSpec)->pd.DataFrame: # method
     p = predictions
     if task.kind == "regression":
         first = p[f"target_{task.names[0]}"]
-        thirds = np.nanquantile(first, [1/3, 2/3])
+        thirds = np.quantile(first.dropna(), [1/3, 2/3]) if first.notna().any() else [0, 0]
         group = np.where(first.isna(), "", np.array(["low", "middle", "high"])[np.searchsorted(thirds, first.fillna(0))])
     else: group = p.target.astype(str).values
     return p[["method", *KEYS, "subject"]].assign(**{"class": group}, score=per_sample_score(p, task)).dropna(subset="score")
 
-# %% ../nbs/15a_explanations.ipynb #d5fcf2b9
+# %% ../nbs/15a_explanations.ipynb #0ade7643
 def transfer(predictions:pd.DataFrame,   # of a run
              task:TaskSpec,
              base:str="student_only",
@@ -44,7 +44,7 @@ def transfer(predictions:pd.DataFrame,   # of a run
     names = [m for m in predictions["method"].unique() if m != base and ":" not in m] if methods is None else list(methods)
     scored = with_scores(predictions[predictions["method"].isin([base, *names])], task)
     alone = scored[scored["method"] == base].set_index(KEYS)
-    if not len(alone): raise InputError(f"no predictions of {base!r}; expected one a test row to compare with")
+    if base not in set(predictions["method"]): raise InputError(f"no predictions of {base!r}; expected one a test row to compare with")
     rows = [row for m in names for row in _transfer_rows(m, scored[scored["method"] == m].set_index(KEYS), alone)]
     return pd.DataFrame(rows, columns=TRANSFER)
 

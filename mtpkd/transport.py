@@ -154,7 +154,7 @@ def _rescale(kernel, a, b, u, v, omegas):
         _half_step(turned, v, a, u, buffers[0], omegas[i])
         _half_step(kernel, u, b, v, buffers[1], omegas[i+1])
 
-# %% ../nbs/12_transport.ipynb #16e16a14
+# %% ../nbs/12_transport.ipynb #02e352fb
 _WARM = 90. # the largest cost over the first temperature: exponents down to -90
 
 def _temperatures(x, y, stages:int)->list: # `(L, 1, 1)` each
@@ -166,7 +166,7 @@ def _temperatures(x, y, stages:int)->list: # `(L, 1, 1)` each
 
 def _potentials(x, y, schedule, kernel):
     "Potentials `p, q`; scalings `u, v` and the last `kernel`, which together are the plan"
-    q, warm = y.low, _temperatures(x, y, schedule.stages)
+    p, q, warm = x.low, y.low, _temperatures(x, y, schedule.stages)
     for i, omegas in enumerate(schedule.sweeps):
         t = warm[i] if i < len(warm) else None
         rows, columns, v = _kernel(x, y, q, kernel, t)
@@ -389,13 +389,16 @@ def _check_result(x, y, violation, eps, tol):
     if not worst <= tol: # one text, so that Python says it once
         warnings.warn(f"transport at eps={eps:g} did not reach a marginal violation of tol={tol:g}; the result's `violation` says how far it came; raise max_iters or eps", stacklevel=3)
 
-# %% ../nbs/12_transport.ipynb #f278ee0a
+# %% ../nbs/12_transport.ipynb #23218a40
 def _cosine_gradient(g, columns, z, inverse):
     "Gradient in `z (..., B, D)` from `g (..., B, E)` in the entries `columns (..., B, E)` of every row of its Gram matrix"
     m = g.new_zeros(()).expand(*g.shape[:-1], z.shape[-2]).scatter_add(-1, columns, g)
     m.mT.scatter_add_(-1, columns, g) # both samples of a pair
-    out = m.mul_(inverse).mul_(inverse.mT) @ z
-    return out.addcmul_(z, torch.linalg.vecdot(out, z).unsqueeze(-1)*inverse**2, value=-1)
+    out, step = m.mul_(inverse).mul_(inverse.mT) @ z, _rows_at_once(z)
+    for i in range(0, z.shape[-2], step): # without the part along z, some rows at a time
+        own, rows = out[..., i:i+step, :], z[..., i:i+step, :]
+        own.addcmul_(rows, torch.linalg.vecdot(own, rows).unsqueeze(-1)*inverse[..., i:i+step, :]**2, value=-1)
+    return out
 
 # %% ../nbs/12_transport.ipynb #72a005f9
 def _structural(z_s, z_t, k, eps, schedule):
