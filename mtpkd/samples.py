@@ -11,7 +11,7 @@ import numpy as np
 from .core import InputError, rng
 from .manifests import TaskSpec
 
-# %% ../nbs/03_samples.ipynb #6cc23577
+# %% ../nbs/03_samples.ipynb #bd4ecae6
 @dataclass(frozen=True)
 class Samples:
     "A data set in memory"
@@ -21,6 +21,8 @@ class Samples:
     subject:np.ndarray|None # `(N,)` str, or None where there are no subjects
     sample:np.ndarray    # `(N,)` str, unique
     task:TaskSpec
+    bag:np.ndarray|None = None    # `(N,)` str: weakly paired sets only, the bag of each row's privileged recordings
+    paired:np.ndarray|None = None # `(N,)` bool: whether the pair is known all the same
 
     def __len__(self): return len(self.sample)
     @property
@@ -66,18 +68,19 @@ def _class_indices(target, task, sample):
         raise InputError(f"target {task.target}: sample {sample[i]} is {target[i]!s}, expected one of {', '.join(task.classes)}")
     return index
 
-# %% ../nbs/03_samples.ipynb #ac98428c
+# %% ../nbs/03_samples.ipynb #8bb4d95b
 def make_samples(arrays:dict,     # modality name -> array `(N, ...)`; NaN rows are missing
                  target,          # `(N,)` class names or indices, or `(N, K)` values
                  task:TaskSpec,
                  subject=None,    # `(N,)` subject ids
                  sample=None,     # `(N,)` sample ids; None: the row numbers
+                 bag=None, paired=None, # `(N,)` of weakly paired sets: bag ids, and where the pair is known
                 )->Samples:
     "Check the parts of a data set and put them together"
     n = len(target)
     if n == 0: raise InputError("the data set has no samples")
     sample = np.array([f"{i:06d}" for i in range(n)]) if sample is None else np.asarray(sample).astype(str)
-    for name, x in {**arrays, "subject": subject, "sample": sample}.items():
+    for name, x in {**arrays, "subject": subject, "sample": sample, "bag": bag, "paired": paired}.items():
         if x is not None and len(x) != n: raise InputError(f"{name} has {len(x)} rows, the target has {n}; expected one row a sample")
     ids, counts = np.unique(sample, return_counts=True)
     if (counts > 1).any(): raise InputError(f"sample id {ids[counts.argmax()]} occurs {counts.max()} times; expected unique ids")
@@ -85,7 +88,8 @@ def make_samples(arrays:dict,     # modality name -> array `(N, ...)`; NaN rows 
     presence = np.stack([_present(k, v, sample) for k, v in arrays.items()], 1)
     arrays = {k: np.nan_to_num(v) for k, v in arrays.items()}
     subject = None if subject is None else np.asarray(subject).astype(str)
-    return Samples(arrays, presence, _targets(target, task, sample), subject, sample, task)
+    bag, paired = None if bag is None else np.asarray(bag).astype(str), None if paired is None else np.asarray(paired).astype(bool)
+    return Samples(arrays, presence, _targets(target, task, sample), subject, sample, task, bag, paired)
 
 # %% ../nbs/03_samples.ipynb #0954ceb0
 @dataclass(frozen=True)

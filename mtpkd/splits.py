@@ -106,10 +106,11 @@ def _fixed(samples, folds):
         return np.flatnonzero(np.isin(known, list(map(str, folds[name]))))
     return tuple(rows_of(n) for n in ("train", "val", "test"))
 
-# %% ../nbs/04_splits.ipynb #78c8188e
+# %% ../nbs/04_splits.ipynb #e68480d8
 def annotated(samples:Samples)->np.ndarray: # `(N,)` bool
-    "Which rows have a label at all"
-    return np.ones(len(samples), bool) if samples.task.kind != "regression" else ~np.isnan(samples.target).all(1)
+    "Which rows have a label at all; of a weakly paired set that says whose pair is known, those"
+    known = np.ones(len(samples), bool) if samples.task.kind != "regression" else ~np.isnan(samples.target).all(1)
+    return known if samples.paired is None else known & samples.paired
 
 def nested_folds(samples:Samples,
                  folds=5,
