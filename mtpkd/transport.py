@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['cosine_gram', 'least_similar', 'anchor_clouds', 'half_squared_distance', 'iterations_for', 'OTResult',
            'sinkhorn_divergence', 'structural_divergence', 'structural_ot', 'PlanResult', 'exact_ot', 'unbalanced_ot',
-           'gromov_wasserstein', 'fused_gromov_wasserstein', 'class_cost', 'barycentre', 'balance_labels', 'row_ot']
+           'gromov_wasserstein', 'fused_gromov_wasserstein', 'class_cost', 'barycentre', 'balance_labels', 'row_ot',
+           'bag_plans', 'bag_targets']
 
 # %% ../nbs/12_transport.ipynb #ea0cc1f6
 import inspect, math, warnings
@@ -689,3 +690,39 @@ def row_ot(z_s:Tensor,             # student embeddings `(..., B, Ds)`
     anchors = least_similar(s_t, k)
     p, q = ((s.expand(s_t.shape).gather(-1, anchors)/temperature).softmax(-1) for s in (s_t, s_s))
     return _histogram_divergence(p, q, _anchor_costs(s_t, anchors), eps, iterations).mean(-1).to(z_s.dtype)
+
+# %% ../nbs/12_transport.ipynb #a4b125a7
+def _log_weights(w)->Tensor: return torch.where(w > 0, w.clamp_min(1e-30).log(), -1e9)
+def _normalised(w, like)->Tensor: return w.to(like)/w.to(like).sum(-1, keepdim=True).clamp_min(1e-30)
+
+def _bag_logits(cost, a, b, eps:float, iterations:int)->Tensor: # `(..., N, M)`: each row's log-odds of its partners
+    "Sinkhorn's sweeps over many padded problems at once"
+    k, log_a, log_b = -_wide(cost)/eps, _log_weights(a), _log_weights(b)
+    u = torch.zeros_like(log_a)
+    for _ in range(iterations):
+        v = -((log_a + u)[..., None] + k).logsumexp(-2)
+        u = -((log_b + v)[..., None, :] + k).logsumexp(-1)
+    return (log_b + v)[..., None, :] + k
+
+# %% ../nbs/12_transport.ipynb #508d9c22
+def _check_bags(cost, a, b, eps):
+    for name, w, n in (("a", a, cost.shape[-2]), ("b", b, cost.shape[-1])):
+        if w.shape[-1] != n: raise InputError(f"weights {name} have {w.shape[-1]} entries, expected one for each of {n} points")
+    if not eps > 0: raise InputError(f"eps is {eps}, expected a positive number")
+
+def bag_plans(cost:Tensor, # of student `i` with teacher `j` `(..., N, M)`
+              a:Tensor,    # weights of the student's points `(..., N)`; 0: padding
+              b:Tensor,    # weights of the teacher's points `(..., M)`; 0: padding
+              eps:float=.3, iterations:int=50)->Tensor: # `(..., N, M)`, zero where either is padding
+    "Entropic plans of many bags; weights are scaled to sum to one in each"
+    _check_bags(cost, a, b, eps)
+    a, b = (_normalised(w, cost) for w in (a, b))
+    p = _bag_logits(cost, a, b, eps, iterations).softmax(-1)
+    return torch.where((a > 0)[..., None] & (b > 0)[..., None, :], a[..., None]*p, 0.)
+
+def bag_targets(cost:Tensor, values:Tensor, # what the teacher's points say `(..., M, C)`
+                a:Tensor, b:Tensor, eps:float=.3, iterations:int=50)->Tensor: # `(..., N, C)`
+    "Plan-weighted mean of `values` for each of the student's points; zeros in a bag without a teacher"
+    _check_bags(cost, a, b, eps)
+    a, b = (_normalised(w, cost) for w in (a, b))
+    return _bag_logits(cost, a, b, eps, iterations).softmax(-1) @ (values*(b > 0)[..., None])
