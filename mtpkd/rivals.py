@@ -7,13 +7,13 @@ __all__ = ['TINY', 'FEATURES', 'EMBEDDED', 'SPOKEN', 'CLASS_TERMS', 'HELPERS', '
            'nckd', 'fitnets', 'cosine_mse', 'relative_distances', 'angles', 'rkd_distance', 'rkd_angle', 'sp', 'cc',
            'pkt', 'crd', 'prototype_cost', 'wkd']
 
-# %% ../nbs/13a_rivals.ipynb #044abee0
+# %% ../nbs/13a_rivals.ipynb #efafd212
 import torch
 from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 from .core import InputError
 from .transport import _histogram_divergence, class_cost, cosine_gram
-from .losses import STRUCTURAL, terms, weighted_mean
+from .losses import ALIGNING, STRUCTURAL, terms, weighted_mean
 
 # %% ../nbs/13a_rivals.ipynb #be24ac36
 TINY = 1e-12 # squared lengths below it are zero
@@ -201,10 +201,10 @@ def wkd(output:Tensor,  # student logits `(B, C)`
 @terms.register("wkd")
 def _wkd(b, o): return wkd(b["output"], b["teacher_output"], b["ground"], b["taught"], o["temperature"])
 
-# %% ../nbs/13a_rivals.ipynb #0b0c3b94
+# %% ../nbs/13a_rivals.ipynb #61ece601
 FEATURES = ("fitnets", "cosine_mse", "rkd_distance", "rkd_angle", "sp", "cc", "pkt", "crd")
-EMBEDDED = (*STRUCTURAL, *FEATURES)          # compare embeddings: a method that has one of them needs a teacher to choose
-SPOKEN = ("logit_kd", "tckd", "nckd", "wkd") # compare outputs with a target made of what teachers say
+EMBEDDED = (*STRUCTURAL, *ALIGNING, *FEATURES) # compare embeddings: a method that has one of them needs a teacher to choose
+SPOKEN = ("logit_kd", "tckd", "nckd", "wkd", "label_mmd") # compare outputs with a target made of what teachers say
 CLASS_TERMS = ("tckd", "nckd", "wkd")        # of class probabilities
 
 HELPERS = {"fitnets": lambda ds, dt: {"regressor": (dt, ds+1)}, # weights that learn beside the student: name -> shape
