@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['Table', 'make_table', 'permute', 'alike', 'permute_labels', 'shuffle_inputs', 'loosen', 'draw_batches', 'draw_mixup',
-           'mix', 'draw_bags', 'Stack', 'learning_rate', 'clip_per_repeat', 'Trainer', 'update', 'keep_best', 'fit',
-           'save_checkpoint', 'resume_checkpoint', 'predict']
+           'mix', 'draw_bags', 'boxes_of', 'Stack', 'learning_rate', 'clip_per_repeat', 'Trainer', 'update',
+           'keep_best', 'fit', 'save_checkpoint', 'resume_checkpoint', 'predict']
 
 # %% ../nbs/16_training.ipynb #5b203bcb
 import contextlib, json, math
@@ -125,7 +125,7 @@ def mix(x:Tensor,       # `(R, B, ...)`
     keep = keep.reshape(*keep.shape, *[1]*(x.ndim-2))
     return keep*x + (1-keep)*x[:, partner]
 
-# %% ../nbs/16_training.ipynb #fef2b81d
+# %% ../nbs/16_training.ipynb #9a29809a
 def draw_bags(bags,       # per repeat: a list of arrays of row numbers
               most:int,   # rows of the widest bag there can be; 0: no bags, rows as they come
               batch:int, steps:int, seeds)->tuple: # rows `(R, steps, G, S)` int64, and which of them count
@@ -133,10 +133,13 @@ def draw_bags(bags,       # per repeat: a list of arrays of row numbers
     if not most:
         rows = draw_batches([np.concatenate(b) for b in bags], batch, steps, seeds)[:, :, None]
         return rows, torch.ones_like(rows, dtype=torch.bool)
-    boxes = [np.stack([np.r_[b, np.full(most-len(b), b[0])] for b in own]) for own in bags]
-    there = [np.stack([np.arange(most) < len(b) for b in own]) for own in bags]
+    boxes = [boxes_of(own, most) for own in bags]
     drawn = draw_batches([np.arange(len(own)) for own in bags], max(1, batch//most), steps, seeds).numpy()
-    return tuple(torch.from_numpy(np.stack([x[d] for x, d in zip(part, drawn)])) for part in (boxes, there))
+    return tuple(torch.from_numpy(np.stack([x[d] for x, d in zip(part, drawn)])) for part in zip(*boxes))
+
+def boxes_of(bags, most:int)->tuple: # rows `(G, S)` int64, and which of them count
+    "Bags side by side in boxes of `most` rows"
+    return np.stack([np.r_[b, np.full(most-len(b), b[0])] for b in bags]).astype("int64"), np.stack([np.arange(most) < len(b) for b in bags])
 
 # %% ../nbs/16_training.ipynb #9dd5902b
 class Stack:
