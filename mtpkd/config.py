@@ -82,7 +82,7 @@ class OTConfig:
     row_eps:float = .1       # `row_ot`: entropic regularisation, at least 0.05
     row_temperature:float = .1 # `row_ot`: of the distributions over anchors
 
-# %% ../nbs/01_config.ipynb #cd8a19b9
+# %% ../nbs/01_config.ipynb #b2a6216f
 @dataclass(frozen=True)
 class ExperimentConfig:
     "Everything a run depends on besides its data"
@@ -97,6 +97,7 @@ class ExperimentConfig:
     inner_validation:float|None = None # share of the training subjects; None: the manifest's
     checkpoint:str = "last"          # last | best_validation
     control:str = ""                 # over all methods of the run: shuffled_teacher | shuffled_privileged | label_permutation
+    pairing:str = ""                 # full | bag:KEY | bag:ROWS | lag:SECONDS[,JITTER] | none; empty: the manifest's
     device:str = "auto"
     threads:int = 1                  # torch threads; two give other last bits
     encoder:EncoderConfig = field(default_factory=EncoderConfig)

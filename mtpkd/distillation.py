@@ -4,26 +4,28 @@
 
 # %% auto #0
 __all__ = ['methods', 'targets', 'SHUFFLES', 'CONTROLS', 'TAUGHT_BY', 'schedules', 'Method', 'add_method', 'get_method',
-           'singles_of', 'method_options', 'Classroom', 'beside', 'home', 'teacher', 'student_stack', 'voice',
-           'said_by', 'mean_target', 'as_target', 'barycentre_target', 'best_of', 'sureness', 'validation_errors',
-           'best_target', 'confidence_target', 'balanced', 'privileged_members', 'candidates', 'candidate_names',
-           'made_by', 'ensembles', 'own_members', 'distilled_target', 'refined', 'target_shares', 'adapted',
-           'knowledge_of', 'ground_cost', 'start_as_teacher', 'course_of', 'learn', 'student']
+           'singles_of', 'unpaired_of', 'method_options', 'Classroom', 'beside', 'home', 'teacher', 'student_stack',
+           'voice', 'said_by', 'mean_target', 'as_target', 'barycentre_target', 'best_of', 'sureness',
+           'validation_errors', 'best_target', 'confidence_target', 'balanced', 'privileged_members',
+           'unpaired_members', 'candidates', 'candidate_names', 'made_by', 'ensembles', 'own_members',
+           'distilled_target', 'refined', 'target_shares', 'adapted', 'knowledge_of', 'ground_cost', 'start_as_teacher',
+           'bags_of', 'shares_in_bags', 'recovery', 'course_of', 'learn', 'student']
 
-# %% ../nbs/18_distillation.ipynb #322f9b3f
+# %% ../nbs/18_distillation.ipynb #5d993b11
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 import numpy as np, torch
 from .core import InputError, Registry, nearest, seed_for
 from .config import ExperimentConfig, ScheduleConfig, TeachersConfig
-from .transport import balance_labels, barycentre, class_cost
+from .pairing import Loose
+from .transport import bag_plans, balance_labels, barycentre, class_cost
 from .losses import terms
 from .rivals import CLASS_TERMS, EMBEDDED, SPOKEN, prototype_cost
 from .teachers import TeacherEnsemble, selection_rules, teacher_subsets
 from .students import Student
 from .metrics import direction
-from .training import Stack, Trainer, fit, make_table, permute_labels, shuffle_inputs
-from .teaching import Course, CrossFitted, Learner, adapted_knowledge, cross_fit, draw_course, frozen_inputs, gather_knowledge, look_up, make_helpers, sees, self_distil, tabulate, take_course, train_teacher
+from .training import Stack, Trainer, boxes_of, fit, loosen, make_table, permute_labels, predict, shuffle_inputs
+from .teaching import Bags, Course, CrossFitted, Learner, adapted_knowledge, cross_fit, draw_course, frozen_inputs, gather_knowledge, look_up, make_helpers, pair_cost, sees, self_distil, tabulate, take_course, train_teacher
 
 # %% ../nbs/18_distillation.ipynb #e12cff7e
 def schedules(config:ExperimentConfig)->dict: # name -> ScheduleConfig
@@ -33,13 +35,13 @@ def schedules(config:ExperimentConfig)->dict: # name -> ScheduleConfig
     return {"default": base, "long_mixup": replace(base, steps=2*base.steps, mixup=1.),
             "paper": paper, "paper_pkdot": replace(paper, lr=1e-4)}
 
-# %% ../nbs/18_distillation.ipynb #598e95a2
+# %% ../nbs/18_distillation.ipynb #480b7494
 @dataclass(frozen=True)
 class Method:
     "A named list of weighted terms, who teaches, and by which schedule"
     name:str
     terms:tuple                # ((term, weight), ...)
-    teacher:str = ""           # "", joint, singles, all (joint and singles), adapted, privileged (ensemble), self
+    teacher:str = ""           # "", joint, singles, all (joint and singles), unpaired, adapted, privileged (ensemble), unpaired_ensemble, self
     rule:str = "fixed"
     schedule:str = "default"
     pool:bool = False          # uses the unlabelled pool
@@ -50,6 +52,8 @@ class Method:
     cross_fit:bool = False     # what teachers say about labelled rows comes from teachers that have not learnt from them
     balance:str|tuple = ""     # class proportions of what is distilled: as it comes, `labelled` (those of the labelled rows), or numbers
     control:str = ""           # what is mixed up on purpose
+    bags:str = ""              # weakly paired data: what a row of a bag is told: naive, mean, ot, or align: nothing
+    eps:float = .3             # of the plans of `ot`
 
 methods, targets = Registry("method"), Registry("target")
 def add_method(m:Method)->Method: return methods.register(m.name)(m)
@@ -85,7 +89,13 @@ SHUFFLES = ("shuffled_teacher", "shuffled_privileged")
 CONTROLS = (*SHUFFLES, "label_permutation")
 for _name in CONTROLS: add_method(Method(_name, (), control=_name)) # everything else is that of `mtpkd`
 
-# %% ../nbs/18_distillation.ipynb #2b205ab5
+# %% ../nbs/18_distillation.ipynb #9c833bfa
+add_method(Method("labelled_only", _KD, teacher="unpaired", temperature=1.5))
+for _name, _how in dict(naive_pairs="naive", bag_mean="mean", ot_pairing="ot").items(): add_method(Method(_name, _KD, teacher="unpaired", pool=True, temperature=1.5, bags=_how))
+add_method(Method("dist_align", (*_KD, ("feature_mmd", .1), ("label_mmd", 1.)), teacher="unpaired", pool=True, temperature=1.5, bags="align"))
+add_method(Method("mtpkd_pairing", _KD, teacher="unpaired_ensemble", pool=True, schedule="long_mixup", temperature=1.5, bags="ot"));
+
+# %% ../nbs/18_distillation.ipynb #d38a6529
 def get_method(name:str, config:ExperimentConfig, kind:str="classification", classes:int|None=None)->Method:
     "The method called `name`, with the options of the config; `method:schedule` names another schedule"
     base, colon, schedule = name.partition(":")
@@ -100,11 +110,13 @@ def get_method(name:str, config:ExperimentConfig, kind:str="classification", cla
     for term, _ in m.terms: terms.get(term)
     if config.control in SHUFFLES and not m.control and m.teacher not in ("", "self"): m = replace(m, control=config.control)
     _check_teacher_of(m, config, options)
+    if m.bags and config.pairing in ("", "full"): raise InputError(f"method {name} is for weakly paired data; say how, such as pairing: bag:8 to lose the pairs of a paired set, or use kd")
+    if "eps" in options and m.bags != "ot": raise InputError(f"options.{base}.eps: {base} has no plan inside bags; take it out")
     if kind == "regression": _check_values_of(m, options)
     if m.target != "mean" or m.balance != "" or m.cross_fit: _check_target_of(m, classes)
     return m
 
-# %% ../nbs/18_distillation.ipynb #08757074
+# %% ../nbs/18_distillation.ipynb #3abe37d9
 def _check_teacher_of(m:Method, config, options):
     "A term that looks at a teacher needs one, and the controls have none that sees privileged modalities"
     for term, without in (*((term, ("",)) for term in SPOKEN), *((term, ("", "self")) for term in EMBEDDED)):
@@ -114,14 +126,19 @@ def _check_teacher_of(m:Method, config, options):
     where = f"options.{m.name.partition(':')[0]}.teacher"
     if "teacher" in options and (m.teacher not in TAUGHT_BY or not said or methods.get(m.name.partition(":")[0]).teacher == "self"):
         raise InputError(f"{where} is {m.teacher!r}; expected {', '.join(TAUGHT_BY)}, for a method that distils what teachers say, not for a control without teachers")
-    if m.teacher in ("singles", "all", "privileged") and shown and "teacher" in options: raise InputError(f"{where}: term {min(shown)} compares embeddings, which only the joint teacher has in one space; use joint")
+    if m.teacher in ("singles", "all", "privileged", "unpaired_ensemble") and shown and "teacher" in options: raise InputError(f"{where}: term {min(shown)} compares embeddings, which only the joint teacher has in one space; use joint")
     if m.teacher == "singles" and config.privileged and not singles_of(teacher_subsets([*config.prevalent, *config.privileged], config.teachers.subsets), config.privileged): raise InputError(f"{where}: teachers.subsets names no teacher beside the joint one that sees a privileged modality; add one or use joint")
+    if m.teacher.startswith("unpaired") and config.privileged and not unpaired_of(teacher_subsets([*config.prevalent, *config.privileged], config.teachers.subsets), config.privileged): raise InputError(f"method {m.name}: teachers.subsets names no teacher that sees privileged modalities only; add one")
 
-TAUGHT_BY = ("joint", "singles", "all", "privileged")
+TAUGHT_BY = ("joint", "singles", "all", "unpaired", "privileged", "unpaired_ensemble")
 
 def singles_of(subsets:dict, privileged)->list: # names
     "Teachers beside the joint one, which is the last, that see a privileged modality"
     return [n for n in list(subsets)[:-1] if {*subsets[n]} & {*privileged}]
+
+def unpaired_of(subsets:dict, privileged)->list: # names
+    "Teachers that see privileged modalities only, the one that sees most last"
+    return sorted((n for n, seen in subsets.items() if {*seen} <= {*privileged}), key=lambda n: len(subsets[n]))
 
 # %% ../nbs/18_distillation.ipynb #6ab8ee6f
 def _check_values_of(m:Method, options):
@@ -144,8 +161,8 @@ def _check_target_of(m:Method, classes:int|None):
     if isinstance(m.balance, tuple) and not (classes in (None, len(m.balance)) and abs(sum(m.balance) - 1) < 1e-3):
         raise InputError(f"{where}.balance is {list(m.balance)}, expected the proportions of {classes or 'all'} classes, with sum 1")
 
-# %% ../nbs/18_distillation.ipynb #bcbe7162
-_OPTIONS = dict(terms=dict, teacher=str, rule=str, schedule=str, temperature=(int, float), pool=bool, target=str, balance=(str, list, tuple), cross_fit=bool)
+# %% ../nbs/18_distillation.ipynb #98ab64d8
+_OPTIONS = dict(terms=dict, teacher=str, rule=str, schedule=str, temperature=(int, float), pool=bool, target=str, balance=(str, list, tuple), cross_fit=bool, eps=(int, float))
 
 def method_options(base:str, config)->dict:
     "What the config's `options` say about a method, checked"
@@ -155,11 +172,11 @@ def method_options(base:str, config)->dict:
     for key, value in options.items():
         if key not in _OPTIONS: raise InputError(f"unknown setting options.{base}.{key}; {nearest(str(key), _OPTIONS)}")
         if not isinstance(value, _OPTIONS[key]): raise InputError(f"options.{base}.{key}: unexpected value {value!r}")
-        for v in value.values() if key == "terms" else [value] if key == "temperature" else [] if isinstance(value, (str, bool)) else value:
+        for v in value.values() if key == "terms" else [value] if key in ("temperature", "eps") else [] if isinstance(value, (str, bool)) else value:
             if not isinstance(v, (int, float)) or v <= 0: raise InputError(f"options.{base}.{key}: expected positive numbers, got {value!r}")
     return {k: tuple(v.items()) if k == "terms" else tuple(v) if isinstance(v, list) else v for k, v in options.items()}
 
-# %% ../nbs/18_distillation.ipynb #9b81ed09
+# %% ../nbs/18_distillation.ipynb #b3f9e446
 @dataclass
 class Classroom:
     "Data, folds and teachers of a stack of repeats; what was trained is kept"
@@ -174,11 +191,13 @@ class Classroom:
     progress:bool = True
     kept:dict = field(default_factory=dict)
     control:str = ""         # what is mixed up in here
+    loose:list = None        # weakly paired data: one `Loose` a repeat
     origin:object = None     # the classroom that this one is a control of
 
     @cached_property
     def table(self):
         table = make_table(self.samples, self.normalisers, self.device)
+        if self.loose: table = loosen(table, self.loose, self.privileged) # before anybody looks
         if "label_permutation" in (self.control, self.config.control): table = permute_labels(table, self.folds)
         return shuffle_inputs(table, self.folds, self.privileged) if self.control in SHUFFLES else table
     @property
@@ -296,7 +315,7 @@ def balanced(room:Classroom, target:torch.Tensor, proportions)->torch.Tensor: # 
         out[r, rows] = balance_labels(target[r, rows], wanted, seen)*seen[:, None]
     return out
 
-# %% ../nbs/18_distillation.ipynb #6cd42a3e
+# %% ../nbs/18_distillation.ipynb #7d16ee96
 def privileged_members(room:Classroom, made_by=train_teacher)->list:
     "Joint teachers, joint teachers with hidden modalities, un-adapted single privileged teachers"
     t, joint = room.config.teachers, room.ensemble.joint
@@ -304,13 +323,17 @@ def privileged_members(room:Classroom, made_by=train_teacher)->list:
     members += [teacher(room, joint, i, t.modality_dropout, made_by) for i in range(t.ensemble)]
     return members + [teacher(room, m, made_by=made_by) for m in room.privileged if m in room.ensemble.subsets]
 
+def unpaired_members(room:Classroom, made_by=train_teacher)->list:
+    "As many teachers as the recipe has joint ones, of each kind that sees privileged modalities only"
+    return [teacher(room, n, i, made_by=made_by) for n in unpaired_of(room.ensemble.subsets, room.privileged) for i in range(2*room.config.teachers.ensemble)]
+
 def candidates(room:Classroom, m:Method)->list:
     "The un-adapted teachers a method names, the joint one first: of equally good ones it is the best"
     return [teacher(room, n, made_by=made_by(m)) for n in candidate_names(room, m)]
 
 def candidate_names(room:Classroom, m:Method)->list:
     joint, singles = room.ensemble.joint, singles_of(room.ensemble.subsets, room.privileged)
-    return {"singles": singles, "all": [joint, *singles]}.get(m.teacher, [joint])
+    return {"singles": singles, "all": [joint, *singles], "unpaired": unpaired_of(room.ensemble.subsets, room.privileged)}.get(m.teacher, [joint])
 
 def made_by(m:Method): return cross_fit if m.cross_fit else train_teacher
 
@@ -324,7 +347,7 @@ def own_members(room:Classroom, m:Method)->list:
     plain = get_method("student_only:default", room.config, room.table.kind)
     return [student(room, plain, ("member", i) if i else ()) for i in range(many)]
 
-# %% ../nbs/18_distillation.ipynb #d989610c
+# %% ../nbs/18_distillation.ipynb #b89ad663
 def distilled_target(room:Classroom, m:Method)->torch.Tensor: # `(R, N, C)`
     "What `logit_kd` distils from: the method's teacher on every row, with balanced classes where the method says so"
     room = beside(room, m.control)
@@ -332,17 +355,18 @@ def distilled_target(room:Classroom, m:Method)->torch.Tensor: # `(R, N, C)`
     return balanced(room, target, m.balance) if m.balance else target
 
 def _taught_target(room, m):
-    if m.teacher in ("joint", "adapted", "singles", "all"): return targets.get(m.target)(room, candidates(room, m), m.temperature)
+    if m.teacher in ("joint", "adapted", "singles", "all", "unpaired"): return targets.get(m.target)(room, candidates(room, m), m.temperature)
     if m.teacher == "self" and not ensembles(room, m): return targets.get(m.target)(room, own_members(room, m), m.temperature)
     return as_target(room, home(room).once(("refined", m.teacher, m.schedule, m.temperature, m.target, m.cross_fit), lambda: refined(home(room), m)), m.temperature)
 
 def refined(room:Classroom, m:Method)->Learner:
     "One more network, of the members' kind, that learns from their mean or barycentre on labelled rows and pool"
     own = m.teacher == "self"
-    target = targets.get(m.target)(room, own_members(room, m) if own else privileged_members(room, made_by(m)), m.temperature)
-    stack = student_stack(room, "refined") if own else Stack(lambda: room.ensemble.build(room.ensemble.joint),
-        [seed_for("init", "refined", f.seed, f.fold) for f in room.folds], room.device)
-    course = Course(room.prevalent if own else room.ensemble.subsets[room.ensemble.joint], _KD, schedules(room.config)[m.schedule], ("refined", m.teacher),
+    names = room.prevalent if own else room.privileged if m.teacher == "unpaired_ensemble" else room.ensemble.subsets[room.ensemble.joint]
+    members = own_members(room, m) if own else (unpaired_members if m.teacher == "unpaired_ensemble" else privileged_members)(room, made_by(m))
+    target = targets.get(m.target)(room, members, m.temperature)
+    stack = student_stack(room, "refined") if own else Stack(lambda: room.ensemble.of(names), [seed_for("init", "refined", f.seed, f.fold) for f in room.folds], room.device)
+    course = Course(names, _KD, schedules(room.config)[m.schedule], ("refined", m.teacher),
                     pool=True, target=target, temperature=m.temperature)
     return take_course(course, stack, room.table, room.samples, room.folds, room.metric, room.config.checkpoint, f"refined_{m.teacher}", progress=room.progress)
 
@@ -359,7 +383,7 @@ def target_shares(room:Classroom, m:Method)->dict: # teacher -> `(R,)`
     share = [(w[:, r, f.fit_rows]*seen[f.fit_rows]).sum(1)/seen[f.fit_rows].sum().clamp_min(1) for r, f in enumerate(room.folds)]
     return dict(zip(candidate_names(room, m), torch.stack(share, 1)))
 
-# %% ../nbs/18_distillation.ipynb #b17c7950
+# %% ../nbs/18_distillation.ipynb #55f3466f
 def adapted(room:Classroom):
     "Stage 2: (knowledge of the adapted teachers, stack, history)"
     teachers = {n: teacher(room, n) for n in room.ensemble.names}
@@ -370,11 +394,12 @@ def knowledge_of(room:Classroom, m:Method):
     "The teachers a method chooses from whose terms compare embeddings"
     room = beside(room, m.control)
     if m.teacher == "adapted": return adapted(room)[0]
-    return room.once("joint knowledge", lambda: _joint_knowledge(room))
+    if m.teacher.startswith("unpaired"): return room.once("unpaired knowledge", lambda: _knowledge_of_one(room, unpaired_of(room.ensemble.subsets, room.privileged)[-1]))
+    return room.once("joint knowledge", lambda: _knowledge_of_one(room, room.ensemble.joint))
 
-def _joint_knowledge(room):
-    out = tabulate(teacher(room, room.ensemble.joint), room.table)
-    return gather_knowledge([room.ensemble.joint], [out.logits], [out.embedding], room.table)
+def _knowledge_of_one(room, name):
+    out = tabulate(teacher(room, name), room.table)
+    return gather_knowledge([name], [out.logits], [out.embedding], room.table)
 
 # %% ../nbs/18_distillation.ipynb #5962c711
 def ground_cost(room:Classroom, m:Method)->torch.Tensor: # `(R, C, C)`
@@ -423,25 +448,63 @@ def _tnet(stack, name, tokens): # `(R, B, W)` -> `(R, B, W)`
         x, i = torch.baddbmm(stack.params[f"tnets.{name}.layers.{i}.bias"][:, None], x, w.mT), i+1
     return x
 
-# %% ../nbs/18_distillation.ipynb #ae8fff5e
+# %% ../nbs/18_distillation.ipynb #c570c7de
+def bags_of(room:Classroom, m:Method, target)->Bags:
+    "The pool of every repeat in bags"
+    rows, variance = [l.bags for l in room.loose], None
+    if room.table.kind == "regression":
+        variance = torch.stack([target[r, np.concatenate(b)].var(0) for r, b in enumerate(rows)])[:, None, None, None] + 1e-6
+    return Bags(rows, room.loose[0].most, m.bags, sees(room.table, room.privileged), m.eps, variance)
+
+def shares_in_bags(course:Course, kind, r:int, output, rows, there)->torch.Tensor: # `(G, S, C)`, `(G, S)` -> `(G, S, S)`: row `i` listens to recording `j`
+    "Who is listened to in the bags of repeat `r`; rows sum to one"
+    c, said = course.bags, course.target[r][rows]
+    b = (there & c.seen[rows]).float()
+    if c.how == "naive": return torch.eye(rows.shape[1], device=b.device)*b[:, None]
+    if c.how == "mean": return (b/b.sum(-1, keepdim=True).clamp_min(1))[:, None].expand(-1, rows.shape[1], -1)
+    plans = bag_plans(pair_cost(kind, output, said, course.temperature, None if c.variance is None else c.variance[r, 0]), there.float(), b, c.eps)
+    return plans/plans.sum(-1, keepdim=True).clamp_min(1e-12)
+
+# %% ../nbs/18_distillation.ipynb #652de1d3
+def recovery(room:Classroom, course:Course, stack:Stack):
+    "The function of a student's weights that says how much each row listens to its true partner, what is so by chance, and how often it listens to it most; one number a repeat"
+    names, boxes = ("pairing_mass", "pairing_chance", "pairing_hit"), [tuple(map(torch.from_numpy, boxes_of(l.bags, l.most))) for l in room.loose]
+    def look(weights):
+        said = predict(stack, weights, room.table, [rows.flatten().numpy() for rows, _ in boxes], course.names)
+        return dict(zip(names, zip(*(_recovered(room, course, r, torch.from_numpy(o.logits), *boxes[r]) for r, o in enumerate(said)))))
+    return look
+
+def _recovered(room, course, r, logits, rows, there):
+    dev = room.table.device
+    rows, there, output = rows.to(dev), there.to(dev), logits.to(dev).unflatten(0, rows.shape)
+    heard = (there & course.bags.seen[rows])[:, None]
+    true = (rows[:, :, None] == torch.from_numpy(room.loose[r].source).to(dev)[rows][:, None]) & there[..., None] & heard # whose recording stands there
+    found, p = true.any(-1), shares_in_bags(course, room.table.kind, r, output, rows, there)
+    chance = (1/heard.sum(-1).clamp_min(1)).expand_as(found)
+    hit = true.gather(-1, p.argmax(-1, keepdim=True))[..., 0]
+    return [t[found].float().mean().item() for t in ((p*true).sum(-1), chance, hit)]
+
+# %% ../nbs/18_distillation.ipynb #e0eb0716
 def course_of(room:Classroom, m:Method, key=())->Course:
     "What the students of method `m` learn, with everything that is looked up for its terms"
     c, kinds = room.config, dict(m.terms)
     course = Course(room.prevalent, m.terms, schedules(c)[m.schedule], ("student", *key), m.pool, m.all_labels,
                     knowledge_of(room, m) if {*EMBEDDED} & {*kinds} else None, m.rule,
                     distilled_target(room, m) if {*SPOKEN} & {*kinds} else None, m.temperature, c.ot)
+    if m.bags: course.bags = bags_of(beside(room, m.control), m, course.target)
     if "wkd" in kinds: course.ground = ground_cost(room, m)
     if course.knowledge: course.helpers = make_helpers(kinds, c.encoder.width, course.knowledge.embedding.shape[-1], [seed_for(*course.key, f.seed, f.fold) for f in room.folds], room.device)
     return course
 
-# %% ../nbs/18_distillation.ipynb #f50e640f
+# %% ../nbs/18_distillation.ipynb #c6f4a4e7
 def learn(room:Classroom, m:Method, key=(), saved=None)->Learner:
     "Train the students of all repeats by method `m`"
     if m.control == "label_permutation": room = beside(room, m.control) # the student learns them too
     stack, c = student_stack(room, *key), room.config
     before = start_as_teacher(room, stack, m) if m.from_teacher else []
     course = course_of(room, m, key)
-    learner = take_course(course, stack, room.table, room.samples, room.folds, room.metric, c.checkpoint, m.name, saved, room.progress)
+    watch = recovery(room, course, stack) if course.bags and m.bags != "align" and not m.control and course.bags.most and room.loose[0].known else None
+    learner = take_course(course, stack, room.table, room.samples, room.folds, room.metric, c.checkpoint, m.name, saved, room.progress, watch)
     learner.before = before
     return learner
 

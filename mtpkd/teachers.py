@@ -29,19 +29,19 @@ def teacher_subsets(modalities, subsets=())->dict: # teacher name -> tuple of mo
     named.pop(joint, None)
     return named | {joint: tuple(modalities)}
 
-# %% ../nbs/11_teachers.ipynb #1afb33bc
+# %% ../nbs/11_teachers.ipynb #91917499
 class TeacherEnsemble:
     "One network per modality subset, by name, the joint one last; a list of definitions, not of weights"
     def __init__(self, shapes:dict, # modality name -> shape of one sample
                  outputs:int, encoder, fusion, subsets=()):
         self.subsets = teacher_subsets(list(shapes), subsets)
-        self._build = lambda s: MultimodalNet({m: shapes[m] for m in s}, outputs, encoder, fusion)
+        self.of = lambda s: MultimodalNet({m: shapes[m] for m in s}, outputs, encoder, fusion) # a fresh network for the modalities `s`
         self.names, self.joint = list(self.subsets), list(self.subsets)[-1]
     def __len__(self): return len(self.subsets)
     def build(self, name:str)->MultimodalNet:
         "A freshly initialised network for the teacher called `name`"
         if name not in self.subsets: raise InputError(f"unknown teacher {name!r}; {nearest(name, self.subsets)}")
-        return self._build(self.subsets[name])
+        return self.of(self.subsets[name])
 
 # %% ../nbs/11_teachers.ipynb #90213c43
 selection_rules = Registry("teacher rule")
