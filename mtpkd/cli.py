@@ -33,7 +33,7 @@ class _Parser(argparse.ArgumentParser):
         chosen = commands[0].choices.get(getattr(known, commands[0].dest)) if commands else None
         return chosen.all_options(known) if chosen else [o for a in self._actions for o in a.option_strings]
 
-# %% ../nbs/25_cli.ipynb #b7a49264
+# %% ../nbs/25_cli.ipynb #da93bfb0
 def _command(sub, name, text, example, run):
     "A subcommand with an example at the end of its help"
     p = sub.add_parser(name, help=text, description=text, epilog=f"example: {example}", allow_abbrev=False)
@@ -52,6 +52,7 @@ def _run_options(p):
     p.add_argument("--seeds", metavar="0,1,2", help="each redraws the folds and everything else; default 0,1,2,3,4")
     p.add_argument("--config", metavar="FILE", help="settings as YAML; a run's experiment.yaml repeats that run")
     p.add_argument("--set", action="append", metavar="key=value", help="one setting, such as schedule.steps=400; may be repeated")
+    p.add_argument("--pairing", metavar="bag:KEY|none|...", help="weakly paired privileged recordings: bag:KEY (array or subject), none, or simulated: bag:8, lag:SECONDS[,JITTER]; default: the manifest's, full")
     p.add_argument("--device", metavar="auto|cpu|cuda", help="where to compute")
 
 # %% ../nbs/25_cli.ipynb #8a8c4e13
@@ -92,8 +93,8 @@ def _data_commands(sub):
     p.add_argument("manifest", metavar="NAME|PATH")
     p.add_argument("--root", metavar="DIR", help="folder with the files; default: the manifest's own")
 
-# %% ../nbs/25_cli.ipynb #26e28080
-_RUN = ("manifest", "prevalent", "privileged", "methods", "labelled", "labelled_validation", "folds", "seeds", "config", "set", "device")
+# %% ../nbs/25_cli.ipynb #d7fd534d
+_RUN = ("manifest", "prevalent", "privileged", "methods", "labelled", "labelled_validation", "folds", "seeds", "config", "set", "device", "pairing")
 
 def do_run(o)->str:
     "mtpkd run"
