@@ -7,9 +7,9 @@ __all__ = ['PALETTE', 'METHOD_COLOURS', 'SYMBOLS', 'INK', 'GRID', 'TEMPLATE', 'A
            'STAGES', 'CURVES', 'SIGNED', 'CONFIG', 'method_colour', 'class_colours', 'class_symbols', 'teacher_colours',
            'style', 'text', 'minus', 'points', 'metric_label', 'role', 'forest_rows', 'fmt_p', 'verdict_forest',
            'repeat_differences', 'repeat_scatter', 'ends', 'transfer_bars', 'reliability_curves', 'modality_forest',
-           'budget_curves', 'choice_shares', 'teacher_choice', 'target_groups', 'class_order', 'class_mass',
-           'mass_within', 'plan_heatmap', 'class_mass_matrix', 'project', 'thin', 'embedding_panels', 'curve',
-           'learning_curves', 'matrix_panels', 'line_panels', 'to_html', 'plotly_js']
+           'budget_curves', 'pairing_curves', 'choice_shares', 'teacher_choice', 'target_groups', 'class_order',
+           'class_mass', 'mass_within', 'plan_heatmap', 'class_mass_matrix', 'project', 'thin', 'embedding_panels',
+           'curve', 'learning_curves', 'matrix_panels', 'line_panels', 'to_html', 'plotly_js']
 
 # %% ../nbs/20_plots.ipynb #0f998d36
 import hashlib, html, re
@@ -19,12 +19,13 @@ import plotly.io as pio
 from plotly.subplots import make_subplots
 from .core import InputError
 
-# %% ../nbs/20_plots.ipynb #28061641
+# %% ../nbs/20_plots.ipynb #fd76cc70
 PALETTE = dict(orange="#E69F00", sky="#56B4E9", green="#009E73", yellow="#C9B800", blue="#0072B2", vermillion="#D55E00",
                purple="#CC79A7", grey="#8A8A8A")
 
 METHOD_COLOURS = {"student_only": "grey", "self_training": "sky", "kd": "orange", "pkdot": "purple", "mtpkdot": "blue",
-                  "mtpkd": "vermillion", "ot_pairing": "green", "teacher_joint": "green", "student_all_labels": "yellow"}
+                  "mtpkd": "vermillion", "ot_pairing": "green", "naive_pairs": "orange", "bag_mean": "sky",
+                  "labelled_only": "purple", "dist_align": "yellow", "mtpkd_pairing": "vermillion", "teacher_joint": "green", "student_all_labels": "yellow"}
 
 # %% ../nbs/20_plots.ipynb #c12984e9
 def method_colour(name:str, # a method, `name` or `name:schedule`
@@ -300,6 +301,20 @@ def budget_curves(curve:pd.DataFrame, # columns method, labelled (text), n_train
     fig.update_yaxes(title=f"{label} (points)", title_font_size=12, col=1); fig.update_yaxes(title="difference (points, 95% interval)", title_font_size=12, col=2)
     fig.update_annotations(font_size=13)
     return style(fig, 420, margin=dict(l=60, r=20, t=90, b=60), legend_y=1.12)
+
+# %% ../nbs/20_plots.ipynb #26e17eb1
+def pairing_curves(pairing:pd.DataFrame, # columns method, fold, seed, step, mass, chance
+                  )->go.Figure:
+    "Share of the plan on the true partner, mean over folds and seeds, with a band of one standard deviation"
+    fig = go.Figure()
+    for m, t in pairing[pairing["method"] != "bag_mean"].groupby("method", sort=False):
+        mean, sd = (getattr(t.groupby("step")["mass"], f)()*100 for f in ("mean", "std"))
+        sd, colour = sd.fillna(0), method_colour(m)
+        fig.add_trace(go.Scatter(x=[*mean.index, *mean.index[::-1]], y=[*(mean + sd), *(mean - sd)[::-1]], fill="toself", fillcolor=colour, opacity=.18, line_width=0, hoverinfo="skip", showlegend=False, legendgroup=text(m)))
+        fig.add_trace(go.Scatter(x=mean.index, y=mean, mode="lines+markers", name=text(m), legendgroup=text(m), line=dict(color=colour, width=2), hovertemplate="step %{x}: %{y:.0f}%"))
+    fig.add_hline(y=100*pairing["chance"].mean(), line=dict(color=PALETTE["grey"], dash="dash"), annotation_text="by chance", annotation_position="bottom right")
+    fig.update_xaxes(title="step"); fig.update_yaxes(title="heard from the true partner (%)", rangemode="tozero")
+    return style(fig, 360, margin=dict(l=60, r=20, t=60, b=60))
 
 # %% ../nbs/20_plots.ipynb #8381d8ce
 def choice_shares(teachers:pd.DataFrame # columns method, fold, seed, epoch, teacher, share (in [0, 1])

@@ -9,8 +9,8 @@ __all__ = ['TRANSPORT', 'PREFERRED', 'CSS', 'MACROS', 'RUN', 'PAGE', 'PAIRED', '
            'words_multiple', 'words_limits', 'words_power', 'words_calibration', 'words_modalities', 'most_hurt',
            'words_hurt', 'words_unfinished', 'verdict_words', 'setting_rows', 'method_extras', 'verdict_table',
            'overview', 'words_budgets', 'budget_section', 'first_line', 'part', 'Page', 'task_classes',
-           'teacher_section', 'transfer_section', 'calibration_section', 'modality_section', 'plan_names',
-           'plan_section', 'panel_order', 'panels_of', 'embedding_section', 'main_rows', 'curve_sections',
+           'teacher_section', 'transfer_section', 'calibration_section', 'modality_section', 'pairing_section',
+           'plan_names', 'plan_section', 'panel_order', 'panels_of', 'embedding_section', 'main_rows', 'curve_sections',
            'run_section', 'unit_words', 'repeat_section', 'as_yaml', 'figure_or_note', 'render', 'open_run', 'report',
            'paired_cells', 'comparison_page', 'demo']
 
@@ -386,7 +386,7 @@ def teacher_section(page, run)->dict:
     drawn = page.figure(plots.teacher_choice, choosing) if len(choosing) else dict(note="No method of this run chose between teachers.")
     return drawn | dict(teachers=list(shares.columns), rows=rows)
 
-# %% ../nbs/23_reports.ipynb #d7a2b27b
+# %% ../nbs/23_reports.ipynb #6d6b0ec2
 def transfer_section(page, run, summary)->dict:
     "Gain and loss by subject and class"
     table, why = part(run, "transfer")
@@ -418,6 +418,11 @@ def modality_section(page, summary)->dict:
     values = (summary.get("modalities") or {}).get("values")
     if not values: return dict(note=words_modalities(summary) or "This run has no values of its privileged modalities.")
     return page.figure(plots.modality_forest, values, summary.get("metric", ""))
+
+def pairing_section(page, run)->dict: # nothing for a run that did not lose its pairs
+    "How much of the true pairing was found"
+    found, _ = part(run, "pairing")
+    return {} if found is None else page.figure(plots.pairing_curves, found)
 
 # %% ../nbs/23_reports.ipynb #b2dc5478
 PREFERRED = ("mtpkdot", "ot_pairing", "pkdot", "mtpkd")
@@ -502,7 +507,7 @@ def curve_sections(page, run, summary)->list:
     if "ot_share" in set(history["name"]): out.append(page.figure(plots.learning_curves, history, ["student"], ("ot_share",), metric))
     return out
 
-# %% ../nbs/23_reports.ipynb #6dea8fa8
+# %% ../nbs/23_reports.ipynb #36df20f0
 def run_section(page:Page, run, embedding="pca")->dict: # everything the template shows of one run
     "One run, ready for the template"
     summary, why = part(run, "summary")
@@ -513,7 +518,7 @@ def run_section(page:Page, run, embedding="pca")->dict: # everything the templat
         words=verdict_words(summary, part(run, "transfer")[0]), table=verdict_table(summary, part(run, "metrics")[0]), metric=metric_label(summary.get("metric", "")),
         units=unit_words(summary), headroom=bool((summary.get("headroom") or {}).get("significant")), forest=page.figure(plots.verdict_forest, summary),
         scatter=repeat_section(page, run, summary), transfer=transfer_section(page, run, summary), reliability=calibration_section(page, run, summary),
-        modalities=modality_section(page, summary), choice=teacher_section(page, run), plan=plan_section(page, run, summary),
+        modalities=modality_section(page, summary), pairing=pairing_section(page, run), choice=teacher_section(page, run), plan=plan_section(page, run, summary),
         embedding=embedding_section(page, run, summary, embedding), curves=curve_sections(page, run, summary),
         config=as_yaml(part(run, "config")[0]), environment=as_yaml(part(run, "environment")[0]))
 
@@ -641,7 +646,7 @@ A method with one teacher has nothing to choose and is not drawn.") }}{% if c.ro
 <figcaption>Left: mass from each teacher row to each student row, samples sorted by {{ p.groups }}, with the row and column sums in the margins. Right: the same, summed by {{ p.groups }}, in percent of the teacher's.</figcaption></figure>{% endif %}{% endmacro %}
 """
 
-# %% ../nbs/23_reports.ipynb #5bd3da0e
+# %% ../nbs/23_reports.ipynb #f17a23f3
 RUN = """{% from "macros" import show, verdict, choice, plan, counted, errors %}
 <section id="run{{ i }}"><h2>{{ r.title }}</h2>
 {% if r.note %}<p class="note">{{ r.note }}</p>{% else %}
@@ -658,6 +663,7 @@ Wilcoxon p and bootstrap interval: over {{ r.units }}; they speak of these train
 <h3>Who gains, who loses</h3>{{ show(r.transfer, "Difference to student_only on the same test rows of all folds and seeds; beside each bar the predictions that changed for the better and for the worse.") }}{{ counted(r.transfer) }}
 <h3>Do probabilities mean what they say?</h3>{{ show(r.reliability, "Predictions of all folds and seeds, in 15 bins. Below the dashed line a student is too sure of itself.") }}{{ errors(r.reliability) }}
 <h3>What each privileged modality is worth</h3>{{ show(r.modalities, "Shapley value over teachers that see the prevalent modalities and a subset of the privileged ones.") }}
+{% if r.pairing %}<h3>Which recording belongs to whom</h3>{{ show(r.pairing, "Of what pool rows are told, the part that comes from their own privileged recording. The truth serves this figure only.") }}{% endif %}
 <h3>Which teacher was chosen</h3>{{ choice(r.choice) }}
 <h3>A transport plan</h3>{{ plan(r.plan) }}
 <h3>Embeddings of teachers and students</h3>{% if r.embedding.html %}
