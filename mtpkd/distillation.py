@@ -89,10 +89,10 @@ SHUFFLES = ("shuffled_teacher", "shuffled_privileged")
 CONTROLS = (*SHUFFLES, "label_permutation")
 for _name in CONTROLS: add_method(Method(_name, (), control=_name)) # everything else is that of `mtpkd`
 
-# %% ../nbs/18_distillation.ipynb #9c833bfa
+# %% ../nbs/18_distillation.ipynb #2c9da519
 add_method(Method("labelled_only", _KD, teacher="unpaired", temperature=1.5))
 for _name, _how in dict(naive_pairs="naive", bag_mean="mean", ot_pairing="ot").items(): add_method(Method(_name, _KD, teacher="unpaired", pool=True, temperature=1.5, bags=_how))
-add_method(Method("dist_align", (*_KD, ("feature_mmd", .1), ("label_mmd", 1.)), teacher="unpaired", pool=True, temperature=1.5, bags="align"))
+add_method(Method("dist_align", (*_KD, ("feature_mmd", .1), ("label_mmd", 4.)), teacher="unpaired", pool=True, temperature=1.5, bags="align"))
 add_method(Method("mtpkd_pairing", _KD, teacher="unpaired_ensemble", pool=True, schedule="long_mixup", temperature=1.5, bags="ot"));
 
 # %% ../nbs/18_distillation.ipynb #d38a6529
