@@ -179,11 +179,11 @@ def gradient_shares(parts:dict, weights:dict, params)->dict: # {"ot_share": (R,)
     total = sum(norms.values()).clamp_min(1e-12)
     return {f"{n}_share": v/total for n, v in norms.items() if n != "task"}
 
-# %% ../nbs/17_teaching.ipynb #a7f6ed5b
+# %% ../nbs/17_teaching.ipynb #dfd5dfb2
 def course_loss(c:Course, stack:Stack, table:Table, folds, counts=None):
     "The function of the step that `fit` minimises; `counts` collects (step, teacher weights `(R, T)`)"
     (rows, labelled), weights = draw_course(c, folds), dict(c.terms)
-    n, there = int(labelled.sum()), draw_boxes(c, [seed_for(*c.key, f.seed, f.fold) for f in folds])[1].to(table.device) if c.bags else None
+    n, there = c.schedule.batch, draw_boxes(c, [seed_for(*c.key, f.seed, f.fold) for f in folds])[1].to(table.device) if c.bags else None
     partner = _partners(labelled, there.shape[3] if c.bags and there.shape[2] > 1 else 0).to(table.device) # counted before the move: the device is never asked
     (rows, labelled), s, o = (t.to(table.device) for t in (rows, labelled)), c.schedule, dict(kind=table.kind, temperature=c.temperature, **asdict(c.ot))
     o["k"] = min(c.ot.k, rows.shape[2] - 1)
