@@ -346,19 +346,20 @@ class OTResult:
 
 def _mean(z, w): return z.mean(-2, keepdim=True) if w is None else (w[..., None]*z).sum(-2, keepdim=True)
 
-# %% ../nbs/12_transport.ipynb #b854cc31
+# %% ../nbs/12_transport.ipynb #b876feae
 def _weights(w, x, name):
     "Weights `(..., N)` that sum to one: uniform unless given"
     if w is None: w = x.new_ones(x.shape[-2])
     if w.shape[-1] != x.shape[-2]: raise InputError(f"weights {name} have {w.shape[-1]} entries, the cloud has {x.shape[-2]} points")
     return (w/w.sum(-1, keepdim=True)).to(x.dtype).expand(x.shape[:-1])
 
-def _check_problem(x, y, eps):
+def _check_problem(x, y, eps, max_iters=None):
     if not 0 < eps < math.inf: raise InputError(f"eps is {eps}, expected a positive number (eps = blur**2)")
     if x.shape[-1] != y.shape[-1]: raise InputError(f"clouds have {x.shape[-1]} and {y.shape[-1]} coordinates; they must live in one space")
     if min(x.shape[-2], y.shape[-2]) < 1: raise InputError("a cloud has no points")
+    if max_iters is not None and max_iters < 1: raise InputError(f"max_iters is {max_iters}, expected at least 1, or None to have it from eps and tol")
 
-# %% ../nbs/12_transport.ipynb #8c67d3d0
+# %% ../nbs/12_transport.ipynb #fa42fc52
 def sinkhorn_divergence(x:Tensor,       # first cloud `(..., N, K)`
                         y:Tensor,       # second cloud `(..., M, K)`
                         eps:float=.01,  # entropic regularisation, blur**2, in units of the cost
@@ -368,8 +369,7 @@ def sinkhorn_divergence(x:Tensor,       # first cloud `(..., N, K)`
                         check:bool=True, # look at input and violation; reads the host once
                        )->OTResult:
     "Debiased entropic transport with cost |x-y|^2/2 (arXiv 1810.08278), batched, with envelope gradient"
-    _check_problem(x, y, eps)
-    if max_iters is not None and max_iters < 1: raise InputError(f"max_iters is {max_iters}, expected at least 1, or None to have it from eps and tol")
+    _check_problem(x, y, eps, max_iters)
     kind, (x, y) = x.dtype, map(_wide, (x, y))
     if x.shape[:-2] != y.shape[:-2]:
         lead = torch.broadcast_shapes(x.shape[:-2], y.shape[:-2])
@@ -389,7 +389,7 @@ def _check_result(x, y, violation, eps, tol):
     if not worst <= tol: # one text, so that Python says it once
         warnings.warn(f"transport at eps={eps:g} did not reach a marginal violation of tol={tol:g}; the result's `violation` says how far it came; raise max_iters or eps", stacklevel=3)
 
-# %% ../nbs/12_transport.ipynb #23218a40
+# %% ../nbs/12_transport.ipynb #4b735405
 def _cosine_gradient(g, columns, z, inverse):
     "Gradient in `z (..., B, D)` from `g (..., B, E)` in the entries `columns (..., B, E)` of every row of its Gram matrix"
     m = g.new_zeros(()).expand(*g.shape[:-1], z.shape[-2]).scatter_add(-1, columns, g)
@@ -397,7 +397,7 @@ def _cosine_gradient(g, columns, z, inverse):
     out, step = m.mul_(inverse).mul_(inverse.mT) @ z, _rows_at_once(z)
     for i in range(0, z.shape[-2], step): # without the part along z, some rows at a time
         own, rows = out[..., i:i+step, :], z[..., i:i+step, :]
-        own.addcmul_(rows, torch.linalg.vecdot(own, rows).unsqueeze(-1)*inverse[..., i:i+step, :]**2, value=-1)
+        own.sub_(rows*(torch.linalg.vecdot(own, rows).unsqueeze(-1)*inverse[..., i:i+step, :]**2))
     return out
 
 # %% ../nbs/12_transport.ipynb #72a005f9
@@ -431,21 +431,22 @@ class _Structural(torch.autograd.Function):
 
 _keep_signature(_Structural)
 
-# %% ../nbs/12_transport.ipynb #312b74b5
+# %% ../nbs/12_transport.ipynb #364fd602
 def _blocks(z_s, z_t, block:int):
     "`(..., B, Ds)` and `(..., T, B, Dt)` as `(..., B/block, block, Ds)` and `(..., B/block, T, block, Dt)`"
     b = z_s.shape[-2]
     if block < 2 or b % block: raise InputError(f"block is {block}, expected a divisor of the batch of {b} rows, at least 2")
     return z_s.unflatten(-2, (-1, block)), z_t.unflatten(-2, (-1, block)).movedim(-4, -3)
 
-def structural_divergence(z_s:Tensor, z_t:Tensor, k:int=30, blur:float=.1, block:int|None=None)->tuple: # losses and violations, both `(..., T)`
+def structural_divergence(z_s:Tensor, z_t:Tensor, k:int=30, blur:float=.1, block:int|None=None, max_iters:int|None=None)->tuple: # losses and violations, both `(..., T)`
     "The structural loss of every teacher with the marginal violation it was computed at"
     eps = float(blur)**2
-    _check_batch(z_s, z_t), _check_problem(z_s, z_s, eps)
+    _check_batch(z_s, z_t), _check_problem(z_s, z_s, eps, max_iters)
     if block is not None and block != z_s.shape[-2]:
-        value, violation = structural_divergence(*_blocks(z_s, z_t, block), k, blur)
+        value, violation = structural_divergence(*_blocks(z_s, z_t, block), k, blur, None, max_iters)
         return value.mean(-2), violation.amax(-2)
-    value, violation, *_ = _Structural.apply(_wide(z_s), _wide(z_t), k, eps, _schedule(eps, 1e-3, 2.*k))
+    schedule = _schedule_of(max_iters, eps, 1e-3) if max_iters else _schedule(eps, 1e-3, 2.*k)
+    value, violation, *_ = _Structural.apply(_wide(z_s), _wide(z_t), k, eps, schedule)
     return value, violation
 
 def structural_ot(z_s:Tensor,     # student embeddings `(B, Ds)`
@@ -453,9 +454,10 @@ def structural_ot(z_s:Tensor,     # student embeddings `(B, Ds)`
                   k:int=30,       # anchors a row
                   blur:float=.1,  # eps = blur**2
                   block:int|None=None, # rows compared with one another; None: all
+                  max_iters:int|None=None, # None: enough for collapsed students too; twelve are for most others
                  )->Tensor:       # losses `(T,)`, differentiable in `z_s`
     "Sinkhorn divergence between the teachers' and the student's anchor clouds (arXiv 2408.09035)"
-    return structural_divergence(z_s, z_t, k, blur, block)[0].to(z_s.dtype)
+    return structural_divergence(z_s, z_t, k, blur, block, max_iters)[0].to(z_s.dtype)
 
 # %% ../nbs/12_transport.ipynb #13e67dcd
 class PlanResult(NamedTuple):
