@@ -8,7 +8,7 @@ A ratio is the time (or memory) of the peer over that of mtpkd: above 1, mtpkd i
 alternating order, on one core and one thread; reported are the paired median with the smallest and largest. A contender that can stop
 early, mtpkd among them, runs with the coarsest setting that brings the L1 violation of both marginals to 1e-3 *on the very data it is timed on*, found
 beforehand and printed; of several paths of a peer the fastest is taken. Violations are computed here, in
-float64, from what each contender returns. Errors are relative, against POT's log-domain solver in float64, tolerance 1e-10.
+float64, from what each contender returns (of a whole step of mtpkd, it is the engine's own word); the settings are bisected, as if finer ones always came closer. Errors are relative, against POT's log-domain solver in float64, tolerance 1e-10.
 
 Two kinds of data: `normal` (independent Gaussian embeddings) and `classes` (seven class means plus noise; the student is a noisy random
 projection of the teachers' latent: cosine about .5 within a class, 0 between). They differ much: at B=128, from zero potentials, plain
