@@ -11,12 +11,13 @@ __all__ = ['PALETTE', 'METHOD_COLOURS', 'SYMBOLS', 'INK', 'GRID', 'TEMPLATE', 'A
            'class_order', 'class_mass', 'mass_within', 'plan_heatmap', 'class_mass_matrix', 'project', 'thin',
            'embedding_panels', 'curve', 'learning_curves', 'matrix_panels', 'line_panels', 'to_html', 'plotly_js']
 
-# %% ../nbs/20_plots.ipynb #0f998d36
+# %% ../nbs/20_plots.ipynb #540d8473
 import hashlib, html, re
 import numpy as np, pandas as pd
 import plotly.graph_objects as go
 import plotly.io as pio
 from plotly.subplots import make_subplots
+from .config import stamp
 from .core import InputError
 
 # %% ../nbs/20_plots.ipynb #28061641
@@ -151,7 +152,7 @@ def fmt_p(p)->str:
     if p is None or not np.isfinite(p): return "n/a"
     return "<.001" if p < .001 else f"{p:.3f}".lstrip("0") if p < .9995 else "1.000"
 
-# %% ../nbs/20_plots.ipynb #92cb9229
+# %% ../nbs/20_plots.ipynb #caab4fb5
 def verdict_forest(summary:dict # a run's summary: `methods` with `diff`, `ci95`, `p`
                   )->go.Figure:
     "Difference to `student_only` with its 95% interval, one row per method, in points"
@@ -168,7 +169,8 @@ def verdict_forest(summary:dict # a run's summary: `methods` with `diff`, `ci95`
     fig.update_yaxes(tickvals=[-i for i in range(len(rows))], ticktext=[text(l) if m else f"<b>{l}</b>" for l, m in rows],
                      range=[-len(rows)+.3, .7], showgrid=False, zeroline=False, ticks="")
     metric = metric_label(summary.get("metric", ""))
-    fig.update_xaxes(title=f"difference to student_only in {metric} (points, 95% interval)", zeroline=False)
+    made = f"<br>{text(stamp(summary))}"*bool(stamp(summary)) # a figure that leaves its page says so too
+    fig.update_xaxes(title=f"difference to student_only in {metric} (points, 95% interval){made}", zeroline=False)
     return style(fig, 110 + 30*len(rows), margin=dict(l=60, r=150, t=40, b=60))
 
 # %% ../nbs/20_plots.ipynb #945bb540
