@@ -266,6 +266,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                               'mtpkd.fusion.Tokens.__init__': ('fusion.html#tokens.__init__', 'mtpkd/fusion.py'),
                               'mtpkd.fusion.Tokens.forward': ('fusion.html#tokens.forward', 'mtpkd/fusion.py'),
                               'mtpkd.fusion.build_fusion': ('fusion.html#build_fusion', 'mtpkd/fusion.py'),
+                              'mtpkd.fusion.by_products': ('fusion.html#by_products', 'mtpkd/fusion.py'),
                               'mtpkd.fusion.masked_softmax': ('fusion.html#masked_softmax', 'mtpkd/fusion.py'),
                               'mtpkd.fusion.present_mean': ('fusion.html#present_mean', 'mtpkd/fusion.py')},
             'mtpkd.losses': { 'mtpkd.losses._centroid': ('losses.html#_centroid', 'mtpkd/losses.py'),
