@@ -66,7 +66,7 @@ def costs(root):
     return module
 
 def test_what_methods_cost(costs, tmp_path, capsys):
-    rows = costs.main(["--quick", "--data", str(make_set(tmp_path/"set")), "--out", str(tmp_path/"rows.csv")])
+    rows = costs.main(["--quick", "--data", str(make_set(tmp_path/"set", protocol=dict(labelled_validation=6))), "--out", str(tmp_path/"rows.csv")])
     assert {(r["method"], r["time"]) for r in rows} == {(m, t) for m in ("student_only", "kd") for t in ("alone", "added")}
     for r in rows:
         assert r["repeats"] == 4 and 0 < r["low"] <= r["seconds"] <= r["high"] and 0 < r["over_one_low"] <= r["over_one"] <= r["over_one_high"]
@@ -84,7 +84,7 @@ def test_ratios_of_made_up_times(costs):
 
 def test_what_is_added_leaves_the_room_as_it_was(costs, tmp_path):
     "Teachers stay, the method's own student is trained again"
-    plan = costs.plan_run(manifest=str(make_set(tmp_path/"set")), methods=["kd"], seeds=[0], folds=2, config=costs.TINY)
+    plan = costs.plan_run(manifest=str(make_set(tmp_path/"set", protocol=dict(labelled_validation=6))), methods=["kd"], seeds=[0], folds=2, config=costs.TINY)
     room, trained = costs.classroom(plan, 2), []
     costs.run_method(plan, room, "kd")
     before = dict(room.kept)

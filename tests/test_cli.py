@@ -122,7 +122,7 @@ def test_wrong_words(words, said, refused): assert said in refused(*words.split(
     ("threads=0", "threads is 0"),
     ("checkpoint=best_test", "checkpoint is 'best_test'; known: last, best_validation"),
     ("fusion.name=mtpkd.fusion:AcrossBatch", "a fault of the released code; ask for it by --protocol batch_attention"),
-    ("protocol=clip", "unknown protocol 'clip'; did you mean"),
+    ("protocol=clip", "unknown protocol 'clip'; known: batch_attention, clip_folds, drop_last, honest, released, test_epoch"),
     ("checkpoint=best", "checkpoint is 'best'; known: last, best_validation"),
     ("inner_validation=2", "inner_validation is 2"),
     ("options.kdd.rule=batch", "unknown method 'kdd'; did you mean kd"),
