@@ -12,14 +12,14 @@ import os, sys
 if __name__ == "__main__": # before torch is imported: one core, one thread
     if hasattr(os, "sched_setaffinity"): os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR"): os.environ.setdefault(f"{name}_NUM_THREADS", "1")
-import argparse, csv, gc, platform, statistics, time
-from importlib.metadata import version
-from pathlib import Path
+import argparse, gc, statistics, time
 import torch
+from bench_tables import number, processor, versions, write_csv
 from mtpkd.distillation import Classroom, CONTROLS, methods
 from mtpkd.experiments import plan_run, run_method
 from mtpkd.samples import fit_normaliser
 
+USED = "torch", "numpy", "scikit-learn"
 METHODS = [m for m in methods.names() if m not in CONTROLS]
 COLUMNS = ["data", "method", "repeats", "time", "seconds", "low", "high", "over_one", "over_one_low", "over_one_high", "over_student", "per_repeat"]
 
@@ -85,8 +85,6 @@ def rows_of(data:str, o)->list:
         print(f"{data:<12} {m:<16} {len(plan.folds)} repeats: {alone:7.2f} s alone, {statistics.median(b for _, b in times[m]['added']):7.2f} s added", flush=True)
     return as_rows(data, len(plan.folds), times)
 
-def number(x)->str: return f"{x:.0f}" if x >= 20 else f"{x:.1f}" if x >= 2 else f"{x:.2f}"
-
 def markdown(rows)->str:
     "The ratios as a table: a line for every method, by data"
     many = rows[0]["repeats"]
@@ -98,21 +96,7 @@ def markdown(rows)->str:
         lines.append(f"| {data} | `{m}` | {cell(alone)} | {cell(added)} | {alone['seconds']:.2f} |")
     return "\n".join(lines)
 
-def write_csv(rows, path):
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as f:
-        out = csv.DictWriter(f, [*COLUMNS, "processor", "versions"])
-        out.writeheader()
-        out.writerows({**{k: f"{v:.4g}" if isinstance(v, float) else v for k, v in r.items()}, "processor": processor(), "versions": versions()} for r in rows)
-
 # --- the command ----------------------------------------------------------------------------------------------------------------------
-
-def processor()->str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next((l.split(":", 1)[1].strip() for l in lines if l.startswith("model name")), platform.processor() or platform.machine())
-
-def versions()->str: return ", ".join(f"{n} {version(n)}" for n in ("torch", "numpy", "scikit-learn"))
 
 TINY = dict(schedule=dict(steps=4, evaluate=4, batch=14, pool_batch=14), teachers=dict(steps=4, ensemble=1, inner_folds=2), encoder=dict(width=8, depth=1), fusion=dict(heads=2),
             self_distillation=dict(steps=2, batch=16), student=dict(tnet_steps=2), ot=dict(k=6))
@@ -139,9 +123,9 @@ def options(argv=None):
 def main(argv=None):
     o = options(argv)
     torch.set_num_threads(1); torch.set_flush_denormal(True) # as `mtpkd.run` does
-    print(f"{processor()}, one core; {versions()}\n{o.folds} folds x {o.seeds} seeds, {o.turns} turns; seconds are medians")
+    print(f"{processor()}, one core; {versions(USED)}\n{o.folds} folds x {o.seeds} seeds, {o.turns} turns; seconds are medians")
     rows = [r for data in o.data for r in rows_of(data, o)]
-    if o.out: write_csv(rows, o.out)
+    if o.out: write_csv(rows, o.out, COLUMNS, USED)
     print("\n" + markdown(rows))
     return rows
 

@@ -21,14 +21,15 @@ if __name__ == "__main__": # before torch and jax are imported: one core, one th
     for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR"): os.environ.setdefault(f"{name}_NUM_THREADS", "1")
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
-import argparse, csv, functools, gc, importlib, json, math, platform, statistics, subprocess, time, warnings
+import argparse, functools, gc, importlib, json, math, statistics, subprocess, time, warnings
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 import numpy as np, ot, torch
+from bench_tables import number, processor, versions, write_csv
 from mtpkd.transport import anchor_clouds, cosine_gram, least_similar, sinkhorn_divergence, structural_divergence, structural_ot
 
 VIOLATION = 1e-3
+PEERS = "torch", "numpy", "geomloss", "POT", "ott-jax", "jax"
 
 # --- data ---------------------------------------------------------------------------------------------------------------------------
 
@@ -532,8 +533,6 @@ PARTS = {"step": step_rows, "blocks": block_rows, "core": core_rows, "small": sm
 
 # --- the table --------------------------------------------------------------------------------------------------------------------------
 
-def number(x)->str: return f"{x:.0f}" if x >= 20 else f"{x:.1f}" if x >= 2 else f"{x:.2f}"
-
 def markdown(rows)->str:
     "The ratios as a table for the README: a line for every question, a column for every number of teachers"
     timed = [r for r in rows if "ratio" in r]
@@ -548,26 +547,7 @@ def markdown(rows)->str:
         lines.append(f"| {what}, eps {eps:g}, B={batch} | {peer} | {data} | {' | '.join(cell(found.get(t)) for t in counts)} | {worst(found, 'violation')} | {worst(found, 'peer_violation')} |")
     return "\n".join(lines)
 
-def write_csv(rows, path):
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as f:
-        out = csv.DictWriter(f, [*COLUMNS, "processor", "versions"])
-        out.writeheader()
-        short = lambda v: f"{v:.4g}" if isinstance(v, float) else v
-        out.writerows({**{k: short(v) for k, v in r.items()}, "processor": processor(), "versions": versions()} for r in rows)
-
 # --- the command ----------------------------------------------------------------------------------------------------------------------
-
-def processor()->str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next((l.split(":", 1)[1].strip() for l in lines if l.startswith("model name")), platform.processor() or platform.machine())
-
-def versions()->str:
-    def of(name):
-        try: return f"{name} {version(name)}"
-        except PackageNotFoundError: return f"{name} absent"
-    return ", ".join(map(of, ("torch", "numpy", "geomloss", "POT", "ott-jax", "jax")))
 
 def options(argv=None):
     a = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -593,12 +573,12 @@ def main(argv=None):
     torch.set_num_threads(int(os.environ.get("BENCH_THREADS", 1)))
     if o.child: return print(json.dumps(CHILDREN[o.child[0]](o.child[1], o)))
     warnings.filterwarnings("ignore") # peers told to stop early say that they did not converge
-    print(f"{processor()}, one core; {versions()}\nB={o.batch}, d={o.width}, k={o.k}, {o.pairs} pairs, seed {o.seed}; ratio = peer / mtpkd, median [min, max]")
+    print(f"{processor()}, one core; {versions(PEERS)}\nB={o.batch}, d={o.width}, k={o.k}, {o.pairs} pairs, seed {o.seed}; ratio = peer / mtpkd, median [min, max]")
     if o.profile: return profile(o)
     for name in o.only:
         print(f"\n{name}: {PARTS[name].__doc__}")
         PARTS[name](o)
-    if o.out: write_csv(ROWS, o.out)
+    if o.out: write_csv(ROWS, o.out, COLUMNS, PEERS)
     print("\n" + markdown(ROWS))
 
 if __name__ == "__main__": main()

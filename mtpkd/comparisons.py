@@ -42,17 +42,15 @@ def _tested(p): # who was tested in which fold, and what was true; the baseline 
     p = p[p["method"] == "student_only"]
     return p[[c for c in p if c in (*KEYS, "subject") or c.startswith("target")]].set_index(KEYS).sort_index()
 
-# %% ../nbs/19a_comparisons.ipynb #81c55303
+# %% ../nbs/19a_comparisons.ipynb #7ef8e6e7
 PAIRS = ["a", "b", "mean_a", "mean_b", "diff", "low", "high", "p", "p_holm", "wilcoxon_p", "bootstrap_low", "bootstrap_high"]
 
 def pairs_of(a, b, methods=None)->list: # (method of the first, method of the second)
     "Which methods stand against each other"
     have = [list(r.summary["methods"]) for r in (a, b)]
     if methods is None:
-        both = [(m, m) for m in have[0] if m in have[1] and ":" not in m]
-        return both
-    asked = methods.split(",") if isinstance(methods, str) else list(methods)
-    asked = [m.strip() for m in asked]
+        return [(m, m) for m in have[0] if m in have[1] and ":" not in m]
+    asked = [m.strip() for m in (methods.split(",") if isinstance(methods, str) else methods)]
     if len(asked) != 2: raise InputError(f"methods: expected two, one of the first run and one of the second, got {', '.join(asked) or 'none'}")
     for m, r, known in zip(asked, (a, b), have):
         if m not in known: raise InputError(f"unknown method {m!r} in {r.path}; {nearest(m, known)}")

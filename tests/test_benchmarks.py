@@ -5,13 +5,17 @@ import mtpkd.distillation
 from mtpkd.transport import anchor_clouds, sinkhorn_divergence
 from tiny import make_set
 
-@pytest.fixture(scope="module")
-def bench(root):
-    spec = importlib.util.spec_from_file_location("bench_transport", root/"benchmarks"/"transport.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+def load(root, name):
+    "A script of benchmarks/ as a module, with that folder on the path as when it is run"
+    spec = importlib.util.spec_from_file_location(f"bench_{name}", root/"benchmarks"/f"{name}.py")
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as m:
+        m.syspath_prepend(str(root/"benchmarks"))
+        spec.loader.exec_module(module)
     return module
+
+@pytest.fixture(scope="module")
+def bench(root): return load(root, "transport")
 
 @pytest.fixture
 def problem(bench):
@@ -59,11 +63,7 @@ def test_unknown_parts_are_refused(bench, capsys):
 # the cost of methods
 
 @pytest.fixture(scope="module")
-def costs(root):
-    spec = importlib.util.spec_from_file_location("bench_experiments", root/"benchmarks"/"experiments.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def costs(root): return load(root, "experiments")
 
 def test_what_methods_cost(costs, tmp_path, capsys):
     rows = costs.main(["--quick", "--data", str(make_set(tmp_path/"set", protocol=dict(labelled_validation=6))), "--out", str(tmp_path/"rows.csv")])

@@ -140,7 +140,7 @@ def test_gradients_of_the_divergence_under_transforms():
         torch.testing.assert_close(torch.autograd.grad(torch.func.vmap(value)(*pair).sum(), pair[i])[0], torch.stack(loop[i]))
 
 def test_only_first_derivatives():
-    "The gradient is saved as a constant: a second derivative is refused, not wrong"
+    "The gradient is saved as a constant: no second derivative comes out where it would be wrong"
     x, y = torch.randn(2, 8, 3, dtype=torch.float64)
     x.requires_grad_()
     for value in (lambda x: sinkhorn_divergence(x, y, .5).value, lambda x: structural_ot(x, y[None], 3)[0]):
