@@ -6,11 +6,12 @@
 __all__ = ['build_parser', 'do_run', 'do_budgets', 'curve_text', 'do_compare', 'compare_text', 'verdict_text', 'do_demo',
            'do_report', 'do_data_list', 'do_data_show', 'do_data_check', 'do_doctor', 'main']
 
-# %% ../nbs/25_cli.ipynb #f24b6530
+# %% ../nbs/25_cli.ipynb #e99fe0db
 import argparse, importlib.util, json, os, platform, shutil, sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 import mtpkd
+from .config import FAULTS, stamp
 from .core import InputError, RunError, nearest
 from .manifests import audit, list_manifests, load_manifest
 
@@ -33,7 +34,7 @@ class _Parser(argparse.ArgumentParser):
         chosen = commands[0].choices.get(getattr(known, commands[0].dest)) if commands else None
         return chosen.all_options(known) if chosen else [o for a in self._actions for o in a.option_strings]
 
-# %% ../nbs/25_cli.ipynb #da93bfb0
+# %% ../nbs/25_cli.ipynb #70087449
 def _command(sub, name, text, example, run):
     "A subcommand with an example at the end of its help"
     p = sub.add_parser(name, help=text, description=text, epilog=f"example: {example}", allow_abbrev=False)
@@ -54,6 +55,7 @@ def _run_options(p):
     p.add_argument("--set", action="append", metavar="key=value", help="one setting, such as schedule.steps=400; may be repeated")
     p.add_argument("--pairing", metavar="bag:KEY|none|...", help="weakly paired privileged recordings: bag:KEY (array or subject), none, or simulated: bag:8, lag:SECONDS[,JITTER]; default: the manifest's, full")
     p.add_argument("--device", metavar="auto|cpu|cuda", help="where to compute")
+    p.add_argument("--protocol", metavar="honest|released|a,b", help=f"turn faults of the released code on, to see what they are worth: {', '.join(FAULTS)}, or released for all")
 
 # %% ../nbs/25_cli.ipynb #8a8c4e13
 def build_parser()->argparse.ArgumentParser:
@@ -93,8 +95,8 @@ def _data_commands(sub):
     p.add_argument("manifest", metavar="NAME|PATH")
     p.add_argument("--root", metavar="DIR", help="folder with the files; default: the manifest's own")
 
-# %% ../nbs/25_cli.ipynb #d7fd534d
-_RUN = ("manifest", "prevalent", "privileged", "methods", "labelled", "labelled_validation", "folds", "seeds", "config", "set", "device", "pairing")
+# %% ../nbs/25_cli.ipynb #13f146c5
+_RUN = ("manifest", "prevalent", "privileged", "methods", "labelled", "labelled_validation", "folds", "seeds", "config", "set", "device", "pairing", "protocol")
 
 def do_run(o)->str:
     "mtpkd run"
@@ -110,7 +112,7 @@ def do_run(o)->str:
     run = RunFolder(out)
     return f"{verdict_text(run.summary)}\n\nrun folder: {out}\nreport:     {out/'report.html'}"
 
-# %% ../nbs/25_cli.ipynb #f7ea4635
+# %% ../nbs/25_cli.ipynb #c774ee7b
 def do_budgets(o, asked)->str:
     "mtpkd run --labelled 50,100,all: a run a budget, and the curve"
     from mtpkd.comparisons import curve_table, finish_curve, plan_budgets
@@ -121,8 +123,8 @@ def do_budgets(o, asked)->str:
     from mtpkd.runs import execute
     for ask, _, out in planned: execute(ask | dict(resume=o.resume and out.exists()), out)
     runs = [RunFolder(out) for *_, out in planned]
-    page, curve = finish_curve(runs), curve_table(runs)
-    return "\n".join([curve_text(curve), "", *words_budgets(curve), "", f"run folders: {page.parent}/labelled-*", f"report:      {page}"])
+    page, curve, made = finish_curve(runs), curve_table(runs), stamp(runs[0].summary)
+    return "\n".join([*([made] if made else []), curve_text(curve), "", *words_budgets(curve), "", f"run folders: {page.parent}/labelled-*", f"report:      {page}"])
 
 def curve_text(curve)->str: # lines of a table
     "Difference to student_only by budget, for a terminal; the baseline's own level first"
@@ -134,7 +136,7 @@ def curve_text(curve)->str: # lines of a table
         lines.append("".join([f"{m:<20}", *(f"{cells.get(b, '-'):>22}" for b in budgets)]))
     return "\n".join(lines)
 
-# %% ../nbs/25_cli.ipynb #cd919b31
+# %% ../nbs/25_cli.ipynb #269a6035
 def do_compare(o)->str:
     "mtpkd compare"
     from mtpkd.comparisons import compare
@@ -151,19 +153,20 @@ def do_compare(o)->str:
 
 def compare_text(table)->str: # lines of a table
     "A paired comparison for a terminal, in points of the metric"
-    from mtpkd.reports import PAIRED_HEAD, paired_cells
-    facts = table.attrs
-    lines = [f"{facts['metric']} x 100, {facts['n']} samples; first: {facts['a']}, second: {facts['b']}; differences: first minus second",
+    from mtpkd.reports import PAIRED_HEAD, paired_cells, protocols_to_name
+    facts, made = table.attrs, protocols_to_name(table)
+    lines = [*([f"first: {made[0]}, second: {made[1]}"] if made else []), f"{facts['metric']} x 100, {facts['n']} samples; first: {facts['a']}, second: {facts['b']}; differences: first minus second",
              *([f"settings that differ: {'; '.join(facts['settings'])}"] if facts["settings"] else [])]
     rows = [PAIRED_HEAD, *(paired_cells(v) for _, v in table.iterrows())]
     wide = [max(map(len, c)) for c in zip(*rows)]
     return "\n".join([*lines, *("  ".join(f"{c:<{w}}" if i == 0 else f"{c:>{w}}" for i, (c, w) in enumerate(zip(r, wide))) for r in rows)])
 
-# %% ../nbs/25_cli.ipynb #9b98aa91
+# %% ../nbs/25_cli.ipynb #70b85c2f
 def verdict_text(summary:dict)->str: # lines of a table
     "The verdict table for a terminal, in points of the metric"
     number = lambda x, form: "-" if x is None else form.format(100*x)
-    lines = [f"{summary['metric']} x 100, {summary['n']} samples, {summary['folds']} folds x {len(summary['seeds'])} seeds",
+    made = stamp(summary)
+    lines = [*([made] if made else []), f"{summary['metric']} x 100, {summary['n']} samples, {summary['folds']} folds x {len(summary['seeds'])} seeds",
              f"{'method':<28}{'mean':>7}{'diff':>8}  {'95% interval':<16}{'p':>7}"]
     for name, m in summary["methods"].items():
         ci = "" if m["ci95"][0] is None or not m["diff"] else f"[{100*m['ci95'][0]:+.1f}, {100*m['ci95'][1]:+.1f}]"

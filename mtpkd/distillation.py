@@ -11,12 +11,13 @@ __all__ = ['methods', 'targets', 'SHUFFLES', 'CONTROLS', 'TAUGHT_BY', 'schedules
            'distilled_target', 'refined', 'target_shares', 'adapted', 'knowledge_of', 'ground_cost', 'start_as_teacher',
            'bags_of', 'shares_in_bags', 'recovery', 'course_of', 'learn', 'student']
 
-# %% ../nbs/18_distillation.ipynb #5d993b11
+# %% ../nbs/18_distillation.ipynb #fdd20333
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 import numpy as np, torch
 from .core import InputError, Registry, nearest, seed_for
 from .config import ExperimentConfig, ScheduleConfig, TeachersConfig
+from .fusion import ACROSS_BATCH
 from .pairing import Loose
 from .transport import bag_plans, balance_labels, barycentre, class_cost
 from .losses import terms
@@ -176,7 +177,7 @@ def method_options(base:str, config)->dict:
             if not isinstance(v, (int, float)) or v <= 0: raise InputError(f"options.{base}.{key}: expected positive numbers, got {value!r}")
     return {k: tuple(v.items()) if k == "terms" else tuple(v) if isinstance(v, list) else v for k, v in options.items()}
 
-# %% ../nbs/18_distillation.ipynb #b3f9e446
+# %% ../nbs/18_distillation.ipynb #cac7f40c
 @dataclass
 class Classroom:
     "Data, folds and teachers of a stack of repeats; what was trained is kept"
@@ -197,6 +198,7 @@ class Classroom:
     @cached_property
     def table(self):
         table = make_table(self.samples, self.normalisers, self.device)
+        if self.config.fusion.name == ACROSS_BATCH: table = replace(table, together=self.config.schedule.batch) # as the released code evaluates
         if self.loose: table = loosen(table, self.loose, self.privileged) # before anybody looks
         if "label_permutation" in (self.control, self.config.control): table = permute_labels(table, self.folds)
         return shuffle_inputs(table, self.folds, self.privileged) if self.control in SHUFFLES else table

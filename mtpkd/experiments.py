@@ -4,13 +4,13 @@
 
 # %% auto #0
 __all__ = ['BASES', 'RANGES', 'TABLES', 'COLUMNS', 'EFFECT', 'FORMAT', 'STACK', 'resolve_config', 'Plan', 'hop_of', 'loose_of',
-           'default_methods', 'list_methods', 'plan_run', 'Part', 'score_rows', 'predictions_of', 'history_rows',
-           'teacher_rows', 'run_method', 'first_outputs', 'plan_of', 'embeddings_of', 'choose', 'paired', 'compare',
-           'summarise', 'parts_results', 'anchors_used', 'RunFolder', 'pairing_table', 'task_of', 'write_tensors',
-           'write_table', 'identity', 'code_sha256', 'claim_folder', 'save_part', 'load_part', 'Journal', 'environment',
-           'train_all', 'write_folder', 'default_out', 'run', 'forecast']
+           'draw_folds', 'default_methods', 'list_methods', 'plan_run', 'Part', 'score_rows', 'predictions_of',
+           'history_rows', 'teacher_rows', 'run_method', 'first_outputs', 'plan_of', 'embeddings_of', 'choose',
+           'paired', 'compare', 'summarise', 'parts_results', 'anchors_used', 'RunFolder', 'pairing_table', 'task_of',
+           'write_tensors', 'write_table', 'identity', 'code_sha256', 'claim_folder', 'save_part', 'load_part',
+           'Journal', 'environment', 'train_all', 'write_folder', 'default_out', 'run', 'forecast']
 
-# %% ../nbs/19_experiments.ipynb #faaf2b9f
+# %% ../nbs/19_experiments.ipynb #dbb2852b
 import hashlib, json, os, platform, re, sys, time
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
@@ -21,7 +21,8 @@ from safetensors.numpy import save_file
 from tqdm.auto import tqdm
 import mtpkd
 from .core import InputError, RunError, atomic_path, import_name, jsonable, nearest, pick_device, write_json, write_text
-from .config import ExperimentConfig, apply_set, from_dict, read_yaml, to_dict, to_yaml
+from .config import ExperimentConfig, apply_set, faults_of, from_dict, marks, read_yaml, stamp, to_dict, to_yaml
+from .fusion import ACROSS_BATCH
 from .manifests import PairingSpec, TaskSpec, load_manifest
 from .samples import fit_normaliser
 from .splits import nested_folds
@@ -36,17 +37,18 @@ from .teaching import as_prediction, make_batch, Course, draw_course, tabulate
 from .transport import anchor_clouds, cosine_gram, least_similar, sinkhorn_divergence
 from .distillation import Classroom, adapted, beside, get_method, knowledge_of, learn, methods, schedules, student, target_shares, teacher
 
-# %% ../nbs/19_experiments.ipynb #cf75871a
+# %% ../nbs/19_experiments.ipynb #6c6c5c24
 _WRITTEN = ("format", "version", "code_sha256", "data_sha256") # what experiment.yaml says beside the settings
 
 def resolve_config(manifest=None, prevalent=None, privileged=None, methods=None, labelled=None, labelled_validation=None,
-                   folds=None, seeds=None, config=None, set=None, device=None, pairing=None)->ExperimentConfig:
+                   folds=None, seeds=None, config=None, set=None, device=None, pairing=None, protocol=None)->ExperimentConfig:
     "The settings of a run, before the manifest has its say"
     values = read_yaml(config) if isinstance(config, (str, Path)) else dict(config or {})
     for written in _WRITTEN: values.pop(written, None)
     values = apply_set(values, set)
     named = dict(manifest=None if manifest is None else str(manifest), prevalent=_names(prevalent), privileged=_names(privileged), methods=_names(methods), labelled=_budget(labelled),
                  labelled_validation=_budget(labelled_validation, "labelled_validation", ""), folds=_folds(folds), seeds=_seeds(seeds), device=device, pairing=pairing)
+    named["protocol"] = ",".join(protocol) if isinstance(protocol, (list, tuple)) else protocol
     return from_dict(ExperimentConfig, values | {k: v for k, v in named.items() if v is not None})
 
 # %% ../nbs/19_experiments.ipynb #1c3270eb
@@ -88,14 +90,14 @@ def _roles(config, manifest)->tuple:
     if not prevalent: raise InputError(f"{manifest.name} names no prevalent modality; give --prevalent, one or more of {', '.join(known)}")
     return tuple(prevalent), tuple(privileged)
 
-# %% ../nbs/19_experiments.ipynb #1af82ef0
+# %% ../nbs/19_experiments.ipynb #ce6f3254
 def _with_protocol(config, manifest)->ExperimentConfig:
     "What is still open, as the manifest's protocol says"
     p, (prevalent, privileged) = manifest.protocol, _roles(config, manifest)
     pick = lambda own, theirs: theirs if own is None else own
     share = pick(config.inner_validation, p.inner_validation)
     if not 0 < share < 1: raise InputError(f"inner_validation is {share}, expected a share between 0 and 1")
-    if config.checkpoint not in ("last", "best_validation"): raise InputError(f"checkpoint is {config.checkpoint!r}; known: last, best_validation")
+    if config.checkpoint not in ("last", "best_validation") and not (config.checkpoint == "best_test" and "test_epoch" in faults_of(config.protocol)): raise InputError(f"checkpoint is {config.checkpoint!r}; known: last, best_validation")
     if not config.seeds or len({*config.seeds}) < len(config.seeds): raise InputError(f"seeds are {list(config.seeds)}; expected at least one, none twice")
     return replace(config, manifest=str(config.manifest), prevalent=prevalent, privileged=privileged, folds=pick(config.folds, p.folds), inner_validation=share,
                    device=str(pick_device(config.device)), pairing=_pairing(config, manifest),
@@ -125,6 +127,33 @@ def loose_of(config, manifest, samples, folds)->list|None: # one `Loose` a repea
     "How the pairs of every repeat are lost; None where they are not"
     p, hop = parse_pairing(config.pairing), hop_of(manifest, config.privileged)
     return None if p.kind == "full" else [lose_pairs(p, f, samples, hop, known=manifest.pairing.kind == "full") for f in folds]
+
+# %% ../nbs/19_experiments.ipynb #9f6c1879
+def _with_faults(config, samples)->ExperimentConfig:
+    "The protocol's faults in the settings; what only a fault may name is refused without it"
+    faults, fusion = faults_of(config.protocol), config.fusion
+    if "clip_folds" in faults and samples.subject is None:
+        if config.protocol != "released": raise InputError("protocol clip_folds: these data name no subjects, so their folds are drawn by sample already; take it out")
+        faults = tuple(f for f in faults if f != "clip_folds")
+    if "clip_folds" in faults and not isinstance(config.folds, int): raise InputError(f"protocol clip_folds: folds are {config.folds!r}, and clips cannot be dealt out by that; give a number of folds")
+    if "batch_attention" in faults:
+        if fusion.name not in ("tokens", ACROSS_BATCH): raise InputError(f"protocol batch_attention is a fault of fusion tokens, and fusion.name is {fusion.name!r}; take one of them out")
+        fusion = replace(fusion, name=ACROSS_BATCH)
+    elif "AcrossBatch" in fusion.name: raise InputError(f"fusion.name {fusion.name!r} is a fault of the released code; ask for it by --protocol batch_attention")
+    return replace(config, protocol=",".join(faults) or "honest", fusion=fusion, checkpoint="best_test" if "test_epoch" in faults else config.checkpoint)
+
+# %% ../nbs/19_experiments.ipynb #8e80cd68
+def draw_folds(config, samples)->list: # one Fold a repeat: all folds of the first seed, then of the next
+    "The folds of a run"
+    faults, made = faults_of(config.protocol), []
+    clips = replace(samples, subject=None) if "clip_folds" in faults else samples
+    for seed in config.seeds: made += nested_folds(clips, config.folds, seed, config.inner_validation, config.labelled or None, config.labelled_validation or None)
+    return [_whole_batches(f, config.schedule.batch) for f in made] if "drop_last" in faults else made
+
+def _whole_batches(fold, batch:int):
+    "The fold without the last test rows, where they do not fill a batch"
+    if len(fold.test) < batch: raise InputError(f"protocol drop_last: fold {fold.fold} has {len(fold.test)} test rows, fewer than a batch of {batch}, so none would be left; lower schedule.batch or the number of folds")
+    return replace(fold, test=fold.test[:len(fold.test)//batch*batch])
 
 # %% ../nbs/19_experiments.ipynb #e7a0d512
 def default_methods(config, kind)->list:
@@ -156,17 +185,17 @@ def _teacher_rows(config):
     *others, joint = teacher_subsets([*config.prevalent, *config.privileged], config.teachers.subsets)
     return [f"teacher_{n}" for n in (joint, *others)]
 
-# %% ../nbs/19_experiments.ipynb #3870f036
+# %% ../nbs/19_experiments.ipynb #e82c5ae4
 def plan_run(**asked)->Plan: # the arguments of `resolve_config`
     "Check everything a run needs: settings, data, folds, methods, device"
     config = resolve_config(**asked)
     manifest = load_manifest(config.manifest)
     config = _with_protocol(config, manifest)
     samples = read(_with_bags(config, manifest), names=[*config.prevalent, *config.privileged])
+    config = _with_faults(config, samples)
     kind, metric = manifest.task.kind, manifest.protocol.metric
     if metric not in metric_for(kind): raise InputError(f"protocol.metric: {metric!r} does not apply to {kind}; {nearest(metric, metric_for(kind))}")
-    folds = [f for seed in config.seeds for f in nested_folds(samples, config.folds, seed, config.inner_validation, config.labelled or None,
-                                                              config.labelled_validation or None)]
+    folds = draw_folds(config, samples)
     listed = list_methods(config, kind, all(len(f.pool) for f in folds))
     for n in listed:
         if n.startswith("teacher_"): _check_teacher(n, config)
@@ -397,7 +426,7 @@ def _calibration(plan, parts, rho)->dict: # method -> ece, and its difference to
     tests = {n: corrected_t(e - ece["student_only"].loc[e.index], rho) for n, e in ece.items() if len(e)}
     return {n: dict(ece=ece[n].mean(), diff=t.mean, ci95=[t.low, t.high], p=t.p) for n, t in tests.items()}
 
-# %% ../nbs/19_experiments.ipynb #34fc2877
+# %% ../nbs/19_experiments.ipynb #f03f5a75
 def _comparisons(plan, parts, rho, task):
     "`mtpkd` against every other row that is no bound; pairing by transport against what else is done with bags; every method against the student alone under the same schedule"
     rivals = [n for n in parts if not n.startswith(("teacher_", "student_all_labels")) and n not in ("mtpkd", "student_only")] if "mtpkd" in parts else []
@@ -421,11 +450,11 @@ def _frame(plan, parts)->dict:
     chosen = {f"{b}_schedule": choose(parts, b, plan.metric).partition(":")[2] for b in BASES if b in parts}
     return dict(name=m.name, title=m.title or m.name, licence=m.licence, citation=m.citation, task=kind, metric=plan.metric, prevalent=list(c.prevalent),
                 privileged=list(c.privileged), n=len(s), subjects=None if s.subject is None else len(np.unique(s.subject)), labelled=c.labelled or None, labelled_validation=c.labelled_validation or None,
-                folds=c.folds, seeds=list(c.seeds), checkpoint=c.checkpoint, **chosen, ot=dict(k=anchors_used(plan), blur=c.ot.blur),
+                folds=c.folds, seeds=list(c.seeds), checkpoint=c.checkpoint, **dict(protocol="honest", control="") | marks(to_dict(c)), **chosen, ot=dict(k=anchors_used(plan), blur=c.ot.blur),
                 frozen=dict(student="every weight learns; the teachers do not", self_distillation="encoders of all teachers and the single teachers",
                             tnet="the joint teacher, whose tokens it predicts"))
 
-# %% ../nbs/19_experiments.ipynb #2f7ec41f
+# %% ../nbs/19_experiments.ipynb #7b90f0b4
 FORMAT = 1
 
 class RunFolder:
@@ -453,7 +482,7 @@ class RunFolder:
     history = cached_property(lambda self: self._csv("history.csv"))
     teachers = cached_property(lambda self: self._csv("teachers.csv"))
     predictions = cached_property(lambda self: pd.read_parquet(self._file("predictions.parquet")))
-    pairing = cached_property(lambda self: pairing_table(self.history))
+    pairing = cached_property(lambda self: pairing_table(self.history).assign(**marks(self.summary)))
     transfer = cached_property(lambda self: self._explained("transfer", transfer))
     calibration = cached_property(lambda self: self._explained("calibration", calibration))
 
@@ -614,7 +643,7 @@ def _keep_pictures(plan, room, name, out):
     before = {k: v for k, v in _tensors(path).items() if not isinstance(v, str)} if path.exists() else {}
     write_tensors(path, before | embeddings_of(plan, room, before), dict(classes=plan.samples.task.classes))
 
-# %% ../nbs/19_experiments.ipynb #aa48a032
+# %% ../nbs/19_experiments.ipynb #7a7935fa
 def write_folder(plan:Plan, out:Path, parts:dict)->dict: # the summary
     "Tables and verdict of a finished run"
     for base in reversed(BASES):
@@ -624,16 +653,16 @@ def write_folder(plan:Plan, out:Path, parts:dict)->dict: # the summary
     for t in TABLES:
         table = pd.concat([getattr(p, t) for p in parts.values() if len(getattr(p, t))] or [pd.DataFrame(columns=COLUMNS.get(t))], ignore_index=True)
         if t == "metrics": table = pd.concat([table.astype(object), pd.DataFrame(extra, columns=COLUMNS[t])], ignore_index=True)
-        write_table(out/(f"{t}.parquet" if t == "predictions" else f"{t}.csv"), table)
+        write_table(out/(f"{t}.parquet" if t == "predictions" else f"{t}.csv"), table.assign(**marks(summary)))
     found = pairing_table(pd.concat([p.history for p in parts.values()], ignore_index=True))
-    if len(found): write_table(out/"pairing.csv", found)
+    if len(found): write_table(out/"pairing.csv", found.assign(**marks(summary)))
     said = pd.concat([p.predictions for p in parts.values()], ignore_index=True)
-    write_table(out/"transfer.csv", transfer(said, plan.samples.task))
-    if plan.samples.task.kind != "regression": write_table(out/"calibration.csv", calibration(said, plan.samples.task))
+    write_table(out/"transfer.csv", transfer(said, plan.samples.task).assign(**marks(summary)))
+    if plan.samples.task.kind != "regression": write_table(out/"calibration.csv", calibration(said, plan.samples.task).assign(**marks(summary)))
     write_json(out/"summary.json", summary)
     return summary
 
-# %% ../nbs/19_experiments.ipynb #77175bf8
+# %% ../nbs/19_experiments.ipynb #e160f91b
 def default_out(plan:Plan)->Path: # runs/NAME-HASH
     "Where a run goes that was given no folder"
     name, who = re.sub(r"[^\w.-]+", "-", plan.manifest.name), json.dumps(identity(plan), sort_keys=True)
@@ -650,6 +679,7 @@ def run(manifest="watch",      # shipped name, path to a manifest
         config=None,           # settings: a YAML file or a dict
         set=None,              # single settings: ["schedule.steps=400"] or {"schedule.steps": 400}
         device=None,           # auto, cpu, cuda
+        protocol=None,         # honest, or faults of the released code by name, `released` for all: never for results
         out=None,              # run folder; None: runs/NAME-HASH
         pairing=None,          # full, bag:KEY, bag:ROWS, lag:SECONDS[,JITTER] or none; None: the manifest's
         resume:bool=False,     # go on with what is in `out`
@@ -657,7 +687,7 @@ def run(manifest="watch",      # shipped name, path to a manifest
         progress:bool=True):   # -> RunFolder, or with dry_run what is planned
     "Run an experiment: every method, the same student, subject-disjoint folds, the test rows read once"
     plan = plan_run(manifest=manifest, prevalent=prevalent, privileged=privileged, methods=methods, labelled=labelled,
-                    labelled_validation=labelled_validation, folds=folds, seeds=seeds, config=config, set=set, device=device, pairing=pairing)
+                    labelled_validation=labelled_validation, folds=folds, seeds=seeds, config=config, set=set, device=device, pairing=pairing, protocol=protocol)
     who = identity(plan)
     out = Path(out) if out else default_out(plan)
     claim_folder(out, who, resume)
@@ -682,7 +712,7 @@ def _run(plan, who, out, progress):
     finally: torch.set_num_threads(threads)
     return RunFolder(out)
 
-# %% ../nbs/19_experiments.ipynb #76e7ae23
+# %% ../nbs/19_experiments.ipynb #ac8d122d
 def forecast(plan:Plan, out)->dict:
     "Planned repeats, time and memory"
     steps = {n: plan.config.teachers.steps if n.startswith("teacher_") else schedules(plan.config)[get_method(n, plan.config, plan.samples.task.kind).schedule].steps
@@ -696,5 +726,5 @@ def forecast(plan:Plan, out)->dict:
     members = 2*(2*plan.config.teachers.ensemble + 1)*plan.config.teachers.steps*("mtpkd" in steps) # ensembles of mtpkd and of its control
     stacks = -(-len(plan.folds)//STACK)
     memory = sum(p.nbytes for p in learner.params.values())*4*len(steps) + sum(a.nbytes for a in plan.samples.arrays.values())
-    return dict(out=str(out), repeats=len(plan.folds), methods=plan.methods, steps=sum(steps.values()) + members,
+    return dict(out=str(out), **marks(to_dict(plan.config)), repeats=len(plan.folds), methods=plan.methods, steps=sum(steps.values()) + members,
                 minutes=round(1.6*per_step*stacks*(sum(steps.values()) + members)/60, 1), memory_mb=round(memory/2**20))

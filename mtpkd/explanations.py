@@ -94,14 +94,14 @@ def teacher_scores(results:pd.DataFrame, prevalent, privileged)->dict: # frozens
     seen = {m: everything if m == "teacher_joint" else set(m.removeprefix("teacher_").split("+")) for m in wide if m.startswith("teacher_")}
     return {frozenset(s - {*prevalent}): wide[m].to_numpy() for m, s in seen.items() if {*prevalent} <= s}
 
-# %% ../nbs/15a_explanations.ipynb #8c3b59e8
+# %% ../nbs/15a_explanations.ipynb #db54f9fd
 def modality_values(results:pd.DataFrame, prevalent, privileged, rho:float)->dict:
     "`values`: modality -> value, ci95, p; or what is `missing`: subsets without a teacher"
     if not privileged: return dict(values={}, missing=[], exact=True)
     have, needed = teacher_scores(results, prevalent, privileged), [frozenset(s) - {*prevalent} for s in shapley_subsets(prevalent, privileged)]
     missing = [[*prevalent, *sorted(s)] for s in needed if s not in have]
-    if missing: return dict(values={}, missing=missing, exact=len(privileged) <= 4)
     exact = len(privileged) <= 4
+    if missing: return dict(values={}, missing=missing, exact=exact)
     made = shapley({s: have[s] for s in needed}) if exact else shapley_sampled(have, shapley_orders(privileged))
     tests = {m: corrected_t(v, rho) for m, v in made.items()}
     return dict(values={m: dict(value=t.mean, ci95=[t.low, t.high], p=t.p) for m, t in tests.items()}, missing=[], exact=exact)

@@ -7,16 +7,18 @@ __all__ = ['PALETTE', 'METHOD_COLOURS', 'SYMBOLS', 'INK', 'GRID', 'TEMPLATE', 'A
            'STAGES', 'CURVES', 'SIGNED', 'CONFIG', 'method_colour', 'class_colours', 'class_symbols', 'teacher_colours',
            'style', 'text', 'minus', 'points', 'metric_label', 'role', 'forest_rows', 'fmt_p', 'verdict_forest',
            'repeat_differences', 'repeat_scatter', 'ends', 'transfer_bars', 'reliability_curves', 'modality_forest',
-           'budget_curves', 'pairing_curves', 'choice_shares', 'teacher_choice', 'target_groups', 'class_order',
-           'class_mass', 'mass_within', 'plan_heatmap', 'class_mass_matrix', 'project', 'thin', 'embedding_panels',
-           'curve', 'learning_curves', 'matrix_panels', 'line_panels', 'to_html', 'plotly_js']
+           'budget_curves', 'pairing_curves', 'inflation_forest', 'inflation_curves', 'choice_shares', 'teacher_choice',
+           'target_groups', 'class_order', 'class_mass', 'mass_within', 'plan_heatmap', 'class_mass_matrix', 'project',
+           'thin', 'embedding_panels', 'curve', 'learning_curves', 'matrix_panels', 'line_panels', 'to_html',
+           'plotly_js']
 
-# %% ../nbs/20_plots.ipynb #0f998d36
+# %% ../nbs/20_plots.ipynb #540d8473
 import hashlib, html, re
 import numpy as np, pandas as pd
 import plotly.graph_objects as go
 import plotly.io as pio
 from plotly.subplots import make_subplots
+from .config import stamp
 from .core import InputError
 
 # %% ../nbs/20_plots.ipynb #fd76cc70
@@ -152,7 +154,7 @@ def fmt_p(p)->str:
     if p is None or not np.isfinite(p): return "n/a"
     return "<.001" if p < .001 else f"{p:.3f}".lstrip("0") if p < .9995 else "1.000"
 
-# %% ../nbs/20_plots.ipynb #92cb9229
+# %% ../nbs/20_plots.ipynb #caab4fb5
 def verdict_forest(summary:dict # a run's summary: `methods` with `diff`, `ci95`, `p`
                   )->go.Figure:
     "Difference to `student_only` with its 95% interval, one row per method, in points"
@@ -169,7 +171,8 @@ def verdict_forest(summary:dict # a run's summary: `methods` with `diff`, `ci95`
     fig.update_yaxes(tickvals=[-i for i in range(len(rows))], ticktext=[text(l) if m else f"<b>{l}</b>" for l, m in rows],
                      range=[-len(rows)+.3, .7], showgrid=False, zeroline=False, ticks="")
     metric = metric_label(summary.get("metric", ""))
-    fig.update_xaxes(title=f"difference to student_only in {metric} (points, 95% interval)", zeroline=False)
+    made = f"<br>{text(stamp(summary))}"*bool(stamp(summary)) # a figure that leaves its page says so too
+    fig.update_xaxes(title=f"difference to student_only in {metric} (points, 95% interval){made}", zeroline=False)
     return style(fig, 110 + 30*len(rows), margin=dict(l=60, r=150, t=40, b=60))
 
 # %% ../nbs/20_plots.ipynb #945bb540
@@ -315,6 +318,36 @@ def pairing_curves(pairing:pd.DataFrame, # columns method, fold, seed, step, mas
     fig.add_hline(y=100*pairing["chance"].mean(), line=dict(color=PALETTE["grey"], dash="dash"), annotation_text="by chance", annotation_position="bottom right")
     fig.update_xaxes(title="step"); fig.update_yaxes(title="heard from the true partner (%)", rangemode="tozero")
     return style(fig, 360, margin=dict(l=60, r=20, t=60, b=60))
+
+# %% ../nbs/20_plots.ipynb #e8081f4a
+def inflation_forest(table:pd.DataFrame, # columns fault, method, diff, low, high, p
+                     metric:str="",
+                    )->go.Figure:
+    "Level with a fault minus level without, one row per fault and method"
+    fig, rows = go.Figure(), list(table.itertuples())
+    for i, v in enumerate(rows): fig.add_trace(_forest_trace(f"{v.method}, {v.fault}", dict(diff=v.diff, ci95=(v.low, v.high), p=v.p), -i, method_colour(v.method)))
+    _significance_legend(fig)
+    fig.add_vline(x=0, line=dict(color=PALETTE["grey"], width=2))
+    fig.update_yaxes(tickvals=[-i for i in range(len(rows))], ticktext=[text(f"{v.fault}: {v.method}") for v in rows], range=[-len(rows) + .3, .7], showgrid=False, zeroline=False, ticks="")
+    fig.update_xaxes(title=f"with the fault minus without, {metric_label(metric) or 'score'} (points, 95% interval)", zeroline=False)
+    return style(fig, 140 + 30*len(rows), margin=dict(l=60, r=20, t=40, b=60))
+
+def inflation_curves(table:pd.DataFrame, # columns of `inflation_forest` and `x`
+                     x_title:str,
+                     metric:str="",
+                    )->go.Figure:
+    "Level with a fault minus level without over `x`; a line per fault, with its interval"
+    fig, faults = go.Figure(), list(dict.fromkeys(table["fault"]))
+    colours, places = class_colours(faults), table["x"].nunique()
+    for i, f in enumerate(faults):
+        t = table[table["fault"] == f].sort_values("x")
+        aside = (i - (len(faults) - 1)/2)*.08*(table["x"].max() - table["x"].min())/max(places - 1, 1) # side by side
+        fig.add_trace(go.Scatter(x=t["x"] + aside, y=100*t["diff"], name=text(f), mode="lines+markers", line=dict(color=colours[f], width=2), marker=dict(size=9), customdata=t["x"],
+            hovertemplate="%{customdata}: %{y:+.1f} points", error_y=dict(type="data", array=100*(t["high"] - t["diff"]), arrayminus=100*(t["diff"] - t["low"]), color=colours[f], thickness=1.5, width=4)))
+    fig.add_hline(y=0, line=dict(color=PALETTE["grey"], width=2))
+    fig.update_xaxes(title=x_title, tickvals=sorted(set(table["x"])))
+    fig.update_yaxes(title=f"with the fault minus without, {metric_label(metric) or 'score'} (points, 95% interval)", title_font_size=12)
+    return style(fig, 420, margin=dict(l=60, r=20, t=60, b=60), legend_y=1.12)
 
 # %% ../nbs/20_plots.ipynb #8381d8ce
 def choice_shares(teachers:pd.DataFrame # columns method, fold, seed, epoch, teacher, share (in [0, 1])

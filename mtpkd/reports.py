@@ -7,19 +7,20 @@ __all__ = ['TRANSPORT', 'PREFERRED', 'CSS', 'MACROS', 'RUN', 'PAGE', 'PAIRED', '
            'listing', 'diff_text', 'significant', 'verdict_rows', 'words_winners', 'words_unclear', 'words_transport',
            'same_schedule', 'words_controls', 'words_rivals', 'best_method', 'words_teacher', 'words_headroom',
            'words_multiple', 'words_limits', 'words_power', 'words_calibration', 'words_modalities', 'most_hurt',
-           'words_hurt', 'words_unfinished', 'verdict_words', 'setting_rows', 'method_extras', 'verdict_table',
-           'overview', 'words_budgets', 'budget_section', 'first_line', 'part', 'Page', 'task_classes',
+           'words_hurt', 'words_unfinished', 'words_made', 'verdict_words', 'setting_rows', 'method_extras',
+           'verdict_table', 'overview', 'words_budgets', 'budget_section', 'first_line', 'part', 'Page', 'task_classes',
            'teacher_section', 'transfer_section', 'calibration_section', 'modality_section', 'pairing_section',
            'plan_names', 'plan_section', 'panel_order', 'panels_of', 'embedding_section', 'main_rows', 'curve_sections',
            'run_section', 'unit_words', 'repeat_section', 'as_yaml', 'figure_or_note', 'render', 'open_run', 'report',
-           'paired_cells', 'comparison_page', 'demo']
+           'paired_cells', 'protocols_to_name', 'comparison_page', 'demo']
 
-# %% ../nbs/23_reports.ipynb #28cdd473
+# %% ../nbs/23_reports.ipynb #fec0cfec
 import json
 from pathlib import Path
 import jinja2, numpy as np, pandas as pd, yaml
 from markupsafe import Markup
 from . import plots
+from .config import stamp
 from .core import InputError, jsonable, nearest, write_text
 from .comparisons import curve_table, same_but_labels, stops_paying
 from .explanations import teachers_to_set
@@ -222,7 +223,7 @@ def words_hurt(summary, transfer)->str:
     said = [most_hurt(part, kind, of[k]) for k, part in transfer[transfer["method"] == best].groupby("kind", sort=False)]
     return f"Who is hurt by {best}: {'; '.join(said)}. Where a method does nothing, about half would lose."
 
-# %% ../nbs/23_reports.ipynb #5f7a64b9
+# %% ../nbs/23_reports.ipynb #5bd59138
 def words_unfinished(summary)->str:
     "Whether repeats are missing"
     folds, seeds = summary.get("folds"), summary.get("seeds") or []
@@ -231,15 +232,26 @@ def words_unfinished(summary)->str:
     if not short: return ""
     return f"Unfinished: {listing(f'{m} has {n}' for m, n in short.items())} of {planned} repeats; the numbers are preliminary."
 
+_MEANS = dict(clip_folds="subjects are in training and in test", test_epoch="epochs were chosen on the test fold", batch_attention="a prediction depends on its batch-mates",
+              drop_last="the last test rows were not evaluated")
+_CONTROLS = dict(label_permutation="labels were permuted", shuffled_teacher="teachers were asked about privileged recordings of other rows", shuffled_privileged="teachers learnt from privileged recordings of other rows")
+
+def words_made(summary)->str:
+    "That a run is not what it seems, if it is not"
+    line = stamp(summary)
+    if not line: return ""
+    why = [said for word, said in (_MEANS | _CONTROLS).items() if word in line]
+    return f"Made on purpose, {line}: {listing(why)}. No number here is a result; they show what {'this is' if len(why) == 1 else 'these are'} worth."
+
 def verdict_words(summary:dict,  # a run's summary
                   transfer=None, # its table of gains and losses
                  )->list:        # sentences, one list item per question
     "What the numbers show and what they do not, in plain words"
-    asked = [words_unfinished, words_winners, words_controls, words_rivals, words_unclear, words_power, words_transport, words_teacher, words_modalities, words_headroom,
+    asked = [words_made, words_unfinished, words_winners, words_controls, words_rivals, words_unclear, words_power, words_transport, words_teacher, words_modalities, words_headroom,
              lambda s: words_hurt(s, transfer), words_calibration, words_multiple, words_limits]
     return [said for said in (f(summary) for f in asked) if said]
 
-# %% ../nbs/23_reports.ipynb #a5e21eef
+# %% ../nbs/23_reports.ipynb #124a233e
 def setting_rows(summary:dict,    # a run's summary
                  config:dict=None # its resolved settings
                 )->list:          # (what, value)
@@ -248,7 +260,7 @@ def setting_rows(summary:dict,    # a run's summary
     who = f"{s['subjects']} subjects" if s.get("subjects") else "no subjects named"
     kind = f"{task.get('kind', '')}: {listing(task.get('classes') or task.get('names') or [])}".strip(": ")
     schedule = s.get("student_only_schedule")
-    rows = {"data": f"{s.get('n', '?')} samples, {who}", "task": kind,
+    rows = {"protocol": stamp(summary), "data": f"{s.get('n', '?')} samples, {who}", "task": kind,
             "prevalent, all the student sees": listing(s.get("prevalent", [])), "privileged, in training only": listing(s.get("privileged", [])),
             "labels": _labels(s), "repeats": f"{s.get('folds')} folds × {len(seeds)} seeds ({listing(seeds)})" if seeds else "",
             "metric": _metric_words(s, task), "student_only is": f"trained with schedule {schedule}, chosen by inner validation" if schedule else "",
@@ -312,7 +324,7 @@ def overview(summaries:list)->list: # (method, [text per run]); the first row is
     order = sorted(names, key=lambda m: (m != "student_only", groups.index(role(m)), m.startswith("teacher_"), m != "teacher_joint"))
     return [(m, [cell(s, m) for s in summaries]) for m in order]
 
-# %% ../nbs/23_reports.ipynb #afefb058
+# %% ../nbs/23_reports.ipynb #42ae64fd
 def words_budgets(curve:pd.DataFrame)->list: # a sentence a method
     "Up to which budget of labels each method gains"
     budgets, out = list(dict.fromkeys(curve["labelled"])), []
@@ -333,7 +345,7 @@ def budget_section(page, runs)->dict:
     if not len(curve): return {}
     cell = lambda v: num(v["diff"], "{:+.1f}") + f" [{num(v['low'])}, {num(v['high'])}]" if v["method"] != "student_only" else num(v["mean"])
     rows = [(m, [cell(v) for _, v in part.iterrows()]) for m, part in curve.groupby("method", sort=False)]
-    return dict(words=words_budgets(curve), figure=page.figure(plots.budget_curves, curve, runs[0].summary.get("metric", "")), budgets=list(dict.fromkeys(curve["labelled"])), rows=rows)
+    return dict(stamp=stamp(runs[0].summary), words=words_budgets(curve), figure=page.figure(plots.budget_curves, curve, runs[0].summary.get("metric", "")), budgets=list(dict.fromkeys(curve["labelled"])), rows=rows)
 
 # %% ../nbs/23_reports.ipynb #befdf4d8
 _ABSENT = (OSError, ValueError, KeyError, IndexError, AttributeError, TypeError, RuntimeError)
@@ -507,14 +519,15 @@ def curve_sections(page, run, summary)->list:
     if "ot_share" in set(history["name"]): out.append(page.figure(plots.learning_curves, history, ["student"], ("ot_share",), metric))
     return out
 
-# %% ../nbs/23_reports.ipynb #36df20f0
+# %% ../nbs/23_reports.ipynb #2a6a07d0
 def run_section(page:Page, run, embedding="pca")->dict: # everything the template shows of one run
     "One run, ready for the template"
     summary, why = part(run, "summary")
     if summary is None or "methods" not in summary:
         why = why or "the summary names no methods"
         return dict(title=Path(getattr(run, "path", "run")).name, note=f"Nothing to report yet: {why}. Finish the run with --resume.")
-    return dict(summary=summary, title=summary.get("title") or summary.get("name") or Path(run.path).name, setting=setting_rows(summary, part(run, "config")[0]),
+    title, made = summary.get("title") or summary.get("name") or Path(run.path).name, stamp(summary)
+    return dict(summary=summary, stamp=made, title=title + f" ({made})"*bool(made), setting=setting_rows(summary, part(run, "config")[0]),
         words=verdict_words(summary, part(run, "transfer")[0]), table=verdict_table(summary, part(run, "metrics")[0]), metric=metric_label(summary.get("metric", "")),
         units=unit_words(summary), headroom=bool((summary.get("headroom") or {}).get("significant")), forest=page.figure(plots.verdict_forest, summary),
         scatter=repeat_section(page, run, summary), transfer=transfer_section(page, run, summary), reliability=calibration_section(page, run, summary),
@@ -569,7 +582,7 @@ def figure_or_note(run, what:str): # transfer, calibration, modalities, teachers
     try: return _FIGURES[what](run, run.summary)
     except _ABSENT as e: return f"No {what} to show: {first_line(e)}"
 
-# %% ../nbs/23_reports.ipynb #96517220
+# %% ../nbs/23_reports.ipynb #a4e81ee0
 CSS = """
 :root { color-scheme: light dark; --fg: #1c1c1c; --soft: #5c5c5c; --bg: #fff; --line: #d8d8d8; --shade: #f5f6f8; }
 @media screen and (prefers-color-scheme: dark) { :root { --fg: #e4e4e4; --soft: #a8a8a8; --bg: #141414; --line: #3a3a3a; --shade: #1e2023; } }
@@ -583,6 +596,7 @@ h3 { font-size: 17px; margin: 32px 0 4px; } p { max-width: 78ch; margin: 6px 0; 
 .words { background: var(--shade); border-left: 4px solid #0072B2; padding: 10px 18px; margin: 14px 0; }
 .words li { margin: 5px 0; max-width: 92ch; } .words ul { margin: 4px 0; padding-left: 18px; }
 table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; margin: 10px 0; }
+caption { text-align: left; font-weight: 600; color: #B34700; }
 th, td { padding: 4px 10px; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th { font-weight: 600; vertical-align: bottom; white-space: normal; } th:first-child, td:first-child { text-align: left; }
 .facts :is(td, th) { text-align: left; white-space: normal; }
@@ -611,12 +625,13 @@ CSS += """
 }
 """
 
-# %% ../nbs/23_reports.ipynb #b3926e1a
+# %% ../nbs/23_reports.ipynb #12ffdc57
 MACROS = """
+{% macro made(stamp) %}{% if stamp %}<caption>{{ stamp }}</caption>{% endif %}{% endmacro %}
 {% macro show(f, caption="") %}{% if f.note %}<p class="note">{{ f.note }}</p>{% else %}<figure>
 <div class="draw">{{ f.html }}</div>{% if caption %}<figcaption>{{ caption }}</figcaption>{% endif %}</figure>{% endif %}
 {% endmacro %}
-{% macro verdict(r) %}<div class="wide"><table><thead><tr><th>method</th><th>{{ r.metric }}, mean ± sd</th>
+{% macro verdict(r) %}<div class="wide"><table>{{ made(r.stamp) }}<thead><tr><th>method</th><th>{{ r.metric }}, mean ± sd</th>
 <th>difference to student_only [95%]</th><th>p</th><th>Holm p</th>
 <th>gap closed</th>{% if r.headroom %}<th>headroom closed</th>{% endif %}<th>Wilcoxon p</th><th>bootstrap interval</th>
 </tr></thead><tbody>
@@ -626,12 +641,12 @@ MACROS = """
 <td>{{ t.p }}</td><td>{{ t.holm }}</td><td>{{ t.gap }}</td>
 {% if r.headroom %}<td>{{ t.room }}</td>{% endif %}<td>{{ t.wilcoxon }}</td><td>{{ t.bootstrap }}</td></tr>{% endif %}
 {% endfor %}</tbody></table></div>{% endmacro %}
-{% macro counted(t) %}{% if t.rows %}<div class="wide"><table><thead><tr><th>method</th><th>subjects that gain / lose</th><th>most hurt</th><th>classes that gain / lose</th><th>most hurt</th>{% for w in t.words %}<th>predictions that {{ w }}</th>{% endfor %}</tr></thead><tbody>
+{% macro counted(t, stamp) %}{% if t.rows %}<div class="wide"><table>{{ made(stamp) }}<thead><tr><th>method</th><th>subjects that gain / lose</th><th>most hurt</th><th>classes that gain / lose</th><th>most hurt</th>{% for w in t.words %}<th>predictions that {{ w }}</th>{% endfor %}</tr></thead><tbody>
 {% for m, cells in t.rows %}<tr><td>{{ m }}</td>{% for c in cells %}<td>{{ c }}</td>{% endfor %}</tr>{% endfor %}</tbody></table></div>{% endif %}{% endmacro %}
-{% macro errors(t) %}{% if t.rows %}<div class="wide"><table><thead><tr><th>expected calibration error, points</th><th>mean</th><th>difference to student_only [95%]</th><th>p</th></tr></thead><tbody>
+{% macro errors(t, stamp) %}{% if t.rows %}<div class="wide"><table>{{ made(stamp) }}<thead><tr><th>expected calibration error, points</th><th>mean</th><th>difference to student_only [95%]</th><th>p</th></tr></thead><tbody>
 {% for m, cells in t.rows %}<tr><td>{{ m }}</td>{% for c in cells %}<td>{{ c }}</td>{% endfor %}</tr>{% endfor %}</tbody></table></div>{% endif %}{% endmacro %}
-{% macro choice(c) %}{{ show(c, "Mean over folds and seeds.
-A method with one teacher has nothing to choose and is not drawn.") }}{% if c.rows %}<div class="wide"><table><thead><tr>
+{% macro choice(c, stamp) %}{{ show(c, "Mean over folds and seeds.
+A method with one teacher has nothing to choose and is not drawn.") }}{% if c.rows %}<div class="wide"><table>{{ made(stamp) }}<thead><tr>
 <th>share of choices (%)</th>
 {% for t in c.teachers %}<th>{{ t }}, all epochs</th>{% endfor %}{% for t in c.teachers %}<th>{{ t }}, last epoch</th>
 {% endfor %}</tr></thead><tbody>
@@ -646,11 +661,11 @@ A method with one teacher has nothing to choose and is not drawn.") }}{% if c.ro
 <figcaption>Left: mass from each teacher row to each student row, samples sorted by {{ p.groups }}, with the row and column sums in the margins. Right: the same, summed by {{ p.groups }}, in percent of the teacher's.</figcaption></figure>{% endif %}{% endmacro %}
 """
 
-# %% ../nbs/23_reports.ipynb #f17a23f3
-RUN = """{% from "macros" import show, verdict, choice, plan, counted, errors %}
+# %% ../nbs/23_reports.ipynb #fdd45a54
+RUN = """{% from "macros" import made, show, verdict, choice, plan, counted, errors %}
 <section id="run{{ i }}"><h2>{{ r.title }}</h2>
 {% if r.note %}<p class="note">{{ r.note }}</p>{% else %}
-<table class="facts"><tbody>{% for k, v in r.setting %}<tr><th>{{ k }}</th><td>{{ v }}</td></tr>{% endfor %}</tbody></table>
+<table class="facts">{{ made(r.stamp) }}<tbody>{% for k, v in r.setting %}<tr><th>{{ k }}</th><td>{{ v }}</td></tr>{% endfor %}</tbody></table>
 <div class="words"><strong>What the numbers show, and what they do not</strong><ul>{% for w in r.words %}<li>{{ w|unbroken }}</li>
 {% endfor %}</ul></div>
 <h3>Verdict</h3>{{ verdict(r) }}
@@ -660,11 +675,11 @@ Gap closed: share of the way from student_only to teacher_joint.
 Wilcoxon p and bootstrap interval: over {{ r.units }}; they speak of these trained models and are too bold about the method (simulated, with ten subjects the interval covers 79 to 89%). Upper rows were given what a student in the field does not have.</p>
 {{ show(r.forest) }}
 <h3>Every repeat</h3>{{ show(r.scatter, "A dot is one fold of one seed, the bar their mean.") }}
-<h3>Who gains, who loses</h3>{{ show(r.transfer, "Difference to student_only on the same test rows of all folds and seeds; beside each bar the predictions that changed for the better and for the worse.") }}{{ counted(r.transfer) }}
-<h3>Do probabilities mean what they say?</h3>{{ show(r.reliability, "Predictions of all folds and seeds, in 15 bins. Below the dashed line a student is too sure of itself.") }}{{ errors(r.reliability) }}
+<h3>Who gains, who loses</h3>{{ show(r.transfer, "Difference to student_only on the same test rows of all folds and seeds; beside each bar the predictions that changed for the better and for the worse.") }}{{ counted(r.transfer, r.stamp) }}
+<h3>Do probabilities mean what they say?</h3>{{ show(r.reliability, "Predictions of all folds and seeds, in 15 bins. Below the dashed line a student is too sure of itself.") }}{{ errors(r.reliability, r.stamp) }}
 <h3>What each privileged modality is worth</h3>{{ show(r.modalities, "Shapley value over teachers that see the prevalent modalities and a subset of the privileged ones.") }}
 {% if r.pairing %}<h3>Which recording belongs to whom</h3>{{ show(r.pairing, "Of what pool rows are told, the part that comes from their own privileged recording. The truth serves this figure only.") }}{% endif %}
-<h3>Which teacher was chosen</h3>{{ choice(r.choice) }}
+<h3>Which teacher was chosen</h3>{{ choice(r.choice, r.stamp) }}
 <h3>A transport plan</h3>{{ plan(r.plan) }}
 <h3>Embeddings of teachers and students</h3>{% if r.embedding.html %}
 <p class="soft lead">{{ r.embedding.n }} test rows of the first fold, the same in every panel; {{ r.embedding.method }}, fitted to each panel on its own.
@@ -676,29 +691,30 @@ Losses of different methods are sums of different terms." if loop.first else "")
 {% endif %}</section>
 """
 
-# %% ../nbs/23_reports.ipynb #cfe6da4d
+# %% ../nbs/23_reports.ipynb #0ed324f7
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'; img-src data: blob:; font-src data:">
 <title>{{ title }}</title><style>{{ css }}</style><script>{{ js }}</script></head><body>
 <h1>{{ title }}</h1><p class="soft">Made by mtpkd {{ version }}.
-The same student, budget and data under every method; test folds were read once.</p>
+{% if stamps %}Not everything on this page is a result; faults and controls are named above the tables: {{ stamps|join("; ") }}.{% else %}The same student, budget and data under every method; test folds were read once.{% endif %}</p>
 {% if runs|length > 1 %}<nav><p>{% for r in runs %}<a href="#run{{ loop.index0 }}">{{ r.title }}</a>
 {% if not loop.last %} · {% endif %}{% endfor %}</p></nav>
-{% if summaries %}<div class="wide"><table><thead><tr><th>difference to student_only, in points</th>{% for t in summaries %}
+{% from "macros" import made, show %}
+{% if summaries %}<div class="wide"><table>{{ made(stamps|join("; ")) }}<thead><tr><th>difference to student_only, in points</th>{% for t in summaries %}
 <th>{{ t }}</th>{% endfor %}</tr></thead><tbody>
 {% for m, cells in overview %}<tr><td>{{ m }}{% if m == "student_only" %} (level){% endif %}</td>{% for c in cells %}
 <td>{{ c }}</td>{% endfor %}</tr>{% endfor %}</tbody></table></div>{% endif %}{% endif %}
-{% if budgets.rows %}{% from "macros" import show %}<section id="budgets"><h2>Over label budgets</h2>
+{% if budgets.rows %}{% from "macros" import made, show %}<section id="budgets"><h2>Over label budgets</h2>
 <div class="words"><strong>Where distillation stops paying</strong><ul>{% for w in budgets.words %}<li>{{ w }}</li>{% endfor %}</ul></div>
 {{ show(budgets.figure, "Mean over folds and seeds. Right: difference to the student alone with the same labels; an open marker's interval holds zero.") }}
-<div class="wide"><table><thead><tr><th>difference to student_only [95%], by labels</th>{% for b in budgets.budgets %}<th>{{ b }}</th>{% endfor %}</tr></thead><tbody>
+<div class="wide"><table>{{ made(budgets.stamp) }}<thead><tr><th>difference to student_only [95%], by labels</th>{% for b in budgets.budgets %}<th>{{ b }}</th>{% endfor %}</tr></thead><tbody>
 {% for m, cells in budgets.rows %}<tr><td>{{ m }}{% if m == "student_only" %} (level){% endif %}</td>{% for c in cells %}<td>{{ c }}</td>{% endfor %}</tr>{% endfor %}</tbody></table></div></section>{% endif %}
 {% for r in runs %}{% set i = loop.index0 %}{% include "run" %}{% endfor %}
 </body></html>
 """
 
-# %% ../nbs/23_reports.ipynb #97f870ae
+# %% ../nbs/23_reports.ipynb #0599f2c9
 def render(sections:list, # dicts of `run_section`
            budgets=None,  # of `budget_section`
           )->str:         # the whole page
@@ -708,8 +724,9 @@ def render(sections:list, # dicts of `run_section`
                              loader=jinja2.DictLoader(dict(page=PAGE, run=RUN, macros=MACROS)))
     env.filters["unbroken"] = lambda s: s.replace("p = ", "p\u00a0=\u00a0").replace("p < ", "p\u00a0<\u00a0")
     told = [s for s in sections if "summary" in s]
+    stamps = list(dict.fromkeys(s["stamp"] for s in told if s.get("stamp")))
     title = sections[0]["title"] if len(sections) == 1 else f"{len(sections)} experiments: {listing(s['title'] for s in sections)}"
-    return env.get_template("page").render(runs=sections, title=title, css=Markup(CSS), js=Markup(plots.plotly_js()), version=__version__, budgets=budgets or {},
+    return env.get_template("page").render(runs=sections, title=title, css=Markup(CSS), js=Markup(plots.plotly_js()), version=__version__, budgets=budgets or {}, stamps=stamps,
         summaries=[s["title"] for s in told], overview=overview([s["summary"] for s in told]) if told else [])
 
 # %% ../nbs/23_reports.ipynb #3b75e1bf
@@ -731,10 +748,11 @@ def report(run_folders,           # a run folder or several: paths or objects
     budgets = budget_section(page, opened)
     return write_text(out, render([run_section(page, r, embedding) for r in opened], budgets))
 
-# %% ../nbs/23_reports.ipynb #7d40442d
+# %% ../nbs/23_reports.ipynb #1b443802
 PAIRED = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{{ a }} and {{ b }}</title><style>{{ css }}</style></head><body><h1>{{ a }} and {{ b }}</h1>
+{% if protocols %}<p><strong>first run {{ protocols[0] }}, second run {{ protocols[1] }}</strong></p>{% endif %}
 <p class="soft">{{ metric }} times 100; differences: first run minus second, on the same test rows of the same folds and seeds. p: two-sided corrected resampled t-test. {% if settings %}Settings that differ: {{ settings|join("; ") }}.{% endif %}</p>
-<div class="wide"><table><thead><tr>{% for h in head %}<th>{{ h }}</th>{% endfor %}</tr></thead><tbody>
+<div class="wide"><table>{% if protocols %}<caption>{{ protocols[0] }} minus {{ protocols[1] }}</caption>{% endif %}<thead><tr>{% for h in head %}<th>{{ h }}</th>{% endfor %}</tr></thead><tbody>
 {% for r in rows %}<tr{% if r.strong %} class="strong"{% endif %}>{% for c in r.cells %}<td>{{ c }}</td>{% endfor %}</tr>{% endfor %}</tbody></table></div></body></html>
 """
 PAIRED_HEAD = ["method", "first", "second", "difference [95%]", "p", "Holm p", "Wilcoxon p", "bootstrap interval"]
@@ -745,10 +763,15 @@ def paired_cells(v)->list: # of a row of `comparisons.compare`
     return [name, num(v["mean_a"]), num(v["mean_b"]), f"{num(v['diff'], '{:+.1f}')} [{num(v['low'])}, {num(v['high'])}]", fmt_p(v["p"]), fmt_p(v["p_holm"]), fmt_p(v["wilcoxon_p"]),
             f"[{num(v['bootstrap_low'])}, {num(v['bootstrap_high'])}]"]
 
+def protocols_to_name(table)->list: # of a table of `comparisons.compare`; empty where both are honest
+    "The protocols of the two runs, where one is not honest"
+    made = table.attrs.get("protocols") or []
+    return made if set(made) - {"honest"} else []
+
 def comparison_page(table:pd.DataFrame, out)->Path: # of `comparisons.compare`
     "A paired comparison as an HTML page"
     rows = [dict(strong=v["p"] < .05, cells=paired_cells(v)) for _, v in table.iterrows()]
-    facts = {k: table.attrs[k] for k in ("a", "b", "settings")} | dict(metric=metric_label(table.attrs["metric"]))
+    facts = {k: table.attrs[k] for k in ("a", "b", "settings")} | dict(metric=metric_label(table.attrs["metric"]), protocols=protocols_to_name(table))
     return write_text(out, jinja2.Environment(autoescape=True).from_string(PAIRED).render(rows=rows, head=PAIRED_HEAD, css=Markup(CSS), **facts))
 
 # %% ../nbs/23_reports.ipynb #abcad11a

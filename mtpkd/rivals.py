@@ -7,12 +7,12 @@ __all__ = ['TINY', 'FEATURES', 'EMBEDDED', 'SPOKEN', 'CLASS_TERMS', 'HELPERS', '
            'nckd', 'fitnets', 'cosine_mse', 'relative_distances', 'angles', 'rkd_distance', 'rkd_angle', 'sp', 'cc',
            'pkt', 'crd', 'prototype_cost', 'wkd']
 
-# %% ../nbs/13a_rivals.ipynb #efafd212
+# %% ../nbs/13a_rivals.ipynb #122ab939
 import torch
 from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 from .core import InputError
-from .transport import _histogram_divergence, class_cost, cosine_gram
+from .transport import histogram_divergence, class_cost, cosine_gram
 from .losses import ALIGNING, STRUCTURAL, terms, weighted_mean
 
 # %% ../nbs/13a_rivals.ipynb #be24ac36
@@ -182,7 +182,7 @@ def prototype_cost(z:Tensor,      # teacher embeddings `(N, D)`
     mean = cost.sum((-2, -1), keepdim=True)/apart.sum()
     return torch.where(mean > 1e-6, cost/mean.clamp_min(1e-6), apart)
 
-# %% ../nbs/13a_rivals.ipynb #9d3ffb56
+# %% ../nbs/13a_rivals.ipynb #2ef5c16e
 def wkd(output:Tensor,  # student logits `(B, C)`
         teacher:Tensor, # probabilities at `temperature` `(B, C)`
         cost:Tensor,    # between classes `(C, C)`
@@ -195,7 +195,7 @@ def wkd(output:Tensor,  # student logits `(B, C)`
     mass = teacher.sum(-1, keepdim=True) # 0 where nobody sees anything
     p = torch.where(mass > 0, teacher/mass.clamp_min(TINY), q.detach()).clamp_min(1e-7)
     p, q = p/p.sum(-1, keepdim=True), q/q.sum(-1, keepdim=True)
-    return temperature**2*weighted_mean(_histogram_divergence(p, q, cost, eps, iterations), weight*mass[..., 0])
+    return temperature**2*weighted_mean(histogram_divergence(p, q, cost, eps, iterations), weight*mass[..., 0])
 
 # %% ../nbs/13a_rivals.ipynb #15627aa5
 @terms.register("wkd")

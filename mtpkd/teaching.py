@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Knowledge', 'look_up', 'Bags', 'pair_cost', 'tell', 'Course', 'make_helpers', 'draw_course', 'draw_boxes',
            'draw_hidden', 'make_batch', 'tell_batch', 'gradient_shares', 'course_loss', 'as_prediction', 'Learner',
-           'take_course', 'train_teacher', 'tabulate', 'CrossFitted', 'inner_parts', 'cross_fit', 'sees',
+           'take_course', 'labelled_by', 'train_teacher', 'tabulate', 'CrossFitted', 'inner_parts', 'cross_fit', 'sees',
            'gather_knowledge', 'SelfDistillation', 'distillation_loss', 'frozen_inputs', 'adapted_knowledge',
            'self_distil']
 
@@ -227,25 +227,30 @@ class Learner:
         "An `Output` of numpy arrays for each repeat's rows"
         return predict(self.stack, self.params, table, rows, self.names)
 
-# %% ../nbs/17_teaching.ipynb #e46e835d
+# %% ../nbs/17_teaching.ipynb #5f911062
 def take_course(c:Course, stack:Stack, table:Table, samples, folds, metric:str,
                 checkpoint:str="last", name:str="network", saved=None, progress:bool=True,
                 watch=None)->Learner: # weights -> {name: one number a repeat}: looked at with the inner validation rows, written down, never learnt from
     "Train `stack` on `c` and keep the weights of the declared checkpoint"
-    score, rows, counts = metrics.get(metric), [f.val for f in folds], []
-    labelled_by = rows if "label" not in table.source else [own[v] for own, v in zip(table.source["label"].cpu().numpy(), rows)] # a control permutes these labels too
+    score, counts = metrics.get(metric), []
     own = lambda weights: {k: weights[k] for k in stack.params} # without the terms' helpers
-    def evaluate(weights):
+    def evaluate(weights, rows):
         said = [as_prediction(table.kind, o.logits) for o in predict(stack, own(weights), table, rows, c.names)]
-        return np.array([score(samples.target[v], p) if np.isfinite(p).all() else np.nan for v, p in zip(labelled_by, said)])
+        return np.array([score(samples.target[v], p) if np.isfinite(p).all() else np.nan for v, p in zip(labelled_by(table, rows), said)])
+    val, best = [f.val for f in folds], "best_test" if checkpoint == "best_test" else "best_validation"
+    looked_at = [f.test for f in folds] if best == "best_test" else val
     groups = [(p, c.schedule.lr) for p in (stack.params, c.helpers) if p]
     t = Trainer(groups, c.schedule, direction(metric) < 0)
     def look(weights):
         if watch: t.history += [(t.step, n, r, float(v)) for n, values in watch(own(weights)).items() for r, v in enumerate(values)]
-        return evaluate(weights)
+        return evaluate(weights, looked_at)
     fit(t, course_loss(c, stack, table, folds, counts), look, name, saved, progress)
-    kept = {p: {k: v.clone() for k, v in own(t.weights(p)).items()} for p in ("last", "best_validation")}
-    return Learner(name, stack, c.names, kept[checkpoint], t.history, evaluate(kept[checkpoint]), counts, kept)
+    kept = {p: {k: v.clone() for k, v in own(t.weights(w)).items()} for p, w in (("last", "last"), (best, "best_validation"))}
+    return Learner(name, stack, c.names, kept[checkpoint], t.history, evaluate(kept[checkpoint], val), counts, kept)
+
+def labelled_by(table:Table, rows)->list: # one array of row numbers a repeat
+    "Whose labels `rows` have: their own, unless a control has permuted them"
+    return rows if "label" not in table.source else [own[v] for own, v in zip(table.source["label"].cpu().numpy(), rows)]
 
 # %% ../nbs/17_teaching.ipynb #cc90b304
 def train_teacher(name:str, ensemble:TeacherEnsemble, table, samples, folds, config:TeachersConfig, schedule:ScheduleConfig, metric:str,
@@ -328,7 +333,7 @@ def distillation_loss(z, out, target, valid, weight, there, kind:str, config:Sel
     if not aligned: return tasks[-1]
     return .5*sum(aligned)/len(aligned) + .5*(tasks[-1] + sum(tasks[:-1])/len(aligned))
 
-# %% ../nbs/17_teaching.ipynb #d7d03863
+# %% ../nbs/17_teaching.ipynb #ec0ae1b2
 def frozen_inputs(teachers:dict, ensemble:TeacherEnsemble, table:Table)->tuple: # tokens `(R, N, M, W)`, embeddings `(R, N, T-1, W)`
     "What the adapters are given about every row"
     *others, joint = ensemble.names
@@ -338,7 +343,8 @@ def frozen_inputs(teachers:dict, ensemble:TeacherEnsemble, table:Table)->tuple: 
 
 def adapted_knowledge(stack:Stack, tokens, inputs, ensemble:TeacherEnsemble, table:Table)->Knowledge:
     "What the adapted teachers say about every row"
-    with torch.no_grad(): z, out = stack(*_adapter_inputs(tokens, inputs, table, ensemble.subsets[ensemble.joint], None))
+    given = _adapter_inputs(tokens, inputs, table, ensemble.subsets[ensemble.joint], None)
+    with torch.no_grad(): z, out = (torch.cat(t, 2) for t in zip(*(stack(*part) for part in zip(*(t.split(table.together or t.shape[1], 1) for t in given)))))
     return gather_knowledge(ensemble.names, out.unbind(1), z.unbind(1), table, [ensemble.subsets[n] for n in ensemble.names])
 
 # %% ../nbs/17_teaching.ipynb #e3d74292

@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 from .core import InputError, RunError, atomic_path, rng
 from .config import ScheduleConfig
 
-# %% ../nbs/16_training.ipynb #b06cd52f
+# %% ../nbs/16_training.ipynb #58d0af5d
 @dataclass
 class Table:
     "A data set as tensors, with one normaliser for each of `R` repeats"
@@ -31,6 +31,7 @@ class Table:
     scale:dict
     clip:float
     kind:str         # classification, ordinal, regression
+    together:int = 0 # how many rows are asked about at once, where a prediction depends on its batch-mates (a fault); 0: no matter
     source:dict = field(default_factory=dict) # controls and weakly paired data: modality or `label` -> the row `(R, N)` that stands in for each
 
     @property
@@ -290,7 +291,7 @@ def _restore(t, meta, tensors):
     t.step, t.history = meta["step"], [tuple(h) for h in meta["history"]]
     t.best_value = None if meta["best_value"] is None else np.array(meta["best_value"])
 
-# %% ../nbs/16_training.ipynb #c52df995
+# %% ../nbs/16_training.ipynb #1aeacd6b
 @torch.no_grad()
 def predict(stack:Stack, params:dict, table:Table, rows, # one array of row numbers a repeat
             names, chunk:int=512)->list: # an Output of numpy arrays a repeat
@@ -298,8 +299,13 @@ def predict(stack:Stack, params:dict, table:Table, rows, # one array of row numb
     longest = max(map(len, rows))
     if longest == 0: raise InputError("no rows to predict")
     padded = np.stack([np.resize(r, longest) if len(r) else np.zeros(longest, int) for r in map(np.asarray, rows)])
-    parts = []
+    parts, chunk = [], table.together or chunk
     for i in range(0, longest, chunk):
-        parts.append(stack(*table.inputs(torch.from_numpy(padded[:, i:i+chunk]).to(table.device), names), params=params))
+        x, there = table.inputs(torch.from_numpy(padded[:, i:i+chunk]).to(table.device), names)
+        if table.together: there = there & _own(rows, i, there.shape[1]).to(table.device) # nobody attends to padding
+        parts.append(stack(x, there, params=params))
     whole = [torch.cat(p, 1).cpu().numpy() for p in zip(*parts)]
     return [type(parts[0])(*(w[r, :len(rows[r])] for w in whole)) for r in range(len(rows))]
+
+def _own(rows, start, size): # `(R, size, 1)` bool: which are rows of the repeat itself
+    return torch.tensor([[start + i < len(r) for i in range(size)] for r in rows])[..., None]

@@ -5,20 +5,30 @@
 # %% auto #0
 __all__ = ['cosine_gram', 'least_similar', 'anchor_clouds', 'half_squared_distance', 'iterations_for', 'OTResult',
            'sinkhorn_divergence', 'structural_divergence', 'structural_ot', 'PlanResult', 'exact_ot', 'unbalanced_ot',
-           'gromov_wasserstein', 'fused_gromov_wasserstein', 'class_cost', 'barycentre', 'balance_labels', 'row_ot',
-           'bag_plans', 'bag_targets']
+           'gromov_wasserstein', 'fused_gromov_wasserstein', 'class_cost', 'barycentre', 'balance_labels',
+           'histogram_divergence', 'row_ot', 'bag_plans', 'bag_targets']
 
-# %% ../nbs/12_transport.ipynb #ea0cc1f6
+# %% ../nbs/12_transport.ipynb #a2f0ff64
 import inspect, math, warnings
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from .core import InputError
 
-# %% ../nbs/12_transport.ipynb #1965fa8e
-def _wide(z:Tensor)->Tensor: return z.float() if z.dtype in (torch.float16, torch.bfloat16) else z
+# %% ../nbs/12_transport.ipynb #3b6cf683
+def _wide(z:Tensor)->Tensor: return z if z.dtype in (torch.float32, torch.float64) else z.float()
+
+def _alike(x:Tensor, y:Tensor)->tuple:
+    "Both in the wider of their types, at least in single precision"
+    x, y = _wide(x), _wide(y)
+    return (x, y) if x.dtype == y.dtype else (x.double(), y.double())
+
+def _full_precision(z): # also where autocast would make bfloat16 of it
+    return torch.autocast(z.device.type, enabled=False) if torch.is_autocast_enabled(z.device.type) else nullcontext()
 
 def _inverse_norm(z): # `(..., B, 1)`, 0 for a row of zeros
     norm = torch.linalg.vector_norm(z, dim=-1, keepdim=True)
@@ -27,9 +37,9 @@ def _inverse_norm(z): # `(..., B, 1)`, 0 for a row of zeros
 def cosine_gram(z:Tensor, # embeddings `(..., B, D)`
                )->Tensor: # similarities `(..., B, B)`, in [-1, 1]
     "Cosine similarity of every pair of rows in `z`"
-    z = _wide(z)
-    inverse = _inverse_norm(z)
-    return _similarities(z, inverse, z, inverse)
+    with _full_precision(z := _wide(z)):
+        inverse = _inverse_norm(z)
+        return _similarities(z, inverse, z, inverse)
 
 def _similarities(rows, inverse_rows, z, inverse): return (rows @ z.mT)*inverse_rows*inverse.mT # never a normalised copy of z
 
@@ -72,7 +82,7 @@ def _read_rows(z_s, z_t, inverse_s, inverse_t, k, rows):
     anchors = least_similar(s_t, k)
     return s_t.gather(-1, anchors), s_s.unsqueeze(-3).expand(s_t.shape).gather(-1, anchors), anchors, s_t.amin(-1, keepdim=True), s_s.amin(-1)
 
-# %% ../nbs/12_transport.ipynb #9f131275
+# %% ../nbs/12_transport.ipynb #a247126d
 def _check_batch(z_s, z_t):
     if z_s.shape[-2] != z_t.shape[-2]: raise InputError(f"teacher has {z_t.shape[-2]} rows, student has {z_s.shape[-2]}; pass the same batch to both")
     if z_t.ndim != z_s.ndim + 1: raise InputError(f"teachers have {z_t.ndim} dimensions, expected {z_s.ndim + 1}: (T, B, Dt) beside a student of (B, Ds); one teacher is z_t[None]")
@@ -83,13 +93,15 @@ def anchor_clouds(z_s:Tensor, # student embeddings `(B, Ds)`, or `(..., B, Ds)`
                  )->tuple:    # teacher cloud X and student cloud Y, both `(..., T, B, K)`
     "Every sample by its shifted similarities to the teacher's `k` least similar anchors"
     _check_batch(z_s, z_t)
-    return _clouds(_wide(z_s), _wide(z_t), k)[:2]
+    z_s, z_t = _alike(z_s, z_t)
+    with _full_precision(z_s): return _clouds(z_s, z_t, k)[:2]
 
-# %% ../nbs/12_transport.ipynb #369c1a62
+# %% ../nbs/12_transport.ipynb #e6f6520e
 def half_squared_distance(x:Tensor, # `(..., N, K)`
                           y:Tensor, # `(..., M, K)`
                          )->Tensor: # `(..., N, M)`
     "Ground cost: half the squared Euclidean distance"
+    x, y = _alike(x, y)
     centre = x.mean(-2, keepdim=True)
     x, y = x - centre, y - centre
     return ((x*x).sum(-1)[..., :, None]/2 + (y*y).sum(-1)[..., None, :]/2 - x @ y.mT).clamp_min(0)
@@ -208,7 +220,7 @@ def _slowest(eps:float, tol:float, n:int)->float:
     rho = min(.9, tol/_BEFORE)**(1/max(1, n - 2))
     return min(1 - ((1 - rho)/(1 + rho))**2, 1 - min(.5, eps/50))
 
-# %% ../nbs/12_transport.ipynb #4980da33
+# %% ../nbs/12_transport.ipynb #abd2cfc9
 class _Schedule(NamedTuple):
     "The course of a solution"
     stages:int    # temperatures above `eps`
@@ -222,27 +234,31 @@ def _course(stages:int, sweeps:tuple, tol:float)->_Schedule:
 def _quick(eps:float, tol:float, n:int, stages:int)->_Schedule:
     return _course(stages, (_omegas(4, .9),)*stages + (_omegas(n, _slowest(eps, tol, n)),), tol)
 
-def _careful(eps:float, tol:float, n:int)->_Schedule:
-    stages, omegas = 8 + max(0, math.ceil(4*math.log10(.01/eps) - 1e-9)), _omegas(n, _slowest(eps, tol, n))
-    last = (*(omegas[i:min(i+32, 2*n-2)] for i in range(0, 2*n-2, 32)), omegas[-2:])
-    return _course(stages, (_omegas(8, .9),)*stages + last, tol)
+def _stages(eps:float)->int: return 8 + max(0, math.ceil(4*math.log10(.01/eps) - 1e-9)) # of the careful course
 
-# %% ../nbs/12_transport.ipynb #1c089e46
+def _careful(eps:float, tol:float, n:int)->_Schedule:
+    omegas = _omegas(n, _slowest(eps, tol, n))
+    last = (*(omegas[i:min(i+32, 2*n-2)] for i in range(0, 2*n-2, 32)), omegas[-2:])
+    return _course(_stages(eps), (_omegas(8, .9),)*_stages(eps) + last, tol)
+
+# %% ../nbs/12_transport.ipynb #94cddec2
 _QUICK = 12000. # the largest cost over `eps` that the quick course is for: 60 anchors at .01
+_USUAL = 60. # the largest cost that `iterations_for` was measured on: 30 anchors
 
 @lru_cache
 def _schedule(eps:float, tol:float, most:float=math.inf)->_Schedule:
     "The course at `eps` down to `tol`, for clouds of costs up to `most`"
-    own = eps*min(1., 60/most) if most < math.inf else eps/10 # ten times as wide as clouds of similarities
+    own = eps*min(1., _USUAL/most) if most < math.inf else eps/10 # unknown clouds may be ten times as wide
     if most/eps > _QUICK: return _careful(eps, tol, iterations_for(own, tol))
-    return _quick(eps, tol, iterations_for(own, 3*tol), max(1, math.ceil(math.log10(most/64/eps))))
+    return _quick(eps, tol, iterations_for(own, 3*tol), max(1, math.ceil(math.log10(most/64/eps)))) # aims at three times `tol`, and nearly always gets further
 
 @lru_cache
 def _schedule_of(n:int, eps:float, tol:float)->_Schedule:
     "A course of `n` iterations in all: plain ones where they are few, and the longer, the more careful"
     if n < 9: return _course(0, ((1.,)*2*n,), tol)
-    if n <= 80: return _quick(eps, tol, n if n < 40 else n-8, 0 if n < 40 else 2)
-    return _careful(eps, tol, n - 64 if eps > .0099 else n//2)
+    if n < 40: return _quick(eps, tol, n, 0)
+    left = n - 8*_stages(eps) # what the careful course's temperatures would leave
+    return _careful(eps, tol, left) if left > 16 else _quick(eps, tol, n-8, 2)
 
 # %% ../nbs/12_transport.ipynb #df94bdb7
 def _cross_cost(x, y, schedule, kernel, both:bool=True):
@@ -254,13 +270,13 @@ def _cross_cost(x, y, schedule, kernel, both:bool=True):
     g_y = y.weight.mT*(y.z + d) - v.mT*torch.bmm(kernel.mT, u.mT*x.z)
     return cost[:, 0, 0], p, q, (rows - x.weight).abs_().sum((1, 2)), g_x, g_y
 
-# %% ../nbs/12_transport.ipynb #938bd33d
-def _self_cost(x, powers, kernel, first:int=0):
-    "Half the transport cost `(L,)` of centred clouds to themselves, and its gradient in those from the `first` on"
+# %% ../nbs/12_transport.ipynb #ee35abeb
+def _self_cost(x, powers, kernel, first:int|None=0):
+    "Half the transport cost `(L,)` of centred clouds to themselves, and its gradient in those from the `first` on; None: no gradient"
     w = _self_plan(x, powers, kernel)
     rows = torch.bmm(w, kernel).mul_(w)
     cost = torch.add(x.weight*_logs(w, x.weight), rows - x.weight, alpha=-.5/math.log(2)).sum((1, 2))
-    if first == len(cost): return cost, None
+    if first is None: return cost, None
     z, w, rows, kernel = (t[first:] for t in (x.z, w, rows, kernel))
     return cost, rows.mT*z - w.mT*torch.bmm(kernel, w.mT*z)
 
@@ -276,11 +292,11 @@ def _divergence(x, y, a, b, eps:float, schedule, both:bool=True):
         own, gradient = _self_cost(one, schedule.powers, kernel.new_empty(2*lead, n, n), 0 if both else lead)
         cost_x, cost_y, self_x, self_y = own[:lead], own[lead:], gradient[:lead], gradient[-lead:]
     else: # one kernel at a time
-        cost_x, self_x = _self_cost(x, schedule.powers, kernel if n == m else kernel.new_empty(lead, n, n), 0 if both else lead)
+        cost_x, self_x = _self_cost(x, schedule.powers, kernel if n == m else kernel.new_empty(lead, n, n), 0 if both else None)
         cost_y, self_y = _self_cost(y, schedule.powers, kernel if n == m else kernel.new_empty(lead, m, m))
     return (cost - cost_x - cost_y)*unit**2, violation, p[..., 0], q[..., 0], g_x.sub_(self_x).mul_(unit) if both else None, g_y.sub_(self_y).mul_(unit)
 
-# %% ../nbs/12_transport.ipynb #f00cbcbf
+# %% ../nbs/12_transport.ipynb #6955e2e7
 def _lead(batch:int, dims, tensors):
     "The tensors with their `vmap` dimension first, expanded where they have none"
     return [t if t is None else t.expand(batch, *t.shape) if d is None else t.movedim(d, 0) for t, d in zip(tensors, dims)]
@@ -288,7 +304,7 @@ def _lead(batch:int, dims, tensors):
 def _unrecorded(function, *args)->tuple:
     "What `function` gives, computed without autograd's bookkeeping, which would cost as much as the small operations here"
     if torch.compiler.is_compiling(): return function(*args)
-    with torch.inference_mode(): out = function(*args)
+    with torch.inference_mode(), _full_precision(args[0]): out = function(*args)
     return tuple(o if o is None else o.clone() for o in out) # ordinary tensors
 
 class _Divergence(torch.autograd.Function):
@@ -305,6 +321,7 @@ class _Divergence(torch.autograd.Function):
         ctx.mark_non_differentiable(*output[1:])
         ctx.set_materialize_grads(False)
     @staticmethod
+    @once_differentiable # what is saved is taken for constant
     def backward(ctx, grad, *_):
         g_x, g_y = (grad[..., None, None]*g if g.numel() else None for g in ctx.saved_tensors)
         return g_x, g_y, None, None, None, None, None
@@ -312,16 +329,16 @@ class _Divergence(torch.autograd.Function):
     def vmap(info, dims, x, y, a, b, eps, schedule, both): # whether `x` has a gradient shows when it is unwrapped
         return _Divergence.apply(*_lead(info.batch_size, dims, (x, y, a, b)), eps, schedule, both or x.requires_grad), (0,)*6
 
-def _keep_signature(function): function.forward.__signature__ = inspect.signature(function.forward) # `apply` asks for it every time
+def _keep_signature(function): function.forward.__signature__ = inspect.signature(function.forward) # `apply` asks for it every time, which would take 40 us
 
 _keep_signature(_Divergence)
 
-# %% ../nbs/12_transport.ipynb #57dd36f8
+# %% ../nbs/12_transport.ipynb #d5570f77
 @dataclass
 class OTResult:
-    "What a transport problem gave"
-    value:Tensor      # divergence `(...,)`, differentiable in both clouds
-    violation:Tensor  # L1 error of both marginals `(...,)`
+    "What a transport problem gave; potentials and plan are computed when they are asked for, constants in single precision or better"
+    value:Tensor      # divergence `(...,)`, differentiable once, in both clouds
+    violation:Tensor  # L1 error of both marginals of the plan between the clouds `(...,)`
     iterations:int
     _problem:tuple = field(repr=False, default=None) # x, y, a, b (None: uniform), eps, potentials over eps ln 2 of the centred clouds
 
@@ -341,56 +358,66 @@ class OTResult:
     @property
     def plan(self)->Tensor: # `(..., N, M)`
         "The transport plan: how much of sample `i` goes to sample `j`"
-        x, y, a, b, eps, *_ = self._problem
-        plan = ((self.f[..., :, None] + self.g[..., None, :] - half_squared_distance(x, y))/eps).exp()
+        x, y, a, b, eps, p, q = self._problem # of centred clouds: from `f` and `g`, digits would be lost far from the origin
+        plan = ((x - _mean(x, a)) @ (y - _mean(y, b)).mT/(eps*math.log(2)) + p[..., :, None] + q[..., None, :]).exp2()
         return plan/(x.shape[-2]*y.shape[-2]) if a is None else a[..., :, None]*plan*b[..., None, :]
 
 def _mean(z, w): return z.mean(-2, keepdim=True) if w is None else (w[..., None]*z).sum(-2, keepdim=True)
 
-# %% ../nbs/12_transport.ipynb #b854cc31
+# %% ../nbs/12_transport.ipynb #541d9395
 def _weights(w, x, name):
-    "Weights `(..., N)` that sum to one: uniform unless given"
+    "Constant weights `(..., N)` that sum to one: uniform unless given"
     if w is None: w = x.new_ones(x.shape[-2])
+    w = torch.as_tensor(w).detach().to(x)
     if w.shape[-1] != x.shape[-2]: raise InputError(f"weights {name} have {w.shape[-1]} entries, the cloud has {x.shape[-2]} points")
-    return (w/w.sum(-1, keepdim=True)).to(x.dtype).expand(x.shape[:-1])
+    return w/w.sum(-1, keepdim=True)
 
-def _check_problem(x, y, eps):
+def _check_problem(x, y, eps, tol=1e-3, max_iters=None):
     if not 0 < eps < math.inf: raise InputError(f"eps is {eps}, expected a positive number (eps = blur**2)")
+    if not 0 < tol < 1: raise InputError(f"tol is {tol}, expected a number between 0 and 1")
     if x.shape[-1] != y.shape[-1]: raise InputError(f"clouds have {x.shape[-1]} and {y.shape[-1]} coordinates; they must live in one space")
-    if min(x.shape[-2], y.shape[-2]) < 1: raise InputError("a cloud has no points")
+    if 0 in (*x.shape[:-1], *y.shape[:-1]): raise InputError(f"clouds have shapes {tuple(x.shape)} and {tuple(y.shape)}; one of them has no points")
+    if max_iters is not None and max_iters < 1: raise InputError(f"max_iters is {max_iters}, expected at least 1, or None to have it from eps and tol")
 
-# %% ../nbs/12_transport.ipynb #8c67d3d0
+# %% ../nbs/12_transport.ipynb #992e020d
+def _same_lead(x, y, a, b):
+    "Clouds and weights with the same leading dimensions"
+    given = [x.shape[:-2], y.shape[:-2], *(w.shape[:-1] for w in (a, b) if w is not None)]
+    if all(g == given[0] for g in given): return x, y, a, b
+    lead = torch.broadcast_shapes(*given)
+    return *(z.expand(*lead, *z.shape[-2:]) for z in (x, y)), *(w if w is None else w.expand(*lead, w.shape[-1]) for w in (a, b))
+
 def sinkhorn_divergence(x:Tensor,       # first cloud `(..., N, K)`
                         y:Tensor,       # second cloud `(..., M, K)`
                         eps:float=.01,  # entropic regularisation, blur**2, in units of the cost
                         tol:float=1e-3, # wanted L1 error of the marginals
                         max_iters:int|None=None, # iterations in all; None: from `eps` and `tol`
-                        a:Tensor|None=None, b:Tensor|None=None, # weights `(..., N)`, `(..., M)`; uniform
-                        check:bool=True, # look at input and violation; reads the host once
+                        a:Tensor|None=None, b:Tensor|None=None, # weights `(..., N)`, `(..., M)`, constants; uniform
+                        check:bool=True, # look at input and violation; reads the host once (not under `vmap` or `compile`)
                        )->OTResult:
-    "Debiased entropic transport with cost |x-y|^2/2 (arXiv 1810.08278), batched, with envelope gradient"
-    _check_problem(x, y, eps)
-    if max_iters is not None and max_iters < 1: raise InputError(f"max_iters is {max_iters}, expected at least 1, or None to have it from eps and tol")
-    kind, (x, y) = x.dtype, map(_wide, (x, y))
-    if x.shape[:-2] != y.shape[:-2]:
-        lead = torch.broadcast_shapes(x.shape[:-2], y.shape[:-2])
-        x, y = x.expand(*lead, *x.shape[-2:]), y.expand(*lead, *y.shape[-2:])
+    "Debiased entropic transport with cost |x-y|^2/2 (arXiv 1810.08278), batched, with envelope gradient of first order"
+    _check_problem(x, y, eps, tol, max_iters)
+    kind, (x, y) = x.dtype, _alike(x, y)
     if a is not None or b is not None: a, b = _weights(a, x, "a"), _weights(b, y, "b")
+    x, y, a, b = _same_lead(x, y, a, b)
     eps, tol = float(eps), float(tol)
     schedule = _schedule_of(max_iters, eps, tol) if max_iters else _schedule(eps, tol)
     value, violation, p, q, *_ = _Divergence.apply(x, y, a, b, eps, schedule, x.requires_grad)
-    if check: _check_result(x, y, violation, eps, tol)
-    return OTResult(value.to(kind), violation, schedule.iterations, (x.detach(), y.detach(), a, b, eps, p, q))
+    if check and not (torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()): _check_result(x, y, a, b, violation, eps, tol)
+    return OTResult(value.to(kind) if kind.is_floating_point else value, violation, schedule.iterations, (x.detach(), y.detach(), a, b, eps, p, q))
 
-# %% ../nbs/12_transport.ipynb #f95708a4
-def _check_result(x, y, violation, eps, tol):
-    "One host read: was the input finite, was the tolerance reached?"
-    finite, worst = torch.stack([(x.isfinite().all() & y.isfinite().all()).to(x.dtype), violation.detach().max()]).tolist()
+# %% ../nbs/12_transport.ipynb #1fe328e6
+def _check_result(x, y, a, b, violation, eps, tol):
+    "One host read: was the input sound, was the tolerance reached?"
+    sound = lambda *tensors: torch.stack([t.isfinite().all() for t in tensors]).all()
+    right = x.new_ones(()) if a is None else torch.stack([(w >= 0).all() for w in (a, b)]).all() # NaN, or a sum of zero, is not
+    finite, weights, worst = torch.stack([sound(x, y).to(x.dtype), right.to(x.dtype), violation.detach().max()]).tolist()
     if not finite: raise InputError("a cloud holds NaN or infinite values; expected finite numbers")
+    if not weights: raise InputError("a weight is NaN or negative, or all are zero; expected numbers from 0, with a positive sum")
     if not worst <= tol: # one text, so that Python says it once
         warnings.warn(f"transport at eps={eps:g} did not reach a marginal violation of tol={tol:g}; the result's `violation` says how far it came; raise max_iters or eps", stacklevel=3)
 
-# %% ../nbs/12_transport.ipynb #23218a40
+# %% ../nbs/12_transport.ipynb #4b735405
 def _cosine_gradient(g, columns, z, inverse):
     "Gradient in `z (..., B, D)` from `g (..., B, E)` in the entries `columns (..., B, E)` of every row of its Gram matrix"
     m = g.new_zeros(()).expand(*g.shape[:-1], z.shape[-2]).scatter_add(-1, columns, g)
@@ -398,10 +425,10 @@ def _cosine_gradient(g, columns, z, inverse):
     out, step = m.mul_(inverse).mul_(inverse.mT) @ z, _rows_at_once(z)
     for i in range(0, z.shape[-2], step): # without the part along z, some rows at a time
         own, rows = out[..., i:i+step, :], z[..., i:i+step, :]
-        own.addcmul_(rows, torch.linalg.vecdot(own, rows).unsqueeze(-1)*inverse[..., i:i+step, :]**2, value=-1)
+        own.sub_(rows*(torch.linalg.vecdot(own, rows).unsqueeze(-1)*inverse[..., i:i+step, :]**2))
     return out
 
-# %% ../nbs/12_transport.ipynb #72a005f9
+# %% ../nbs/12_transport.ipynb #21dc8ef9
 def _structural(z_s, z_t, k, eps, schedule):
     "Losses and violations `(..., T)`, and what their gradient in `z_s (..., B, Ds)` is made of"
     x, y, *rest = _clouds(z_s, z_t, k)
@@ -419,34 +446,37 @@ class _Structural(torch.autograd.Function):
         ctx.mark_non_differentiable(*output[1:])
         ctx.set_materialize_grads(False)
     @staticmethod
+    @once_differentiable # what is saved is taken for constant
     def backward(ctx, grad, *_):
         z, g, anchors, row, column, inverse = ctx.saved_tensors
         g = grad[..., None, None]*g
         lowest = torch.arange(z.shape[-2], device=z.device) == row # where the shift goes: one entry of this row
         last = torch.where(lowest, -g.sum((-3, -2, -1))[..., None], 0.), column.expand(lowest.shape)
         wide = lambda v, last: torch.cat([v.movedim(-3, -2).flatten(-2), last[..., None]], -1) # `(..., B, T K + 1)`
-        return _cosine_gradient(*map(wide, (g, anchors), last), z, inverse), None, None, None, None
+        with _full_precision(z): return _cosine_gradient(*map(wide, (g, anchors), last), z, inverse), None, None, None, None
     @staticmethod
     def vmap(info, dims, z_s, z_t, *rest):
         return _Structural.apply(*_lead(info.batch_size, dims, (z_s, z_t)), *rest), (0,)*7
 
 _keep_signature(_Structural)
 
-# %% ../nbs/12_transport.ipynb #312b74b5
+# %% ../nbs/12_transport.ipynb #5a98d4bd
 def _blocks(z_s, z_t, block:int):
     "`(..., B, Ds)` and `(..., T, B, Dt)` as `(..., B/block, block, Ds)` and `(..., B/block, T, block, Dt)`"
     b = z_s.shape[-2]
     if block < 2 or b % block: raise InputError(f"block is {block}, expected a divisor of the batch of {b} rows, at least 2")
     return z_s.unflatten(-2, (-1, block)), z_t.unflatten(-2, (-1, block)).movedim(-4, -3)
 
-def structural_divergence(z_s:Tensor, z_t:Tensor, k:int=30, blur:float=.1, block:int|None=None)->tuple: # losses and violations, both `(..., T)`
-    "The structural loss of every teacher with the marginal violation it was computed at"
+def structural_divergence(z_s:Tensor, z_t:Tensor, k:int=30, blur:float=.1, block:int|None=None, max_iters:int|None=None)->tuple: # losses and violations, both `(..., T)`
+    "`structural_ot`, for any leading dimensions, with the marginal violation each loss was computed at; it is usually far below .001"
+    if not blur > 0: raise InputError(f"blur is {blur}, expected a positive number")
     eps = float(blur)**2
-    _check_batch(z_s, z_t), _check_problem(z_s, z_s, eps)
+    _check_batch(z_s, z_t), _check_problem(z_s, z_s, eps, max_iters=max_iters)
     if block is not None and block != z_s.shape[-2]:
-        value, violation = structural_divergence(*_blocks(z_s, z_t, block), k, blur)
+        value, violation = structural_divergence(*_blocks(z_s, z_t, block), k, blur, None, max_iters)
         return value.mean(-2), violation.amax(-2)
-    value, violation, *_ = _Structural.apply(_wide(z_s), _wide(z_t), k, eps, _schedule(eps, 1e-3, 2.*k))
+    schedule = _schedule_of(max_iters, eps, 1e-3) if max_iters else _schedule(eps, 1e-3, 2.*k)
+    value, violation, *_ = _Structural.apply(*_alike(z_s, z_t), k, eps, schedule)
     return value, violation
 
 def structural_ot(z_s:Tensor,     # student embeddings `(B, Ds)`
@@ -454,9 +484,10 @@ def structural_ot(z_s:Tensor,     # student embeddings `(B, Ds)`
                   k:int=30,       # anchors a row
                   blur:float=.1,  # eps = blur**2
                   block:int|None=None, # rows compared with one another; None: all
+                  max_iters:int|None=None, # None: enough for collapsed students too; twelve are for most others
                  )->Tensor:       # losses `(T,)`, differentiable in `z_s`
     "Sinkhorn divergence between the teachers' and the student's anchor clouds (arXiv 2408.09035)"
-    return structural_divergence(z_s, z_t, k, blur, block)[0].to(z_s.dtype)
+    return structural_divergence(z_s, z_t, k, blur, block, max_iters)[0].to(z_s.dtype)
 
 # %% ../nbs/12_transport.ipynb #13e67dcd
 class PlanResult(NamedTuple):
@@ -478,7 +509,7 @@ class _Plans(torch.autograd.Function):
     def vmap(info, in_dims, solve, check, *parts):
         return _Plans.apply(solve, check, *_lead(info.batch_size, in_dims[2:], parts)), 0
 
-# %% ../nbs/12_transport.ipynb #fd5677e3
+# %% ../nbs/12_transport.ipynb #ccd5c83a
 def _sound(problem, check)->bool: # matrices and weights `(N,)` of one problem
     "Are all numbers finite, and the weights those of something?"
     for p in problem:
@@ -496,7 +527,7 @@ def _masses(w, n:int, cost:Tensor, name:str)->Tensor: # `(..., n)`
 
 def _cloud_cost(x, y)->Tensor: # `(..., N, M)`
     if x.shape[-1] != y.shape[-1]: raise InputError(f"clouds have {x.shape[-1]} and {y.shape[-1]} coordinates; they must live in one space")
-    return half_squared_distance(_wide(x), _wide(y))
+    return half_squared_distance(x, y)
 
 # %% ../nbs/12_transport.ipynb #afd118ea
 def exact_ot(x:Tensor,       # first cloud `(..., N, K)`
@@ -613,7 +644,7 @@ def _shares(w, size:int, name:str, like:Tensor)->Tensor: # `(..., size)`, summin
     w = w.to(like)
     return w/w.sum(-1, keepdim=True).clamp_min(torch.finfo(w.dtype).tiny)
 
-# %% ../nbs/12_transport.ipynb #c847bfde
+# %% ../nbs/12_transport.ipynb #7635012b
 def barycentre(p:Tensor,                # distributions of the teachers `(T, ..., C)`
                cost:Tensor|None=None,   # symmetric ground cost `(C, C)`; None: 0 between equal classes, else 1
                eps:float=.1,            # entropic regularisation, in units of the cost
@@ -622,6 +653,8 @@ def barycentre(p:Tensor,                # distributions of the teachers `(T, ...
                iterations:int=200)->Tensor: # `(..., C)`
     "Wasserstein barycentre of class distributions, in double precision; the cost is at most 500 eps"
     if not eps > 0: raise InputError(f"eps is {eps}, expected a positive number")
+    if iterations < 1: raise InputError(f"iterations is {iterations}, expected at least 1")
+    if cost is None and eps < .002: raise InputError(f"eps is {eps}, expected at least 0.002 for a cost of 1")
     if p.ndim < 2: raise InputError(f"distributions have shape {tuple(p.shape)}, expected (teachers, ..., classes)")
     cost = class_cost(p.shape[-1], like=p) if cost is None else cost
     if cost.shape[-2:] != (p.shape[-1],)*2: raise InputError(f"the ground cost is {tuple(cost.shape)}, expected {(p.shape[-1],)*2}")
@@ -653,8 +686,8 @@ def balance_labels(p:Tensor,            # soft labels `(..., B, C)`
         h = h + log_m - (w*q).sum(-2).clamp_min(1e-30).log()
     return (log_p + h[..., None, :]).softmax(-1).to(p.dtype)
 
-# %% ../nbs/12_transport.ipynb #0a2a83d8
-def _histogram_divergence(p, q, cost, eps:float, iterations:int)->Tensor: # `(..., K)`, `(..., K)`, `(..., K, K)` -> `(...,)`
+# %% ../nbs/12_transport.ipynb #c6c3c1fe
+def histogram_divergence(p, q, cost, eps:float, iterations:int)->Tensor: # `(..., K)`, `(..., K)`, `(..., K, K)` -> `(...,)`
     "Sinkhorn divergence of two distributions over the same points; differentiable in both"
     with torch.no_grad():
         kernel = (-cost/eps).exp()
@@ -675,7 +708,7 @@ def _anchor_costs(s_t, anchors)->Tensor: # `(..., B, B)`, `(..., B, K)` -> `(...
     other = 1 - torch.eye(anchors.shape[-1], dtype=s_t.dtype, device=s_t.device)
     return (1 - s_t.flatten(-2).gather(-1, index.flatten(-3)).unflatten(-1, index.shape[-3:])).clamp_min(0)*other
 
-# %% ../nbs/12_transport.ipynb #ce8ebbe0
+# %% ../nbs/12_transport.ipynb #eb40438e
 def row_ot(z_s:Tensor,             # student embeddings `(..., B, Ds)`
            z_t:Tensor,             # teacher embeddings `(..., T, B, Dt)`
            k:int=30,               # anchors a row
@@ -686,10 +719,12 @@ def row_ot(z_s:Tensor,             # student embeddings `(..., B, Ds)`
     if not eps >= .05: raise InputError(f"eps is {eps}, expected at least 0.05 for costs of up to 2")
     if not temperature > 0: raise InputError(f"temperature is {temperature}, expected a positive number")
     _check_batch(z_s, z_t)
-    s_t, s_s = cosine_gram(z_t.detach()), cosine_gram(z_s).unsqueeze(-3)
-    anchors = least_similar(s_t, k)
-    p, q = ((s.expand(s_t.shape).gather(-1, anchors)/temperature).softmax(-1) for s in (s_t, s_s))
-    return _histogram_divergence(p, q, _anchor_costs(s_t, anchors), eps, iterations).mean(-1).to(z_s.dtype)
+    kind, (z_s, z_t) = z_s.dtype, _alike(z_s, z_t)
+    with _full_precision(z_s):
+        s_t, s_s = cosine_gram(z_t.detach()), cosine_gram(z_s).unsqueeze(-3)
+        anchors = least_similar(s_t, k)
+        p, q = ((s.expand(s_t.shape).gather(-1, anchors)/temperature).softmax(-1) for s in (s_t, s_s))
+        return histogram_divergence(p, q, _anchor_costs(s_t, anchors), eps, iterations).mean(-1).to(kind)
 
 # %% ../nbs/12_transport.ipynb #a4b125a7
 def _log_weights(w)->Tensor: return torch.where(w > 0, w.clamp_min(1e-30).log(), -1e9)

@@ -1,15 +1,21 @@
-"""The benchmark of the transport engine: it runs, with and without its peers, and its tools measure what they say."""
+"""The benchmarks of the transport engine and of the methods' cost: they run, with and without peers, and their tools measure what they say."""
 import csv, importlib.util, os, subprocess, sys
 import numpy as np, pytest, torch
+import mtpkd.distillation
 from mtpkd.transport import anchor_clouds, sinkhorn_divergence
+from tiny import make_set
+
+def load(root, name):
+    "A script of benchmarks/ as a module, with that folder on the path as when it is run"
+    spec = importlib.util.spec_from_file_location(f"bench_{name}", root/"benchmarks"/f"{name}.py")
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as m:
+        m.syspath_prepend(str(root/"benchmarks"))
+        spec.loader.exec_module(module)
+    return module
 
 @pytest.fixture(scope="module")
-def bench(root):
-    spec = importlib.util.spec_from_file_location("bench_transport", root/"benchmarks"/"transport.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+def bench(root): return load(root, "transport")
 
 @pytest.fixture
 def problem(bench):
@@ -54,6 +60,45 @@ def test_unknown_parts_are_refused(bench, capsys):
     with pytest.raises(SystemExit) as stopped: bench.options(["--only", "cores"])
     assert stopped.value.code == 2 and "unknown: cores; known: step, blocks, core" in capsys.readouterr().err
 
+# the cost of methods
+
+@pytest.fixture(scope="module")
+def costs(root): return load(root, "experiments")
+
+def test_what_methods_cost(costs, tmp_path, capsys):
+    rows = costs.main(["--quick", "--data", str(make_set(tmp_path/"set", protocol=dict(labelled_validation=6))), "--out", str(tmp_path/"rows.csv")])
+    assert {(r["method"], r["time"]) for r in rows} == {(m, t) for m in ("student_only", "kd") for t in ("alone", "added")}
+    for r in rows:
+        assert r["repeats"] == 4 and 0 < r["low"] <= r["seconds"] <= r["high"] and 0 < r["over_one_low"] <= r["over_one"] <= r["over_one_high"]
+        assert r["per_repeat"] == r["over_one"]/4 and (r["over_student"] == 1 or r["method"] == "kd")
+    out = capsys.readouterr().out
+    assert "| data | method | 4 repeats over 1, alone |" in out and "| `kd` |" in out and "torch " in out
+    stored = list(csv.DictReader((tmp_path/"rows.csv").open()))
+    assert len(stored) == 4 and all(r["versions"].startswith("torch ") for r in stored)
+
+def test_ratios_of_made_up_times(costs):
+    times = dict(student_only=dict(alone=[(1., 5.), (1., 7.), (2., 6.)]), kd=dict(alone=[(2., 10.), (2., 12.), (4., 16.)]))
+    base, kd = costs.as_rows("x", 25, times)
+    assert (base["seconds"], base["low"], base["high"], base["over_one"], base["over_student"]) == (6, 5, 7, 5, 1)
+    assert (kd["seconds"], kd["over_one"], kd["over_student"], kd["per_repeat"]) == (12, 5, 2, .2)
+
+def test_what_is_added_leaves_the_room_as_it_was(costs, tmp_path):
+    "Teachers stay, the method's own student is trained again"
+    plan = costs.plan_run(manifest=str(make_set(tmp_path/"set", protocol=dict(labelled_validation=6))), methods=["kd"], seeds=[0], folds=2, config=costs.TINY)
+    room, trained = costs.classroom(plan, 2), []
+    costs.run_method(plan, room, "kd")
+    before = dict(room.kept)
+    take = mtpkd.distillation.take_course
+    with pytest.MonkeyPatch.context() as m:
+        m.setattr(mtpkd.distillation, "take_course", lambda *args, **kw: trained.append(args[7]) or take(*args, **kw))
+        assert costs.again(plan, room, "kd") > 0
+    assert trained == ["kd"] and {k: id(v) for k, v in room.kept.items()} == {k: id(v) for k, v in before.items()}
+
+@pytest.mark.parametrize("words, said", [("--methods kdd", "unknown: kdd; known: student_only"), ("--folds 6", "6 folds x 5 seeds"), ("--turns 0", "at least one turn")])
+def test_wrong_words_about_costs(costs, words, said, capsys):
+    with pytest.raises(SystemExit) as stopped: costs.options(words.split())
+    assert stopped.value.code == 2 and said in capsys.readouterr().err
+
 # its tools
 
 def test_the_paired_median_of_made_up_times(bench):
@@ -96,7 +141,8 @@ def test_the_reference_agrees_with_the_engine(bench, problem):
     value, gradient = bench.reference(problem)
     y = problem.y.double().requires_grad_()
     own = sinkhorn_divergence(problem.x.double(), y, problem.eps, tol=1e-6)
-    assert bench.errors((own.value.detach(), torch.autograd.grad(own.value.sum(), y)[0]), (value, gradient)) < (1e-6, 1e-4)
+    value_error, gradient_error = bench.errors((own.value.detach(), torch.autograd.grad(own.value.sum(), y)[0]), (value, gradient))
+    assert value_error < 1e-6 and gradient_error < 1e-4
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("peer", ["mtpkd", "geomloss", "POT", "POT by hand", "OTT-JAX"])

@@ -7,7 +7,7 @@ from project import ROOT, cells
 
 EXPLORE = ROOT/"nbs"/"explore"
 NOTEBOOKS = sorted(EXPLORE.glob("*.ipynb"))
-SLOW = {"transport_plans", "embeddings", "verdict"} # they train
+SLOW = {"transport_plans", "embeddings", "verdict", "leaks"} # they train
 LIMIT_S, LIMIT_BYTES = 60, 1_500_000
 FIGURE = "application/vnd.plotly.v1+json"
 ABSOLUTE = re.compile(r"(?<![\w.:/~+-])/(?:home|root|tmp|var|usr|opt|work|mnt|private|Users)/|\b[A-Za-z]:\\\\?(?:Users|Windows|Temp)\b|file://")
@@ -25,7 +25,7 @@ def faults(nb):
 def notebook(request): return request.param
 
 def test_they_are_there_and_nbdev_leaves_them_alone():
-    assert {p.stem for p in NOTEBOOKS} >= {"first_look", "transport_plans", "embeddings", "verdict"}
+    assert {p.stem for p in NOTEBOOKS} >= {"first_look", "transport_plans", "embeddings", "verdict", "leaks"}
     assert (EXPLORE/".notest").exists()
 
 def test_stored_outputs_are_clean(notebook): assert faults(stored(notebook)) == []
@@ -43,10 +43,10 @@ def test_prose_first(notebook):
     assert kinds[:2] == ["markdown"]*2 and kinds[-1] == "markdown" and kinds.count("markdown") >= .35*len(kinds)
     assert not any(re.search(r"^\s*(def|class) ", s, re.M) for k, s in cells(notebook) if k == "code"), "definitions belong in the numbered notebooks"
 
-@pytest.mark.parametrize("name", ["embeddings", "verdict"])
-def test_it_takes_parameters(name):
+@pytest.mark.parametrize("name, first", [("embeddings", "run_folder = None"), ("verdict", "run_folder = None"), ("leaks", 'manifest = "watch"')])
+def test_it_takes_parameters(name, first):
     tagged = [c for c in stored(EXPLORE/f"{name}.ipynb")["cells"] if "parameters" in c["metadata"].get("tags", [])]
-    assert len(tagged) == 1 and "run_folder = None" in "".join(tagged[0]["source"])
+    assert len(tagged) == 1 and first in "".join(tagged[0]["source"])
 
 @pytest.mark.parametrize("path", [pytest.param(p, id=p.stem, marks=[pytest.mark.slow]*(p.stem in SLOW)) for p in NOTEBOOKS])
 def test_runs_top_to_bottom(path, tmp_path, monkeypatch):

@@ -255,6 +255,12 @@ def test_red_where_the_checkpoint_is_chosen_on_test_rows(tmp_path, monkeypatch):
     plan = make_plan(tmp_path/"set", methods=BRIEF, checkpoint="best_validation", schedule=dict(steps=12, evaluate=2))
     assert "best_validation" in red(plan, tmp_path, monkeypatch, garbage)
 
+@pytest.mark.parametrize("protocol, sees", [("test_epoch", "weights of teacher joint 0 0.0 best_test"), ("batch_attention", "weights of student kd last")])
+def test_red_under_the_released_protocol(protocol, sees, tmp_path, monkeypatch):
+    "The faults that can be turned on by name do leak: the epoch follows the test labels, and a teacher's word on training rows follows the test rows beside them"
+    plan = make_plan(tmp_path/"set", methods=BRIEF, schedule=dict(steps=12, evaluate=2, batch=35), teachers=dict(steps=12), protocol=protocol) # rows 35 to 69: of training, validation and test
+    assert sees in red(plan, tmp_path, monkeypatch, garbage)
+
 def test_red_where_a_method_sees_hidden_labels(tmp_path, monkeypatch):
     plan = make_plan(tmp_path/"set", methods=["kd"])
     monkeypatch.setitem(mtpkd.distillation.methods._items, "kd", replace(mtpkd.distillation.methods.get("kd"), all_labels=True))

@@ -138,3 +138,15 @@ def test_gradients_of_the_divergence_under_transforms():
         torch.testing.assert_close(torch.func.vmap(torch.func.grad(value, argnums=i))(x, y), torch.stack(loop[i]))
         pair = [v.clone().requires_grad_(j == i) for j, v in enumerate((x, y))]
         torch.testing.assert_close(torch.autograd.grad(torch.func.vmap(value)(*pair).sum(), pair[i])[0], torch.stack(loop[i]))
+
+def test_only_first_derivatives():
+    "The gradient is saved as a constant: no second derivative comes out where it would be wrong"
+    x, y = torch.randn(2, 8, 3, dtype=torch.float64)
+    x.requires_grad_()
+    for value in (lambda x: sinkhorn_divergence(x, y, .5).value, lambda x: structural_ot(x, y[None], 3)[0]):
+        gradient, = torch.autograd.grad(value(x)**2, x, create_graph=True)
+        with pytest.raises(RuntimeError): torch.autograd.grad(gradient.square().sum(), x)
+
+def test_checks_are_skipped_under_transforms():
+    x, y = torch.randn(2, 3, 8, 3)
+    torch.testing.assert_close(torch.func.vmap(lambda x, y: sinkhorn_divergence(x, y, .1).value)(x, y), sinkhorn_divergence(x, y, .1).value)

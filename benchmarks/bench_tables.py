@@ -1,0 +1,26 @@
+"""What the benchmarks share: numbers, CSV files, and what they were measured with. Imports neither torch nor a peer."""
+import csv, platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+def number(x)->str: return f"{x:.0f}" if x >= 20 else f"{x:.1f}" if x >= 2 else f"{x:.2f}"
+
+def processor()->str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    return next((l.split(":", 1)[1].strip() for l in lines if l.startswith("model name")), platform.processor() or platform.machine())
+
+def versions(names)->str: # of distributions
+    def of(name):
+        try: return f"{name} {version(name)}"
+        except PackageNotFoundError: return f"{name} absent"
+    return ", ".join(map(of, names))
+
+def write_csv(rows, path, columns, names): # of distributions whose versions matter
+    "Rows with processor and versions beside them"
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as f:
+        out = csv.DictWriter(f, [*columns, "processor", "versions"])
+        out.writeheader()
+        short = lambda v: f"{v:.4g}" if isinstance(v, float) else v
+        out.writerows({**{k: short(v) for k, v in r.items()}, "processor": processor(), "versions": versions(names)} for r in rows)
