@@ -285,8 +285,10 @@ def test_the_default_folder_is_named_after_the_set(sets, tmp_path, capsys, monke
     assert "out: runs/tiny-" in capsys.readouterr().out
 
 def command(*words, **how):
-    "Start `mtpkd` as a process of its own"
-    return subprocess.Popen([sys.executable, "-c", "import sys; from mtpkd.cli import main; sys.exit(main())", *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **how)
+    "Start `mtpkd` as a process of its own, which Ctrl-C reaches also where the tests run in the background of a shell, which has it ignored"
+    listens = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen([sys.executable, "-c", "import sys; from mtpkd.cli import main; sys.exit(main())", *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            text=True, preexec_fn=listens, **how)
 
 def same_results(a, b):
     "All but the seconds"
