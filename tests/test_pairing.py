@@ -1,9 +1,10 @@
 """Weakly paired data from end to end: bags, transport inside them, the methods, what is refused; and that nobody sees the truth."""
 from dataclasses import replace
 from itertools import permutations
-import numpy as np, ot, pytest, torch, yaml
+import numpy as np, ot, pandas as pd, pytest, torch, yaml
 from torch.utils._python_dispatch import TorchDispatchMode
 import mtpkd, mtpkd.experiments
+from mtpkd.comparisons import compare
 from mtpkd.core import InputError
 from mtpkd.distillation import Classroom, course_of, get_method, methods, student, student_stack
 from mtpkd.experiments import loose_of, plan_run
@@ -93,6 +94,26 @@ def test_other_pairings_run(tmp_path, words):
     run = go(path, tmp_path/"run", ["ot_pairing", "naive_pairs"], words)
     assert np.isfinite(run.results.value).all() and (len(run.pairing) > 0) == (words != "none")
     assert run.config["pairing"] == words
+
+def test_faults_and_controls_are_named_here_too(tmp_path):
+    "Weak pairs and faults of the protocol at once: bags are of the training part and of one subject, and the table of found pairs says how it was made"
+    path = make_set(tmp_path/"set")
+    plan = plan_run(manifest=str(path), methods=WEAK, seeds=[0], config=quick(), pairing="bag:4", protocol="clip_folds")
+    for f, l in zip(plan.folds, loose_of(plan.config, plan.manifest, plan.samples, plan.folds)):
+        assert sorted(np.concatenate(l.bags)) == sorted(f.pool) and all(len(set(plan.samples.subject[b])) == 1 for b in l.bags)
+    run = go(path, tmp_path/"run", protocol="released", set=["control=label_permutation"])
+    for t in (run.pairing, pd.read_csv(tmp_path/"run"/"pairing.csv")):
+        assert len(t) and list(t)[-2:] == ["protocol", "control"] and t.protocol.str.startswith("released: ").all() and (t.control == "label_permutation").all()
+    assert not {"protocol", "control"} & {*go(path, tmp_path/"honest", ["ot_pairing"]).pairing}
+
+def test_a_comparison_says_that_pairs_were_lost(tmp_path):
+    "And a folder from before there was a word for it counts as paired"
+    path = make_set(tmp_path/"set")
+    weak, full, old = go(path, tmp_path/"weak", ["kd"]), *(go(path, tmp_path/n, ["kd"], None) for n in ("full", "old"))
+    config = tmp_path/"old"/"experiment.yaml"
+    config.write_text("".join(l for l in config.read_text().splitlines(True) if not l.startswith("pairing:")))
+    assert compare(weak, full).attrs["settings"] == ["pairing: bag:4 and full"]
+    assert compare(full, mtpkd.RunFolder(old.path)).attrs["settings"] == [] and compare(mtpkd.RunFolder(old.path), weak).attrs["settings"] == ["pairing: full and bag:4"]
 
 def test_a_weakly_paired_set(tmp_path):
     "The manifest says so: nobody knows the truth, labelled rows are those with known pairs, and full pairs cannot be had"
