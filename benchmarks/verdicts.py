@@ -91,11 +91,13 @@ def frozen(out)->tuple: # path of the settings, seeds
     write_text(out/"settings.yaml", yaml.safe_dump(kept["settings"], sort_keys=False))
     return out/"settings.yaml", ",".join(map(str, kept["seeds"]))
 
-def run_set(name, out, o)->int:
+MTPKD = [sys.executable, "-c", "import sys; from mtpkd.cli import main; sys.exit(main())"] # the command, of this very Python
+
+def run_set(name, out, o, settings, seeds)->int:
     "One run, unless it is there"
     if (out/name/"summary.json").exists(): return 0
-    (settings, seeds), (_, options, methods) = frozen(out), SETS[name]
-    command = [sys.executable, "-m", "mtpkd.cli", "run", "--manifest", manifest_of(name, out, o.data), *options, "--methods", o.methods or methods, "--config", str(settings),
+    _, options, methods = SETS[name]
+    command = [*MTPKD, "run", "--manifest", manifest_of(name, out, o.data), *options, "--methods", o.methods or methods, "--config", str(settings),
                "--seeds", o.seeds or seeds, "--out", str(out/name), *(["--resume"] if o.resume else [])]
     print(name, "started", flush=True)
     with (out/f"{name}.log").open("w") as log: code = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, "OMP_NUM_THREADS": "1"}).returncode
@@ -157,7 +159,8 @@ def main(args=None)->int:
     codes = []
     if not o.collect:
         for n in o.names: manifest_of(n, o.out, o.data)
-        with ThreadPoolExecutor(o.jobs) as pool: codes = list(pool.map(lambda n: run_set(n, o.out, o), o.names))
+        kept = frozen(o.out)
+        with ThreadPoolExecutor(o.jobs) as pool: codes = list(pool.map(lambda n: run_set(n, o.out, o, *kept), o.names))
     show(collect(o.out, o.collect or o.out/"verdicts.csv"))
     return int(any(codes))
 
