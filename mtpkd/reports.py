@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['TRANSPORT', 'PREFERRED', 'CSS', 'MACROS', 'RUN', 'PAGE', 'PAIRED', 'PAIRED_HEAD', 'missing', 'num', 'p_text',
            'listing', 'diff_text', 'significant', 'verdict_rows', 'words_winners', 'words_unclear', 'words_transport',
-           'same_schedule', 'words_controls', 'words_rivals', 'best_method', 'words_teacher', 'words_headroom',
-           'words_multiple', 'words_limits', 'words_power', 'words_calibration', 'words_modalities', 'most_hurt',
-           'words_hurt', 'words_unfinished', 'words_made', 'verdict_words', 'setting_rows', 'method_extras',
-           'verdict_table', 'overview', 'words_budgets', 'budget_section', 'first_line', 'part', 'Page', 'task_classes',
-           'teacher_section', 'transfer_section', 'calibration_section', 'modality_section', 'pairing_section',
-           'plan_names', 'plan_section', 'panel_order', 'panels_of', 'embedding_section', 'main_rows', 'curve_sections',
-           'run_section', 'unit_words', 'repeat_section', 'as_yaml', 'figure_or_note', 'render', 'open_run', 'report',
-           'paired_cells', 'protocols_to_name', 'comparison_page', 'demo']
+           'same_schedule', 'words_controls', 'words_rivals', 'best_method', 'words_teacher', 'words_fallback',
+           'words_headroom', 'words_multiple', 'words_limits', 'words_power', 'words_calibration', 'words_modalities',
+           'most_hurt', 'words_hurt', 'words_unfinished', 'words_made', 'verdict_words', 'setting_rows',
+           'method_extras', 'verdict_table', 'overview', 'words_budgets', 'budget_section', 'first_line', 'part',
+           'Page', 'task_classes', 'teacher_section', 'transfer_section', 'calibration_section', 'modality_section',
+           'pairing_section', 'plan_names', 'plan_section', 'panel_order', 'panels_of', 'embedding_section',
+           'main_rows', 'curve_sections', 'run_section', 'unit_words', 'repeat_section', 'as_yaml', 'figure_or_note',
+           'render', 'open_run', 'report', 'paired_cells', 'protocols_to_name', 'comparison_page', 'demo']
 
 # %% ../nbs/23_reports.ipynb #fec0cfec
 import json
@@ -137,6 +137,15 @@ def words_teacher(summary)->str:
     return (f"The joint teacher, which sees {seen} at test time too, scores {num(t['mean'])} against the student's "
             f"{num(base.get('mean'))}: {diff_text(t)}.{end}")
 
+# %% ../nbs/23_reports.ipynb #c546ea90
+def words_fallback(summary)->str:
+    "Which methods fell back on the student alone, and which did not, by inner validation"
+    said = []
+    for name, f in summary.get("fallback", {}).items():
+        stood = f"on inner validation it had {num(f['validation'])} against the {num(f['student_only'])} of the student alone, which was ahead in {num(f['repeats'], '{:.0f}%')} of the repeats"
+        said.append(f"{name} fell back on the student alone: taught, {stood}." if f["fell_back"] else f"{name} did not fall back on the student alone: {stood}.")
+    return " ".join(said)
+
 # %% ../nbs/23_reports.ipynb #48545c6f
 def words_headroom(summary)->str:
     "How much the student could gain at most, and what that means"
@@ -223,7 +232,7 @@ def words_hurt(summary, transfer)->str:
     said = [most_hurt(part, kind, of[k]) for k, part in transfer[transfer["method"] == best].groupby("kind", sort=False)]
     return f"Who is hurt by {best}: {'; '.join(said)}. Where a method does nothing, about half would lose."
 
-# %% ../nbs/23_reports.ipynb #5bd59138
+# %% ../nbs/23_reports.ipynb #60a46d28
 def words_unfinished(summary)->str:
     "Whether repeats are missing"
     folds, seeds = summary.get("folds"), summary.get("seeds") or []
@@ -247,7 +256,7 @@ def verdict_words(summary:dict,  # a run's summary
                   transfer=None, # its table of gains and losses
                  )->list:        # sentences, one list item per question
     "What the numbers show and what they do not, in plain words"
-    asked = [words_made, words_unfinished, words_winners, words_controls, words_rivals, words_unclear, words_power, words_transport, words_teacher, words_modalities, words_headroom,
+    asked = [words_made, words_unfinished, words_winners, words_fallback, words_controls, words_rivals, words_unclear, words_power, words_transport, words_teacher, words_modalities, words_headroom,
              lambda s: words_hurt(s, transfer), words_calibration, words_multiple, words_limits]
     return [said for said in (f(summary) for f in asked) if said]
 

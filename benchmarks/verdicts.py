@@ -1,0 +1,171 @@
+"""What every method gives on every set: the table of the README, with settings and seeds frozen before.
+
+    python benchmarks/verdicts.py --out runs/verdicts                     the embedded and the synthetic sets
+    python benchmarks/verdicts.py --out runs/verdicts --data DIR          also StressID, Stress-Predict and CEAP out of DIR/stressid.npz, stress_predict.npz, ceap.npz
+    python benchmarks/verdicts.py --out runs/verdicts --sets watch,mor --methods kd,mtpkd --jobs 2
+    python benchmarks/verdicts.py --out runs/verdicts --collect results/verdicts.csv     only the table, out of the run folders that are there
+
+Settings and seeds are those of benchmarks/verdicts.yaml: committed before any of these runs, the seeds from that commit's hash. A set's folder is run anew unless it is finished; --resume goes on with one that
+is not. Synthetic sets are drawn with generator seed 0 and stand beside their runs as a manifest and arrays, as do the sets out of DIR: one array per modality, `label` (or
+`valence_arousal`) and `subject`, as the authors of the sets publish their features or as 30 s windows of their signals.
+"""
+import argparse, json, os, subprocess, sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+import numpy as np, pandas as pd, yaml
+from mtpkd import RunFolder, save_set, synthetic
+from mtpkd.core import InputError, write_text
+from mtpkd.experiments import write_table
+from mtpkd.signals import window_statistics
+
+HERE = Path(__file__).parent
+VALUES = "student_only,self_training,kd,fitnets,cosine_mse,rkd,sp,cc,pkt,crd,pkdot,mtpkdot,mtpkd,shuffled_teacher,shuffled_privileged,student_all_labels,teacher_joint"
+RIVALS = VALUES.replace("kd,fitnets", "kd,dkd,sinkhorn_kd,wkd,fitnets")
+FEW = "student_only,self_training,kd,mtpkd,student_all_labels,teacher_joint"
+COLUMNS = ["set", "title", "prevalent", "privileged", "metric", "n", "subjects", "chance", "labelled", "pool", "method", "mean", "sd", "repeats", "diff", "low", "high", "p", "p_holm", "gap_closed", "headroom_closed", "fell_back"]
+
+# --- the sets ------------------------------------------------------------------------------------------------------------------------
+
+def made(folder, kind):
+    "Synthetic subjects, 150 labelled rows and as many for validation"
+    s = synthetic(kind)
+    return save_set(folder, f"synthetic_{kind}", s.arrays, s.target if kind == "regression" else np.array(s.task.classes)[s.target], s.task, s.subject,
+                    roles=dict(face="prevalent", physio="privileged", voice="privileged"), protocol=dict(labelled=150, labelled_validation=150))
+
+def by_subject(x, subject):
+    "Features z-scored within each subject and clipped at 5: it looks at a subject's unlabelled test rows (transductive), and the set's name says so"
+    x = x.reshape(len(x), -1).astype("float64")
+    for s in np.unique(subject):
+        own = subject == s
+        x[own] = (x[own] - np.nanmean(x[own], axis=0))/np.maximum(np.nanstd(x[own], axis=0), 1e-6)
+    return np.clip(x, -5, 5).astype("float32")
+
+def stressid(folder, data):
+    a, classes = arrays_of(data/"stressid.npz")
+    x = {m: by_subject(a[m], a["subject"]) for m in ("video", "ecg", "eda", "resp")}
+    return save_set(folder, "stressid", x, np.array(classes)[a["label"]], dict(kind="classification", target="condition", classes=classes), a["subject"],
+                    roles=dict(video="prevalent", ecg="privileged", eda="privileged", resp="privileged"), protocol=dict(labelled=120, labelled_validation=100))
+
+def stress_predict(folder, data):
+    a, _ = arrays_of(data/"stress_predict.npz")
+    rates = dict(bvp=16, eda=4, temp=1, acc=4)
+    x = {m: by_subject(window_statistics(a[m][:, None], hz), a["subject"]) for m, hz in rates.items()}
+    return save_set(folder, "stress_predict", x, np.array(["rest", "stress"])[a["label"]], dict(kind="classification", target="state", classes=["rest", "stress"]), a["subject"],
+                    roles=dict(bvp="prevalent", eda="privileged", temp="privileged", acc="privileged"), protocol=dict(labelled=200, labelled_validation=150))
+
+def ceap(folder, data):
+    a, _ = arrays_of(data/"ceap.npz")
+    task = dict(kind="regression", target="affect", names=["valence", "arousal"], range=[1, 9])
+    return save_set(folder, "ceap", {m: a[m] for m in ("head", "eye")}, a["valence_arousal"], task, a["subject"], roles=dict(head="prevalent", eye="privileged"),
+                    rates=dict(head=5, eye=5), inputs=dict(head="window_statistics", eye="window_statistics"), protocol=dict(labelled=200, labelled_validation=200))
+
+def arrays_of(path):
+    if not path.exists(): raise InputError(f"no {path}; give --data the folder that holds it, or leave this set out with --sets")
+    with np.load(path) as z: return {k: z[k] for k in z.files if k != "meta"}, json.loads(str(z["meta"])).get("classes")
+
+
+PERMUTED = ["--set", "control=label_permutation"]
+
+# name -> (maker of a manifest or a shipped name, options of the run, methods)
+SETS = dict(
+    watch=("watch", [], RIVALS), zer=("mfeat", [], RIVALS), mor=("mfeat", ["--prevalent", "mor", "--privileged", "fac"], RIVALS),
+    synthetic=(lambda f, d: made(f, "classification"), [], RIVALS), synthetic_ccc=(lambda f, d: made(f, "regression"), [], VALUES),
+    watch_full=("watch", ["--labelled", "all"], FEW), zer_full=("mfeat", ["--labelled", "all"], FEW),
+    stressid=(stressid, [], RIVALS), stressid_full=(stressid, ["--labelled", "all"], FEW), stress_predict=(stress_predict, [], FEW), ceap=(ceap, [], FEW),
+    watch_permuted=("watch", PERMUTED, FEW), zer_permuted=("mfeat", PERMUTED, FEW)) # nothing may be learnt
+FROM_DATA = ("stressid", "stressid_full", "stress_predict", "ceap")
+
+def manifest_of(name, out, data):
+    "What `mtpkd run --manifest` is given for a set; made sets are written once"
+    maker = SETS[name][0]
+    if isinstance(maker, str): return maker
+    folder = out/"sets"/name.removesuffix("_full")
+    if not (folder/"manifest.yaml").exists(): maker(folder, data)
+    return str(folder/"manifest.yaml")
+
+# --- the runs ------------------------------------------------------------------------------------------------------------------------
+
+def frozen(out)->tuple: # path of the settings, seeds
+    "Settings and seeds that were frozen before"
+    kept = yaml.safe_load((HERE/"verdicts.yaml").read_text())
+    write_text(out/"settings.yaml", yaml.safe_dump(kept["settings"], sort_keys=False))
+    return out/"settings.yaml", ",".join(map(str, kept["seeds"]))
+
+MTPKD = [sys.executable, "-c", "import sys; from mtpkd.cli import main; sys.exit(main())"] # the command, of this very Python
+
+def run_set(name, out, o, settings, seeds)->int:
+    "One run, unless it is there"
+    if (out/name/"summary.json").exists(): return 0
+    _, options, methods = SETS[name]
+    command = [*MTPKD, "run", "--manifest", manifest_of(name, out, o.data), *options, "--methods", o.methods or methods, "--config", str(settings),
+               "--seeds", o.seeds or seeds, "--out", str(out/name), *(["--resume"] if o.resume else [])]
+    print(name, "started", flush=True)
+    with (out/f"{name}.log").open("w") as log: code = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, "OMP_NUM_THREADS": "1"}).returncode
+    print(name, "done" if code == 0 else f"failed with exit code {code}: {out/name}.log", flush=True)
+    return code
+
+# --- the table -----------------------------------------------------------------------------------------------------------------------
+
+def rows_of(name, folder)->list:
+    "Every method of a run folder, with what the run is about"
+    run = RunFolder(folder)
+    s, rows = run.summary, []
+    about = dict(set=name, title=s["title"], prevalent=" ".join(s["prevalent"]), privileged=" ".join(s["privileged"]), metric=s["metric"], n=s["n"], subjects=s["subjects"], chance=s["task"]["chance"],
+                 labelled=int(run.results.n_train.mean().round()), pool=int(run.results.n_pool.mean().round()))
+    for method, m in s["methods"].items():
+        low, high = m["ci95"]
+        fell = s.get("fallback", {}).get(method, {}).get("fell_back", "")
+        rows.append(about | dict(method=method, repeats=m["n"], low=low, high=high, fell_back=fell) | {k: m[k] for k in ("mean", "sd", "diff", "p", "p_holm", "gap_closed", "headroom_closed")})
+    return rows
+
+def collect(out, path):
+    "The table out of the run folders that are there"
+    rows = [r for name in SETS if (out/name/"summary.json").exists() for r in rows_of(name, out/name)]
+    if not rows: raise InputError(f"{out} holds no finished run")
+    table = pd.DataFrame(rows)[COLUMNS]
+    write_table(Path(path), table.round(6))
+    return table
+
+def show(table):
+    "A line a set and method, in points"
+    shown = table[~table.method.str.contains(":")]
+    for name, g in shown.groupby("set", sort=False):
+        a = g.iloc[0]
+        print(f"\n{name}: {a.prevalent} <- {a.privileged}; {a.n} samples, {a.subjects or 'no'} subjects, {a.labelled} labelled, {a['pool']} in the pool; {a.metric} x 100, chance {100*a.chance:.1f}")
+        for r in g.itertuples():
+            said = "" if r.method == "student_only" else f"{100*r.diff:+6.1f} [{100*r.low:+.1f}, {100*r.high:+.1f}]  p {r.p:.3g}" + ("" if pd.isna(r.headroom_closed) else f"  headroom {100*r.headroom_closed:.0f}%")
+            print(f"  {r.method:20s} {100*r.mean:5.1f} {said}{'  fell back' if r.fell_back is True else ''}")
+
+def options(args=None):
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--out", type=Path, default=Path("runs/verdicts"))
+    p.add_argument("--data", type=Path, help="folder with stressid.npz, stress_predict.npz, ceap.npz")
+    p.add_argument("--sets", help=f"of {', '.join(SETS)}")
+    p.add_argument("--methods", help="instead of each set's own list")
+    p.add_argument("--seeds", help="instead of the frozen ones: never for results")
+    p.add_argument("--jobs", type=int, default=1, help="runs at a time, one core each")
+    p.add_argument("--resume", action="store_true")
+    p.add_argument("--collect", type=Path, help="write the table of the runs in --out here")
+    o = p.parse_args(args)
+    o.names = o.sets.split(",") if o.sets else [n for n in SETS if o.data or n not in FROM_DATA]
+    for n in o.names:
+        if n not in SETS: p.error(f"unknown set {n!r}; known are {', '.join(SETS)}")
+        if n in FROM_DATA and not o.data and not o.collect: p.error(f"set {n} needs --data, the folder of its .npz")
+    return o
+
+def main(args=None)->int:
+    o = options(args)
+    o.out.mkdir(parents=True, exist_ok=True)
+    codes = []
+    if not o.collect:
+        for n in o.names: manifest_of(n, o.out, o.data)
+        kept = frozen(o.out)
+        with ThreadPoolExecutor(o.jobs) as pool: codes = list(pool.map(lambda n: run_set(n, o.out, o, *kept), o.names))
+    show(collect(o.out, o.collect or o.out/"verdicts.csv"))
+    return int(any(codes))
+
+if __name__ == "__main__":
+    try: sys.exit(main())
+    except InputError as e:
+        print(e, file=sys.stderr)
+        sys.exit(2)
