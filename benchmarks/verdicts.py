@@ -22,7 +22,8 @@ HERE = Path(__file__).parent
 VALUES = "student_only,self_training,kd,fitnets,cosine_mse,rkd,sp,cc,pkt,crd,pkdot,mtpkdot,mtpkd,shuffled_teacher,shuffled_privileged,student_all_labels,teacher_joint"
 RIVALS = VALUES.replace("kd,fitnets", "kd,dkd,sinkhorn_kd,wkd,fitnets")
 FEW = "student_only,self_training,kd,mtpkd,student_all_labels,teacher_joint"
-COLUMNS = ["set", "title", "prevalent", "privileged", "metric", "n", "subjects", "chance", "labelled", "pool", "method", "mean", "sd", "repeats", "diff", "low", "high", "p", "p_holm", "gap_closed", "headroom_closed", "fell_back"]
+COLUMNS = ["set", "title", "prevalent", "privileged", "metric", "n", "subjects", "chance", "labelled", "pool", "method", "mean", "sd", "repeats", "diff", "low", "high", "p", "p_holm", "gap_closed", "headroom_closed", "fell_back",
+           "mtpkd_minus", "mtpkd_minus_low", "mtpkd_minus_high", "mtpkd_minus_p"]
 
 # --- the sets ------------------------------------------------------------------------------------------------------------------------
 
@@ -112,10 +113,11 @@ def rows_of(name, folder)->list:
     s, rows = run.summary, []
     about = dict(set=name, title=s["title"], prevalent=" ".join(s["prevalent"]), privileged=" ".join(s["privileged"]), metric=s["metric"], n=s["n"], subjects=s["subjects"], chance=s["task"]["chance"],
                  labelled=int(run.results.n_train.mean().round()), pool=int(run.results.n_pool.mean().round()))
+    beside = {c["b"]: dict(mtpkd_minus=c["diff"], mtpkd_minus_low=c["ci95"][0], mtpkd_minus_high=c["ci95"][1], mtpkd_minus_p=c["p"]) for c in s["comparisons"] if c["a"] == "mtpkd"}
     for method, m in s["methods"].items():
         low, high = m["ci95"]
         fell = s.get("fallback", {}).get(method, {}).get("fell_back", "")
-        rows.append(about | dict(method=method, repeats=m["n"], low=low, high=high, fell_back=fell) | {k: m[k] for k in ("mean", "sd", "diff", "p", "p_holm", "gap_closed", "headroom_closed")})
+        rows.append(about | dict(method=method, repeats=m["n"], low=low, high=high, fell_back=fell) | beside.get(method, {}) | {k: m[k] for k in ("mean", "sd", "diff", "p", "p_holm", "gap_closed", "headroom_closed")})
     return rows
 
 def collect(out, path):

@@ -421,6 +421,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                              'mtpkd.plots.class_order': ('plots.html#class_order', 'mtpkd/plots.py'),
                              'mtpkd.plots.class_symbols': ('plots.html#class_symbols', 'mtpkd/plots.py'),
                              'mtpkd.plots.curve': ('plots.html#curve', 'mtpkd/plots.py'),
+                             'mtpkd.plots.difference_forest': ('plots.html#difference_forest', 'mtpkd/plots.py'),
                              'mtpkd.plots.embedding_panels': ('plots.html#embedding_panels', 'mtpkd/plots.py'),
                              'mtpkd.plots.ends': ('plots.html#ends', 'mtpkd/plots.py'),
                              'mtpkd.plots.fmt_p': ('plots.html#fmt_p', 'mtpkd/plots.py'),

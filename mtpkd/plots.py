@@ -6,11 +6,11 @@
 __all__ = ['PALETTE', 'METHOD_COLOURS', 'SYMBOLS', 'INK', 'GRID', 'TEMPLATE', 'AMOUNT', 'METRICS', 'GROUPS', 'SHARE', 'SHORT',
            'STAGES', 'CURVES', 'SIGNED', 'CONFIG', 'method_colour', 'class_colours', 'class_symbols', 'teacher_colours',
            'style', 'text', 'minus', 'points', 'metric_label', 'role', 'forest_rows', 'fmt_p', 'verdict_forest',
-           'repeat_differences', 'repeat_scatter', 'ends', 'transfer_bars', 'reliability_curves', 'modality_forest',
-           'budget_curves', 'pairing_curves', 'inflation_forest', 'inflation_curves', 'choice_shares', 'teacher_choice',
-           'target_groups', 'class_order', 'class_mass', 'mass_within', 'plan_heatmap', 'class_mass_matrix', 'project',
-           'thin', 'embedding_panels', 'curve', 'learning_curves', 'matrix_panels', 'line_panels', 'to_html',
-           'plotly_js']
+           'repeat_differences', 'repeat_scatter', 'ends', 'transfer_bars', 'reliability_curves', 'difference_forest',
+           'modality_forest', 'budget_curves', 'pairing_curves', 'inflation_forest', 'inflation_curves',
+           'choice_shares', 'teacher_choice', 'target_groups', 'class_order', 'class_mass', 'mass_within',
+           'plan_heatmap', 'class_mass_matrix', 'project', 'thin', 'embedding_panels', 'curve', 'learning_curves',
+           'matrix_panels', 'line_panels', 'to_html', 'plotly_js']
 
 # %% ../nbs/20_plots.ipynb #540d8473
 import hashlib, html, re
@@ -267,19 +267,29 @@ def reliability_curves(calibration:pd.DataFrame, # columns method, bin, n, confi
     fig.update_xaxes(title="probability of the chosen class (%)", range=[0, 103]); fig.update_yaxes(title="share that is right (%)", range=[0, 103])
     return style(fig, 420, margin=dict(l=60, r=20, t=60, b=60))
 
-# %% ../nbs/20_plots.ipynb #a3b9d454
+# %% ../nbs/20_plots.ipynb #d0133f32
+def difference_forest(rows:dict,     # what -> diff, ci95, p; the first is drawn on top
+                      what:str,      # minus what, for the axis
+                      metric:str="",
+                      colour:str|dict=PALETTE["blue"], # one for all, or by row
+                     )->go.Figure:
+    "Differences with their 95% intervals, one below the other"
+    fig = go.Figure()
+    for i, (name, row) in enumerate(rows.items()): fig.add_trace(_forest_trace(name, row, -i, colour[name] if isinstance(colour, dict) else colour))
+    _significance_legend(fig)
+    fig.add_vline(x=0, line=dict(color=PALETTE["grey"], width=2))
+    fig.update_yaxes(tickvals=[-i for i in range(len(rows))], ticktext=[text(n) for n in rows], range=[-len(rows) + .3, .7], showgrid=False, zeroline=False, ticks="")
+    fig.update_xaxes(title=f"{what}, {metric_label(metric) or 'score'} (points, 95% interval)", zeroline=False)
+    return style(fig, 150 + 32*len(rows), margin=dict(l=60, r=20, t=40, b=60))
+
+# %% ../nbs/20_plots.ipynb #d86dfe3e
 def modality_forest(values:dict,  # modality -> value, ci95, p
                     metric:str="",
                    )->go.Figure:
     "The Shapley value of every privileged modality to the teachers"
-    names = sorted(values, key=lambda m: -values[m]["value"])
-    fig = go.Figure()
-    for i, m in enumerate(names): fig.add_trace(_forest_trace(m, values[m] | dict(diff=values[m]["value"]), -i, PALETTE["green"]))
-    _significance_legend(fig)
-    fig.add_vline(x=0, line=dict(color=PALETTE["grey"], width=2))
-    fig.update_yaxes(tickvals=[-i for i in range(len(names))], ticktext=[text(m) for m in names], range=[-len(names) + .3, .7], title="modality", showgrid=False, zeroline=False, ticks="")
-    fig.update_xaxes(title=f"Shapley value in the teachers' {metric_label(metric) or 'score'} (points, 95% interval)", zeroline=False)
-    return style(fig, 160 + 34*len(names), margin=dict(l=60, r=20, t=40, b=60))
+    rows = {m: values[m] | dict(diff=values[m]["value"]) for m in sorted(values, key=lambda m: -values[m]["value"])}
+    fig = difference_forest(rows, "Shapley value in the teachers", metric, PALETTE["green"])
+    return fig.update_yaxes(title="modality")
 
 # %% ../nbs/20_plots.ipynb #fdda98d9
 def budget_curves(curve:pd.DataFrame, # columns method, labelled (text), n_train, mean, diff, low, high
@@ -319,18 +329,13 @@ def pairing_curves(pairing:pd.DataFrame, # columns method, fold, seed, step, mas
     fig.update_xaxes(title="step"); fig.update_yaxes(title="heard from the true partner (%)", rangemode="tozero")
     return style(fig, 360, margin=dict(l=60, r=20, t=60, b=60))
 
-# %% ../nbs/20_plots.ipynb #e8081f4a
+# %% ../nbs/20_plots.ipynb #c2e8c3de
 def inflation_forest(table:pd.DataFrame, # columns fault, method, diff, low, high, p
                      metric:str="",
                     )->go.Figure:
     "Level with a fault minus level without, one row per fault and method"
-    fig, rows = go.Figure(), list(table.itertuples())
-    for i, v in enumerate(rows): fig.add_trace(_forest_trace(f"{v.method}, {v.fault}", dict(diff=v.diff, ci95=(v.low, v.high), p=v.p), -i, method_colour(v.method)))
-    _significance_legend(fig)
-    fig.add_vline(x=0, line=dict(color=PALETTE["grey"], width=2))
-    fig.update_yaxes(tickvals=[-i for i in range(len(rows))], ticktext=[text(f"{v.fault}: {v.method}") for v in rows], range=[-len(rows) + .3, .7], showgrid=False, zeroline=False, ticks="")
-    fig.update_xaxes(title=f"with the fault minus without, {metric_label(metric) or 'score'} (points, 95% interval)", zeroline=False)
-    return style(fig, 140 + 30*len(rows), margin=dict(l=60, r=20, t=40, b=60))
+    rows = {f"{v.fault}: {v.method}": dict(diff=v.diff, ci95=(v.low, v.high), p=v.p) for v in table.itertuples()}
+    return difference_forest(rows, "with the fault minus without", metric, {f"{v.fault}: {v.method}": method_colour(v.method) for v in table.itertuples()})
 
 def inflation_curves(table:pd.DataFrame, # columns of `inflation_forest` and `x`
                      x_title:str,
