@@ -66,6 +66,7 @@ def arrays_of(path):
 
 
 PERMUTED = ["--set", "control=label_permutation"]
+BAGS, PAIRED = ["--pairing", "bag:8"], "student_only,labelled_only,naive_pairs,bag_mean,ot_pairing,dist_align,mtpkd_pairing,student_all_labels,teacher_joint"
 
 # name -> (maker of a manifest or a shipped name, options of the run, methods)
 SETS = dict(
@@ -73,14 +74,16 @@ SETS = dict(
     synthetic=(lambda f, d: made(f, "classification"), [], RIVALS), synthetic_ccc=(lambda f, d: made(f, "regression"), [], VALUES),
     watch_full=("watch", ["--labelled", "all"], FEW), zer_full=("mfeat", ["--labelled", "all"], FEW),
     stressid=(stressid, [], RIVALS), stressid_full=(stressid, ["--labelled", "all"], FEW), stress_predict=(stress_predict, [], FEW), ceap=(ceap, [], FEW),
+    watch_bags=("watch", BAGS, PAIRED), zer_bags=("mfeat", BAGS, PAIRED), mor_bags=("mfeat", ["--prevalent", "mor", "--privileged", "fac", *BAGS], PAIRED),
+    synthetic_ccc_bags=(lambda f, d: made(f, "regression"), BAGS, PAIRED), stressid_bags=(stressid, BAGS, PAIRED), # whose recording it is, is lost
     watch_permuted=("watch", PERMUTED, FEW), zer_permuted=("mfeat", PERMUTED, FEW)) # nothing may be learnt
-FROM_DATA = ("stressid", "stressid_full", "stress_predict", "ceap")
+FROM_DATA = ("stressid", "stressid_full", "stress_predict", "ceap", "stressid_bags")
 
 def manifest_of(name, out, data):
     "What `mtpkd run --manifest` is given for a set; made sets are written once"
     maker = SETS[name][0]
     if isinstance(maker, str): return maker
-    folder = out/"sets"/name.removesuffix("_full")
+    folder = out/"sets"/name.removesuffix("_full").removesuffix("_bags")
     if not (folder/"manifest.yaml").exists(): maker(folder, data)
     return str(folder/"manifest.yaml")
 
@@ -133,7 +136,7 @@ def show(table):
     shown = table[~table.method.str.contains(":")]
     for name, g in shown.groupby("set", sort=False):
         a = g.iloc[0]
-        print(f"\n{name}: {a.prevalent} <- {a.privileged}; {a.n} samples, {a.subjects or 'no'} subjects, {a.labelled} labelled, {a['pool']} in the pool; {a.metric} x 100, chance {100*a.chance:.1f}")
+        print(f"\n{name}: {a.prevalent} <- {a.privileged}; {a.n} samples, {'no' if pd.isna(a.subjects) else int(a.subjects)} subjects, {a.labelled} labelled, {a['pool']} in the pool; {a.metric} x 100, chance {100*a.chance:.1f}")
         for r in g.itertuples():
             said = "" if r.method == "student_only" else f"{100*r.diff:+6.1f} [{100*r.low:+.1f}, {100*r.high:+.1f}]  p {r.p:.3g}" + ("" if pd.isna(r.headroom_closed) else f"  headroom {100*r.headroom_closed:.0f}%")
             print(f"  {r.method:20s} {100*r.mean:5.1f} {said}{'  fell back' if r.fell_back is True else ''}")
@@ -163,7 +166,7 @@ def main(args=None)->int:
         for n in o.names: manifest_of(n, o.out, o.data)
         kept = frozen(o.out)
         with ThreadPoolExecutor(o.jobs) as pool: codes = list(pool.map(lambda n: run_set(n, o.out, o, *kept), o.names))
-    show(collect(o.out, o.collect or o.out/"verdicts.csv"))
+    if not any(codes) or any((o.out/n/"summary.json").exists() for n in SETS): show(collect(o.out, o.collect or o.out/"verdicts.csv"))
     return int(any(codes))
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
-"""The benchmarks of the transport engine and of the methods' cost: they run, with and without peers, and their tools measure what they say."""
+"""The benchmarks of the transport engine and of the methods' cost, the big table and the laboratory of the recipe: they run, with and without peers, and their tools measure what they say."""
 import csv, importlib.util, os, subprocess, sys
-import numpy as np, pytest, torch
-import mtpkd.distillation
+import numpy as np, pandas as pd, pytest, torch, yaml
+import mtpkd, mtpkd.distillation
+from mtpkd.config import ExperimentConfig
+from mtpkd.core import InputError
+from mtpkd.distillation import get_method, schedules
 from mtpkd.transport import anchor_clouds, sinkhorn_divergence
-from tiny import make_set
+from tiny import make_set, quick
 
 def load(root, name):
     "A script of benchmarks/ as a module, with that folder on the path as when it is run"
@@ -154,3 +157,57 @@ def test_every_path_solves_the_same_problem(bench, problem, peer):
         _, solver, violation = bench.coarsest(p, problem, 1e-3)
         value_error, gradient_error = bench.errors(solver.step(), truth)
         assert violation <= 1e-3 and value_error < 2e-2 and gradient_error < 2e-2, (p.label, value_error, gradient_error)
+
+# the big table, and the laboratory of the recipe
+
+@pytest.fixture
+def table(root, tmp_path, monkeypatch):
+    "The script of the big table, with one tiny set of subjects and quick settings"
+    module = load(root, "verdicts")
+    monkeypatch.setattr(module, "SETS", dict(tiny=(lambda folder, data: make_set(folder), ["--folds", "3"], "student_only,kd,mtpkd,teacher_joint")))
+    settings = tmp_path/"quick.yaml"
+    settings.write_text(yaml.safe_dump(quick()))
+    monkeypatch.setattr(module, "frozen", lambda out: (settings, "0"))
+    return module
+
+def test_the_big_table(table, tmp_path, capsys):
+    "It runs a set once, and its table is what the run folder says"
+    out = tmp_path/"runs"
+    assert table.main(["--out", str(out)]) == 0
+    summary, made = mtpkd.RunFolder(out/"tiny").summary, (out/"tiny"/"summary.json").stat().st_mtime_ns
+    assert table.main(["--out", str(out), "--collect", str(tmp_path/"rows.csv")]) == 0 and (out/"tiny"/"summary.json").stat().st_mtime_ns == made
+    rows = pd.read_csv(tmp_path/"rows.csv").set_index("method")
+    for method, m in summary["methods"].items(): assert rows.loc[method, "mean"] == pytest.approx(m["mean"], abs=1e-6) and rows.loc[method, "diff"] == pytest.approx(m["diff"], abs=1e-6)
+    assert set(rows.subjects) == {9} and set(rows.labelled) == {24} and rows.fell_back["mtpkd"] == summary["fallback"]["mtpkd"]["fell_back"]
+    against = next(c for c in summary["comparisons"] if (c["a"], c["b"]) == ("mtpkd", "kd"))
+    assert rows.mtpkd_minus["kd"] == pytest.approx(against["diff"], abs=1e-6) and "9 subjects, 24 labelled" in capsys.readouterr().out
+
+def test_the_big_table_refuses(root, tmp_path, capsys):
+    table = load(root, "verdicts")
+    for words, said in ((["--sets", "wach"], "unknown set 'wach'"), (["--sets", "ceap"], "needs --data")):
+        with pytest.raises(SystemExit): table.options(words)
+        assert said in capsys.readouterr().err
+    with pytest.raises(InputError, match="holds no finished run"): table.main(["--out", str(tmp_path), "--collect", str(tmp_path/"rows.csv")])
+    with pytest.raises(InputError, match="give --data the folder"): table.stressid(tmp_path, tmp_path)
+
+def test_scores_within_a_subject(root):
+    "z-scored features have mean 0 and sd 1 within each subject"
+    x = load(root, "verdicts").by_subject(np.random.default_rng(0).normal(3, 2, (60, 4)), np.repeat([0, 1, 2], 20))
+    for part in x.reshape(3, 20, 4): np.testing.assert_allclose([part.mean(0), part.std(0)], [[0]*4, [1]*4], atol=1e-5)
+
+def test_every_variant_of_the_recipe_changes_it(root):
+    recipe = load(root, "recipe")
+    for kind in ("classification", "regression"):
+        fields = [repr(sorted(f.items())) for *_, f in recipe.variants(kind)]
+        assert len(set(fields)) == len(fields) and recipe.recipe(kind) == next(f for _, n, _, f in recipe.variants(kind) if n == "base")
+        shipped = get_method("mtpkd", ExperimentConfig(), kind)
+        base, schedule = recipe.recipe(kind), lambda name: schedules(ExperimentConfig())[name]
+        assert (shipped.terms, shipped.teacher, shipped.pool, schedule(shipped.schedule)) == (base["terms"], base["teacher"], base["pool"], schedule(base["schedule"]))
+
+def test_the_laboratory_runs(root, tmp_path, capsys):
+    recipe = load(root, "recipe")
+    recipe.main(["--quick", "--part", "regression", "--only", "joint,x1_pool64", "--out", str(tmp_path/"rows.csv")])
+    rows = pd.read_csv(tmp_path/"rows.csv").set_index("variant")
+    assert list(rows.index) == ["base", "joint", "x1_pool64"] and rows["diff"].isna().tolist() == [True, False, False] and set(rows.repeats) == {5}
+    assert rows["diff"]["joint"] == pytest.approx(rows["mean"]["joint"] - rows["mean"]["base"], abs=1e-3)
+    with pytest.raises(SystemExit): recipe.main(["--only", "jiont"])
