@@ -25,7 +25,7 @@ def faults(nb):
 def notebook(request): return request.param
 
 def test_they_are_there_and_nbdev_leaves_them_alone():
-    assert {p.stem for p in NOTEBOOKS} >= {"first_look", "transport_plans", "embeddings", "verdict", "leaks"}
+    assert {p.stem for p in NOTEBOOKS} >= {"first_look", "transport_plans", "embeddings", "verdict", "leaks", "recipe"}
     assert (EXPLORE/".notest").exists()
 
 def test_stored_outputs_are_clean(notebook): assert faults(stored(notebook)) == []
