@@ -14,7 +14,7 @@ from bench_tables import versions, write_csv
 from mtpkd import save_set, synthetic
 from mtpkd.core import nearest
 from mtpkd.distillation import Classroom, Method, add_schedule, student
-from mtpkd.experiments import plan_run
+from mtpkd.experiments import loose_of, plan_run
 from mtpkd.metrics import corrected_t
 from mtpkd.samples import fit_normaliser
 
@@ -99,7 +99,7 @@ def made(folder):
 def classroom(manifest, seeds, settings, pairing=None):
     plan = plan_run(manifest=manifest, seeds=seeds, labelled_validation=0, set=settings, pairing=pairing)
     c = plan.config
-    room = Classroom(plan.samples, plan.folds, c.prevalent, c.privileged, c, plan.metric, [fit_normaliser(plan.samples, f.fit_rows) for f in plan.folds], c.device, False, loose=plan.loose)
+    room = Classroom(plan.samples, plan.folds, c.prevalent, c.privileged, c, plan.metric, [fit_normaliser(plan.samples, f.fit_rows) for f in plan.folds], c.device, False, loose=loose_of(c, plan.manifest, plan.samples, plan.folds))
     test = np.mean([len(f.test) for f in plan.folds])
     return room, test/(len(plan.samples) - test)
 
