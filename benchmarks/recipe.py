@@ -1,7 +1,9 @@
 """The laboratory behind `mtpkd`: what its ingredients add, and what else was tried, on inner validation alone.
 
-    python benchmarks/recipe.py --out results/recipe.csv          about half an hour on one core
-    python benchmarks/recipe.py --part regression --only base,joint
+    python benchmarks/recipe.py --part classification --out results/recipe_classification.csv      a quarter of an hour on one core, as are the others
+    python benchmarks/recipe.py --part regression --out results/recipe_regression.csv
+    python benchmarks/recipe.py --part pairing --out results/recipe_pairing.csv
+    python benchmarks/recipe.py --part regression --only joint
 
 No test row is looked at: a variant's score is that of its students on the inner validation rows, all of them labelled here (`labelled_validation: 0`), which are no part of
 training. Classification on `mfeat` (zer <- fac, 60 labelled and a pool), regression on synthetic subjects of generator seed 1 (150 labelled and a pool; the sets that are reported on have
@@ -86,6 +88,12 @@ def pairing_variants()->list: # (group, name, what, fields of a method)
                 fields = dict(terms=kd(w), teacher="unpaired", pool=True, temperature=1.5, bags=how, schedule=schedule)
                 name = "base" if (how, w, schedule) == ("ot", .85, "x1") else f"{method}_{w:g}_{schedule}"
                 found.append((method, name, f"{method}, weight {w:g}, {schedule}", fields))
+    for schedule in ("x1", "x2_mixup"): # two that leave pairs alone
+        for w in (.85, .3):
+            fields = dict(terms=kd(w), teacher="unpaired", temperature=1.5, schedule=schedule)
+            found.append(("labelled_only", f"labelled_only_{w:g}_{schedule}", f"labelled_only, weight {w:g}, {schedule}", fields))
+        fields = dict(terms=kd(.85, feature_mmd=.1, label_mmd=4.), teacher="unpaired", pool=True, temperature=1.5, bags="align", schedule=schedule)
+        found.append(("dist_align", f"dist_align_{schedule}", f"dist_align, weight 0.85, {schedule}", fields))
     return found
 
 # --- the scores ----------------------------------------------------------------------------------------------------------------------

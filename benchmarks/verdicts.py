@@ -23,7 +23,7 @@ VALUES = "student_only,self_training,kd,fitnets,cosine_mse,rkd,sp,cc,pkt,crd,pkd
 RIVALS = VALUES.replace("kd,fitnets", "kd,dkd,sinkhorn_kd,wkd,fitnets")
 FEW = "student_only,self_training,kd,mtpkd,student_all_labels,teacher_joint"
 COLUMNS = ["set", "title", "prevalent", "privileged", "metric", "n", "subjects", "chance", "labelled", "pool", "method", "mean", "sd", "repeats", "diff", "low", "high", "p", "p_holm", "gap_closed", "headroom_closed", "fell_back",
-           "mtpkd_minus", "mtpkd_minus_low", "mtpkd_minus_high", "mtpkd_minus_p"]
+           *(f"{m}_minus{part}" for m in ("mtpkd", "ot_pairing") for part in ("", "_low", "_high", "_p"))]
 
 # --- the sets ------------------------------------------------------------------------------------------------------------------------
 
@@ -116,18 +116,20 @@ def rows_of(name, folder)->list:
     s, rows = run.summary, []
     about = dict(set=name, title=s["title"], prevalent=" ".join(s["prevalent"]), privileged=" ".join(s["privileged"]), metric=s["metric"], n=s["n"], subjects=s["subjects"], chance=s["task"]["chance"],
                  labelled=int(run.results.n_train.mean().round()), pool=int(run.results.n_pool.mean().round()))
-    beside = {c["b"]: dict(mtpkd_minus=c["diff"], mtpkd_minus_low=c["ci95"][0], mtpkd_minus_high=c["ci95"][1], mtpkd_minus_p=c["p"]) for c in s["comparisons"] if c["a"] == "mtpkd"}
+    beside = {m: {} for m in s["methods"]}
+    for c in s["comparisons"]:
+        if c["a"] in ("mtpkd", "ot_pairing"): beside[c["b"]] |= {f"{c['a']}_minus{part}": v for part, v in (("", c["diff"]), ("_low", c["ci95"][0]), ("_high", c["ci95"][1]), ("_p", c["p"]))}
     for method, m in s["methods"].items():
         low, high = m["ci95"]
         fell = s.get("fallback", {}).get(method, {}).get("fell_back", "")
-        rows.append(about | dict(method=method, repeats=m["n"], low=low, high=high, fell_back=fell) | beside.get(method, {}) | {k: m[k] for k in ("mean", "sd", "diff", "p", "p_holm", "gap_closed", "headroom_closed")})
+        rows.append(about | dict(method=method, repeats=m["n"], low=low, high=high, fell_back=fell) | beside[method] | {k: m[k] for k in ("mean", "sd", "diff", "p", "p_holm", "gap_closed", "headroom_closed")})
     return rows
 
 def collect(out, path):
     "The table out of the run folders that are there"
     rows = [r for name in SETS if (out/name/"summary.json").exists() for r in rows_of(name, out/name)]
     if not rows: raise InputError(f"{out} holds no finished run")
-    table = pd.DataFrame(rows)[COLUMNS]
+    table = pd.DataFrame(rows, columns=COLUMNS)
     write_table(Path(path), table.round(6))
     return table
 
