@@ -72,6 +72,19 @@ def test_settings_are_those_that_were_frozen():
     assert yaml.safe_load(shown.stdout)["settings"] == demo["settings"]
 
 
+def test_the_big_table():
+    "Its seeds follow from its own frozen commit; every row is over all repeats, and the README shows what the file says"
+    from freeze import seeds_of
+    frozen, rows = yaml.safe_load((ROOT/"benchmarks"/"verdicts.yaml").read_text()), pd.read_csv(ROOT/"results"/"verdicts.csv")
+    demo = yaml.safe_load((ROOT/"nbs"/"batch"/"demo.yaml").read_text())
+    assert frozen["seeds"] == seeds_of(frozen["frozen_at"]) and not {*frozen["seeds"]} & {*demo["seeds"]} and set(rows.repeats) == {25}
+    text = (ROOT/"README.md").read_text()
+    for name, g in rows[~rows.set.str.endswith("_permuted")].groupby("set"):
+        m, row = g.set_index("method"), next(l for l in text.splitlines() if l.startswith(f"| `{name}`:"))
+        assert f"| {100*m['mean']['student_only']:.1f} |" in row
+        assert ("falls back" if str(m.fell_back["mtpkd"]) == "True" else f"{100*m['diff']['mtpkd']:+.1f} [") in row
+
+
 def test_the_python_of_the_readme_runs(tmp_path):
     code = re.search(r"```python\n(import mtpkd\n.*?)```", (ROOT/"README.md").read_text(), re.S)[1]
     assert len(code.strip().splitlines()) <= 10
