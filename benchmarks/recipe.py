@@ -1,13 +1,13 @@
 """The laboratory behind `mtpkd`: what its ingredients add, and what else was tried, on inner validation alone.
 
-    python benchmarks/recipe.py --part classification --out results/recipe_classification.csv      a quarter of an hour on one core, as are the others
+    python benchmarks/recipe.py --part classification --out results/recipe_classification.csv      a quarter of an hour on one core, like the next two
     python benchmarks/recipe.py --part regression --out results/recipe_regression.csv
     python benchmarks/recipe.py --part pairing --out results/recipe_pairing.csv
     python benchmarks/recipe.py --part regression --only joint
 
 No test row is looked at: a variant's score is that of its students on the inner validation rows, all of them labelled here (`labelled_validation: 0`), which are no part of
 training. Classification on `mfeat` (zer <- fac, 60 labelled and a pool), regression on synthetic subjects of generator seed 1 (150 labelled and a pool; the sets that are reported on have
-seed 0); weakly paired data on `mfeat` in bags of eight. Five folds, seeds 100 to 104. Every variant is the recipe with one thing changed; differences to it are paired, with the corrected resampled t-test's interval, not
+seed 0); weakly paired data on `mfeat` in bags of eight. Five folds, seeds 100 to 104. Every variant of the first two parts is the recipe with one thing changed, and of the third `ot_pairing` or a rival of it under other weights and schedules; differences to it are paired, with the corrected resampled t-test's interval, not
 corrected for the number of variants: of thirty, one or two are outside by luck.
 """
 import argparse, sys, tempfile
@@ -129,7 +129,7 @@ def measure(part, manifest, o)->list:
 def main(args=None):
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--out", help="CSV file")
-    p.add_argument("--part", choices=PARTS, help="one of them")
+    p.add_argument("--part", choices=PARTS, help="one of them; all if left out")
     p.add_argument("--only", help="variants beside the recipe itself")
     p.add_argument("--quick", action="store_true", help="tiny sizes, to see that it works")
     o = p.parse_args(args)

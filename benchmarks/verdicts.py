@@ -1,4 +1,4 @@
-"""What every method gives on every set: the table of the README, with settings and seeds frozen before.
+"""What methods give on all sets: the table of the README, with settings and seeds frozen before.
 
     python benchmarks/verdicts.py --out runs/verdicts                     the embedded and the synthetic sets
     python benchmarks/verdicts.py --out runs/verdicts --data DIR          also StressID, Stress-Predict and CEAP out of DIR/stressid.npz, stress_predict.npz, ceap.npz
@@ -6,8 +6,10 @@
     python benchmarks/verdicts.py --out runs/verdicts --collect results/verdicts.csv     only the table, out of the run folders that are there
 
 Settings and seeds are those of benchmarks/verdicts.yaml: committed before any of these runs, the seeds from that commit's hash. A set's folder is run anew unless it is finished; --resume goes on with one that
-is not. Synthetic sets are drawn with generator seed 0 and stand beside their runs as a manifest and arrays, as do the sets out of DIR: one array per modality, `label` (or
-`valence_arousal`) and `subject`, as the authors of the sets publish their features or as 30 s windows of their signals.
+is not. Synthetic sets are drawn with generator seed 0 and stand beside their runs as a manifest and arrays, as do the sets out of DIR, of which each file holds a float array per modality, `subject`, and `meta`, JSON with `classes`:
+stressid.npz   `video` (N, 84), `ecg` (N, 45), `eda` (N, 20), `resp` (N, 61): the authors' features of a whole recording; `label`: which of the 11 tasks; `classes` names them
+stress_predict.npz   30 s windows every 45 s without those of mixed label: `bvp` (N, 480) at 16 Hz, `eda` (N, 120) and `acc` (N, 120; the norm) at 4 Hz, `temp` (N, 30) at 1 Hz; `label`: 0 rest, 1 stress
+ceap.npz   windows of 10 s at 5 Hz: `head` (N, 4, 50), `eye` (N, 5, 50); `valence_arousal` (N, 2) from 1 to 9
 """
 import argparse, json, os, subprocess, sys
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +24,7 @@ HERE = Path(__file__).parent
 VALUES = "student_only,self_training,kd,fitnets,cosine_mse,rkd,sp,cc,pkt,crd,pkdot,mtpkdot,mtpkd,shuffled_teacher,shuffled_privileged,student_all_labels,teacher_joint"
 RIVALS = VALUES.replace("kd,fitnets", "kd,dkd,sinkhorn_kd,wkd,fitnets")
 FEW = "student_only,self_training,kd,mtpkd,student_all_labels,teacher_joint"
-COLUMNS = ["set", "title", "prevalent", "privileged", "metric", "n", "subjects", "chance", "labelled", "pool", "method", "mean", "sd", "repeats", "diff", "low", "high", "p", "p_holm", "gap_closed", "headroom_closed", "fell_back",
+COLUMNS = ["set", "title", "prevalent", "privileged", "metric", "n", "subjects", "chance", "labelled", "validation", "pool", "method", "mean", "sd", "repeats", "diff", "low", "high", "p", "p_holm", "gap_closed", "headroom_closed", "fell_back",
            *(f"{m}_minus{part}" for m in ("mtpkd", "ot_pairing") for part in ("", "_low", "_high", "_p"))]
 
 # --- the sets ------------------------------------------------------------------------------------------------------------------------
@@ -34,7 +36,7 @@ def made(folder, kind):
                     roles=dict(face="prevalent", physio="privileged", voice="privileged"), protocol=dict(labelled=150, labelled_validation=150))
 
 def by_subject(x, subject):
-    "Features z-scored within each subject and clipped at 5: it looks at a subject's unlabelled test rows (transductive), and the set's name says so"
+    "Features z-scored within each subject and clipped at 5: it looks at a subject's unlabelled test rows (transductive), and the README says so"
     x = x.reshape(len(x), -1).astype("float64")
     for s in np.unique(subject):
         own = subject == s
@@ -115,7 +117,7 @@ def rows_of(name, folder)->list:
     run = RunFolder(folder)
     s, rows = run.summary, []
     about = dict(set=name, title=s["title"], prevalent=" ".join(s["prevalent"]), privileged=" ".join(s["privileged"]), metric=s["metric"], n=s["n"], subjects=s["subjects"], chance=s["task"]["chance"],
-                 labelled=int(run.results.n_train.mean().round()), pool=int(run.results.n_pool.mean().round()))
+                 labelled=int(run.results.n_train.mean().round()), validation=int(run.results.n_val.mean().round()), pool=int(run.results.n_pool.mean().round()))
     beside = {m: {} for m in s["methods"]}
     for c in s["comparisons"]:
         if c["a"] in ("mtpkd", "ot_pairing"): beside[c["b"]] |= {f"{c['a']}_minus{part}": v for part, v in (("", c["diff"]), ("_low", c["ci95"][0]), ("_high", c["ci95"][1]), ("_p", c["p"]))}

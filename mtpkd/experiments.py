@@ -369,8 +369,8 @@ def paired(parts:dict, a:str, b:str)->np.ndarray: # `(J,)`
     table = [parts[n].results.set_index(["seed", "fold"]).value for n in (a, b)]
     return (table[0] - table[1].loc[table[0].index]).values
 
-# %% ../nbs/19_experiments.ipynb #bbddf975
-FALLS_BACK = ("mtpkd",) # what a user is told to use must not be worse than what costs nothing
+# %% ../nbs/19_experiments.ipynb #ef3fc04a
+FALLS_BACK = ("mtpkd",) # what a user is told to use should not be worse than what costs nothing
 
 def fall_back(parts:dict, name:str, metric:str)->dict: # fell_back, both means, share of repeats
     "Whether `name` is to be the student alone, by inner validation"

@@ -137,12 +137,12 @@ def words_teacher(summary)->str:
     return (f"The joint teacher, which sees {seen} at test time too, scores {num(t['mean'])} against the student's "
             f"{num(base.get('mean'))}: {diff_text(t)}.{end}")
 
-# %% ../nbs/23_reports.ipynb #c546ea90
+# %% ../nbs/23_reports.ipynb #4a66d9f3
 def words_fallback(summary)->str:
     "Which methods fell back on the student alone, and which did not, by inner validation"
     said = []
     for name, f in summary.get("fallback", {}).items():
-        stood = f"on inner validation it had {num(f['validation'])} against the {num(f['student_only'])} of the student alone, which was ahead in {num(f['repeats'], '{:.0f}%')} of the repeats"
+        stood = f"on inner validation it had {num(f['validation'])} against the {num(f['student_only'])} of the student alone, which was no worse in {num(f['repeats'], '{:.0f}%')} of the repeats"
         said.append(f"{name} fell back on the student alone: taught, {stood}." if f["fell_back"] else f"{name} did not fall back on the student alone: {stood}.")
     return " ".join(said)
 
