@@ -1,4 +1,4 @@
-"""What the benchmarks share: numbers, CSV files, and what they were measured with. Imports neither torch nor a peer."""
+"""What the benchmarks share: numbers, CSV files, what they were measured with, and the synthetic sets. Imports neither torch nor a peer."""
 import csv, platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,3 +24,10 @@ def write_csv(rows, path, columns, names): # of distributions whose versions mat
         out.writeheader()
         short = lambda v: f"{v:.4g}" if isinstance(v, float) else v
         out.writerows({**{k: short(v) for k, v in r.items()}, "processor": processor(), "versions": versions(names)} for r in rows)
+
+def synthetic_set(folder, kind:str, seed:int=0)->Path: # of the manifest
+    "Synthetic subjects: a face taught by physiology and voice, 150 labelled rows and as many for validation"
+    from mtpkd import save_set, synthetic
+    s = synthetic(kind, seed=seed)
+    return save_set(folder, f"synthetic_{kind}" + (f"_{seed}" if seed else ""), s.arrays, s.target, s.task, s.subject,
+                    roles=dict(face="prevalent", physio="privileged", voice="privileged"), protocol=dict(labelled=150, labelled_validation=150))

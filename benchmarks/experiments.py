@@ -8,27 +8,21 @@ two times are measured: `alone`, in an empty classroom, teachers included, and `
 already (all methods have been there once; only what carries this method's name is trained again). Repeats are folds x seeds of the set's protocol. One repeat and the whole stack are timed in turn, in
 alternating order, on one core and one thread; reported are medians with the smallest and largest. `25 over 1` above 25 would mean that stacking is no gain.
 """
-import os, sys
+import os
 if __name__ == "__main__": # before torch is imported: one core, one thread
     if hasattr(os, "sched_setaffinity"): os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR"): os.environ.setdefault(f"{name}_NUM_THREADS", "1")
 import argparse, gc, statistics, time
 import torch
 from bench_tables import number, processor, versions, write_csv
-from mtpkd.distillation import Classroom, CONTROLS, methods
-from mtpkd.experiments import plan_run, run_method
-from mtpkd.samples import fit_normaliser
+from mtpkd.distillation import CONTROLS, methods
+from mtpkd.experiments import open_classroom, plan_run, run_method
 
 USED = "torch", "numpy", "scikit-learn"
 METHODS = [m for m in methods.names() if m not in CONTROLS and not methods.get(m).bags] # weakly paired data are another experiment
 COLUMNS = ["data", "method", "repeats", "time", "seconds", "low", "high", "over_one", "over_one_low", "over_one_high", "over_student", "per_repeat"]
 
 # --- what is timed --------------------------------------------------------------------------------------------------------------------
-
-def classroom(plan, repeats:int)->Classroom:
-    "An empty classroom for the first `repeats` of a plan"
-    c, folds = plan.config, plan.folds[:repeats]
-    return Classroom(plan.samples, folds, c.prevalent, c.privileged, c, plan.metric, [fit_normaliser(plan.samples, f.fit_rows) for f in folds], c.device, False)
 
 def clock(act)->float:
     gc.collect()
@@ -56,7 +50,7 @@ def turns(one, many, n:int)->list: # `n` times (seconds of one, seconds of many)
 def measure(plan, method:str, rooms, n:int)->dict: # "alone" and "added" -> times of one repeat and of the stack
     "Both times of a method"
     sizes = (1, len(plan.folds))
-    alone = turns(*((lambda r=r: clock(lambda: run_method(plan, classroom(plan, r), method))) for r in sizes), n)
+    alone = turns(*((lambda r=r: clock(lambda: run_method(plan, open_classroom(plan, plan.folds[:r]), method))) for r in sizes), n)
     added = turns(*((lambda room=room: again(plan, room, method)) for room in rooms), n)
     return dict(alone=alone, added=added)
 
@@ -76,7 +70,7 @@ def as_rows(data:str, repeats:int, times:dict)->list: # method -> what `measure`
 def rows_of(data:str, o)->list:
     "All methods on one data set"
     plan = plan_run(manifest=data, methods=o.methods, seeds=list(range(o.seeds)), folds=o.folds, config=o.config, device="cpu")
-    rooms, times = [classroom(plan, r) for r in (1, len(plan.folds))], {}
+    rooms, times = [open_classroom(plan, plan.folds[:r]) for r in (1, len(plan.folds))], {}
     for room in rooms:
         for m in o.methods: run_method(plan, room, m) # warm: teachers, students that others distil from
     for m in o.methods:

@@ -1,6 +1,6 @@
 """The laboratory behind `mtpkd`: what its ingredients add, and what else was tried, on inner validation alone.
 
-    python benchmarks/recipe.py --part classification --out results/recipe_classification.csv      a quarter of an hour on one core, like the next two
+    python benchmarks/recipe.py --part classification --out results/recipe_classification.csv      up to a quarter of an hour on one core, like the next two
     python benchmarks/recipe.py --part regression --out results/recipe_regression.csv
     python benchmarks/recipe.py --part pairing --out results/recipe_pairing.csv
     python benchmarks/recipe.py --part regression --only joint
@@ -10,15 +10,15 @@ training. Classification on `mfeat` (zer <- fac, 60 labelled and a pool), regres
 seed 0); weakly paired data on `mfeat` in bags of eight. Five folds, seeds 100 to 104. Every variant of the first two parts is the recipe with one thing changed, and of the third `ot_pairing` or a rival of it under other weights and schedules; differences to it are paired, with the corrected resampled t-test's interval, not
 corrected for the number of variants: of thirty, one or two are outside by luck.
 """
-import argparse, sys, tempfile
+import argparse, tempfile
+from dataclasses import replace
 import numpy as np
-from bench_tables import versions, write_csv
-from mtpkd import save_set, synthetic
+from bench_tables import synthetic_set, write_csv
+from mtpkd.config import ExperimentConfig
 from mtpkd.core import nearest
-from mtpkd.distillation import Classroom, Method, add_schedule, student
-from mtpkd.experiments import loose_of, plan_run
-from mtpkd.metrics import corrected_t
-from mtpkd.samples import fit_normaliser
+from mtpkd.distillation import Method, add_schedule, get_method, student
+from mtpkd.experiments import open_classroom, plan_run
+from mtpkd.metrics import corrected_t, rho_for
 
 PARTS = ["classification", "regression", "pairing"]
 SEEDS = (100, 101, 102, 103, 104)
@@ -26,40 +26,32 @@ COLUMNS = ["part", "group", "variant", "what", "mean", "diff", "low", "high", "p
 
 # --- the variants --------------------------------------------------------------------------------------------------------------------
 
-for _n in (1, 2, 4):
-    add_schedule(f"x{_n}", steps=_n)
-    add_schedule(f"x{_n}_mixup", steps=_n, mixup=1.)
-add_schedule("x2_mixup_pool64", steps=2, mixup=1., pool_batch=64)
-add_schedule("x2_mixup_pool96", steps=2, mixup=1., pool_batch=96)
-add_schedule("x1_pool64", pool_batch=64)
-add_schedule("x1_pool96", pool_batch=96)
-add_schedule("x2_mixup_ema", steps=2, mixup=1., ema=.98)
-add_schedule("x2_mixup_decay", steps=2, mixup=1., weight_decay=.1)
-add_schedule("x2_mixup_lr", steps=2, mixup=1., lr=6e-3)
-add_schedule("x2_mixup4", steps=2, mixup=.4)
+add_schedule("long", steps=2)
+add_schedule("short_mixup", mixup=1.)
+add_schedule("longer", steps=4, mixup=1.)
+for _n in (64, 96): add_schedule(f"pool{_n}", pool_batch=_n)
+for _n, _changes in dict(pool64=dict(pool_batch=64), pool96=dict(pool_batch=96), ema=dict(ema=.98), decay=dict(weight_decay=.1), lr=dict(lr=6e-3), mixup4=dict(mixup=.4)).items():
+    add_schedule(f"long_{_n}", **dict(steps=2, mixup=1.) | _changes)
 
 def kd(weight, **more): return tuple((n, round(w, 3)) for n, w in dict(task=1-weight, logit_kd=weight, **more).items() if w > 0)
 
-ALONE = dict(terms=(("task", 1.),), schedule="x1")
 EXTRA = dict(pkt=10000., sp=1000., fitnets=30., cosine_mse=.5, crd=.3, ot=.2, row_ot=.1)
 
-def recipe(kind):
-    regression = kind == "regression"
-    return dict(terms=kd(.85), teacher="privileged", pool=True, schedule="x1" if regression else "x2_mixup", temperature=1. if regression else 1.5)
+def shipped(method, kind, pairing="")->Method: return get_method(method, ExperimentConfig(pairing=pairing), kind)
 
-def variants(kind)->list: # (group, name, what, fields of a method)
+def variants(part)->list: # (group, name, what, method)
     "The recipe, what is left of it without one ingredient, and what was tried on top"
-    if kind == "pairing": return pairing_variants()
-    base, regression = recipe(kind), kind == "regression"
-    found = [("", "student_only", "the student alone", ALONE), ("", "student_long", "the student alone, twice as long with mixup", ALONE | dict(schedule="x2_mixup")), ("", "base", "the recipe", base)]
-    def add(group, name, what, **changes): found.append((group, name, what, base | changes))
+    if part == "pairing": return pairing_variants()
+    base, alone, regression = shipped("mtpkd", part), shipped("student_only", part), part == "regression"
+    found = [("", "student_only", "the student alone", alone), ("", "student_long", "the student alone, twice as long with mixup", replace(alone, schedule="long_mixup")), ("", "base", "the recipe", base)]
+    def add(group, name, what, **changes): found.append((group, name, what, replace(base, **changes)))
     add("without", "joint", "one joint teacher instead of the ensemble", teacher="joint")
     add("without", "no_pool", "no unlabelled pool", pool=False)
     add("without", "no_task", "soft targets alone", terms=kd(1.))
     if not regression:
-        add("without", "no_mixup", "no mixup", schedule="x2")
-        add("without", "short", "half as long", schedule="x1_mixup")
-        add("without", "short_no_mixup", "half as long, no mixup", schedule="x1")
+        add("without", "no_mixup", "no mixup", schedule="long")
+        add("without", "short", "half as long", schedule="short_mixup")
+        add("without", "short_no_mixup", "half as long, no mixup", schedule="default")
         add("without", "temperature_1", "temperature 1", temperature=1.)
     add("teachers", "all", "mean of the joint and the single teachers", teacher="all")
     add("teachers", "singles", "mean of the single privileged teachers", teacher="singles")
@@ -71,53 +63,34 @@ def variants(kind)->list: # (group, name, what, fields of a method)
     for n in ("ot", "row_ot"): add("transport", n, f"and {n}, weight {EXTRA[n]:g}", terms=kd(.85, **{n: EXTRA[n]}))
     for n in ("pkt", "sp", "fitnets", "cosine_mse", "crd"): add("terms", n, f"and {n}, weight {EXTRA[n]:g}", terms=kd(.85, **{n: EXTRA[n]}))
     for w in (.5, .7, .95): add("settings", f"weight_{w:g}", f"weight of distillation {w:g}", terms=kd(w))
-    if regression:
-        for s, what in dict(x2="twice as long", x1_mixup="mixup", x2_mixup="twice as long with mixup", x1_pool64="64 pool rows a step", x1_pool96="96 pool rows a step").items(): add("settings", s, what, schedule=s)
-    else:
-        for t in (2., 3.): add("settings", f"temperature_{t:g}", f"temperature {t:g}", temperature=t)
-        for s, what in dict(x4_mixup="twice as long again", x2_mixup_pool64="64 pool rows a step", x2_mixup_pool96="96 pool rows a step", x2_mixup_ema="moving average of the weights", x2_mixup_decay="weight decay .1",
-                            x2_mixup_lr="twice the learning rate", x2_mixup4="mixup Beta(.4, .4)").items(): add("settings", s, what, schedule=s)
+    for t in () if regression else (2., 3.): add("settings", f"temperature_{t:g}", f"temperature {t:g}", temperature=t)
+    tried = dict(x2=("long", "twice as long"), x1_mixup=("short_mixup", "mixup"), x2_mixup=("long_mixup", "twice as long with mixup"), x1_pool64=("pool64", "64 pool rows a step"), x1_pool96=("pool96", "96 pool rows a step")) if regression else dict(
+        x4_mixup=("longer", "twice as long again"), x2_mixup_pool64=("long_pool64", "64 pool rows a step"), x2_mixup_pool96=("long_pool96", "96 pool rows a step"), x2_mixup_ema=("long_ema", "moving average of the weights"),
+        x2_mixup_decay=("long_decay", "weight decay .1"), x2_mixup_lr=("long_lr", "twice the learning rate"), x2_mixup4=("long_mixup4", "mixup Beta(.4, .4)"))
+    for name, (schedule, what) in tried.items(): add("settings", name, what, schedule=schedule)
     return found
 
-def pairing_variants()->list: # (group, name, what, fields of a method)
+def pairing_variants()->list: # (group, name, what, method)
     "Who is listened to inside bags of eight: each way under several weights and schedules, so that each can be had at its best"
-    found = []
-    for method, how in dict(ot_pairing="ot", bag_mean="mean", naive_pairs="naive").items():
-        for w in (.85, .7, .5, .3):
-            for schedule in ("x1", "x2_mixup"):
-                fields = dict(terms=kd(w), teacher="unpaired", pool=True, temperature=1.5, bags=how, schedule=schedule)
-                name = "base" if (how, w, schedule) == ("ot", .85, "x1") else f"{method}_{w:g}_{schedule}"
-                found.append((method, name, f"{method}, weight {w:g}, {schedule}", fields))
-    for schedule in ("x1", "x2_mixup"): # two that leave pairs alone
-        for w in (.85, .3):
-            fields = dict(terms=kd(w), teacher="unpaired", temperature=1.5, schedule=schedule)
-            found.append(("labelled_only", f"labelled_only_{w:g}_{schedule}", f"labelled_only, weight {w:g}, {schedule}", fields))
-        fields = dict(terms=kd(.85, feature_mmd=.1, label_mmd=4.), teacher="unpaired", pool=True, temperature=1.5, bags="align", schedule=schedule)
-        found.append(("dist_align", f"dist_align_{schedule}", f"dist_align, weight 0.85, {schedule}", fields))
+    found, lengths = [], dict(x1="default", x2_mixup="long_mixup")
+    for name, weights in dict(ot_pairing=(.85, .7, .5, .3), bag_mean=(.85, .7, .5, .3), naive_pairs=(.85, .7, .5, .3), labelled_only=(.85, .3), dist_align=(.85,)).items():
+        m = shipped(name, "classification", "bag:8")
+        for w in weights:
+            for length, schedule in lengths.items():
+                other = {n: v for n, v in m.terms if n not in ("task", "logit_kd")}
+                variant = "base" if (name, w, length) == ("ot_pairing", .85, "x1") else f"{name}_{length}" if name == "dist_align" else f"{name}_{w:g}_{length}"
+                found.append((name, variant, f"{name}, weight {w:g}, {length}", replace(m, terms=kd(w, **other), schedule=schedule)))
     return found
 
 # --- the scores ----------------------------------------------------------------------------------------------------------------------
 
-def made(folder):
-    "The synthetic regression of generator seed 1"
-    s = synthetic("regression", seed=1)
-    return str(save_set(folder, "synthetic_regression_1", s.arrays, s.target, s.task, s.subject, roles=dict(face="prevalent", physio="privileged", voice="privileged"),
-                        protocol=dict(labelled=150, labelled_validation=150)))
-
-def classroom(manifest, seeds, settings, pairing=None):
-    plan = plan_run(manifest=manifest, seeds=seeds, labelled_validation=0, set=settings, pairing=pairing)
-    c = plan.config
-    room = Classroom(plan.samples, plan.folds, c.prevalent, c.privileged, c, plan.metric, [fit_normaliser(plan.samples, f.fit_rows) for f in plan.folds], c.device, False, loose=loose_of(c, plan.manifest, plan.samples, plan.folds))
-    test = np.mean([len(f.test) for f in plan.folds])
-    return room, test/(len(plan.samples) - test)
-
 def measure(part, manifest, o)->list:
     "A row a variant"
-    room, rho = classroom(manifest, o.seeds, o.set, "bag:8" if part == "pairing" else None)
-    rows = []
-    for group, name, what, fields in variants(part):
+    plan = plan_run(manifest=manifest, seeds=o.seeds, labelled_validation=0, set=o.set, pairing="bag:8" if part == "pairing" else None)
+    room, rho, rows = open_classroom(plan), rho_for(len(plan.samples), np.mean([len(f.test) for f in plan.folds])), []
+    for group, name, what, method in variants(part):
         if o.only and name not in ("base", *o.only): continue
-        score = np.array(student(room, Method(name, **fields)).validation)
+        score = np.array(student(room, replace(method, name=name)).validation)
         rows.append(dict(part=part, group=group, variant=name, what=what, mean=score.mean(), repeats=len(score), score=score))
         print(f"{part} {name} {100*score.mean():.1f}", flush=True)
     base = next(r["score"] for r in rows if r["variant"] == "base")
@@ -139,7 +112,7 @@ def main(args=None):
     for n in o.only:
         if n not in known: p.error(f"unknown variant {n!r}; {nearest(n, known)}")
     with tempfile.TemporaryDirectory() as folder:
-        rows = [r for part in parts for r in measure(part, made(folder) if part == "regression" else "mfeat", o)]
+        rows = [r for part in parts for r in measure(part, str(synthetic_set(folder, "regression", 1)) if part == "regression" else "mfeat", o)]
     for r in rows: print(f"{r['part']:14s} {r['group']:9s} {r['variant']:16s} {100*r['mean']:5.1f}" + (f" {100*r['diff']:+5.1f} [{100*r['low']:+.1f}, {100*r['high']:+.1f}]" if "diff" in r else "") + f"  {r['what']}")
     if o.out: write_csv(rows, o.out, COLUMNS, ("torch", "numpy", "scikit-learn"))
 

@@ -15,7 +15,8 @@ import argparse, json, os, subprocess, sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import numpy as np, pandas as pd, yaml
-from mtpkd import RunFolder, save_set, synthetic
+from bench_tables import synthetic_set
+from mtpkd import RunFolder, save_set
 from mtpkd.core import InputError, write_text
 from mtpkd.experiments import write_table
 from mtpkd.signals import window_statistics
@@ -23,17 +24,12 @@ from mtpkd.signals import window_statistics
 HERE = Path(__file__).parent
 VALUES = "student_only,self_training,kd,fitnets,cosine_mse,rkd,sp,cc,pkt,crd,pkdot,mtpkdot,mtpkd,shuffled_teacher,shuffled_privileged,student_all_labels,teacher_joint"
 RIVALS = VALUES.replace("kd,fitnets", "kd,dkd,sinkhorn_kd,wkd,fitnets")
+PAIRED = "student_only,labelled_only,naive_pairs,bag_mean,ot_pairing,dist_align,mtpkd_pairing,student_all_labels,teacher_joint"
 FEW = "student_only,self_training,kd,mtpkd,student_all_labels,teacher_joint"
 COLUMNS = ["set", "title", "prevalent", "privileged", "metric", "n", "subjects", "chance", "labelled", "validation", "pool", "method", "mean", "sd", "repeats", "diff", "low", "high", "p", "p_holm", "gap_closed", "headroom_closed", "fell_back",
            *(f"{m}_minus{part}" for m in ("mtpkd", "ot_pairing") for part in ("", "_low", "_high", "_p"))]
 
 # --- the sets ------------------------------------------------------------------------------------------------------------------------
-
-def made(folder, kind):
-    "Synthetic subjects, 150 labelled rows and as many for validation"
-    s = synthetic(kind)
-    return save_set(folder, f"synthetic_{kind}", s.arrays, s.target if kind == "regression" else np.array(s.task.classes)[s.target], s.task, s.subject,
-                    roles=dict(face="prevalent", physio="privileged", voice="privileged"), protocol=dict(labelled=150, labelled_validation=150))
 
 def by_subject(x, subject):
     "Features z-scored within each subject and clipped at 5: it looks at a subject's unlabelled test rows (transductive), and the README says so"
@@ -67,25 +63,25 @@ def arrays_of(path):
     with np.load(path) as z: return {k: z[k] for k in z.files if k != "meta"}, json.loads(str(z["meta"])).get("classes")
 
 
-PERMUTED = ["--set", "control=label_permutation"]
-BAGS, PAIRED = ["--pairing", "bag:8"], "student_only,labelled_only,naive_pairs,bag_mean,ot_pairing,dist_align,mtpkd_pairing,student_all_labels,teacher_joint"
+SOURCES = dict(watch="watch", mfeat="mfeat", synthetic=lambda folder, data: synthetic_set(folder, "classification"), synthetic_ccc=lambda folder, data: synthetic_set(folder, "regression"),
+               stressid=stressid, stress_predict=stress_predict, ceap=ceap) # a shipped set, or what makes one in a folder
+FROM_DATA = ("stressid", "stress_predict", "ceap")
+MOR, ALL_LABELS, BAGS, PERMUTED = ["--prevalent", "mor", "--privileged", "fac"], ["--labelled", "all"], ["--pairing", "bag:8"], ["--set", "control=label_permutation"]
 
-# name -> (maker of a manifest or a shipped name, options of the run, methods)
+# name -> (source, options of the run, methods)
 SETS = dict(
-    watch=("watch", [], RIVALS), zer=("mfeat", [], RIVALS), mor=("mfeat", ["--prevalent", "mor", "--privileged", "fac"], RIVALS),
-    synthetic=(lambda f, d: made(f, "classification"), [], RIVALS), synthetic_ccc=(lambda f, d: made(f, "regression"), [], VALUES),
-    watch_full=("watch", ["--labelled", "all"], FEW), zer_full=("mfeat", ["--labelled", "all"], FEW),
-    stressid=(stressid, [], RIVALS), stressid_full=(stressid, ["--labelled", "all"], FEW), stress_predict=(stress_predict, [], FEW), ceap=(ceap, [], FEW),
-    watch_bags=("watch", BAGS, PAIRED), zer_bags=("mfeat", BAGS, PAIRED), mor_bags=("mfeat", ["--prevalent", "mor", "--privileged", "fac", *BAGS], PAIRED),
-    synthetic_ccc_bags=(lambda f, d: made(f, "regression"), BAGS, PAIRED), stressid_bags=(stressid, BAGS, PAIRED), # whose recording it is, is lost
+    watch=("watch", [], RIVALS), zer=("mfeat", [], RIVALS), mor=("mfeat", MOR, RIVALS), synthetic=("synthetic", [], RIVALS), synthetic_ccc=("synthetic_ccc", [], VALUES),
+    watch_full=("watch", ALL_LABELS, FEW), zer_full=("mfeat", ALL_LABELS, FEW),
+    stressid=("stressid", [], RIVALS), stressid_full=("stressid", ALL_LABELS, FEW), stress_predict=("stress_predict", [], FEW), ceap=("ceap", [], FEW),
+    watch_bags=("watch", BAGS, PAIRED), zer_bags=("mfeat", BAGS, PAIRED), mor_bags=("mfeat", [*MOR, *BAGS], PAIRED), # whose recording it is, is lost
+    synthetic_ccc_bags=("synthetic_ccc", BAGS, PAIRED), stressid_bags=("stressid", BAGS, PAIRED),
     watch_permuted=("watch", PERMUTED, FEW), zer_permuted=("mfeat", PERMUTED, FEW)) # nothing may be learnt
-FROM_DATA = ("stressid", "stressid_full", "stress_predict", "ceap", "stressid_bags")
 
 def manifest_of(name, out, data):
     "What `mtpkd run --manifest` is given for a set; made sets are written once"
-    maker = SETS[name][0]
+    source = SETS[name][0]
+    maker, folder = SOURCES[source], out/"sets"/source
     if isinstance(maker, str): return maker
-    folder = out/"sets"/name.removesuffix("_full").removesuffix("_bags")
     if not (folder/"manifest.yaml").exists(): maker(folder, data)
     return str(folder/"manifest.yaml")
 
@@ -156,10 +152,10 @@ def options(args=None):
     p.add_argument("--resume", action="store_true")
     p.add_argument("--collect", type=Path, help="write the table of the runs in --out here")
     o = p.parse_args(args)
-    o.names = o.sets.split(",") if o.sets else [n for n in SETS if o.data or n not in FROM_DATA]
+    o.names = o.sets.split(",") if o.sets else [n for n, (source, *_) in SETS.items() if o.data or source not in FROM_DATA]
     for n in o.names:
         if n not in SETS: p.error(f"unknown set {n!r}; known are {', '.join(SETS)}")
-        if n in FROM_DATA and not o.data and not o.collect: p.error(f"set {n} needs --data, the folder of its .npz")
+        if SETS[n][0] in FROM_DATA and not o.data and not o.collect: p.error(f"set {n} needs --data, the folder of its .npz")
     return o
 
 def main(args=None)->int:

@@ -4,15 +4,16 @@
 
 # %% auto #0
 __all__ = ['TRANSPORT', 'PREFERRED', 'CSS', 'MACROS', 'RUN', 'PAGE', 'PAIRED', 'PAIRED_HEAD', 'missing', 'num', 'p_text',
-           'listing', 'diff_text', 'significant', 'verdict_rows', 'words_winners', 'words_unclear', 'words_transport',
-           'same_schedule', 'words_controls', 'words_rivals', 'best_method', 'words_teacher', 'words_fallback',
-           'words_headroom', 'words_multiple', 'words_limits', 'words_power', 'words_calibration', 'words_modalities',
-           'most_hurt', 'words_hurt', 'words_unfinished', 'words_made', 'verdict_words', 'setting_rows',
-           'method_extras', 'verdict_table', 'overview', 'words_budgets', 'budget_section', 'first_line', 'part',
-           'Page', 'task_classes', 'teacher_section', 'transfer_section', 'calibration_section', 'modality_section',
-           'pairing_section', 'plan_names', 'plan_section', 'panel_order', 'panels_of', 'embedding_section',
-           'main_rows', 'curve_sections', 'run_section', 'unit_words', 'repeat_section', 'as_yaml', 'figure_or_note',
-           'render', 'open_run', 'report', 'paired_cells', 'protocols_to_name', 'comparison_page', 'demo']
+           'listing', 'diff_text', 'significant', 'fallen', 'verdict_rows', 'words_winners', 'words_unclear',
+           'words_transport', 'same_schedule', 'words_controls', 'words_rivals', 'best_method', 'words_teacher',
+           'words_fallback', 'words_headroom', 'words_multiple', 'words_limits', 'words_power', 'words_calibration',
+           'words_modalities', 'most_hurt', 'words_hurt', 'words_unfinished', 'words_made', 'verdict_words',
+           'setting_rows', 'method_extras', 'verdict_table', 'overview', 'words_budgets', 'budget_section',
+           'first_line', 'part', 'Page', 'task_classes', 'teacher_section', 'transfer_section', 'calibration_section',
+           'modality_section', 'pairing_section', 'plan_names', 'plan_section', 'panel_order', 'panels_of',
+           'embedding_section', 'main_rows', 'curve_sections', 'run_section', 'unit_words', 'repeat_section', 'as_yaml',
+           'figure_or_note', 'render', 'open_run', 'report', 'paired_cells', 'protocols_to_name', 'comparison_page',
+           'demo']
 
 # %% ../nbs/23_reports.ipynb #fec0cfec
 import json
@@ -55,10 +56,14 @@ def significant(row:dict)->bool:
     "Whether a difference has p < .05"
     return not missing(row.get("p")) and row["p"] < .05
 
-# %% ../nbs/23_reports.ipynb #30043f67
+# %% ../nbs/23_reports.ipynb #55c5d597
+def fallen(summary:dict)->set: # names
+    "Methods that fell back: their row is the student alone, and nothing is said of them as methods"
+    return {n for n, f in summary.get("fallback", {}).items() if f["fell_back"]}
+
 def verdict_rows(summary:dict, group:str="method")->dict: # name -> entry
     "The methods of one group that were compared with `student_only`, best first"
-    rows = {m: v for m, v in summary["methods"].items() if role(m) == group and m != "student_only" and not missing(v.get("diff"))}
+    rows = {m: v for m, v in summary["methods"].items() if role(m) == group and m != "student_only" and m not in fallen(summary) and not missing(v.get("diff"))}
     return dict(sorted(rows.items(), key=lambda x: -x[1]["diff"]))
 
 def words_winners(summary)->str:
@@ -99,10 +104,10 @@ def same_schedule(summary, names)->str: # a sentence, or nothing
     if not pairs: return ""
     return f" Against the student alone with the method's own schedule: {listing(said)}."
 
-# %% ../nbs/23_reports.ipynb #971710fe
+# %% ../nbs/23_reports.ipynb #4e964f07
 def words_controls(summary)->str:
     "The best method against the strongest self-training control"
-    rivals = [c for c in summary.get("comparisons") or [] if c["b"].startswith("self_training") and not missing(c.get("diff"))]
+    rivals = [c for c in summary.get("comparisons") or [] if c["b"].startswith("self_training") and c["a"] not in fallen(summary) and not missing(c.get("diff"))]
     if not rivals: return ""
     c = min(rivals, key=lambda c: c["diff"]) # of equals the first, which is `self_training` itself
     sure = significant(c) and c["diff"] > 0
@@ -114,7 +119,7 @@ def words_controls(summary)->str:
 
 def words_rivals(summary)->str:
     "The project's method against the other methods with a teacher"
-    rivals = [c for c in summary.get("comparisons") or [] if role(c["b"]) == "method" and not missing(c.get("diff"))]
+    rivals = [c for c in summary.get("comparisons") or [] if role(c["b"]) == "method" and c["a"] not in fallen(summary) and not missing(c.get("diff"))]
     said = "; ".join(f"{c['b']}: {diff_text(c)}" for c in rivals)
     return f"{rivals[0]['a']} against the other methods with a teacher: {said}." if rivals else ""
 

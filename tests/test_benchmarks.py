@@ -1,5 +1,6 @@
 """The benchmarks of the transport engine and of the methods' cost, the big table and the laboratory of the recipe: they run, with and without peers, and their tools measure what they say."""
 import csv, importlib.util, os, subprocess, sys
+from dataclasses import replace
 import numpy as np, pandas as pd, pytest, torch, yaml
 import mtpkd, mtpkd.distillation
 from mtpkd.config import ExperimentConfig
@@ -88,7 +89,7 @@ def test_ratios_of_made_up_times(costs):
 def test_what_is_added_leaves_the_room_as_it_was(costs, tmp_path):
     "Teachers stay, the method's own student is trained again"
     plan = costs.plan_run(manifest=str(make_set(tmp_path/"set", protocol=dict(labelled_validation=6))), methods=["kd"], seeds=[0], folds=2, config=costs.TINY)
-    room, trained = costs.classroom(plan, 2), []
+    room, trained = costs.open_classroom(plan, plan.folds[:2]), []
     costs.run_method(plan, room, "kd")
     before = dict(room.kept)
     take = mtpkd.distillation.take_course
@@ -164,7 +165,8 @@ def test_every_path_solves_the_same_problem(bench, problem, peer):
 def table(root, tmp_path, monkeypatch):
     "The script of the big table, with one tiny set of subjects and quick settings"
     module = load(root, "verdicts")
-    monkeypatch.setattr(module, "SETS", dict(tiny=(lambda folder, data: make_set(folder), ["--folds", "3"], "student_only,kd,mtpkd,teacher_joint")))
+    monkeypatch.setattr(module, "SOURCES", dict(tiny=lambda folder, data: make_set(folder)))
+    monkeypatch.setattr(module, "SETS", dict(tiny=("tiny", ["--folds", "3"], "student_only,kd,mtpkd,teacher_joint")))
     settings = tmp_path/"quick.yaml"
     settings.write_text(yaml.safe_dump(quick()))
     monkeypatch.setattr(module, "frozen", lambda out: (settings, "0"))
@@ -197,12 +199,18 @@ def test_scores_within_a_subject(root):
 
 def test_every_variant_of_the_recipe_changes_it(root):
     recipe = load(root, "recipe")
-    for kind in ("classification", "regression"):
-        fields = [repr(sorted(f.items())) for *_, f in recipe.variants(kind)]
-        assert len(set(fields)) == len(fields) and recipe.recipe(kind) == next(f for _, n, _, f in recipe.variants(kind) if n == "base")
-        shipped = get_method("mtpkd", ExperimentConfig(), kind)
-        base, schedule = recipe.recipe(kind), lambda name: schedules(ExperimentConfig())[name]
-        assert (shipped.terms, shipped.teacher, shipped.pool, schedule(shipped.schedule)) == (base["terms"], base["teacher"], base["pool"], schedule(base["schedule"]))
+    for part in recipe.PARTS:
+        listed, known = recipe.variants(part), schedules(ExperimentConfig())
+        what = [(replace(m, name="", schedule=""), known[m.schedule]) for *_, m in listed] # schedules of two names may be the same
+        assert all(a != b for i, a in enumerate(what) for b in what[:i]) and len({n for _, n, *_ in listed}) == len(listed)
+        shipped = get_method("ot_pairing" if part == "pairing" else "mtpkd", ExperimentConfig(pairing="bag:8"), part.replace("pairing", "classification"))
+        assert next(m for _, n, _, m in listed if n == "base") == shipped
+
+def test_the_published_variants_are_those_of_the_script(root):
+    recipe = load(root, "recipe")
+    for part in recipe.PARTS:
+        rows = pd.read_csv(root/"results"/f"recipe_{part}.csv", keep_default_na=False)
+        assert {(r.group, r.variant, r.what) for r in rows.itertuples()} == {(g, n, w) for g, n, w, _ in recipe.variants(part)}
 
 def test_the_laboratory_runs(root, tmp_path, capsys):
     recipe = load(root, "recipe")

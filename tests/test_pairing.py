@@ -6,12 +6,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import mtpkd, mtpkd.experiments
 from mtpkd.comparisons import compare
 from mtpkd.core import InputError
-from mtpkd.distillation import Classroom, course_of, get_method, methods, student, student_stack
-from mtpkd.experiments import loose_of, plan_run
+from mtpkd.distillation import course_of, get_method, methods, student, student_stack
+from mtpkd.experiments import loose_of, open_classroom, plan_run
 from mtpkd.manifests import load_manifest
 from mtpkd.pairing import lose_pairs, parse_pairing
 from mtpkd.readers import save_set
-from mtpkd.samples import fit_normaliser, synthetic
+from mtpkd.samples import synthetic
 from mtpkd.splits import nested_folds
 from mtpkd.teaching import course_loss
 from mtpkd.transport import bag_plans, bag_targets
@@ -25,9 +25,7 @@ def go(manifest, out, methods=ALL, pairing="bag:4", **asked):
 
 def room_of(manifest, pairing="bag:4", folds=slice(None), **asked):
     plan = plan_run(manifest=str(manifest), methods=WEAK, seeds=[0], config=quick(), pairing=pairing, **asked)
-    c, parts = plan.config, plan.folds[folds]
-    return Classroom(plan.samples, parts, c.prevalent, c.privileged, c, plan.metric, [fit_normaliser(plan.samples, f.fit_rows) for f in parts], progress=False,
-                     loose=loose_of(c, plan.manifest, plan.samples, parts))
+    return open_classroom(plan, plan.folds[folds])
 
 # transport inside bags
 

@@ -1,15 +1,14 @@
 """Faults of the released code, turned on by name: each changes what it is about and nothing else, and no table of such a run is silent about it."""
 import csv, json, re
 from dataclasses import replace
-import numpy as np, pandas as pd, pytest, torch
+import numpy as np, pandas as pd, pytest
 import mtpkd, mtpkd.runs
 from mtpkd.cli import main
-from mtpkd.comparisons import compare, learning_curve
+from mtpkd.comparisons import compare
 from mtpkd.config import FAULTS, marks
 from mtpkd.core import InputError
-from mtpkd.distillation import Classroom, get_method, student
-from mtpkd.experiments import RunFolder, plan_run
-from mtpkd.samples import fit_normaliser
+from mtpkd.distillation import get_method, student
+from mtpkd.experiments import RunFolder, open_classroom, plan_run
 from tiny import make_set, quick
 
 ALL = "released: clip_folds, test_epoch, batch_attention, drop_last"
@@ -55,7 +54,7 @@ def test_the_epoch_is_the_best_on_the_test_fold(runs):
 @pytest.mark.parametrize("protocol, depends", [("honest", False), ("test_epoch", False), ("batch_attention", True)])
 def test_who_else_is_in_the_batch(protocol, depends, manifest):
     plan = plan_run(manifest=manifest, seeds=[0], config=quick(), protocol=protocol)
-    room = Classroom(plan.samples, plan.folds, plan.config.prevalent, plan.config.privileged, plan.config, plan.metric, [fit_normaliser(plan.samples, f.fit_rows) for f in plan.folds], progress=False)
+    room = open_classroom(plan)
     learner = student(room, get_method("student_only", plan.config))
     ask = lambda rows: [o.logits for o in learner.outputs(room.table, [np.asarray(rows)]*len(plan.folds))]
     alone, company, others = (ask(rows) for rows in ([5], [5, *range(40, 50)], [5, *range(60, 70)]))
