@@ -377,8 +377,8 @@ def paired(parts:dict, a:str, b:str)->np.ndarray: # `(J,)`
     table = [parts[n].results.set_index(["seed", "fold"]).value for n in (a, b)]
     return (table[0] - table[1].loc[table[0].index]).values
 
-# %% ../nbs/19_experiments.ipynb #ef3fc04a
-FALLS_BACK = ("mtpkd",) # what a user is told to use should not be worse than what costs nothing
+# %% ../nbs/19_experiments.ipynb #2c68e242
+FALLS_BACK = ("mtpkd", "mtpkd_pairing") # what a user is told to use should not be worse than what costs nothing
 
 def fall_back(parts:dict, name:str, metric:str)->dict: # fell_back, both means, share of repeats
     "Whether `name` is to be the student alone, by inner validation"
@@ -454,7 +454,7 @@ def _calibration(plan, parts, rho)->dict: # method -> ece, and its difference to
     tests = {n: corrected_t(e - ece["student_only"].loc[e.index], rho) for n, e in ece.items() if len(e)}
     return {n: dict(ece=ece[n].mean(), diff=t.mean, ci95=[t.low, t.high], p=t.p) for n, t in tests.items()}
 
-# %% ../nbs/19_experiments.ipynb #1068a935
+# %% ../nbs/19_experiments.ipynb #52685df3
 def _comparisons(plan, parts, rho, task):
     "`mtpkd` against every other row that is no bound; pairing by transport against what else is done with bags; every method against the student alone under the same schedule"
     mine = ("mtpkd", f"mtpkd:{get_method('mtpkd', plan.config, task.kind).schedule}", "student_only") # taught, and fallen back
@@ -480,7 +480,7 @@ def _frame(plan, parts)->dict:
     chosen = {f"{b}_schedule": choose(parts, b, plan.metric).partition(":")[2] for b in BASES if b in parts}
     return dict(name=m.name, title=m.title or m.name, licence=m.licence, citation=m.citation, task=kind, metric=plan.metric, prevalent=list(c.prevalent),
                 privileged=list(c.privileged), n=len(s), subjects=None if s.subject is None else len(np.unique(s.subject)), labelled=c.labelled or None, labelled_validation=c.labelled_validation or None,
-                folds=c.folds, seeds=list(c.seeds), checkpoint=c.checkpoint, **dict(protocol="honest", control="") | marks(to_dict(c)), **chosen, ot=dict(k=anchors_used(plan), blur=c.ot.blur),
+                folds=c.folds, seeds=list(c.seeds), checkpoint=c.checkpoint, pairing=c.pairing, **dict(protocol="honest", control="") | marks(to_dict(c)), **chosen, ot=dict(k=anchors_used(plan), blur=c.ot.blur),
                 frozen=dict(student="every weight learns; the teachers do not", self_distillation="encoders of all teachers and the single teachers",
                             tnet="the joint teacher, whose tokens it predicts"))
 
