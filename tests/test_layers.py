@@ -6,7 +6,7 @@ from project import NUMBERED, distributions, exported, imports, module_name, num
 
 # third-party rooms: a library and the only modules that may import it
 ONLY_IN = {"ot": {"transport"}, "plotly": {"plots"}, "umap": {"plots"}, "ipywidgets": {"widgets"}, "papermill": {"runs"},
-           "torchvision": {"video", "encoders"}, "av": {"video", "encoders"}, "cv2": {"video", "encoders"}}
+           "torchvision": {"video", "encoders"}, "av": {"video", "encoders", "probe"}, "cv2": {"video", "encoders"}}
 LAZY = {"umap", "ot", "papermill"} # imported where used, never at module level: they take seconds
 NO_TORCH_BELOW = "08"
 
