@@ -6,8 +6,8 @@ from project import NUMBERED, distributions, exported, imports, module_name, num
 
 # third-party rooms: a library and the only modules that may import it
 ONLY_IN = {"ot": {"transport"}, "plotly": {"plots"}, "umap": {"plots"}, "ipywidgets": {"widgets"}, "papermill": {"runs"},
-           "torchvision": {"video", "encoders"}, "av": {"video", "encoders"}, "cv2": {"video", "encoders"}}
-LAZY = {"umap", "ot", "papermill"} # imported where used, never at module level: they take seconds
+           **dict.fromkeys(("torchvision", "av", "cv2", "facenet_pytorch"), {"video", "faces", "probe", "encoders", "backbones"})}
+LAZY = {"umap", "ot", "papermill", "torchvision", "av", "cv2", "facenet_pytorch"} # imported where used, never at module level: they take seconds
 NO_TORCH_BELOW = "08"
 
 def layer_faults(name, source, rooms):
