@@ -48,12 +48,12 @@ def _write_sound(av, box, voice, sound, sound_hz):
         box.mux(voice.encode(part))
     box.mux(voice.encode())
 
-# %% ../nbs/06_video.ipynb #e10fb17f
+# %% ../nbs/06_video.ipynb #cac86a20
 @dataclass(frozen=True)
 class Recording:
     "The frames of a video file or of a folder of images"
     path:Path
-    numbers:np.ndarray # `(N,)` int64, ascending: `0 ... N-1` for a file, the numbers in the names for a folder
+    numbers:np.ndarray # `(N,)` int64, ascending: `1 ... N` for a file, the numbers in the names for a folder
     stamps:np.ndarray  # `(N,)` int64 time stamps of a file's frames, or file names of a folder
     keys:np.ndarray    # positions of the key frames
     rate:float|None    # frames a second; None for a folder
@@ -84,7 +84,7 @@ def _folder_frames(path):
     numbers = np.array(sorted(found), "int64")
     return Recording(path, numbers, np.array([found[n] for n in numbers]), np.arange(len(numbers)), None)
 
-# %% ../nbs/06_video.ipynb #5a245d91
+# %% ../nbs/06_video.ipynb #a7a5e56b
 def _opened(path):
     "The container of a file"
     av = need_av()
@@ -105,7 +105,7 @@ def _file_frames(path):
         shown = sorted((p, k) for p, k, hidden in found if not hidden)
         keys = np.flatnonzero([k for _, k in shown])
         counted = "avi" in box.format.name and bool(stream.codec_context.has_b_frames) # a container without display times
-        return Recording(path, np.arange(len(shown)), np.array([p for p, _ in shown], "int64"), keys, float(stream.average_rate or 0) or None, counted)
+        return Recording(path, np.arange(1, len(shown)+1), np.array([p for p, _ in shown], "int64"), keys, float(stream.average_rate or 0) or None, counted)
 
 # %% ../nbs/06_video.ipynb #4b1ed711
 def read_frames(recording, # `Recording` or a path
