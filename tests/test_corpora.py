@@ -164,3 +164,77 @@ def test_the_command(planted, tmp_path):
 
 @pytest.mark.parametrize("name, words", [("biovid_a+bl1_pa5@{}", "unknown variant 'bl1_pa5'; did you mean bl1_pa4"), ("biovid_a@{}/nowhere", "no such folder"), ("biovid_a@{}", "neither")])
 def test_addresses(tmp_path, name, words): assert words in fails(name.rpartition("@")[0], name.format(tmp_path).partition("@")[2])
+
+# Aff-Wild2
+
+L, V7, V9 = "10-60-1280x720_left", "video7", "video9"
+def txt(r, name=V7, part="Train_Set"): return r/"5th ABAW Annotations"/"VA_Estimation_Challenge"/part/f"{name}.txt"
+def face(r, i, name=V7): return r/"cropped_aligned"/name/f"{i:05d}.jpg"
+
+def test_affwild2_intact(planted):
+    root = planted("affwild2", trees.affwild2)
+    for name in ("affwild2_va", "affwild2_va+per_frame"):
+        c = check(name, root, every=True)
+        assert c.findings == [], check_text(c)
+    s = read(f"affwild2_va+per_frame@{root}", files=True)
+    v = s.arrays["video"]
+    assert len(s) == 4*29 and not np.isnan(s.target).any()           # -5 is no sample
+    gap = np.isin(v["row"], [11, 12])                                  # no face there
+    assert (v["path"][gap] == "").all() and all((root/p/f"{i:05d}.jpg").is_file() for p, i in zip(v["path"][~gap], v["first"][~gap]))
+    assert set(s.subject) == {"Train_Set/10-60-1280x720", "Train_Set/video7", "Validation_Set/video9"} # left and right are one
+    wide = read(f"affwild2_va@{root}", files=True)
+    test = np.char.startswith(wide.subject, "Validation")
+    assert test.sum() == 29 and (~test).sum() == 3*4 and (wide.arrays["video"]["path"] != "").all() # every valid frame is evaluated; windows bridge the gap
+    v = wide.arrays["video"]
+    assert (v["last"] - v["first"] == 15)[(v["row"] > 8) & (v["row"] < 22)].all() and (v["first"] <= v["row"]).all() and (v["row"] <= v["last"]).all()
+
+def test_affwild2_sound_follows_the_rate_of_each_video(planted):
+    s = read(f"affwild2_va+per_frame@{planted('affwild2', trees.affwild2)}", files=True)
+    a = s.arrays["audio"]
+    for who, fps in (("10-60", 30), ("video7", 25), ("video9", 20)):
+        at = np.flatnonzero(np.char.find(s.subject, who) >= 0)[9]
+        assert abs(a["first"][at] - (a["row"][at] - 1)/fps*16000) <= 1 and abs(a["last"][at] - a["row"][at]/fps*16000) <= 1
+        assert who in a["path"][at] and "_left" not in a["path"][at]
+
+def test_affwild2_without_crops(planted):
+    root = planted("affwild2_videos", trees.affwild2, crops=False)
+    assert check("affwild2_va", root).findings == []
+    v = read(f"affwild2_va@{root}", files=True).arrays["video"]
+    assert set(v["path"]) == {"batch1/10-60-1280x720.mp4", "batch2/video7.avi", "batch3/video9.mp4"}
+
+def test_affwild2_protocol_is_the_official_one(planted):
+    from mtpkd.manifests import load_manifest
+    from mtpkd.splits import nested_folds
+    s = read(f"affwild2_va+per_frame@{planted('affwild2', trees.affwild2)}", files=True)
+    f, = nested_folds(s, load_manifest("affwild2_va").protocol.folds, inner_validation=.5)
+    assert len(f.test) == 29 and set(s.subject[f.test]) == {"Validation_Set/video9"} and not set(s.subject[f.val]) & set(s.subject[f.train])
+
+AFFWILD2 = {
+    "label row too many": (lambda r: txt(r).write_text(txt(r).read_text() + "0.1,0.1\n"), ["video7.txt, row 32", "30 labels, as the video has frames, found 31", "editions"], "lost"),
+    "value out of range": (lambda r: row(txt(r), 9, "1.7,0"), ["video7.txt, row 9", "[-1, 1]", "copy"], "lost"),
+    "no number": (lambda r: row(txt(r), 9, "0.1;0.2"), ["video7.txt, row 9", "0.1;0.2", "copy"], "lost"),
+    "another track": (lambda r: row(txt(r), 1, "Neutral,Anger"), ["video7.txt, row 1", "valence,arousal", "track"], "lost"),
+    "empty annotation": (lambda r: empty(txt(r)), ["video7.txt", "0 bytes", "copy"], "lost"),
+    "annotation in latin-1": (lambda r: txt(r).write_bytes(txt(r).read_bytes() + b"\xe9,0\n"), ["video7.txt, row 32", "0xe9", "UTF-8"], "lost"),
+    "nothing annotated": (lambda r: txt(r).write_text("valence,arousal\n" + "-5,-5\n"*30), ["video7.txt", "every row is -5", "leave"], "lost"),
+    "not a label file": (lambda r: txt(r).rename(txt(r).with_suffix(".csv")), ["video7.csv", "VIDEO.txt", "correct its name"], "lost"),
+    "zero-byte jpg": (lambda r: empty(face(r, 3)), ["video7/00003.jpg, frame 3", "0 bytes", "extract"], "lost"),
+    "truncated jpg": (lambda r: cut(face(r, 3)), ["video7/00003.jpg, frame 3", "cut off", "extract"], "lost"),
+    "picture too many": (lambda r: shutil.copy(face(r, 3), face(r, 31)), ["cropped_aligned/video7, frame 31", "pictures 1 to 30", "editions"], "lost"),
+    "no faces": (lambda r: shutil.rmtree(face(r, 1).parent), ["cropped_aligned/video7", "is missing", "copy it again"], "lost"),
+    "misnamed faces": (lambda r: face(r, 1, L).parent.rename(r/"cropped_aligned"/"10-60-1280x720_lefft"), [f"cropped_aligned/{L}", "is missing", "did you mean 10-60-1280x720_lefft?"], "lost"),
+    "empty faces": (lambda r: [p.unlink() for p in face(r, 1).parent.iterdir()], ["cropped_aligned/video7", "cropped faces, found none", "copy"], "lost"),
+    "unreadable folder": (lambda r: unreadable(face(r, 1).parent), ["cropped_aligned/video7", "can be listed", "permissions"], "lost"),
+    "truncated video": (lambda r: cut(r/"batch1"/"10-60-1280x720.mp4"), ["batch1/10-60-1280x720.mp4", "does not open", "copy"], "lost"),
+    "zero-byte video": (lambda r: empty(r/"batch3"/"video9.mp4"), ["batch3/video9.mp4", "0 bytes", "copy"], "lost"),
+    "missing video": (lambda r: (r/"batch3"/"video9.mp4").unlink(), ["video9.mp4", "is missing", "copy"], "lost"),
+    "silent video": (lambda r: trees.write_video(r/"batch3"/"video9.mp4", [trees.picture(0)]*30, 20), ["batch3/video9.mp4", "has no sound", "copy"], "lost"),
+    "impossible rate": (lambda r: trees.write_video(r/"batch3"/"video9.mp4", [trees.picture(0)]*30, 1, voice=trees.tone(30, 200, 16000)), ["batch3/video9.mp4, frame rate", "5 to 120", "convert"], "lost"),
+    "no validation set": (lambda r: shutil.rmtree(txt(r, V9, "Validation_Set").parent), ["Validation_Set", "annotation files, found none", "copy"], "lost"),
+    "no annotations": (lambda r: (r/"5th ABAW Annotations").rename(r/"annotations"), ["'5th ABAW Annotations'", "none", "give the folder"], "unusable"),
+}
+@pytest.mark.parametrize("fault", AFFWILD2)
+def test_affwild2_broken(planted, tmp_path, fault):
+    do, words, level = AFFWILD2[fault]
+    c = expect("affwild2_va", planted("affwild2", trees.affwild2), tmp_path, do, words, level)
+    if level == "lost": assert 1 <= len(c.findings) <= 4, c.findings

@@ -25,12 +25,11 @@ def write_video(path, frames, fps=25, codec="mpeg4", voice=None, sound_hz=16000,
     return path
 
 def _mux_sound(box, stream, voice, hz):
-    size, at = stream.codec_context.frame_size or 1024, 0
-    kind = stream.codec_context.format.name
-    x = voice.astype("float32") if "flt" in kind else (voice*32000).astype("int16")
-    while at < len(x):
-        f = av.AudioFrame.from_ndarray(x[None, at:at + size], format=kind, layout="mono")
-        f.sample_rate, f.pts, at = hz, at, at + size
+    "Encode sound in the form that the codec wants"
+    shape = av.AudioResampler(format=stream.codec_context.format, layout="mono", rate=hz, frame_size=stream.codec_context.frame_size or 1024)
+    whole = av.AudioFrame.from_ndarray(voice[None].astype("float32"), format="flt", layout="mono")
+    whole.sample_rate, whole.pts = hz, 0
+    for f in [*shape.resample(whole), *shape.resample(None)]:
         for p in stream.encode(f): box.mux(p)
     for p in stream.encode(): box.mux(p)
 
@@ -92,4 +91,22 @@ def biovid_frames(root, subjects=SUBJECTS, levels=("BL1", "PA4"), each=1, last=7
                 _bio(root/"physio"/level/f"{name}_bio.csv", strength, i)
                 lists["test.txt" if i == len(subjects) - 1 else "train.txt"].append(f"{level}/{name} 1 {last} {list(levels).index(level)}")
     for n, lines in lists.items(): (root/n).write_text("\n".join(lines) + "\n")
+    return root
+
+# Aff-Wild2
+
+def affwild2(root, videos=("10-60-1280x720", "video7", "video9"), frames=30, fps=(30, 25, 20), crops=True, annotated="5th"):
+    "Two training videos, the first with two people, and a validation one; gaps in the faces, -5 in the labels"
+    base = root/f"{annotated} ABAW Annotations"/"VA_Estimation_Challenge"
+    for i, (video, rate) in enumerate(zip(videos, fps)):
+        suffix, part = ("_left", "_right") if i == 0 else ("",), "Validation_Set" if i == 2 else "Train_Set"
+        t = np.arange(frames)/rate
+        write_video(root/f"batch{i + 1}"/f"{video}.{'avi' if i == 1 else 'mp4'}", [picture(.5 + .4*np.sin(3*x), seed=i) for x in t], rate, voice=tone(frames/rate, 200 + 50*i, 16000), sound_codec="mp3" if i == 1 else "aac")
+        for s in suffix:
+            v = np.stack([np.sin(3*t), np.cos(3*t)], 1)*.9*(-1 if s == "_right" else 1)
+            lines = ["valence,arousal"] + ["-5,-5" if j == 4 else f"{a:.4f},{b:.4f}" for j, (a, b) in enumerate(v)]
+            (base/part).mkdir(parents=True, exist_ok=True)
+            (base/part/f"{video}{s}.txt").write_text("\n".join(lines) + "\n")
+            for j in range(1, frames + 1) if crops else ():
+                if j not in (11, 12): write_picture(root/"cropped_aligned"/f"{video}{s}"/f"{j:05d}.jpg", picture(.5 + .5*v[j - 1, 0], 56, 56, i))
     return root
