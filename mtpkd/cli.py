@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['build_parser', 'do_run', 'do_budgets', 'curve_text', 'do_sweep', 'sweep_text', 'do_compare', 'compare_text',
-           'verdict_text', 'do_demo', 'do_report', 'do_data_list', 'do_data_show', 'do_data_check', 'do_doctor', 'main']
+           'verdict_text', 'do_demo', 'do_report', 'do_data_list', 'do_data_show', 'do_data_check', 'do_data_prepare',
+           'do_doctor', 'main']
 
 # %% ../nbs/25_cli.ipynb #e99fe0db
 import argparse, importlib.util, json, os, platform, shutil, sys
@@ -90,10 +91,10 @@ def build_parser()->argparse.ArgumentParser:
     _command(sub, "doctor", "versions, device, browser, optional parts: what is missing", "mtpkd doctor", do_doctor)
     return top
 
-# %% ../nbs/25_cli.ipynb #c24dac06
+# %% ../nbs/25_cli.ipynb #6fc0234a
 def _data_commands(sub):
-    "mtpkd data list | show | check"
-    data = sub.add_parser("data", help="data sets: list, show, check", allow_abbrev=False, epilog="example: mtpkd data show watch").add_subparsers(dest="action", metavar="ACTION", required=True)
+    "mtpkd data list | show | check | prepare"
+    data = sub.add_parser("data", help="data sets: list, show, check, prepare", allow_abbrev=False, epilog="example: mtpkd data show watch").add_subparsers(dest="action", metavar="ACTION", required=True)
     _command(data, "list", "shipped data sets", "mtpkd data list", do_data_list)
     p = _command(data, "show", "a manifest and what is in the set", "mtpkd data show watch", do_data_show)
     p.add_argument("manifest", metavar="NAME|PATH")
@@ -102,6 +103,21 @@ def _data_commands(sub):
     p.add_argument("--root", metavar="DIR", help="folder with the files; default: the manifest's own")
     p.add_argument("--csv", metavar="FILE", help="write the whole table there")
     p.add_argument("--every-frame", action="store_true", help="decode every frame, not the first alone: finds damage in the middle, takes long")
+    _prepare_options(_command(data, "prepare", "video, sound and signals through frozen backbones, once; may be killed and started again", "mtpkd data prepare biovid_a --root /data/BioVid --out prepared/biovid --encoder r3d18 --views 4", do_data_prepare))
+
+def _prepare_options(p):
+    "The options of `mtpkd.prepare.prepare`"
+    p.add_argument("manifest", metavar="NAME[+VARIANT]|PATH")
+    p.add_argument("--root", metavar="DIR", help="folder with the recordings; default: the manifest's own")
+    p.add_argument("--out", metavar="DIR", required=True, help="where features, index and manifest.yaml go")
+    p.add_argument("--encoder", metavar="a,b=c", help="r3d18, r2plus1d18, frames_tcn, resnet18_logmel, logmel, resnet18_spectrogram, raw: for what each takes, or modality=name; default r3d18")
+    p.add_argument("--weights", metavar="default|FILE|random", help="torchvision's, a state dict of your own, or none; a=FILE,b=random for several")
+    p.add_argument("--views", type=int, metavar="N", help="views of a video: the middle, and N-1 more for training; default 1")
+    p.add_argument("--finetune", metavar="PART", help="keep the maps before layer4 (or layer3, ...), so that training can go on from there; default none")
+    p.add_argument("--config", metavar="FILE", help="settings as YAML; its section `prepare` counts here")
+    p.add_argument("--set", action="append", metavar="key=value", help="one setting, such as faces=whole; may be repeated")
+    p.add_argument("--jobs", type=int, metavar="N", help="processes; default: one a core")
+    p.add_argument("--device", default="cpu", metavar="cpu|cuda", help="where the backbones run")
 
 # %% ../nbs/25_cli.ipynb #13f146c5
 _RUN = ("manifest", "prevalent", "privileged", "methods", "labelled", "labelled_validation", "folds", "seeds", "config", "set", "device", "pairing", "protocol")
@@ -236,7 +252,7 @@ def do_data_show(o)->str:
         lines.append(str(read(m)))
     return "\n".join(lines)
 
-# %% ../nbs/25_cli.ipynb #20a0c9f0
+# %% ../nbs/25_cli.ipynb #3d77172f
 def do_data_check(o)->str:
     "mtpkd data check: what is in a copy of a set, against what should be"
     from mtpkd.checks import check, check_text
@@ -245,6 +261,15 @@ def do_data_check(o)->str:
     if c.usable: return text
     print(text)
     raise InputError(f"{c.name} is not usable: {next(f for f in c.findings if f.level == 'unusable')}")
+
+def do_data_prepare(o)->str:
+    "mtpkd data prepare"
+    from mtpkd.core import pick_device
+    from mtpkd.prepare import prepare, prepared_text
+    for name in ("views", "jobs"):
+        if (n := getattr(o, name)) is not None and n < 1: raise InputError(f"--{name} {n}: expected at least 1")
+    prepare(o.manifest, o.root, o.out, o.config, o.set, jobs=o.jobs, device=str(pick_device(o.device)), encoder=o.encoder, weights=o.weights, views=o.views, finetune=o.finetune)
+    return prepared_text(o.out)
 
 # %% ../nbs/25_cli.ipynb #45203bc9
 _PARTS = dict(video=("torchvision", "av"), scale=("ray",), deploy=("onnx", "onnxruntime"), dev=("nbdev", "pytest", "playwright"))
