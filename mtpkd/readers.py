@@ -7,14 +7,14 @@ __all__ = ['readers', 'BROKEN', 'NOTHING', 'naming', 'as_numbers', 'as_ids', 'as
            'to_samples', 'load_arrays', 'npz', 'load_table', 'text_column', 'number_columns', 'feature_columns',
            'load_sample', 'load_paths', 'table', 'read', 'npz_bytes', 'write_once', 'save_set']
 
-# %% ../nbs/07_readers.ipynb #75f4fbef
+# %% ../nbs/07_readers.ipynb #04c05a47
 import contextlib, fnmatch, io, re, warnings, zipfile, zlib
 from pathlib import Path
 import numpy as np, pandas as pd
 from .config import to_yaml
 from .core import InputError, Registry, file_sha256, nearest, write_bytes
 from .manifests import DatasetManifest, TaskSpec, load_manifest, parse_manifest, require_files, resolve_inside
-from .samples import Samples, _present, make_samples
+from .samples import Samples, _present, as_media, is_media, make_samples
 from .signals import apply_input
 
 # %% ../nbs/07_readers.ipynb #84fb6273
@@ -66,11 +66,14 @@ def as_target(y, task:TaskSpec)->np.ndarray: # `(N,)`, or `(N, K)` float32
     if y.dtype.kind == "S": return np.char.decode(y, "utf-8")
     return y.astype("int64") if y.dtype.kind == "f" and np.isfinite(y).all() and (y == np.round(y)).all() else y
 
-# %% ../nbs/07_readers.ipynb #d0f6b4d3
+# %% ../nbs/07_readers.ipynb #6382b767
 def as_modality(name:str, x, spec, # its manifest entry
                 n:int,             # samples in the target
                )->np.ndarray:      # float32 `(n, ...)`
     "A modality's array, checked against its manifest entry"
+    if is_media(x):
+        if x.shape != (n,): raise InputError(f"modality {name} names files of shape {x.shape}, the target has {n}; expected one row a sample")
+        return x
     x = as_numbers(x, f"modality {name}")
     if x.ndim == 1: x = x[:, None]
     if len(x) != n: raise InputError(f"modality {name} has {len(x)} rows, the target has {n}; expected one row a sample")
@@ -80,13 +83,13 @@ def as_modality(name:str, x, spec, # its manifest entry
     if x.ndim != dims: raise InputError(f"modality {name} has shape {x.shape}, expected {'(N, D) features' if dims == 2 else '(N, C, T) signals'}; correct modalities.{name}.kind or the array")
     return x
 
-# %% ../nbs/07_readers.ipynb #5ed5af65
+# %% ../nbs/07_readers.ipynb #de357ec7
 def transform(x,     # `(N, ...)`, NaN rows are missing
               there, # `(N,)` bool: rows that are not
               spec,  # the modality's manifest entry
              )->np.ndarray: # `(N, ...)`, NaN where `x` was missing
     "Apply the manifest's input transform to one modality"
-    if spec.input == "raw": return x
+    if spec.input == "raw" or is_media(x): return x
     some = x[there] if there.any() else np.zeros((1, *x.shape[1:]), "float32")
     y = np.asarray(apply_input(spec.input, some, spec.rate_hz), "float32")
     if len(y) != len(some): raise InputError(f"input transform {spec.input} made {len(y)} rows of {len(some)}; expected one a sample")
@@ -94,10 +97,11 @@ def transform(x,     # `(N, ...)`, NaN rows are missing
     if there.any(): out[there] = y
     return out
 
-# %% ../nbs/07_readers.ipynb #0dd1e4c2
+# %% ../nbs/07_readers.ipynb #26d22680
 def to_samples(manifest:DatasetManifest,
                raw:dict,    # what a reader returns
                inputs=True, # apply the input transforms
+               files=False, # leave video and sound as files
               )->Samples:
     "Check the parts that a reader returned and put them together"
     lack = [k for k in ("arrays", "target") if not isinstance(raw, dict) or raw.get(k) is None]
@@ -114,9 +118,16 @@ def to_samples(manifest:DatasetManifest,
         for name, spec in manifest.modalities.items():
             if name not in raw["arrays"]: raise InputError(f"reader {manifest.reader} returned no modality {name}; {nearest(name, raw['arrays'])}")
             x = as_modality(name, raw["arrays"][name], spec, n)
+            if is_media(x) and not files: raise InputError(_unprepared(manifest, name))
             there = _present(name, x, label)
             with naming(f"modality {name}"): arrays[name] = transform(x, there, spec) if inputs else x
         return make_samples(arrays, target, manifest.task, subject, sample, bag, paired)
+
+# %% ../nbs/07_readers.ipynb #5cba2eda
+def _unprepared(manifest, name:str)->str:
+    "What to say about video or sound that nobody has decoded yet"
+    return (f"{manifest.name}: modality {name} is {manifest.modalities[name].kind} that is not decoded yet; "
+            f"run mtpkd data prepare {manifest.name} --root {manifest.root} --out DIR, then use DIR/manifest.yaml")
 
 # %% ../nbs/07_readers.ipynb #ce5bd2e5
 BROKEN = OSError, ValueError, EOFError, KeyError, NotImplementedError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error
@@ -239,7 +250,7 @@ def load_paths(paths,     # `(N,)` str, relative; empty: missing
         if x is not None and x.shape != shape: raise InputError(f"{p}: has shape {x.shape}, expected {shape} for modality {name}; cut or pad it, or correct modalities.{name}.shape")
     return np.stack([np.full(shape, np.nan, "float32") if x is None else x for x in rows])
 
-# %% ../nbs/07_readers.ipynb #cf84b51d
+# %% ../nbs/07_readers.ipynb #67227a45
 @readers.register("table")
 def table(manifest:DatasetManifest)->dict:
     "The file called `table`, or else the first: one row a sample"
@@ -258,7 +269,13 @@ def table(manifest:DatasetManifest)->dict:
 def _table_modality(frame, name, manifest):
     columns = feature_columns(list(frame.columns), name, manifest.modalities[name])
     if columns: return number_columns(frame, columns, f"modality {name}")
-    return load_paths(text_column(frame, manifest.modalities[name].column or name, f"modality {name}"), manifest, name)
+    paths = text_column(frame, manifest.modalities[name].column or name, f"modality {name}")
+    return _table_media(frame, name, paths) if manifest.modalities[name].kind in ("video", "audio") else load_paths(paths, manifest, name)
+
+def _table_media(frame, name, paths)->np.ndarray: # `(N,)` of `MEDIA`
+    "Recordings by path; which part of them, where columns NAME_first and NAME_last say so"
+    part = {k: number_columns(frame, [f"{name}_{k}"], f"modality {name}")[:, 0] for k in ("first", "last") if f"{name}_{k}" in frame}
+    return as_media(paths, **{k: np.where(np.isnan(v), -1, v).astype("int64") for k, v in part.items()}, row=np.arange(len(frame)))
 
 # %% ../nbs/07_readers.ipynb #cd19be57
 def _table_target(frame, task:TaskSpec):
@@ -270,11 +287,12 @@ def _table_target(frame, task:TaskSpec):
     numbers = pd.to_numeric(pd.Series(text), errors="coerce").to_numpy()
     return text if set(text) & set(task.classes) or np.isnan(numbers).any() else numbers
 
-# %% ../nbs/07_readers.ipynb #34870bc2
+# %% ../nbs/07_readers.ipynb #5bef12f4
 def read(manifest,    # shipped name, path to a manifest, or a `DatasetManifest`
          names=None,  # modalities, in this order; None: those with a role
          inputs:bool=True, # apply the declared input transforms
          root=None,   # folder with the files; None: the manifest's own
+         files:bool=False, # leave video and sound as files (`MEDIA`), for `mtpkd data prepare`
         )->Samples:
     "The samples of a data set"
     m = load_manifest(manifest)
@@ -285,7 +303,9 @@ def read(manifest,    # shipped name, path to a manifest, or a `DatasetManifest`
     if not names: raise InputError(f"{m.name}: no modality to read; give one the role prevalent in the manifest, or name it")
     m = m.model_copy(update={"modalities": {n: m.modalities[n] for n in names}, "root": Path(root or m.root)})
     with naming(m.name) if ":" in m.reader else contextlib.nullcontext(): reader = readers.get(m.reader)
-    return to_samples(m, reader(m), inputs)
+    video = next((n for n in names if getattr(reader, "corpus", False) and m.modalities[n].kind in ("audio", "video")), None)
+    if video and not files: raise InputError(_unprepared(m, video)) # before anything is read
+    return to_samples(m, reader(m), inputs, files)
 
 # %% ../nbs/07_readers.ipynb #060bc83f
 def npz_bytes(arrays:dict)->bytes:

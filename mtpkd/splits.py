@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['Fold', 'check_fold', 'strata', 'draw_stratified', 'outer_folds', 'annotated', 'nested_folds']
 
-# %% ../nbs/04_splits.ipynb #45eddb8e
+# %% ../nbs/04_splits.ipynb #e2dd4852
+import fnmatch
 from dataclasses import dataclass
 import numpy as np
 from sklearn.model_selection import KFold, StratifiedGroupKFold, StratifiedKFold
@@ -96,14 +97,20 @@ def _require_classes(samples, rows, where):
     lack = np.setdiff1d(np.arange(len(samples.task.classes)), samples.target[rows])
     if len(lack): raise InputError(f"class {samples.task.classes[lack[0]]} is missing from {where}; use fewer folds, more labelled rows or merge classes")
 
-# %% ../nbs/04_splits.ipynb #89b8f511
+# %% ../nbs/04_splits.ipynb #baa273c4
 def _fixed(samples, folds):
-    "Rows of fixed lists of subjects or samples"
+    "Rows of fixed lists of subjects or samples; a list may hold patterns, which leave alone what another list names in full"
+    lists = {n: [str(x) for x in folds[n]] for n in ("train", "val", "test")}
+    named = [x for part in lists.values() for x in part]
+    bare = {x for x in named if not any(w in x for w in "*?[")}
     def rows_of(name):
-        known = samples.sample if samples.subject is None or not np.isin(list(map(str, folds[name])), samples.subject).any() else samples.subject
-        lack = [x for x in map(str, folds[name]) if x not in set(known)]
+        if name == "val" and not lists[name]: return None # drawn from the training subjects
+        own = bare.intersection(lists[name])
+        here = lambda ids: {i for i in map(str, np.unique(ids)) if i in own or i not in bare and any(fnmatch.fnmatchcase(i, p) for p in lists[name])}
+        known = samples.sample if samples.subject is None or not here(samples.subject) else samples.subject
+        lack = [x for x in lists[name] if x in bare and x not in set(known)]
         if lack: raise InputError(f"protocol.folds.{name}: {lack[0]} is neither a subject nor a sample of the set")
-        return np.flatnonzero(np.isin(known, list(map(str, folds[name]))))
+        return np.flatnonzero(np.isin(known, list(here(known))))
     return tuple(rows_of(n) for n in ("train", "val", "test"))
 
 # %% ../nbs/04_splits.ipynb #e68480d8
