@@ -6,11 +6,12 @@
 __all__ = ['KINDS', 'Cleaning', 'cleaning_for', 'trend', 'detrend', 'clean', 'split_eda', 'bad_points', 'good_windows',
            'eda_parts', 'eda_parts_statistics']
 
-# %% ../nbs/05a_cleaning.ipynb #f1e8bc43
+# %% ../nbs/05a_cleaning.ipynb #ce7d587e
 from dataclasses import dataclass, fields, replace
 import numpy as np
-from scipy import ndimage, signal, sparse
-from scipy.sparse.linalg import spsolve
+from scipy import ndimage
+from scipy.interpolate import CubicSpline
+from scipy.linalg import solveh_banded
 from .core import InputError, nearest
 from .signals import bandpass, check_below_nyquist, check_rate, inputs, notch, window_statistics
 
@@ -39,19 +40,40 @@ def cleaning_for(kind:str,  # one of `KINDS`
         if k not in known: raise InputError(f"unknown setting {k!r} of cleaning; {nearest(k, known)}")
     return replace(KINDS[kind], **changes)
 
-# %% ../nbs/05a_cleaning.ipynb #c03f2ac8
+# %% ../nbs/05a_cleaning.ipynb #c851a1b1
+def _penalty(T:int, weight:float)->np.ndarray: # `(3, T)`: diagonals of `weight**2 D'D`, the main one last
+    "The smoothness prior as a band matrix"
+    bands = np.zeros((3, T))
+    bands[2, :-2] += 1; bands[2, 1:-1] += 4; bands[2, 2:] += 1
+    bands[1, 1:-1] -= 2; bands[1, 2:] -= 2
+    bands[0, 2:] = 1
+    return weight**2*bands
+
+def _smoother(T:int, period:float)->tuple: # points a block, penalty
+    "How to look for what is slower than `period` points in `T`"
+    if T < 3: raise InputError(f"a signal of {T} points has no trend; expected at least 3")
+    step = max(1, min(int(period//200), T//8))
+    return step, _penalty(T//step, (2*np.sin(np.pi/max(2.01, period/step)))**-2)
+
+def _blocks(x, step): return x[..., :x.shape[-1]//step*step].reshape(*x.shape[:-1], -1, step).mean(-1)
+
+def _spread(z, step:int, T:int):
+    "Values of blocks at every point"
+    return z if step == 1 else CubicSpline(np.arange(z.shape[-1])*step + (step - 1)/2, z, axis=-1)(np.arange(T))
+
+# %% ../nbs/05a_cleaning.ipynb #b0c1c9e0
 def trend(x,             # signal `(..., T)`
           rate_hz:float,
           seconds:float, # what is slower than this belongs to the trend
          )->np.ndarray:  # `(..., T)`
     "The slow part of a signal"
-    x, T = np.asarray(x, float), np.shape(x)[-1]
+    x = np.asarray(x, float)
     check_below_nyquist(1/seconds, check_rate(rate_hz), "1/seconds")
-    if T < 3: raise InputError(f"a signal of {T} points has no trend; expected at least 3")
-    weight = (2*np.sin(np.pi/(seconds*rate_hz)))**-2
-    D = sparse.diags([1., -2., 1.], [0, 1, 2], shape=(T - 2, T))
-    flat = x.reshape(-1, T).T
-    return spsolve((sparse.eye(T) + weight**2*(D.T @ D)).tocsc(), flat).reshape(T, -1).T.reshape(x.shape)
+    step, bands = _smoother(x.shape[-1], seconds*rate_hz)
+    bands[2] += 1
+    y = _blocks(x, step)
+    z = solveh_banded(bands, y.reshape(-1, y.shape[-1]).T).T.reshape(y.shape)
+    return _spread(z, step, x.shape[-1])
 
 def detrend(x, rate_hz:float, seconds:float)->np.ndarray: # `(..., T)`, float32
     "A signal without what is slower than `seconds`"
@@ -79,7 +101,7 @@ def _cleaned(y, rate_hz, how):
     if how.low_hz or high: y = bandpass(y, rate_hz, how.low_hz, high, order=2)
     return detrend(y, rate_hz, how.detrend_s) if how.detrend_s else y
 
-# %% ../nbs/05a_cleaning.ipynb #4a9a3a9c
+# %% ../nbs/05a_cleaning.ipynb #b01280a0
 def split_eda(x,                # conductance `(..., T)`, microsiemens
               rate_hz:float,
               seconds:float=20, # what is slower than this is level
@@ -96,16 +118,16 @@ def split_eda(x,                # conductance `(..., T)`, microsiemens
 
 def _level(v, rate_hz, seconds, p)->np.ndarray: # `(T,)`
     "Asymmetric least squares; the weights settle within a few rounds"
-    T, weight = len(v), (2*np.sin(np.pi/max(2.01, seconds*rate_hz)))**-2
-    if T < 3: raise InputError(f"a signal of {T} points cannot be split; expected at least 3")
-    D = sparse.diags([1., -2., 1.], [0, 1, 2], shape=(T - 2, T))
-    stiff, w = weight**2*(D.T @ D), np.full(T, .5)
+    step, stiff = _smoother(len(v), seconds*rate_hz)
+    y = _blocks(v, step)
+    w = np.full(len(y), .5)
     for _ in range(30):
-        z = spsolve((sparse.diags(w) + stiff).tocsc(), w*v)
-        new = np.where(v > z, p, 1 - p)
+        bands = stiff.copy(); bands[2] += w
+        z = solveh_banded(bands, w*y)
+        new = np.where(y > z, p, 1 - p)
         if (new == w).all(): break
         w = new
-    return z
+    return _spread(z, step, len(v))
 
 # %% ../nbs/05a_cleaning.ipynb #d2e7735b
 def _cvxeda(v, rate_hz)->np.ndarray: # `(T,)`
