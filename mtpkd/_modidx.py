@@ -3,6 +3,7 @@
 d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url': '', 'lib_path': 'mtpkd'},
   'syms': { 'mtpkd.acted': { 'mtpkd.acted._acted': ('acted.html#_acted', 'mtpkd/acted.py'),
                              'mtpkd.acted._empty_folders': ('acted.html#_empty_folders', 'mtpkd/acted.py'),
+                             'mtpkd.acted._licence': ('acted.html#_licence', 'mtpkd/acted.py'),
                              'mtpkd.acted._tree': ('acted.html#_tree', 'mtpkd/acted.py'),
                              'mtpkd.acted._whole': ('acted.html#_whole', 'mtpkd/acted.py'),
                              'mtpkd.acted.as_files': ('acted.html#as_files', 'mtpkd/acted.py'),
