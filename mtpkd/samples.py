@@ -28,13 +28,13 @@ def is_media(x)->bool:
     "Whether an array is a modality of files"
     return getattr(x, "dtype", None) == MEDIA
 
-# %% ../nbs/03_samples.ipynb #8c56c8ca
+# %% ../nbs/03_samples.ipynb #c403f1d2
 @dataclass(frozen=True)
 class Samples:
     "A data set in memory"
     arrays:dict          # modality name -> `(N, D)` features or `(N, C, T)` signals, float32; `(N,)` of `MEDIA` before they are prepared
     presence:np.ndarray  # `(N, M)` bool, columns in the order of `arrays`
-    target:np.ndarray    # `(N,)` int64 class, or `(N, K)` float32 with NaN where not annotated
+    target:np.ndarray|None # `(N,)` int64 class, or `(N, K)` float32 with NaN where not annotated; None: labels were not read
     subject:np.ndarray|None # `(N,)` str, or None where there are no subjects
     sample:np.ndarray    # `(N,)` str, unique
     task:TaskSpec
@@ -86,16 +86,16 @@ def _class_indices(target, task, sample):
         raise InputError(f"target {task.target}: sample {sample[i]} is {target[i]!s}, expected one of {', '.join(task.classes)}")
     return index
 
-# %% ../nbs/03_samples.ipynb #bd3c109c
+# %% ../nbs/03_samples.ipynb #0a5be2aa
 def make_samples(arrays:dict,     # modality name -> array `(N, ...)`; NaN rows are missing
-                 target,          # `(N,)` class names or indices, or `(N, K)` values
+                 target,          # `(N,)` class names or indices, or `(N, K)` values; None: nobody knows
                  task:TaskSpec,
                  subject=None,    # `(N,)` subject ids
                  sample=None,     # `(N,)` sample ids; None: the row numbers
                  bag=None, paired=None, # `(N,)` of weakly paired sets: bag ids, and where the pair is known
                 )->Samples:
     "Check the parts of a data set and put them together"
-    n = len(target)
+    n = len(next(iter(arrays.values())) if target is None else target)
     if n == 0: raise InputError("the data set has no samples")
     sample = np.array([f"{i:06d}" for i in range(n)]) if sample is None else np.asarray(sample).astype(str)
     for name, x in {**arrays, "subject": subject, "sample": sample, "bag": bag, "paired": paired}.items():
@@ -107,7 +107,7 @@ def make_samples(arrays:dict,     # modality name -> array `(N, ...)`; NaN rows 
     arrays = {k: v if is_media(v) else np.nan_to_num(v) for k, v in arrays.items()}
     subject = None if subject is None else np.asarray(subject).astype(str)
     bag, paired = None if bag is None else np.asarray(bag).astype(str), None if paired is None else np.asarray(paired).astype(bool)
-    return Samples(arrays, presence, _targets(target, task, sample), subject, sample, task, bag, paired)
+    return Samples(arrays, presence, None if target is None else _targets(target, task, sample), subject, sample, task, bag, paired)
 
 # %% ../nbs/03_samples.ipynb #9a0fa8cd
 @dataclass(frozen=True)
