@@ -7,14 +7,14 @@ __all__ = ['readers', 'BROKEN', 'NOTHING', 'naming', 'as_numbers', 'as_ids', 'as
            'to_samples', 'load_arrays', 'npz', 'load_table', 'text_column', 'number_columns', 'feature_columns',
            'load_sample', 'load_paths', 'table', 'read', 'without_labels', 'npz_bytes', 'write_once', 'save_set']
 
-# %% ../nbs/07_readers.ipynb #3e4f4038
+# %% ../nbs/07_readers.ipynb #c7ee7fe6
 import contextlib, fnmatch, io, re, warnings, zipfile, zlib
 from pathlib import Path
 import numpy as np, pandas as pd
 from .config import to_yaml
 from .core import InputError, Registry, file_sha256, nearest, write_bytes
 from .manifests import DatasetManifest, TaskSpec, load_manifest, parse_manifest, require_files, resolve_inside
-from .samples import Samples, _present, is_media, make_samples
+from .samples import Samples, present_rows, is_media, make_samples
 from .signals import apply_input
 
 # %% ../nbs/07_readers.ipynb #84fb6273
@@ -97,7 +97,7 @@ def transform(x,     # `(N, ...)`, NaN rows are missing
     if there.any(): out[there] = y
     return out
 
-# %% ../nbs/07_readers.ipynb #4942903e
+# %% ../nbs/07_readers.ipynb #c61cb457
 def to_samples(manifest:DatasetManifest,
                raw:dict,    # what a reader returns
                inputs=True, # apply the input transforms
@@ -120,7 +120,7 @@ def to_samples(manifest:DatasetManifest,
             if name not in raw["arrays"]: raise InputError(f"reader {manifest.reader} returned no modality {name}; {nearest(name, raw['arrays'])}")
             x = as_modality(name, raw["arrays"][name], spec, n)
             if is_media(x) and not files: raise InputError(_unprepared(manifest, name))
-            there = _present(name, x, label)
+            there = present_rows(name, x, label)
             with naming(f"modality {name}"): arrays[name] = transform(x, there, spec) if inputs else x
         return make_samples(arrays, target, manifest.task, subject, sample, bag, paired)
 
