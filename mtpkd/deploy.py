@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['MOST_BYTES', 'METADATA', 'CHUNK', 'open_session', 'card_in', 'Predictor', 'prepare', 'predict', 'check_manifest']
 
-# %% ../nbs/24_deploy.ipynb #8e00b771
+# %% ../nbs/24_deploy.ipynb #133a74a5
+import tempfile
 from pathlib import Path
 import numpy as np, pandas as pd
 from .core import InputError, atomic_path
@@ -14,7 +15,7 @@ from .readers import as_numbers, naming, read, transform
 from .samples import present_rows
 from .weights import StudentCard, parse_card
 
-# %% ../nbs/24_deploy.ipynb #ec6a3f2d
+# %% ../nbs/24_deploy.ipynb #5233a8ea
 MOST_BYTES = 2**30 # of an ONNX file
 METADATA = "mtpkd" # where the card stands
 
@@ -31,8 +32,11 @@ def open_session(path, threads:int=1):
     if path.stat().st_size > MOST_BYTES: raise InputError(f"{path}: has {path.stat().st_size} bytes, expected at most {MOST_BYTES}; this is no student of mtpkd")
     how = ort.SessionOptions()
     how.intra_op_num_threads, how.inter_op_num_threads, how.log_severity_level = threads, 1, 4
-    try: return ort.InferenceSession(path.read_bytes(), how, providers=["CPUExecutionProvider"])
-    except OSError: raise
+    data = path.read_bytes()
+    try:
+        with tempfile.TemporaryDirectory() as empty: # where weights outside of the file would be looked for
+            how.add_session_config_entry("session.model_external_initializers_file_folder_path", empty)
+            return ort.InferenceSession(data, how, providers=["CPUExecutionProvider"])
     except Exception as e: raise InputError(f"{path}: not an ONNX file that onnxruntime can open ({' '.join(str(e).split())[:100]}); export it again") from e
 
 # %% ../nbs/24_deploy.ipynb #2aaae052
