@@ -5,17 +5,17 @@
 # %% auto #0
 __all__ = ['table_html', 'Explorer', 'opened', 'choose', 'PlanExplorer', 'select']
 
-# %% ../nbs/20e_plan_explorer.ipynb #443d6d60
+# %% ../nbs/20e_plan_explorer.ipynb #3b3e8832
 import html
 import ipywidgets as w
 import numpy as np
 from .core import InputError
-from .explorers import batch_of, lines_data, plan_lines, sample_lines
-from .figures import as_widget
+from .explorers import batch_of, in_columns, lines_data, plan_lines, sample_lines
+from .figures import as_widget, refill
 from .pictures import ABSENT, Batch, anchors_of, explain_plan, first_line, open_run, panels_of, part, plan_names
 from .plots import class_order, mass_within, plan_heatmap
 
-# %% ../nbs/20e_plan_explorer.ipynb #75ff0240
+# %% ../nbs/20e_plan_explorer.ipynb #175a9ae0
 def table_html(t, caption:str="", most:int=40)->str: # t: a DataFrame
     "A table for reading, cut after `most` rows"
     more = f"<p>and {len(t) - most:,} more</p>" if len(t) > most else ""
@@ -26,6 +26,7 @@ class Explorer(w.VBox):
     "Controls, a line that says what is missing, figures, and a table below"
     def __init__(self, *controls, **kw):
         self.status, self.stage, self.details = w.HTML(), w.Box(layout=w.Layout(flex_flow="row wrap", width="100%")), w.HTML()
+        self.drawn = []
         self.status.add_class("mtpkd-status"); self.details.add_class("mtpkd-details")
         super().__init__([w.Box(controls, layout=w.Layout(flex_flow="row wrap")), self.status, self.stage, self.details], **kw)
 
@@ -38,7 +39,9 @@ class Explorer(w.VBox):
 
     def show(self, *figures):
         "Put figures on the stage as widgets"
-        made = [as_widget(f) for f in figures]
+        old = len(self.drawn)
+        self.drawn += [as_widget(f) for f in figures[len(self.drawn):]] # what is there is filled anew
+        made = [have if i >= old else refill(have, f) for i, (have, f) in enumerate(zip(self.drawn, figures))]
         for f in made: f.layout.autosize = f.layout.width is None
         self.stage.children = [w.Box([f], layout=w.Layout(flex="1 1 auto" if f.layout.width is None else "0 0 auto", min_width="480px", overflow="hidden")) for f in made]
         return made
@@ -84,7 +87,7 @@ class PlanExplorer(Explorer):
         if method in self.method.options: self.method.value = method
         self._renew()
 
-# %% ../nbs/20e_plan_explorer.ipynb #4ac3752b
+# %% ../nbs/20e_plan_explorer.ipynb #bfe48a8f
 def _renew(self, *_):
     "Another batch: draw everything anew"
     test = self.rows.value is not None
@@ -97,7 +100,7 @@ def _set_batch(self, batch):
     self.k.max = len(batch) - 1
     self.found = explain_plan(batch, self.k.value, self.blur.value)
     self.order = class_order(batch.target, batch.classes)
-    self.heat, self.lines = self.show(plan_heatmap(self.found["plan"], batch.target, batch.classes, batch.row), plan_lines(batch, self.found["plan"]))
+    self.heat, self.lines = self.show(in_columns(plan_heatmap(self.found["plan"], batch.target, batch.classes, batch.row)), plan_lines(batch, self.found["plan"]))
     n = len(lines_data(batch, self.found["plan"]))
     self._own, self._teachers, self._students, self._anchors = self.lines.data[n:n + 4]
     self.heat.data[0].on_click(lambda t, p, s: self.select(self.order[_row(p, t)]))
@@ -107,22 +110,22 @@ def _set_batch(self, batch):
 def _row(points, trace)->int:
     "The row of a clicked cell"
     i = points.point_inds[0]
-    return int(i[0]) if isinstance(i, (list, tuple)) else list(trace.y).index(points.ys[0])
+    return int(i[0]) if isinstance(i, (list, tuple)) else list(dict.fromkeys(trace.y)).index(points.ys[0])
 PlanExplorer._renew, PlanExplorer._set_batch = _renew, _set_batch
 
-# %% ../nbs/20e_plan_explorer.ipynb #0d71c70f
-def _redraw(self, *_):
+# %% ../nbs/20e_plan_explorer.ipynb #19e07191
+def _redraw(self, change):
     "Another `k` or blur: new numbers in the same figures"
     if self.batch is None: return
     self.found = self.attempt(explain_plan, self.batch, self.k.value, self.blur.value)
     if self.found is None: return
     z, n = self.found["plan"][np.ix_(self.order, self.order)], len(self.batch)
     with self.heat.batch_update():
-        self.heat.data[0].update(z=z.astype("float32"), zmax=float(np.quantile(z, .999)) or 1.)
+        self.heat.data[0].update(z=z.astype("float32").ravel(), zmax=float(np.quantile(z, .999)) or 1.)
         self.heat.data[1].y, self.heat.data[2].x = z.sum(0)*n, z.sum(1)*n
     with self.lines.batch_update():
         for trace, (x, y) in zip(self.lines.data, lines_data(self.batch, self.found["plan"]).values()): trace.update(x=x, y=y)
-    if self.chosen is not None: self.select(self.chosen)
+    if self.chosen is not None: (self._mark if change.owner is self.blur else self.select)(self.chosen) # the anchors stay where only the blur moves
     self._tell()
 
 def _tell(self):
@@ -135,16 +138,20 @@ def _tell(self):
     self.status.value = f"{html.escape(self.batch.title)}: {told}"
 PlanExplorer._redraw, PlanExplorer._tell = _redraw, _tell
 
-# %% ../nbs/20e_plan_explorer.ipynb #f16ba364
+# %% ../nbs/20e_plan_explorer.ipynb #aa328f5a
 def select(self, i:int):
     "Show a row of the batch: where its mass goes, and its anchors"
+    i, anchors = self._mark(i)
+    name = self._teachers.customdata[i]
+    self.details.value = table_html(anchors_of(self.batch, self.found, i).rename(columns=dict(teacher="teacher's similarity", student="student's similarity")),
+                                    f"Sample {name}: its {len(anchors)} anchors, the rows that the teacher finds least like it")
+
+def _mark(self, i)->tuple: # the row, its anchors
     i = self.chosen = int(i)
     x, y = sample_lines(self.batch, self.found["plan"], i)
     anchors = self.found["anchors"][i]
     with self.lines.batch_update():
         self._own.update(x=x, y=y)
         self._anchors.update(x=np.append(self._teachers.x[anchors], self._students.x[anchors]), y=np.append(self._teachers.y[anchors], self._students.y[anchors]))
-    name = self._teachers.customdata[i]
-    self.details.value = table_html(anchors_of(self.batch, self.found, i).rename(columns=dict(teacher="teacher's similarity", student="student's similarity")),
-                                    f"Sample {name}: its {len(anchors)} anchors, the rows that the teacher finds least like it")
-PlanExplorer.select = select
+    return i, anchors
+PlanExplorer.select, PlanExplorer._mark = select, _mark

@@ -1,9 +1,9 @@
 "The explorers over whole, half-finished and broken run folders: what is there is drawn, what is missing is one line."
 import html, importlib.util, json, shutil, sys, time
-import numpy as np, pytest
+import ipywidgets, numpy as np, pytest
 import fake_run
 import mtpkd
-from mtpkd import explorers, plots, reports
+from mtpkd import figures, plots, reports
 from mtpkd.core import InputError
 from mtpkd.pictures import explain_plan, kept_batch
 from mtpkd.widgets import EmbeddingExplorer, PlanExplorer, RunBrowser, TeacherChoice, TransferLedger
@@ -17,6 +17,11 @@ def run(tmp_path_factory):
     d = tmp_path_factory.mktemp("runs")
     made = mtpkd.run(make_set(d/"set"), methods=["mtpkdot", "kd", "teacher_joint", "teacher_face", "teacher_physio"], seeds=[0], config=quick(), out=d/"tiny", progress=False)
     return made.path
+
+@pytest.fixture(scope="module", autouse=True)
+def closed(): # widgets that outlive the interpreter complain
+    yield
+    ipywidgets.Widget.close_all()
 
 @pytest.fixture
 def copy(run, tmp_path): return shutil.copytree(run, tmp_path/"run")
@@ -38,7 +43,7 @@ def test_plan_explorer_says_what_transport_says(run):
     e.rows.value = 0
     e.teacher.value = "teacher_face"
     assert "teacher face, test rows" in said(e)
-    assert np.allclose(plots.plan_heatmap(e.found["plan"], e.batch.target, e.batch.classes, e.batch.row).data[0].z, e.heat.data[0].z, atol=1e-6), "the report's heat map"
+    assert np.allclose(plots.plan_heatmap(e.found["plan"], e.batch.target, e.batch.classes, e.batch.row).data[0].z.ravel(), e.heat.data[0].z, atol=1e-6), "the report's heat map"
 
 def test_every_row_of_the_embedding_is_named(run):
     e = EmbeddingExplorer(run)
@@ -64,8 +69,8 @@ def test_samples_behind_a_bar_add_up(run):
 def test_the_report_draws_the_same(run):
     "One figure for one thing: the explorer's is that of the report"
     r = mtpkd.RunFolder(run)
-    assert explorers.ledger_figure(run, reports.best_method(r.summary)) == reports.figure_or_note(r, "transfer")
-    assert explorers.choice_figure(run, "mtpkdot") == plots.teacher_choice(r.teachers[r.teachers.method == "mtpkdot"])
+    assert figures.ledger_figure(run, reports.best_method(r.summary)) == reports.figure_or_note(r, "transfer")
+    assert figures.choice_figure(run, "mtpkdot") == plots.teacher_choice(r.teachers[r.teachers.method == "mtpkdot"])
 
 @pytest.mark.parametrize("gone", ["summary.json", "plans", "embeddings", "predictions.parquet", "teachers.csv", "history.csv", "experiment.yaml", "transfer.csv"])
 @pytest.mark.parametrize("explorer", OF_A_RUN)
@@ -134,25 +139,25 @@ def test_redraws_are_quick(root, monkeypatch):
 
 def test_a_figure_on_a_page():
     fig = plots.line_panels(__import__("pandas").DataFrame(dict(a=[1., 2.])), "x")
-    light, dark = on = [explorers.on_page(fig, t) for t in ("light", "dark")]
+    light, dark = on = [figures.on_page(fig, t) for t in ("light", "dark")]
     def luminance(c): return sum(w*((v/255)**2.2) for w, v in zip((.2126, .7152, .0722), (int(c[i:i+2], 16) for i in (1, 3, 5))))
     for f in on:
         a, b = sorted(luminance(c) for c in (f.layout.font.color, f.layout.paper_bgcolor))
         assert (b + .05)/(a + .05) > 7
-    with pytest.raises(InputError, match="did you mean dark"): explorers.on_page(fig, "drak")
+    with pytest.raises(InputError, match="did you mean dark"): figures.on_page(fig, "drak")
 
 @pytest.mark.browser
 def test_a_figure_becomes_a_file(chromium, tmp_path, monkeypatch):
     import pandas as pd
     monkeypatch.setenv("BROWSER_PATH", str(chromium))
     fig = plots.line_panels(pd.DataFrame(dict(a=[1., 2.])), "x")
-    assert "<svg" in explorers.save_figure(fig, tmp_path/"a.svg", "dark").read_text()
-    assert explorers.save_figure(fig, tmp_path/"a.png").read_bytes()[:4] == b"\x89PNG"
+    assert "<svg" in figures.save_figure(fig, tmp_path/"a.svg", "dark").read_text()
+    assert figures.save_figure(fig, tmp_path/"a.png").read_bytes()[:4] == b"\x89PNG"
 
 def test_no_browser_is_one_line(tmp_path, monkeypatch):
     import kaleido, pandas as pd
     def none(*a, **k): raise RuntimeError("Kaleido v1 and later requires Chrome to be installed.")
     fig = plots.line_panels(pd.DataFrame(dict(a=[1., 2.])), "x")
     monkeypatch.setattr(type(fig), "write_image", none)
-    with pytest.raises(InputError, match="apt-get install chromium"): explorers.save_figure(fig, tmp_path/"a.svg")
+    with pytest.raises(InputError, match="apt-get install chromium"): figures.save_figure(fig, tmp_path/"a.svg")
     assert not (tmp_path/"a.svg").exists()
