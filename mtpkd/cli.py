@@ -34,7 +34,7 @@ class _Parser(argparse.ArgumentParser):
         chosen = commands[0].choices.get(getattr(known, commands[0].dest)) if commands else None
         return chosen.all_options(known) if chosen else [o for a in self._actions for o in a.option_strings]
 
-# %% ../nbs/25_cli.ipynb #70087449
+# %% ../nbs/25_cli.ipynb #4c9c52f4
 def _command(sub, name, text, example, run):
     "A subcommand with an example at the end of its help"
     p = sub.add_parser(name, help=text, description=text, epilog=f"example: {example}", allow_abbrev=False)
@@ -43,7 +43,7 @@ def _command(sub, name, text, example, run):
 
 def _run_options(p):
     "The options of `mtpkd.run`"
-    p.add_argument("--manifest", required=True, metavar="NAME|PATH", help="a shipped data set (mtpkd data list) or a manifest.yaml of your own")
+    p.add_argument("--manifest", required=True, metavar="NAME|PATH", help="a shipped data set (mtpkd data list) or a manifest.yaml of your own; NAME+VARIANT@FOLDER names a variant and the folder of your copy")
     p.add_argument("--prevalent", metavar="a,b", help="modalities the student sees, always; default: the manifest's roles")
     p.add_argument("--privileged", metavar="c,d", help="modalities for training only")
     p.add_argument("--methods", metavar="m1,m2", help="default: student_only, self_training, kd, pkdot, mtpkdot, mtpkd, teachers and ceiling")
@@ -84,16 +84,18 @@ def build_parser()->argparse.ArgumentParser:
     _command(sub, "doctor", "versions, device, browser, optional parts: what is missing", "mtpkd doctor", do_doctor)
     return top
 
-# %% ../nbs/25_cli.ipynb #21b966cf
+# %% ../nbs/25_cli.ipynb #c24dac06
 def _data_commands(sub):
     "mtpkd data list | show | check"
     data = sub.add_parser("data", help="data sets: list, show, check", allow_abbrev=False, epilog="example: mtpkd data show watch").add_subparsers(dest="action", metavar="ACTION", required=True)
     _command(data, "list", "shipped data sets", "mtpkd data list", do_data_list)
     p = _command(data, "show", "a manifest and what is in the set", "mtpkd data show watch", do_data_show)
     p.add_argument("manifest", metavar="NAME|PATH")
-    p = _command(data, "check", "compare the files on disk with the manifest", "mtpkd data check watch", do_data_check)
-    p.add_argument("manifest", metavar="NAME|PATH")
+    p = _command(data, "check", "what is in a copy of a set against what should be: every missing, truncated, misnamed or corrupt file, and the mend", "mtpkd data check biovid_a --root /data/BioVid --csv found.csv", do_data_check)
+    p.add_argument("manifest", metavar="NAME[+VARIANT][@FOLDER]|PATH")
     p.add_argument("--root", metavar="DIR", help="folder with the files; default: the manifest's own")
+    p.add_argument("--csv", metavar="FILE", help="write the whole table there")
+    p.add_argument("--every-frame", action="store_true", help="decode every frame, not the first alone: finds damage in the middle, takes long")
 
 # %% ../nbs/25_cli.ipynb #13f146c5
 _RUN = ("manifest", "prevalent", "privileged", "methods", "labelled", "labelled_validation", "folds", "seeds", "config", "set", "device", "pairing", "protocol")
@@ -189,7 +191,7 @@ def do_report(o)->str:
     from mtpkd.reports import report
     return f"report: {report(o.runs, o.out or Path(o.runs[0])/'report.html', o.embedding)}"
 
-# %% ../nbs/25_cli.ipynb #85426247
+# %% ../nbs/25_cli.ipynb #f2ad773d
 def do_data_list(o)->str:
     "mtpkd data list"
     rows = [load_manifest(n) for n in list_manifests()]
@@ -201,23 +203,22 @@ def do_data_show(o)->str:
     lines = [f"{m.name}: {m.title}", f"licence: {m.licence or 'not named'}", f"citation: {m.citation or 'none'}", f"access: {m.access} {m.obtain or ''}",
              f"task: {m.task.kind} of {', '.join(m.task.labels)}", f"protocol: {m.protocol.model_dump_json()}", "modalities:"]
     lines += [f"  {n:<12}{s.role:<12}{s.kind} {'x'.join(map(str, s.shape))}{f', {s.rate_hz:g} Hz' if s.rate_hz else ''}, input {s.input}" for n, s in m.modalities.items()]
-    if all(r["status"] == "ok" for r in audit(m)):
+    lines += [f"layout: {' '.join(m.layout.split())}"] if m.layout else []
+    lines += [f"variant {n}: {v.get('about', '')}" for n, v in m.variants.items()] + [f"published: {p.result} ({p.protocol}; {p.source})" for p in m.published]
+    if m.files and all(r["status"] == "ok" for r in audit(m)):
         from mtpkd.readers import read
         lines.append(str(read(m)))
     return "\n".join(lines)
 
-# %% ../nbs/25_cli.ipynb #91ff2484
+# %% ../nbs/25_cli.ipynb #20a0c9f0
 def do_data_check(o)->str:
-    "mtpkd data check: files against the manifest, then the arrays themselves"
-    m = load_manifest(o.manifest)
-    rows = audit(m, o.root)
-    text = "\n".join(f"{r['status']:<16}{r['path']}  {r['detail']}" for r in rows)
-    if any(r["status"] != "ok" for r in rows):
-        print(text)
-        bad = next(r for r in rows if r["status"] != "ok")
-        raise InputError(f"{m.name} is not usable: {bad['path']}: {bad['status']}")
-    from mtpkd.readers import read
-    return f"{text}\n{read(m, root=o.root)}"
+    "mtpkd data check: what is in a copy of a set, against what should be"
+    from mtpkd.checks import check, check_text
+    c = check(o.manifest, o.root, every=o.every_frame, progress=sys.stderr.isatty())
+    text = check_text(c) + (f"\ntable: {c.save(o.csv)}" if o.csv else "")
+    if c.usable: return text
+    print(text)
+    raise InputError(f"{c.name} is not usable: {next(f for f in c.findings if f.level == 'unusable')}")
 
 # %% ../nbs/25_cli.ipynb #45203bc9
 _PARTS = dict(video=("torchvision", "av"), scale=("ray",), deploy=("onnx", "onnxruntime"), dev=("nbdev", "pytest", "playwright"))

@@ -6,8 +6,9 @@ from project import NUMBERED, distributions, exported, imports, module_name, num
 
 # third-party rooms: a library and the only modules that may import it
 ONLY_IN = {"ot": {"transport"}, "plotly": {"plots", "explorers", "figures"}, "umap": {"plots", "explorers"}, "ipywidgets": {"plan_explorer", "widgets"}, "papermill": {"runs"},
-           "torchvision": {"video", "encoders"}, "av": {"video", "encoders"}, "cv2": {"video", "encoders"}}
-LAZY = {"umap", "ot", "papermill"} # imported where used, never at module level: they take seconds
+           **dict.fromkeys(("torchvision", "av", "cv2", "facenet_pytorch"), {"video", "faces", "probe", "encoders", "backbones"})}
+LAZY = {"umap", "ot", "papermill", "torchvision", "av", "cv2", "facenet_pytorch"} # imported where used, never at module level: they take seconds
+BY_HAND = {"facenet-pytorch"} # pins an old torch, so no extra can name it: installed with --no-deps, and what lacks it says so
 NO_TORCH_BELOW = "08"
 
 def layer_faults(name, source, rooms):
@@ -50,7 +51,7 @@ def test_every_library_used_is_required():
             top = dotted.split(".")[0]
             if top == "mtpkd" or top in sys.stdlib_module_names: continue
             names = {d.lower().replace("_", "-") for d in known.get(top, [top])} | {top.lower()}
-            if not names & (base | extras if inner else base): missing.append(f"{number(path)} imports {top}")
+            if not names & (base | extras | BY_HAND if inner else base): missing.append(f"{number(path)} imports {top}")
     assert not missing, f"add to requirements in settings.ini: {sorted(set(missing))}"
 
 def test_batch_and_companion_notebooks_export_nothing(root):
