@@ -11,7 +11,7 @@ __all__ = ['WEAK', 'BASES', 'RANGES', 'TABLES', 'COLUMNS', 'FALLS_BACK', 'EFFECT
            'code_sha256', 'claim_folder', 'save_part', 'load_part', 'Journal', 'environment', 'train_all',
            'write_folder', 'default_out', 'run', 'forecast']
 
-# %% ../nbs/19_experiments.ipynb #dbb2852b
+# %% ../nbs/19_experiments.ipynb #6f62525a
 import hashlib, json, os, platform, re, sys, time
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
@@ -21,7 +21,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 from tqdm.auto import tqdm
 import mtpkd
-from .core import InputError, RunError, atomic_path, import_name, jsonable, nearest, pick_device, write_json, write_text
+from .core import InputError, RunError, atomic_path, folder_lock, import_name, jsonable, nearest, pick_device, write_json, write_text
 from .config import ExperimentConfig, apply_set, faults_of, from_dict, marks, read_yaml, stamp, to_dict, to_yaml
 from .fusion import ACROSS_BATCH
 from .manifests import PairingSpec, TaskSpec, load_manifest
@@ -377,8 +377,8 @@ def paired(parts:dict, a:str, b:str)->np.ndarray: # `(J,)`
     table = [parts[n].results.set_index(["seed", "fold"]).value for n in (a, b)]
     return (table[0] - table[1].loc[table[0].index]).values
 
-# %% ../nbs/19_experiments.ipynb #ef3fc04a
-FALLS_BACK = ("mtpkd",) # what a user is told to use should not be worse than what costs nothing
+# %% ../nbs/19_experiments.ipynb #2c68e242
+FALLS_BACK = ("mtpkd", "mtpkd_pairing") # what a user is told to use should not be worse than what costs nothing
 
 def fall_back(parts:dict, name:str, metric:str)->dict: # fell_back, both means, share of repeats
     "Whether `name` is to be the student alone, by inner validation"
@@ -454,7 +454,7 @@ def _calibration(plan, parts, rho)->dict: # method -> ece, and its difference to
     tests = {n: corrected_t(e - ece["student_only"].loc[e.index], rho) for n, e in ece.items() if len(e)}
     return {n: dict(ece=ece[n].mean(), diff=t.mean, ci95=[t.low, t.high], p=t.p) for n, t in tests.items()}
 
-# %% ../nbs/19_experiments.ipynb #1068a935
+# %% ../nbs/19_experiments.ipynb #52685df3
 def _comparisons(plan, parts, rho, task):
     "`mtpkd` against every other row that is no bound; pairing by transport against what else is done with bags; every method against the student alone under the same schedule"
     mine = ("mtpkd", f"mtpkd:{get_method('mtpkd', plan.config, task.kind).schedule}", "student_only") # taught, and fallen back
@@ -480,7 +480,7 @@ def _frame(plan, parts)->dict:
     chosen = {f"{b}_schedule": choose(parts, b, plan.metric).partition(":")[2] for b in BASES if b in parts}
     return dict(name=m.name, title=m.title or m.name, licence=m.licence, citation=m.citation, task=kind, metric=plan.metric, prevalent=list(c.prevalent),
                 privileged=list(c.privileged), n=len(s), subjects=None if s.subject is None else len(np.unique(s.subject)), labelled=c.labelled or None, labelled_validation=c.labelled_validation or None,
-                folds=c.folds, seeds=list(c.seeds), checkpoint=c.checkpoint, **dict(protocol="honest", control="") | marks(to_dict(c)), **chosen, ot=dict(k=anchors_used(plan), blur=c.ot.blur),
+                folds=c.folds, seeds=list(c.seeds), checkpoint=c.checkpoint, pairing=c.pairing, **dict(protocol="honest", control="") | marks(to_dict(c)), **chosen, ot=dict(k=anchors_used(plan), blur=c.ot.blur),
                 frozen=dict(student="every weight learns; the teachers do not", self_distillation="encoders of all teachers and the single teachers",
                             tnet="the joint teacher, whose tokens it predicts"))
 
@@ -571,7 +571,7 @@ def write_table(path, table:pd.DataFrame)->None:
         if Path(path).suffix == ".csv": table.to_csv(tmp, index=False, lineterminator="\n")
         else: table.to_parquet(tmp, index=False)
 
-# %% ../nbs/19_experiments.ipynb #4105c8c3
+# %% ../nbs/19_experiments.ipynb #dd2bfc12
 def identity(plan:Plan)->dict:
     "What makes two runs the same: settings, data, format, code"
     h = hashlib.sha256()
@@ -586,7 +586,7 @@ def code_sha256()->str:
     files = sorted(p for p in Path(mtpkd.__file__).parent.glob("*.py") if p.stem not in _LATER)
     return hashlib.sha256(b"".join(p.read_bytes() for p in files)).hexdigest()
 
-_LATER = ("__init__", "_modidx", "comparisons", "plots", "widgets", "runs", "reports", "deploy", "cli") # they only show and start
+_LATER = ("__init__", "_modidx", "comparisons", "plots", "widgets", "runs", "workers", "sweeps", "clusters", "reports", "sweep_pages", "deploy", "cli") # they only show and start
 
 def claim_folder(out:Path, who:dict, resume:bool)->None:
     "Make sure that `out` may be written to: new, empty, or this very experiment to be resumed"
@@ -601,6 +601,7 @@ def claim_folder(out:Path, who:dict, resume:bool)->None:
     theirs = read_yaml(kept)
     other = [k for k in sorted({*theirs} | {*who}) if theirs.get(k) != who.get(k)]
     if other: raise InputError(f"{out} holds another experiment ({other[0]}: {theirs.get(other[0])!r} there, {who.get(other[0])!r} here); use another --out")
+    with folder_lock(out): pass # refused where another process writes to it
     if not resume: raise InputError(f"{out} holds this experiment already; add --resume to go on with it, or use another --out")
 
 # %% ../nbs/19_experiments.ipynb #75aafb84
@@ -724,20 +725,22 @@ def run(manifest="watch",      # shipped name, path to a manifest
     if dry_run: return forecast(plan, out)
     return _run(plan, who, out, progress)
 
-# %% ../nbs/19_experiments.ipynb #5cdd9196
+# %% ../nbs/19_experiments.ipynb #d7c1c8ee
+def _write_run(plan, who, out, progress):
+    write_text(out/"experiment.yaml", to_yaml(who))
+    write_json(out/"environment.json", environment())
+    journal = Journal(out/"journal.jsonl")
+    journal.write("start", repeats=len(plan.folds), methods=plan.methods)
+    write_folder(plan, out, train_all(plan, out, journal, progress))
+    journal.write("done", done=1, total=1)
+
 def _run(plan, who, out, progress):
     "The run itself, in a folder that was claimed"
     threads = torch.get_num_threads()
     torch.set_num_threads(plan.config.threads)
     torch.set_flush_denormal(True) # a student that has memorised its labels has gradients of 1e-40, which a CPU multiplies ten times more slowly
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        write_text(out/"experiment.yaml", to_yaml(who))
-        write_json(out/"environment.json", environment())
-        journal = Journal(out/"journal.jsonl")
-        journal.write("start", repeats=len(plan.folds), methods=plan.methods)
-        write_folder(plan, out, train_all(plan, out, journal, progress))
-        journal.write("done", done=1, total=1)
+        with folder_lock(out): _write_run(plan, who, out, progress)
     except OSError as e: raise RunError(f"{out}: cannot be written ({e}); what was finished is kept, go on with --resume") from e
     finally: torch.set_num_threads(threads)
     return RunFolder(out)

@@ -7,14 +7,14 @@ __all__ = ['readers', 'BROKEN', 'NOTHING', 'naming', 'as_numbers', 'as_ids', 'as
            'to_samples', 'load_arrays', 'npz', 'load_table', 'text_column', 'number_columns', 'feature_columns',
            'load_sample', 'load_paths', 'table', 'read', 'npz_bytes', 'write_once', 'save_set']
 
-# %% ../nbs/07_readers.ipynb #3e4f4038
+# %% ../nbs/07_readers.ipynb #04c05a47
 import contextlib, fnmatch, io, re, warnings, zipfile, zlib
 from pathlib import Path
 import numpy as np, pandas as pd
 from .config import to_yaml
 from .core import InputError, Registry, file_sha256, nearest, write_bytes
 from .manifests import DatasetManifest, TaskSpec, load_manifest, parse_manifest, require_files, resolve_inside
-from .samples import Samples, _present, is_media, make_samples
+from .samples import Samples, _present, as_media, is_media, make_samples
 from .signals import apply_input
 
 # %% ../nbs/07_readers.ipynb #84fb6273
@@ -250,7 +250,7 @@ def load_paths(paths,     # `(N,)` str, relative; empty: missing
         if x is not None and x.shape != shape: raise InputError(f"{p}: has shape {x.shape}, expected {shape} for modality {name}; cut or pad it, or correct modalities.{name}.shape")
     return np.stack([np.full(shape, np.nan, "float32") if x is None else x for x in rows])
 
-# %% ../nbs/07_readers.ipynb #cf84b51d
+# %% ../nbs/07_readers.ipynb #67227a45
 @readers.register("table")
 def table(manifest:DatasetManifest)->dict:
     "The file called `table`, or else the first: one row a sample"
@@ -269,7 +269,13 @@ def table(manifest:DatasetManifest)->dict:
 def _table_modality(frame, name, manifest):
     columns = feature_columns(list(frame.columns), name, manifest.modalities[name])
     if columns: return number_columns(frame, columns, f"modality {name}")
-    return load_paths(text_column(frame, manifest.modalities[name].column or name, f"modality {name}"), manifest, name)
+    paths = text_column(frame, manifest.modalities[name].column or name, f"modality {name}")
+    return _table_media(frame, name, paths) if manifest.modalities[name].kind in ("video", "audio") else load_paths(paths, manifest, name)
+
+def _table_media(frame, name, paths)->np.ndarray: # `(N,)` of `MEDIA`
+    "Recordings by path; which part of them, where columns NAME_first and NAME_last say so"
+    part = {k: number_columns(frame, [f"{name}_{k}"], f"modality {name}")[:, 0] for k in ("first", "last") if f"{name}_{k}" in frame}
+    return as_media(paths, **{k: np.where(np.isnan(v), -1, v).astype("int64") for k, v in part.items()}, row=np.arange(len(frame)))
 
 # %% ../nbs/07_readers.ipynb #cd19be57
 def _table_target(frame, task:TaskSpec):

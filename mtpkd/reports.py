@@ -11,10 +11,12 @@ __all__ = ['TRANSPORT', 'CSS', 'MACROS', 'RUN', 'PAGE', 'PAIRED', 'PAIRED_HEAD',
            'method_extras', 'verdict_table', 'overview', 'words_budgets', 'budget_section', 'Page', 'teacher_section',
            'transfer_section', 'calibration_section', 'modality_section', 'pairing_section', 'plan_section',
            'embedding_section', 'curve_sections', 'run_section', 'unit_words', 'repeat_section', 'as_yaml',
-           'figure_or_note', 'render', 'report', 'paired_cells', 'protocols_to_name', 'comparison_page', 'demo']
+           'figure_or_note', 'templates', 'render', 'report', 'paired_cells', 'protocols_to_name', 'comparison_page',
+           'demo']
 
-# %% ../nbs/23_reports.ipynb #ed71f188
+# %% ../nbs/23_reports.ipynb #d67c72da
 import json
+from functools import cache
 from pathlib import Path
 import jinja2, numpy as np, pandas as pd, yaml
 from markupsafe import Markup
@@ -672,15 +674,20 @@ PAGE = """<!doctype html>
 </body></html>
 """
 
-# %% ../nbs/23_reports.ipynb #0599f2c9
+# %% ../nbs/23_reports.ipynb #b3db0b1a
+@cache
+def templates()->jinja2.Environment: # compiled once
+    "Page, section of a run, macros"
+    env = jinja2.Environment(autoescape=True, undefined=jinja2.ChainableUndefined, trim_blocks=True, loader=jinja2.DictLoader(dict(page=PAGE, run=RUN, macros=MACROS)))
+    env.filters["unbroken"] = lambda s: s.replace("p = ", "p\u00a0=\u00a0").replace("p < ", "p\u00a0<\u00a0")
+    return env
+
 def render(sections:list, # dicts of `run_section`
            budgets=None,  # of `budget_section`
           )->str:         # the whole page
     "The page of some runs"
     from mtpkd import __version__
-    env = jinja2.Environment(autoescape=True, undefined=jinja2.ChainableUndefined, trim_blocks=True,
-                             loader=jinja2.DictLoader(dict(page=PAGE, run=RUN, macros=MACROS)))
-    env.filters["unbroken"] = lambda s: s.replace("p = ", "p\u00a0=\u00a0").replace("p < ", "p\u00a0<\u00a0")
+    env = templates()
     told = [s for s in sections if "summary" in s]
     stamps = list(dict.fromkeys(s["stamp"] for s in told if s.get("stamp")))
     title = sections[0]["title"] if len(sections) == 1 else f"{len(sections)} experiments: {listing(s['title'] for s in sections)}"
