@@ -298,3 +298,21 @@ def test_outputs_are_whole_or_not_there(small, tmp_path, capsys, monkeypatch):
         code, text = says(capsys, *words)
         assert code == 1 and "No space left on device" in text and text.count("\n") == 1
     assert sorted(p.name for p in tmp_path.iterdir()) == ["p.csv", "s.onnx"] and {p.read_text() for p in tmp_path.iterdir()} == {"old"}
+
+# the benchmark
+
+def test_the_benchmark_times_the_same_thing(root, tmp_path, capsys, monkeypatch):
+    "It runs, its ratios are those of its times, and what differs is not timed"
+    import csv, importlib.util
+    monkeypatch.syspath_prepend(str(root/"benchmarks"))
+    spec = importlib.util.spec_from_file_location("bench_deploy", root/"benchmarks"/"deploy.py")
+    bench = importlib.util.module_from_spec(spec); spec.loader.exec_module(bench)
+    monkeypatch.setattr(bench, "SHAPES", {"features": (33,)})
+    bench.main(["--quick", "--members", "1,3", "--batches", "1,8", "--out", str(tmp_path/"rows.csv")])
+    rows = list(csv.DictReader((tmp_path/"rows.csv").open()))
+    assert [(r["members"], r["batch"]) for r in rows] == [("1", "1"), ("1", "8"), ("3", "1"), ("3", "8")]
+    for r in rows: assert 0 < float(r["low"]) <= float(r["ratio"]) <= float(r["high"]) and float(r["difference"]) < 1e-5 and "onnxruntime" in r["versions"]
+    assert [float(r["over_one_student"]) for r in rows[:2]] == [1, 1] and "| features | 3 | 8 |" in capsys.readouterr().out
+    monkeypatch.setattr(bench, "in_torch", lambda kept: {"each": lambda x: np.zeros((len(x), 7), "float32")})
+    with pytest.raises(SystemExit, match="what is timed is not the same"): bench.measure("features", 1, [2], 2, .001, tmp_path)
+
