@@ -11,10 +11,12 @@ __all__ = ['TRANSPORT', 'CSS', 'MACROS', 'RUN', 'PAGE', 'PAIRED', 'PAIRED_HEAD',
            'method_extras', 'verdict_table', 'overview', 'words_budgets', 'budget_section', 'Page', 'teacher_section',
            'transfer_section', 'calibration_section', 'modality_section', 'pairing_section', 'plan_section',
            'embedding_section', 'curve_sections', 'run_section', 'unit_words', 'repeat_section', 'as_yaml',
-           'figure_or_note', 'render', 'report', 'paired_cells', 'protocols_to_name', 'comparison_page', 'demo']
+           'figure_or_note', 'templates', 'render', 'report', 'paired_cells', 'protocols_to_name', 'comparison_page',
+           'demo']
 
-# %% ../nbs/23_reports.ipynb #4440cbe5
+# %% ../nbs/23_reports.ipynb #d67c72da
 import json
+from functools import cache
 from pathlib import Path
 import jinja2, numpy as np, pandas as pd, yaml
 from markupsafe import Markup
@@ -23,6 +25,7 @@ from .config import stamp
 from .core import InputError, jsonable, nearest, write_text
 from .comparisons import curve_table, same_but_labels, stops_paying
 from .explanations import teachers_to_set
+from .figures import ledger_figure
 from .pictures import ABSENT, first_line, main_rows, open_run, panel_order, panels_of, part, plan_names, task_classes
 from .plots import fmt_p, metric_label, minus, role
 
@@ -509,7 +512,7 @@ def as_yaml(x)->str:
     if not x or isinstance(x, str): return x or ""
     return yaml.safe_dump(jsonable(x.to_dict() if hasattr(x, "to_dict") else x), sort_keys=False, allow_unicode=True, width=110)
 
-# %% ../nbs/23_reports.ipynb #8b440ad9
+# %% ../nbs/23_reports.ipynb #2df01f79
 def _plan_figure(run, summary):
     name = (plan_names(run) or ["no method"])[0]
     plan = run.plan(name)
@@ -530,7 +533,7 @@ def _modality_figure(run, summary):
     if not summary["modalities"]["values"]: raise InputError(words_modalities(summary) or "there is no privileged modality")
     return plots.modality_forest(summary["modalities"]["values"], summary.get("metric", ""))
 
-_FIGURES = dict(transfer=lambda run, s: plots.transfer_bars(run.transfer, best_method(s)), calibration=_calibration_figure, modalities=_modality_figure, teachers=lambda run, s: plots.teacher_choice(run.teachers), plan=_plan_figure, embeddings=_embedding_figure,
+_FIGURES = dict(transfer=lambda run, s: ledger_figure(run, best_method(s)), calibration=_calibration_figure, modalities=_modality_figure, teachers=lambda run, s: plots.teacher_choice(run.teachers), plan=_plan_figure, embeddings=_embedding_figure,
                 history=lambda run, s: plots.learning_curves(main_rows(run.history), metric=s.get("metric", "")))
 
 def figure_or_note(run, what:str): # transfer, calibration, modalities, teachers, plan, embeddings or history
@@ -671,15 +674,20 @@ PAGE = """<!doctype html>
 </body></html>
 """
 
-# %% ../nbs/23_reports.ipynb #0599f2c9
+# %% ../nbs/23_reports.ipynb #b3db0b1a
+@cache
+def templates()->jinja2.Environment: # compiled once
+    "Page, section of a run, macros"
+    env = jinja2.Environment(autoescape=True, undefined=jinja2.ChainableUndefined, trim_blocks=True, loader=jinja2.DictLoader(dict(page=PAGE, run=RUN, macros=MACROS)))
+    env.filters["unbroken"] = lambda s: s.replace("p = ", "p\u00a0=\u00a0").replace("p < ", "p\u00a0<\u00a0")
+    return env
+
 def render(sections:list, # dicts of `run_section`
            budgets=None,  # of `budget_section`
           )->str:         # the whole page
     "The page of some runs"
     from mtpkd import __version__
-    env = jinja2.Environment(autoescape=True, undefined=jinja2.ChainableUndefined, trim_blocks=True,
-                             loader=jinja2.DictLoader(dict(page=PAGE, run=RUN, macros=MACROS)))
-    env.filters["unbroken"] = lambda s: s.replace("p = ", "p\u00a0=\u00a0").replace("p < ", "p\u00a0<\u00a0")
+    env = templates()
     told = [s for s in sections if "summary" in s]
     stamps = list(dict.fromkeys(s["stamp"] for s in told if s.get("stamp")))
     title = sections[0]["title"] if len(sections) == 1 else f"{len(sections)} experiments: {listing(s['title'] for s in sections)}"

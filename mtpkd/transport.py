@@ -8,11 +8,12 @@ __all__ = ['cosine_gram', 'least_similar', 'anchor_clouds', 'half_squared_distan
            'gromov_wasserstein', 'fused_gromov_wasserstein', 'class_cost', 'barycentre', 'balance_labels',
            'histogram_divergence', 'row_ot', 'bag_plans', 'bag_targets']
 
-# %% ../nbs/12_transport.ipynb #a2f0ff64
+# %% ../nbs/12_transport.ipynb #88e49cad
 import inspect, math, warnings
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import NamedTuple
 import torch
 from torch import Tensor
@@ -106,7 +107,7 @@ def half_squared_distance(x:Tensor, # `(..., N, K)`
     x, y = x - centre, y - centre
     return ((x*x).sum(-1)[..., :, None]/2 + (y*y).sum(-1)[..., None, :]/2 - x @ y.mT).clamp_min(0)
 
-# %% ../nbs/12_transport.ipynb #17a40c76
+# %% ../nbs/12_transport.ipynb #96684f72
 class _Cloud(NamedTuple):
     "A centred cloud, its weights and what every kernel needs of it"
     z:Tensor      # centred points `(L, N, K)`
@@ -114,20 +115,20 @@ class _Cloud(NamedTuple):
     low:Tensor    # minus half the squared norms `(L, N, 1)`
     weight:Tensor # `(L, 1, N)`, positive
 
-def _centred(x, w=None, unit:float=1.):
-    "Points `(L, N, K)` with weights `(L, N)`, uniform unless given, as a cloud measured in `unit`"
-    w = x.new_full((len(x), 1, x.shape[1]), 1/x.shape[1]) if w is None else w[:, None].clamp_min(1e-20) # no weight is next to none
-    x = x/unit
+def _centred(x, w=None):
+    "Points `(L, N, K)` with weights `(L, N)`, uniform unless given, as a cloud"
+    w = x.new_full((x.shape[0], 1, x.shape[1]), 1/x.shape[1]) if w is None else w[:, None].clamp_min(1e-20) # no weight is next to none
     mean = torch.bmm(w, x)
     z = x - mean
     return _Cloud(z, mean, torch.linalg.vecdot(z, z).unsqueeze(-1).div_(-2), w)
 
-# %% ../nbs/12_transport.ipynb #915aaf06
-def _pair(x, y, a=None, b=None, unit:float=1.):
+# %% ../nbs/12_transport.ipynb #0a284912
+def _pair(x, y, a=None, b=None):
     "Clouds of `x (L, N, K)` and `y (L, M, K)`, and both in one `(2L, N, K)` where `N == M`"
-    if x.shape != y.shape: return _centred(x, a, unit), _centred(y, b, unit), None
-    one = _centred(torch.cat([x, y]), None if a is None else torch.cat([a, b]), unit)
-    return _Cloud(*(t[:len(x)] for t in one)), _Cloud(*(t[len(x):] for t in one)), one
+    if x.shape != y.shape: return _centred(x, a), _centred(y, b), None
+    one = _centred(torch.cat([x, y]), None if a is None else torch.cat([a, b]))
+    x, y = (_Cloud(*half) for half in zip(*(t.chunk(2) for t in one)))
+    return x, y, one
 
 # %% ../nbs/12_transport.ipynb #d9d66a3c
 _EXPONENT = 100. # 2^-100 is 1e-30
@@ -220,13 +221,16 @@ def _slowest(eps:float, tol:float, n:int)->float:
     rho = min(.9, tol/_BEFORE)**(1/max(1, n - 2))
     return min(1 - ((1 - rho)/(1 + rho))**2, 1 - min(.5, eps/50))
 
-# %% ../nbs/12_transport.ipynb #abd2cfc9
+# %% ../nbs/12_transport.ipynb #622c7ede
 class _Schedule(NamedTuple):
     "The course of a solution"
     stages:int    # temperatures above `eps`
     sweeps:tuple  # relaxations, one sequence a kernel
     powers:tuple  # of the symmetric terms
     iterations:int
+
+    @property
+    def plain(self)->bool: return not self.stages and set(self.sweeps[0]) == {1.} # one kernel, no relaxation
 
 def _course(stages:int, sweeps:tuple, tol:float)->_Schedule:
     return _Schedule(stages, sweeps, _powers(math.ceil(math.log(2/tol)/1.763)), sum(map(len, sweeps))//2)
@@ -270,7 +274,7 @@ def _cross_cost(x, y, schedule, kernel, both:bool=True):
     g_y = y.weight.mT*(y.z + d) - v.mT*torch.bmm(kernel.mT, u.mT*x.z)
     return cost[:, 0, 0], p, q, (rows - x.weight).abs_().sum((1, 2)), g_x, g_y
 
-# %% ../nbs/12_transport.ipynb #ee35abeb
+# %% ../nbs/12_transport.ipynb #756a013b
 def _self_cost(x, powers, kernel, first:int|None=0):
     "Half the transport cost `(L,)` of centred clouds to themselves, and its gradient in those from the `first` on; None: no gradient"
     w = _self_plan(x, powers, kernel)
@@ -280,23 +284,41 @@ def _self_cost(x, powers, kernel, first:int|None=0):
     z, w, rows, kernel = (t[first:] for t in (x.z, w, rows, kernel))
     return cost, rows.mT*z - w.mT*torch.bmm(kernel, w.mT*z)
 
+# %% ../nbs/12_transport.ipynb #44b0c5cd
 _SMALL = 1 << 15 # entries below which a call costs more than its work
 
-def _divergence(x, y, a, b, eps:float, schedule, both:bool=True):
-    "Sinkhorn divergence `(L,)` of `x (L, N, K)` and `y (L, M, K)`, violation, potentials over `eps ln 2` of the centred clouds, gradients (that in `x` None unless `both`)"
-    unit, lead, n, m = (eps*math.log(2))**.5, len(x), x.shape[1], y.shape[1]
-    x, y, one = _pair(x, y, a, b, unit)
+def _stacked_divergence(x, y, a, b, schedule, both:bool):
+    "Divergence in squared units, violation, potentials and gradients of clouds of one size, from the problems (x, y), (x, x), (y, y) as one stack"
+    stack = lambda *parts: None if parts[0] is None else torch.cat(parts)
+    left, right = _centred(stack(x, x, y), stack(a, a, b)), _centred(stack(y, x, y), stack(b, a, b))
+    found = _cross_cost(left, right, schedule, x.new_empty(left.z.shape[0], x.shape[1], x.shape[1]), both)
+    (cost, cost_x, cost_y), p, q, violation, g_x, g_y = (g if g is None else g.chunk(3) for g in found)
+    return cost - (cost_x + cost_y)/2, violation[0], p[0], q[0], g_x[0] - g_x[1] if both else None, g_y[0] - g_y[2]
+
+# %% ../nbs/12_transport.ipynb #b46920ee
+def _separate_divergence(x, y, a, b, schedule, both:bool):
+    "The same with the symmetric terms apart, for any clouds and courses"
+    lead, n, m = x.shape[0], x.shape[1], y.shape[1]
+    x, y, one = _pair(x, y, a, b)
     kernel = x.z.new_empty(lead, n, m)
     cost, p, q, violation, g_x, g_y = _cross_cost(x, y, schedule, kernel, both)
     if one and kernel.numel() <= _SMALL: # one call for both
         own, gradient = _self_cost(one, schedule.powers, kernel.new_empty(2*lead, n, n), 0 if both else lead)
-        cost_x, cost_y, self_x, self_y = own[:lead], own[lead:], gradient[:lead], gradient[-lead:]
+        (cost_x, cost_y), (self_x, self_y) = own.chunk(2), gradient.chunk(2) if both else (None, gradient)
     else: # one kernel at a time
         cost_x, self_x = _self_cost(x, schedule.powers, kernel if n == m else kernel.new_empty(lead, n, n), 0 if both else None)
         cost_y, self_y = _self_cost(y, schedule.powers, kernel if n == m else kernel.new_empty(lead, m, m))
-    return (cost - cost_x - cost_y)*unit**2, violation, p[..., 0], q[..., 0], g_x.sub_(self_x).mul_(unit) if both else None, g_y.sub_(self_y).mul_(unit)
+    return cost - cost_x - cost_y, violation, p, q, g_x.sub_(self_x) if both else None, g_y.sub_(self_y)
 
-# %% ../nbs/12_transport.ipynb #6955e2e7
+# %% ../nbs/12_transport.ipynb #53ad59bd
+def _divergence(x, y, a, b, eps:float, schedule, both:bool=True):
+    "Sinkhorn divergence `(L,)` of `x (L, N, K)` and `y (L, M, K)`, violation, potentials over `eps ln 2` of the centred clouds, gradients (that in `x` None unless `both`)"
+    unit = (eps*math.log(2))**.5
+    solve = _stacked_divergence if x.shape == y.shape and schedule.plain and x.shape[:2].numel()*x.shape[1] <= _SMALL else _separate_divergence
+    value, violation, p, q, g_x, g_y = solve(x/unit, y/unit, a, b, schedule, both)
+    return value*unit**2, violation, p[..., 0], q[..., 0], g_x.mul_(unit) if both else None, g_y.mul_(unit)
+
+# %% ../nbs/12_transport.ipynb #92b56cb3
 def _lead(batch:int, dims, tensors):
     "The tensors with their `vmap` dimension first, expanded where they have none"
     return [t if t is None else t.expand(batch, *t.shape) if d is None else t.movedim(d, 0) for t, d in zip(tensors, dims)]
@@ -311,9 +333,9 @@ class _Divergence(torch.autograd.Function):
     "The Sinkhorn divergence of clouds `(..., N, K)`, `(..., M, K)` with weights `(..., N)`, `(..., M)`, both or none"
     @staticmethod
     def forward(x, y, a, b, eps, schedule, both):
-        flat = lambda z, dims: None if z is None else z.reshape(-1, *z.shape[-dims:])
+        flat = lambda z, dims: z if z is None or x.ndim == 3 else z.reshape(-1, *z.shape[-dims:])
         out = _unrecorded(_divergence, flat(x, 2), flat(y, 2), flat(a, 1), flat(b, 1), eps, schedule, both)
-        out = [x.new_empty((len(out[0]), 0)) if o is None else o for o in out]
+        out = [x.new_empty((out[0].shape[0], 0)) if o is None else o for o in out]
         return tuple(out if x.ndim == 3 else [o.reshape((*x.shape[:-2], *o.shape[1:])) for o in out])
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -329,7 +351,12 @@ class _Divergence(torch.autograd.Function):
     def vmap(info, dims, x, y, a, b, eps, schedule, both): # whether `x` has a gradient shows when it is unwrapped
         return _Divergence.apply(*_lead(info.batch_size, dims, (x, y, a, b)), eps, schedule, both or x.requires_grad), (0,)*6
 
-def _keep_signature(function): function.forward.__signature__ = inspect.signature(function.forward) # `apply` asks for it every time, which would take 40 us
+class _AsGiven(inspect.Signature):
+    "A signature that takes every argument as it comes"
+    def bind(self, *args): return SimpleNamespace(args=args, kwargs={}, apply_defaults=lambda: None)
+
+def _keep_signature(function): # `apply` asks for it and binds to it every time, which would take as long as six iterations
+    function.forward.__signature__ = _AsGiven(inspect.signature(function.forward).parameters.values())
 
 _keep_signature(_Divergence)
 
@@ -379,7 +406,7 @@ def _check_problem(x, y, eps, tol=1e-3, max_iters=None):
     if 0 in (*x.shape[:-1], *y.shape[:-1]): raise InputError(f"clouds have shapes {tuple(x.shape)} and {tuple(y.shape)}; one of them has no points")
     if max_iters is not None and max_iters < 1: raise InputError(f"max_iters is {max_iters}, expected at least 1, or None to have it from eps and tol")
 
-# %% ../nbs/12_transport.ipynb #992e020d
+# %% ../nbs/12_transport.ipynb #18765f94
 def _same_lead(x, y, a, b):
     "Clouds and weights with the same leading dimensions"
     given = [x.shape[:-2], y.shape[:-2], *(w.shape[:-1] for w in (a, b) if w is not None)]
@@ -428,7 +455,7 @@ def _cosine_gradient(g, columns, z, inverse):
         own.sub_(rows*(torch.linalg.vecdot(own, rows).unsqueeze(-1)*inverse[..., i:i+step, :]**2))
     return out
 
-# %% ../nbs/12_transport.ipynb #21dc8ef9
+# %% ../nbs/12_transport.ipynb #dad466e2
 def _structural(z_s, z_t, k, eps, schedule):
     "Losses and violations `(..., T)`, and what their gradient in `z_s (..., B, Ds)` is made of"
     x, y, *rest = _clouds(z_s, z_t, k)
@@ -458,9 +485,7 @@ class _Structural(torch.autograd.Function):
     def vmap(info, dims, z_s, z_t, *rest):
         return _Structural.apply(*_lead(info.batch_size, dims, (z_s, z_t)), *rest), (0,)*7
 
-_keep_signature(_Structural)
-
-# %% ../nbs/12_transport.ipynb #5a98d4bd
+# %% ../nbs/12_transport.ipynb #0987cd33
 def _blocks(z_s, z_t, block:int):
     "`(..., B, Ds)` and `(..., T, B, Dt)` as `(..., B/block, block, Ds)` and `(..., B/block, T, block, Dt)`"
     b = z_s.shape[-2]
