@@ -501,7 +501,7 @@ def class_mass_matrix(plan,         # (B, B)
     fig.update_yaxes(title=f"mass of teacher rows of {by} (%)", type="category", autorange="reversed", showgrid=False)
     return style(fig, 420, width=420, margin=dict(l=70, r=10, t=20, b=60))
 
-# %% ../nbs/20_plots.ipynb #908e419b
+# %% ../nbs/20_plots.ipynb #cb247add
 def project(z,                 # (N, D)
             method:str="pca",  # "pca" or "umap"
            )->tuple:           # (N, 2), titles of the two axes
@@ -516,11 +516,17 @@ def project(z,                 # (N, D)
 def _pca(z):
     "The two directions of largest variance, each turned so that its largest loading is positive"
     z = z - z.mean(0)
-    u, s, vt = np.linalg.svd(z, full_matrices=False)
+    u, s, vt = np.linalg.svd(z, full_matrices=False) if len(z) < 2000 or z.shape[1] > 256 else _tall_svd(z)
     u, s = (np.pad(a, [(0, 0)]*(a.ndim-1) + [(0, max(0, 2-len(s)))]) for a in (u, s))
     sign = np.sign([v[np.abs(v).argmax()] for v in vt[:2]] + [1]*max(0, 2-len(vt)))
     share = 100*s[:2]**2/max((s**2).sum(), 1e-30)
     return u[:, :2]*s[:2]*np.where(sign == 0, 1, sign), [f"PC {i+1} ({v:.0f}% of variance)" for i, v in enumerate(share)]
+
+def _tall_svd(z):
+    "The same for many rows of few dimensions, from the eigenvectors of the covariance"
+    values, v = np.linalg.eigh(z.T @ z)
+    s, v = np.sqrt(np.clip(values[::-1], 0, None)), v[:, ::-1]
+    return z @ v/np.where(s > 0, s, 1), s, v.T
 
 # %% ../nbs/20_plots.ipynb #a1b98bcf
 def thin(target,          # (N,) classes or (N,) / (N, K) values
