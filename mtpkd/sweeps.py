@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['KEYS', 'MOST', 'GRACE', 'Cell', 'Sweep', 'read_sweep', 'SweepFolder', 'last_events', 'check_cells', 'fitting_jobs',
-           'submit_cell', 'Log', 'run_cells', 'sweep']
+           'run_cell', 'submit_cell', 'Log', 'run_cells', 'sweep']
 
-# %% ../nbs/22b_sweeps.ipynb #f08bfb95
+# %% ../nbs/22b_sweeps.ipynb #8c1f2347
 import contextlib, hashlib, itertools, json, math, os, time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from .core import InputError, RunError, folder_lock, import_name, nearest, write
 from .config import read_yaml, to_yaml
 from .manifests import list_manifests
 from .runs import Follow, find_notebook, notebook_parameters
-from .workers import Pool
+from .workers import Pool, execute_warm
 
 # %% ../nbs/22b_sweeps.ipynb #223f1a07
 KEYS, MOST = ("out", "minutes", "fixed", "grid", "list"), 10_000 # cells: more is a mistake
@@ -133,7 +133,7 @@ def check_cells(cells:list, # (label, parameters, folder)
         except InputError as e: wrong.append([label, str(e)])
     return wrong
 
-# %% ../nbs/22b_sweeps.ipynb #ced5f949
+# %% ../nbs/22b_sweeps.ipynb #67cac7af
 def fitting_jobs(jobs:int, cells)->int:
     "At most as many runs at a time as cores can be given to their threads"
     if jobs < 1: raise InputError(f"jobs is {jobs}; expected at least 1")
@@ -141,11 +141,13 @@ def fitting_jobs(jobs:int, cells)->int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return min(jobs, max(1, cores//threads))
 
+def run_cell(parameters:dict, out, minutes=None)->str: # the executed notebook
+    "The run of a cell; it goes on with what is in its folder"
+    return execute_warm(parameters | dict(resume=(Path(out)/"experiment.yaml").exists()), out, minutes=minutes)
+
 def submit_cell(pool, cell:Cell, out:Path, minutes)->None:
-    "Start the run of a cell; it goes on with what is in its folder"
-    folder = out/cell.key
-    parameters = cell.parameters | dict(resume=(folder/"experiment.yaml").exists())
-    pool.submit(cell.key, "mtpkd.workers:execute_warm", dict(parameters=parameters, out=str(folder), minutes=minutes), kernel=True)
+    "Start the run of a cell"
+    pool.submit(cell.key, "mtpkd.sweeps:run_cell", dict(parameters=cell.parameters, out=str(out/cell.key), minutes=minutes), kernel=True)
 
 # %% ../nbs/22b_sweeps.ipynb #2454bc3c
 class Log:
@@ -171,7 +173,7 @@ class Log:
         self.bar.n = self.done + sum(min(f.bar.n, 99)/100 for f in self.live.values())
         self.bar.set_postfix_str(f"{self.failed} failed" if self.failed else "", refresh=True)
 
-# %% ../nbs/22b_sweeps.ipynb #8ba8a25a
+# %% ../nbs/22b_sweeps.ipynb #61dd91e4
 GRACE = 60 # seconds beyond its time limit after which a run that does not listen is killed
 
 def run_cells(pool, cells, out:Path, jobs:int, minutes, log:Log)->None:
@@ -187,7 +189,7 @@ def run_cells(pool, cells, out:Path, jobs:int, minutes, log:Log)->None:
             cell, began = live.pop(key)
             _finish(log, cell, result, time.time() - began)
         for key, (cell, began) in live.items():
-            if minutes and time.time() - began > 60*minutes + GRACE: pool.kill(key)
+            if minutes and not getattr(pool, "queues", False) and time.time() - began > 60*minutes + GRACE: pool.kill(key)
         if time.time() - drawn > .5: log.redraw(); drawn = time.time()
         time.sleep(.05)
     log.redraw(); log.bar.close()
