@@ -36,7 +36,7 @@ class Sweep:
     minutes:float|None
     cells:list
 
-# %% ../nbs/22b_sweeps.ipynb #05a897ea
+# %% ../nbs/22b_sweeps.ipynb #8d095b06
 def read_sweep(source, # path of a YAML file, or what would be in it
               )->Sweep:
     "The cells of a sweep"
@@ -45,6 +45,7 @@ def read_sweep(source, # path of a YAML file, or what would be in it
         if k not in KEYS: raise InputError(f"unknown key {k!r} in a sweep; {nearest(str(k), KEYS)}")
     minutes = values.get("minutes")
     if minutes is not None and not (isinstance(minutes, (int, float)) and 0 < minutes < math.inf): raise InputError(f"minutes: expected a number above 0, got {minutes!r}")
+    if not isinstance(values.get("out") or "", (str, Path)): raise InputError(f"out: expected the path of a folder, got {values['out']!r}")
     asked = _combinations(values)
     told = [k for k in dict.fromkeys(k for a in asked for k in a) if len({json.dumps(a.get(k), default=str) for a in asked}) > 1]
     cells = [_cell(a, told, folder) for a in asked]
@@ -57,13 +58,13 @@ def _combinations(values)->list: # one dict of settings a cell
     fixed, grid, entries = values.get("fixed") or {}, values.get("grid") or {}, values.get("list") or [{}]
     for what, part in dict(fixed=fixed, grid=grid).items():
         if not isinstance(part, dict) or not all(isinstance(k, str) for k in part): raise InputError(f"{what}: expected settings by name, got {part!r}")
-    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries): raise InputError("list: expected entries such as {manifest: watch}, each a mapping of settings")
+    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries): raise InputError("list: expected entries, each a mapping of settings")
     for k, v in grid.items():
         if not isinstance(v, list) or not v: raise InputError(f"grid.{k}: expected a list of values, got {v!r}")
     if (n := math.prod(map(len, grid.values()))*len(entries)) > MOST: raise InputError(f"the sweep has {n} runs, more than {MOST}; split it")
     return [fixed | e | dict(zip(grid, v)) for e in entries for v in itertools.product(*grid.values())]
 
-# %% ../nbs/22b_sweeps.ipynb #733cf8b7
+# %% ../nbs/22b_sweeps.ipynb #ff3ddd27
 def _cell(asked:dict, told, folder:Path)->Cell:
     "The parameters of one run"
     options = [n for n in notebook_parameters(find_notebook()) if n not in ("out", "resume")]
@@ -75,7 +76,7 @@ def _cell(asked:dict, told, folder:Path)->Cell:
     parameters = {k: _plain(k, v) for k, v in asked.items() if k in options and k != "set"}
     settings = settings | {k: v for k, v in asked.items() if k not in options}
     try: key = hashlib.sha256(json.dumps([parameters, settings], sort_keys=True).encode()).hexdigest()[:12]
-    except (TypeError, ValueError) as e: raise InputError(f"a sweep holds numbers, texts and lists of them ({e})") from None
+    except (TypeError, ValueError, RecursionError) as e: raise InputError(f"a sweep holds numbers, texts, lists ({e})") from None
     manifest = str(parameters.get("manifest", "watch"))
     if manifest not in list_manifests() and (folder/manifest).exists(): parameters["manifest"] = str((folder/manifest).resolve())
     return Cell(key, ", ".join(f"{k}={_short(asked.get(k))}" for k in told), asked, parameters | (dict(set=settings) if settings else {}))

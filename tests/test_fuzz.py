@@ -52,7 +52,7 @@ def clean(call, *args, **kw):
 @pytest.fixture(scope="module")
 def there(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fuzz")
-    make_set(folder/"set", subjects=6, protocol=dict(folds=3))
+    make_set(folder/"set", subjects=6, protocol=dict(folds=3, labelled=15, labelled_validation=6))
     return folder
 
 def plan(folder, manifest=None, config=None):
@@ -69,7 +69,7 @@ def check_manifests(there, n):
     def look(v): plan(there, v)
     look()
 
-CONFIG = quick(methods=["kd"], seeds=[0], labelled=24, labelled_validation=6, folds=3, checkpoint="last", pairing="", protocol="honest", control="", options={"kd": {"temperature": 2.}}) | dict(
+CONFIG = quick(methods=["kd"], seeds=[0], labelled=15, labelled_validation=6, folds=3, checkpoint="last", pairing="", protocol="honest", control="", options={"kd": {"temperature": 2.}}) | dict(
     inner_validation=.25, prevalent=["face"], privileged=["physio"], threads=1)
 
 def check_configs(there, n):
@@ -198,11 +198,11 @@ def test_settings_that_would_not_fit(setting, said, there):
 def test_names_from_data_stay_text(tmp_path):
     "A class, a modality and a data set that are called <script>: in the report of a run and of a sweep"
     evil = "<script>alert(1)</script>"
-    folder = make_set(tmp_path/"set", subjects=6, protocol=dict(folds=2)).parent
+    folder = make_set(tmp_path/"set", subjects=6, protocol=dict(folds=2, labelled=15, labelled_validation=6)).parent
     values = yaml.safe_load((folder/"manifest.yaml").read_text())
     values["title"] = values["citation"] = values["licence"] = evil
     values["task"]["classes"] = [evil, *values["task"]["classes"][1:]]
-    from mtpkd.readers import load_arrays, npz_bytes
+    from mtpkd.readers import npz_bytes
     path = folder/values["files"]["arrays"]["path"]
     with np.load(path) as f: arrays = {k: f[k] for k in f.files}
     target = values["task"]["target"]

@@ -6,7 +6,7 @@ import mtpkd
 from mtpkd.cli import main
 from mtpkd.core import InputError, folder_lock
 from mtpkd.sweeps import SweepFolder, fitting_jobs, last_events, read_sweep, sweep
-from mtpkd.sweep_pages import critical_difference, mean_ranks, sweep_report, sweep_table
+from mtpkd.sweep_pages import critical_difference, mean_ranks, sweep_table
 from tiny import make_set, quick
 
 FAST = dict(schedule=dict(steps=2, evaluate=1, batch=8, pool_batch=8))
@@ -14,7 +14,7 @@ FAST = dict(schedule=dict(steps=2, evaluate=1, batch=8, pool_batch=8))
 @pytest.fixture(scope="module")
 def sets(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sets")
-    make_set(folder/"one", subjects=6, protocol=dict(folds=2)); make_set(folder/"two", "ordinal", subjects=6, protocol=dict(folds=2))
+    make_set(folder/"one", subjects=6, protocol=dict(folds=2, labelled=15, labelled_validation=6)); make_set(folder/"two", "ordinal", subjects=6, protocol=dict(folds=2, labelled=15, labelled_validation=6))
     (folder/"quick.yaml").write_text(yaml.safe_dump(quick(**FAST)))
     return folder
 
@@ -93,7 +93,7 @@ def test_jobs_fit_the_cores(sets):
 @pytest.mark.parametrize("values, said", [
     ("[1, 2]", "expected a YAML mapping"), ("grid: {seeds: 3}", "grid.seeds: expected a list of values"), ("gird: {}", "unknown key 'gird' in a sweep; did you mean grid?"),
     ("fixed: {config: nowhere.yaml}", "nowhere.yaml: cannot be read"), ("fixed: {manifest: wach}", "unknown manifest 'wach'; did you mean watch?"), ("grid: {schedule.stepz: [1, 2]}", "schedule.stepz=1: unknown setting schedule.stepz; did you mean steps?"),
-    ("grid: {labelled: [50, 5000]}\nfixed: {manifest: watch}", "labelled=5000: 5000 labelled rows were asked for"), ("fixed: {seeds: 2020-01-01}", "holds numbers, texts and lists"), ("minutes: soon", "minutes: expected a number above 0")])
+    ("grid: {labelled: [50, 5000]}\nfixed: {manifest: watch}", "labelled=5000: 5000 labelled rows were asked for"), ("fixed: {seeds: 2020-01-01}", "holds numbers, texts, lists"), ("minutes: soon", "minutes: expected a number above 0")])
 def test_wrong_files(values, said, tmp_path, capsys):
     (tmp_path/"s.yaml").write_text(values)
     assert main(["sweep", str(tmp_path/"s.yaml"), "--out", str(tmp_path/"out")]) == 2
