@@ -7,13 +7,14 @@ __all__ = ['build_parser', 'do_run', 'do_budgets', 'curve_text', 'do_sweep', 'sw
            'verdict_text', 'do_demo', 'do_report', 'do_data_list', 'do_data_show', 'do_data_check', 'do_data_prepare',
            'do_doctor', 'main']
 
-# %% ../nbs/25_cli.ipynb #e99fe0db
+# %% ../nbs/25_cli.ipynb #997f5f9a
 import argparse, importlib.util, json, os, platform, shutil, sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 import mtpkd
 from .config import FAULTS, stamp
 from .core import InputError, RunError, nearest
+from .deploying import deploy_commands
 from .manifests import audit, list_manifests, load_manifest
 
 # %% ../nbs/25_cli.ipynb #0b0895d0
@@ -58,7 +59,7 @@ def _run_options(p):
     p.add_argument("--device", metavar="auto|cpu|cuda", help="where to compute")
     p.add_argument("--protocol", metavar="honest|released|a,b", help=f"turn faults of the released code on, to see what they are worth: {', '.join(FAULTS)}, or released for all")
 
-# %% ../nbs/25_cli.ipynb #1c1c4ef4
+# %% ../nbs/25_cli.ipynb #ce450add
 def build_parser()->argparse.ArgumentParser:
     "All commands and options"
     top = _Parser(prog="mtpkd", description="Multi-teacher privileged knowledge distillation with optimal transport", allow_abbrev=False,
@@ -87,6 +88,7 @@ def build_parser()->argparse.ArgumentParser:
     p.add_argument("second", metavar="DIR", help="another, of the same data, folds and seeds; differences are first minus second")
     p.add_argument("--methods", metavar="a,b", help="a of the first against b of the second; default: every method that is in both")
     p.add_argument("--out", metavar="FILE", help="a .csv or .html file for the table")
+    deploy_commands(sub, _command)
     _data_commands(sub)
     _command(sub, "doctor", "versions, device, browser, optional parts: what is missing", "mtpkd doctor", do_doctor)
     return top
@@ -271,8 +273,8 @@ def do_data_prepare(o)->str:
     prepare(o.manifest, o.root, o.out, o.config, o.set, jobs=o.jobs, device=str(pick_device(o.device)), encoder=o.encoder, weights=o.weights, views=o.views, finetune=o.finetune)
     return prepared_text(o.out)
 
-# %% ../nbs/25_cli.ipynb #45203bc9
-_PARTS = dict(video=("torchvision", "av"), scale=("ray",), deploy=("onnx", "onnxruntime"), dev=("nbdev", "pytest", "playwright"))
+# %% ../nbs/25_cli.ipynb #89fccb7b
+_PARTS = dict(video=("torchvision", "av"), signals=("neurokit2", "cvxopt"), scale=("ray",), deploy=("onnx", "onnxruntime"), dev=("nbdev", "pytest", "playwright"))
 
 def do_doctor(o)->str:
     "mtpkd doctor"
