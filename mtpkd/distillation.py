@@ -11,7 +11,7 @@ __all__ = ['SCHEDULES', 'methods', 'targets', 'SHUFFLES', 'CONTROLS', 'TAUGHT_BY
            'distilled_target', 'refined', 'target_shares', 'adapted', 'knowledge_of', 'ground_cost', 'start_as_teacher',
            'bags_of', 'shares_in_bags', 'recovery', 'course_of', 'learn', 'student']
 
-# %% ../nbs/18_distillation.ipynb #21b30662
+# %% ../nbs/18_distillation.ipynb #c9ed5053
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 import numpy as np, torch
@@ -19,7 +19,7 @@ from .core import InputError, Registry, nearest, seed_for
 from .config import ExperimentConfig, ScheduleConfig, TeachersConfig
 from .fusion import ACROSS_BATCH
 from .pairing import Loose
-from .transport import bag_plans, balance_labels, barycentre, class_cost
+from .couplings import bag_plans, balance_labels, barycentre, class_cost
 from .losses import terms
 from .rivals import CLASS_TERMS, EMBEDDED, SPOKEN, prototype_cost
 from .teachers import TeacherEnsemble, selection_rules, teacher_subsets
@@ -98,11 +98,16 @@ SHUFFLES = ("shuffled_teacher", "shuffled_privileged")
 CONTROLS = (*SHUFFLES, "label_permutation")
 for _name in CONTROLS: add_method(Method(_name, (), control=_name)) # everything else is that of `mtpkd`
 
-# %% ../nbs/18_distillation.ipynb #2c9da519
-add_method(Method("labelled_only", _KD, teacher="unpaired", temperature=1.5))
-for _name, _how in dict(naive_pairs="naive", bag_mean="mean", ot_pairing="ot").items(): add_method(Method(_name, _KD, teacher="unpaired", pool=True, temperature=1.5, bags=_how))
-add_method(Method("dist_align", (*_KD, ("feature_mmd", .1), ("label_mmd", 4.)), teacher="unpaired", pool=True, temperature=1.5, bags="align"))
-add_method(Method("mtpkd_pairing", _KD, teacher="unpaired_ensemble", pool=True, schedule="long_mixup", temperature=1.5, bags="ot"));
+# %% ../nbs/18_distillation.ipynb #648272a0
+def _weak(name, terms=_KD, bags="", **how): return add_method(Method(name, terms, schedule="long_mixup", temperature=1.5, pool=bool(bags), bags=bags, **dict(teacher="unpaired") | how))
+
+_DOUBTFUL = (("task", .7), ("logit_kd", .3)) # what is said may be about somebody else
+_weak("labelled_only")
+_weak("naive_pairs", _DOUBTFUL, "naive")
+_weak("bag_mean", _DOUBTFUL, "mean")
+_weak("ot_pairing", bags="ot")
+_weak("dist_align", (*_KD, ("feature_mmd", .1), ("label_mmd", 4.)), "align")
+_weak("mtpkd_pairing", bags="ot", teacher="unpaired_ensemble");
 
 # %% ../nbs/18_distillation.ipynb #d38a6529
 def get_method(name:str, config:ExperimentConfig, kind:str="classification", classes:int|None=None)->Method:

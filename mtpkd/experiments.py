@@ -8,10 +8,10 @@ __all__ = ['WEAK', 'BASES', 'RANGES', 'TABLES', 'COLUMNS', 'FALLS_BACK', 'EFFECT
            'predictions_of', 'history_rows', 'teacher_rows', 'open_classroom', 'run_method', 'first_outputs', 'plan_of',
            'embeddings_of', 'choose', 'paired', 'fall_back', 'with_fallbacks', 'compare', 'summarise', 'parts_results',
            'anchors_used', 'RunFolder', 'pairing_table', 'task_of', 'write_tensors', 'write_table', 'identity',
-           'code_sha256', 'claim_folder', 'save_part', 'load_part', 'Journal', 'environment', 'train_all', 'diverged',
-           'write_folder', 'default_out', 'run', 'forecast']
+           'code_sha256', 'claim_folder', 'save_part', 'student_file', 'keep_students', 'load_part', 'Journal',
+           'environment', 'train_all', 'diverged', 'write_folder', 'default_out', 'run', 'forecast']
 
-# %% ../nbs/19_experiments.ipynb #6abb6ce1
+# %% ../nbs/19_experiments.ipynb #8e9db191
 import hashlib, json, os, platform, re, shutil, sys, time
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
@@ -37,6 +37,7 @@ from .explanations import calibration, modality_values, per_sample_score, transf
 from .teaching import as_prediction, make_batch, Course, draw_course, tabulate
 from .training import Shelf, shelved
 from .transport import anchor_clouds, cosine_gram, least_similar, sinkhorn_divergence
+from .weights import card_of, save_student
 from .distillation import Classroom, adapted, beside, get_method, knowledge_of, learn, methods, schedules, student, target_shares, teacher
 
 # %% ../nbs/19_experiments.ipynb #6c6c5c24
@@ -188,8 +189,8 @@ def _teacher_rows(config):
     *others, joint = teacher_subsets([*config.prevalent, *config.privileged], config.teachers.subsets)
     return [f"teacher_{n}" for n in (joint, *others)]
 
-# %% ../nbs/19_experiments.ipynb #e82c5ae4
-def plan_run(**asked)->Plan: # the arguments of `resolve_config`
+# %% ../nbs/19_experiments.ipynb #13694f6b
+def plan_run(draw=None, **asked)->Plan: # draw: config, samples -> folds, in place of `draw_folds`; the arguments of `resolve_config`
     "Check everything a run needs: settings, data, folds, methods, device"
     config = resolve_config(**asked)
     manifest = load_manifest(config.manifest)
@@ -198,7 +199,7 @@ def plan_run(**asked)->Plan: # the arguments of `resolve_config`
     config = _with_faults(config, samples)
     kind, metric = manifest.task.kind, manifest.protocol.metric
     if metric not in metric_for(kind): raise InputError(f"protocol.metric: {metric!r} does not apply to {kind}; {nearest(metric, metric_for(kind))}")
-    folds = draw_folds(config, samples)
+    folds = (draw or draw_folds)(config, samples)
     listed = list_methods(config, kind, all(len(f.pool) for f in folds))
     for n in listed:
         if n.startswith("teacher_"): _check_teacher(n, config)
@@ -391,8 +392,8 @@ def paired(parts:dict, a:str, b:str)->np.ndarray: # `(J,)`
     diff = (table[0] - table[1].loc[table[0].index]).values
     return diff if np.isnan(diff).all() else diff[~np.isnan(diff)] # without repeats that have diverged
 
-# %% ../nbs/19_experiments.ipynb #ef3fc04a
-FALLS_BACK = ("mtpkd",) # what a user is told to use should not be worse than what costs nothing
+# %% ../nbs/19_experiments.ipynb #2c68e242
+FALLS_BACK = ("mtpkd", "mtpkd_pairing") # what a user is told to use should not be worse than what costs nothing
 
 def fall_back(parts:dict, name:str, metric:str)->dict: # fell_back, both means, share of repeats
     "Whether `name` is to be the student alone, by inner validation"
@@ -468,7 +469,7 @@ def _calibration(plan, parts, rho)->dict: # method -> ece, and its difference to
     tests = {n: corrected_t(e - ece["student_only"].loc[e.index], rho) for n, e in ece.items() if len(e)}
     return {n: dict(ece=ece[n].mean(), diff=t.mean, ci95=[t.low, t.high], p=t.p) for n, t in tests.items()}
 
-# %% ../nbs/19_experiments.ipynb #1068a935
+# %% ../nbs/19_experiments.ipynb #52685df3
 def _comparisons(plan, parts, rho, task):
     "`mtpkd` against every other row that is no bound; pairing by transport against what else is done with bags; every method against the student alone under the same schedule"
     mine = ("mtpkd", f"mtpkd:{get_method('mtpkd', plan.config, task.kind).schedule}", "student_only") # taught, and fallen back
@@ -494,7 +495,7 @@ def _frame(plan, parts)->dict:
     chosen = {f"{b}_schedule": choose(parts, b, plan.metric).partition(":")[2] for b in BASES if b in parts}
     return dict(name=m.name, title=m.title or m.name, licence=m.licence, citation=m.citation, task=kind, metric=plan.metric, prevalent=list(c.prevalent),
                 privileged=list(c.privileged), n=len(s), subjects=None if s.subject is None else len(np.unique(s.subject)), labelled=c.labelled or None, labelled_validation=c.labelled_validation or None,
-                folds=c.folds, seeds=list(c.seeds), checkpoint=c.checkpoint, **dict(protocol="honest", control="") | marks(to_dict(c)), **chosen, ot=dict(k=anchors_used(plan), blur=c.ot.blur),
+                folds=c.folds, seeds=list(c.seeds), checkpoint=c.checkpoint, pairing=c.pairing, **dict(protocol="honest", control="") | marks(to_dict(c)), **chosen, ot=dict(k=anchors_used(plan), blur=c.ot.blur),
                 frozen=dict(student="every weight learns; the teachers do not", self_distillation="encoders of all teachers and the single teachers",
                             tnet="the joint teacher, whose tokens it predicts"))
 
@@ -585,7 +586,7 @@ def write_table(path, table:pd.DataFrame)->None:
         if Path(path).suffix == ".csv": table.to_csv(tmp, index=False, lineterminator="\n")
         else: table.to_parquet(tmp, index=False)
 
-# %% ../nbs/19_experiments.ipynb #dd2bfc12
+# %% ../nbs/19_experiments.ipynb #0c907974
 def identity(plan:Plan)->dict:
     "What makes two runs the same: settings, data, format, code"
     h = hashlib.sha256()
@@ -600,7 +601,7 @@ def code_sha256()->str:
     files = sorted(p for p in Path(mtpkd.__file__).parent.glob("*.py") if p.stem not in _LATER)
     return hashlib.sha256(b"".join(p.read_bytes() for p in files)).hexdigest()
 
-_LATER = ("__init__", "_modidx", "comparisons", "plots", "widgets", "runs", "workers", "sweeps", "clusters", "reports", "sweep_pages", "deploy", "cli") # they only show and start
+_LATER = ("__init__", "_modidx", "comparisons", "plots", "widgets", "runs", "workers", "sweeps", "clusters", "reports", "sweep_pages", "deploy", "fitting", "exports", "deploying", "trackers", "cli") # they only show and start
 
 def claim_folder(out:Path, who:dict, resume:bool)->None:
     "Make sure that `out` may be written to: new, empty, or this very experiment to be resumed"
@@ -618,7 +619,7 @@ def claim_folder(out:Path, who:dict, resume:bool)->None:
     with folder_lock(out): pass # refused where another process writes to it
     if not resume: raise InputError(f"{out} holds this experiment already; add --resume to go on with it, or use another --out")
 
-# %% ../nbs/19_experiments.ipynb #99589c91
+# %% ../nbs/19_experiments.ipynb #7cb951bf
 def _slug(name, chunk): return f"{chunk:03d}-{name.replace(':', '~')}"
 
 def save_part(out:Path, name:str, chunk:int, part:Part)->None:
@@ -626,6 +627,17 @@ def save_part(out:Path, name:str, chunk:int, part:Part)->None:
     for t in TABLES: write_table(out/"checkpoints"/f"{_slug(name, chunk)}.{t}.parquet", getattr(part, t))
     shas = {t: file_sha256(out/"checkpoints"/f"{_slug(name, chunk)}.{t}.parquet") for t in TABLES}
     write_json(out/"checkpoints"/f"{_slug(name, chunk)}.done.json", dict(validation=part.validation, sha256=shas))
+
+def student_file(out:Path, name:str, chunk:int)->Path:
+    "Where a method's students are kept"
+    return out/"checkpoints"/f"{_slug(name, chunk)}.student.safetensors"
+
+def keep_students(plan:Plan, room:Classroom, name:str, path, **card)->None: # card: what else `card_of` is to say
+    "The students of a method, so that they can be exported; a teacher needs what the field does not have"
+    if name.startswith("teacher_"): return
+    learner = room.kept[("learner", name)]
+    params = {k: v.detach().cpu().numpy() for k, v in learner.params.items()}
+    save_student(path, params, room.normalisers, card_of(plan.manifest, plan.samples, plan.config, room.folds, name, plan.metric, **card))
 
 def load_part(out:Path, name:str, chunk:int):
     "A method's tables, or None if it was not done"
@@ -653,7 +665,7 @@ def environment()->dict:
     return dict(mtpkd=mtpkd.__version__, python=platform.python_version(), platform=platform.platform(), machine=platform.machine(),
                 torch_threads=torch.get_num_threads(), cuda=torch.version.cuda if torch.cuda.is_available() else None, **{n: version(n) for n in names})
 
-# %% ../nbs/19_experiments.ipynb #335da558
+# %% ../nbs/19_experiments.ipynb #f50b3a7e
 STACK = 25
 
 def train_all(plan:Plan, out:Path, journal:Journal, progress:bool=True)->dict: # name -> Part over all repeats
@@ -670,6 +682,7 @@ def train_all(plan:Plan, out:Path, journal:Journal, progress:bool=True)->dict: #
                 with shelved(Shelf(out/"checkpoints"/"training"/f"{c:03d}", lambda event, **facts: journal.write(event, method=name, **facts))): part = run_method(plan, room, name)
                 for gone in diverged(part): journal.write("diverged", method=name, **gone)
                 if c == 0: _keep_pictures(plan, room, name, out)
+                keep_students(plan, room, name, student_file(out, name, c))
                 save_part(out, name, c, part)
             parts[name].append(part)
             done += 1

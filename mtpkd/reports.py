@@ -14,7 +14,7 @@ __all__ = ['TRANSPORT', 'CSS', 'MACROS', 'RUN', 'PAGE', 'PAIRED', 'PAIRED_HEAD',
            'as_yaml', 'figure_or_note', 'templates', 'render', 'report', 'paired_cells', 'protocols_to_name',
            'comparison_page', 'demo']
 
-# %% ../nbs/23_reports.ipynb #0aa3b458
+# %% ../nbs/23_reports.ipynb #d67c72da
 import json
 from functools import cache
 from pathlib import Path
@@ -25,6 +25,7 @@ from .config import stamp
 from .core import InputError, jsonable, nearest, write_text
 from .comparisons import curve_table, same_but_labels, stops_paying
 from .explanations import teachers_to_set
+from .figures import ledger_figure
 from .pictures import ABSENT, first_line, main_rows, open_run, panel_order, panels_of, part, plan_names, task_classes
 from .plots import fmt_p, metric_label, minus, role
 
@@ -518,7 +519,7 @@ def as_yaml(x)->str:
     if not x or isinstance(x, str): return x or ""
     return yaml.safe_dump(jsonable(x.to_dict() if hasattr(x, "to_dict") else x), sort_keys=False, allow_unicode=True, width=110)
 
-# %% ../nbs/23_reports.ipynb #8b440ad9
+# %% ../nbs/23_reports.ipynb #2df01f79
 def _plan_figure(run, summary):
     name = (plan_names(run) or ["no method"])[0]
     plan = run.plan(name)
@@ -539,7 +540,7 @@ def _modality_figure(run, summary):
     if not summary["modalities"]["values"]: raise InputError(words_modalities(summary) or "there is no privileged modality")
     return plots.modality_forest(summary["modalities"]["values"], summary.get("metric", ""))
 
-_FIGURES = dict(transfer=lambda run, s: plots.transfer_bars(run.transfer, best_method(s)), calibration=_calibration_figure, modalities=_modality_figure, teachers=lambda run, s: plots.teacher_choice(run.teachers), plan=_plan_figure, embeddings=_embedding_figure,
+_FIGURES = dict(transfer=lambda run, s: ledger_figure(run, best_method(s)), calibration=_calibration_figure, modalities=_modality_figure, teachers=lambda run, s: plots.teacher_choice(run.teachers), plan=_plan_figure, embeddings=_embedding_figure,
                 history=lambda run, s: plots.learning_curves(main_rows(run.history), metric=s.get("metric", "")))
 
 def figure_or_note(run, what:str): # transfer, calibration, modalities, teachers, plan, embeddings or history

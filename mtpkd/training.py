@@ -306,7 +306,7 @@ def _restore(t, meta, tensors):
     t.step, t.history = meta["step"], [tuple(h) for h in meta["history"]]
     t.best_value = None if meta["best_value"] is None else np.array(meta["best_value"])
 
-# %% ../nbs/16_training.ipynb #fc8eaec3
+# %% ../nbs/16_training.ipynb #815b071f
 PAUSE = 20. # seconds between two saves
 
 class Shelf:
@@ -317,7 +317,7 @@ class Shelf:
     def place(self): # the path of the next stage
         scope = self.scopes[-1]
         scope[1] += 1
-        name = hashlib.sha256("\x1f".join([*(s for s, _ in self.scopes), str(scope[1])]).encode()).hexdigest()[:16]
+        name = hashlib.sha256("\x1f".join(map(str, scope)).encode()).hexdigest()[:16]
         return self.folder/f"{name}.safetensors"
 
     def due(self)->bool:
