@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['RAVDESS', 'CREMA_D', 'SENTENCES', 'parse_ravdess', 'parse_crema_d', 'once', 'as_files', 'ravdess', 'crema_d']
 
-# %% ../nbs/07f_acted.ipynb #f542f59e
+# %% ../nbs/07f_acted.ipynb #012e72a1
 import os, re
 from collections import Counter
 from pathlib import Path
 import numpy as np
-from .corpora import as_part, check_sound, check_video, corpus, listing, near, option, shown
+from .corpora import as_part, check_sound, check_video, corpus, listing, near, option, shown, text_of
 from .samples import as_media
 
 # %% ../nbs/07f_acted.ipynb #32196403
@@ -33,7 +33,7 @@ def parse_crema_d(stem:str)->dict|None: # clip, label, actor, level
     if not h or not 1001 <= int(h[1]) <= 1091 or h[2] not in SENTENCES or h[3] not in CREMA_D: return None
     return dict(clip=stem, label=CREMA_D[h[3]], actor=h[1], level=h[4])
 
-# %% ../nbs/07f_acted.ipynb #1dd041b1
+# %% ../nbs/07f_acted.ipynb #dc19b37f
 def _tree(folder, log, suffixes, deepest:int=3)->list[Path]: # sorted
     "Media below a folder"
     found = [Path(folder)/n for n in listing(folder, log) if Path(n).suffix.lower() in suffixes]
@@ -54,7 +54,7 @@ def once(have:dict, key, path, log):
 
 def as_files(clips, have:dict, log)->np.ndarray: # MEDIA `(N,)`
     "The file of each clip"
-    return as_media([str(have[c].relative_to(log.root)) if c in have else "" for c in clips])
+    return as_media([have[c].relative_to(log.root).as_posix() if c in have else "" for c in clips])
 
 # %% ../nbs/07f_acted.ipynb #ce3424a5
 def _whole(files:dict, log, kind, **how)->dict: # those that can be used
@@ -97,7 +97,7 @@ def ravdess(manifest, log)->dict:
         if kind in manifest.modalities and not have: log.lost(log.root, f"{kind} files", "none", f"unpack the archives with {kind}, or leave the modality out")
     return _acted(manifest, log, films, sounds, about, {"video": "Video_Speech_Actor_*", "audio": "Audio_Speech_Actors_01-24"})
 
-# %% ../nbs/07f_acted.ipynb #375c23e6
+# %% ../nbs/07f_acted.ipynb #cdf44464
 @corpus
 def crema_d(manifest, log)->dict:
     "CREMA-D: a clip is a sentence and emotion of an actor"
@@ -111,4 +111,10 @@ def crema_d(manifest, log)->dict:
             if path.stat().st_size < 200 and path.read_bytes().startswith(b"version https://git-lfs"): log.lost(path, "a recording", "a pointer of git-lfs", "fetch the large files with git lfs pull"); continue
             about[d["clip"]] = d
             once(have, d["clip"], path, log)
+    if log.deep: _licence(log)
     return _acted(manifest, log, films, sounds, about, {"video": "VideoFlash", "audio": "AudioWAV"})
+
+def _licence(log):
+    "The manifest names the licence from memory: the copy has the last word"
+    texts = [t for n in listing(log.root, log) if n.upper().startswith("LICENSE") and (t := text_of(log.root/n, log.lost, log))]
+    log.fact("licence file", "ODbL", "none" if not texts else "ODbL" if any("open database license" in t.lower() for t in texts) else texts[0].strip().splitlines()[0][:40])

@@ -273,8 +273,8 @@ def do_data_prepare(o)->str:
     prepare(o.manifest, o.root, o.out, o.config, o.set, jobs=o.jobs, device=str(pick_device(o.device)), encoder=o.encoder, weights=o.weights, views=o.views, finetune=o.finetune)
     return prepared_text(o.out)
 
-# %% ../nbs/25_cli.ipynb #45203bc9
-_PARTS = dict(video=("torchvision", "av"), scale=("ray",), deploy=("onnx", "onnxruntime"), dev=("nbdev", "pytest", "playwright"))
+# %% ../nbs/25_cli.ipynb #89fccb7b
+_PARTS = dict(video=("torchvision", "av"), signals=("neurokit2", "cvxopt"), scale=("ray",), deploy=("onnx", "onnxruntime"), dev=("nbdev", "pytest", "playwright"))
 
 def do_doctor(o)->str:
     "mtpkd doctor"

@@ -6,13 +6,14 @@
 __all__ = ['CHEST_HZ', 'WRIST_HZ', 'E4_HZ', 'label_windows', 'cut', 'to_rate', 'load_arrays_only', 'wesad', 'read_e4',
            'stress_predict']
 
-# %% ../nbs/07d_physiology.ipynb #5f56742e
+# %% ../nbs/07d_physiology.ipynb #c149a4f9
 import io, json, pickle, re
 from pathlib import Path
 import numpy as np
 from .core import InputError, nearest
 from .corpora import as_part, corpus, listing, near, option, rows_of, text_of
 from .probe import empty_file
+from .cleaning import good_windows
 from .signals import resample
 
 # %% ../nbs/07d_physiology.ipynb #9df04562
@@ -40,10 +41,16 @@ def cut(x,           # signal `(C, T)` from the same start
         if 0 <= at and at + size <= x.shape[1] and np.isfinite(x[:, at:at + size]).all(): out[i] = x[:, at:at + size]
     return out
 
-# %% ../nbs/07d_physiology.ipynb #90ada7de
-def _stack(parts, specs, seconds)->dict: # modality -> `(N, C, T)`
-    "Windows of all subjects, by modality"
-    return {n: np.concatenate([p[n] for p in parts]) if parts else np.zeros((0, *s.shape), "float32") for n, s in specs.items()}
+# %% ../nbs/07d_physiology.ipynb #fd60b724
+def _stack(parts, manifest, log)->dict: # modality -> `(N, C, T)`
+    "Windows of all subjects by modality; where `quality` in the options names the kind of a signal, bad windows are missing"
+    arrays = {n: np.concatenate([p[n] for p in parts]) if parts else np.zeros((0, *s.shape), "float32") for n, s in manifest.modalities.items()}
+    for n, kind in option(manifest, "quality", {}).items():
+        if n not in arrays or not len(arrays[n]): continue
+        bad = ~good_windows(arrays[n], manifest.modalities[n].rate_hz, kind) & np.isfinite(arrays[n]).all((1, 2))
+        arrays[n][bad] = np.nan
+        log.fact(f"windows of {n} flagged as bad", None, int(bad.sum()))
+    return arrays
 
 def to_rate(x, rate_from, spec)->np.ndarray: # `(C, T)`
     "A signal at the rate that the manifest wants"
@@ -90,7 +97,7 @@ def _sensor(d, column, path, log)->tuple|None: # signal, rate
     if bad.any(): log.lost(path, "finite numbers", f"{bad.sum()} rows that are not", "windows there are left out; use the original file", where=f"key signal/{column}, row {bad.argmax() + 1}")
     return x, rate
 
-# %% ../nbs/07d_physiology.ipynb #248085c9
+# %% ../nbs/07d_physiology.ipynb #6883fb6e
 @corpus
 def wesad(manifest, log)->dict:
     "WESAD: one pickle a subject"
@@ -120,7 +127,7 @@ def wesad(manifest, log)->dict:
             part[n] = np.full((len(found), *spec.shape), np.nan, "float32") if x is None else cut(to_rate(*x, spec), spec.rate_hz, starts, seconds)
         parts.append(part); target += [names[y] for _, y in found]; who += [s]*len(found); sample += [f"{s}_{a:05.0f}s" for a in starts]
     log.fact("windows", None, len(target))
-    return as_part(log, _stack(parts, manifest.modalities, seconds), target, who, sample)
+    return as_part(log, _stack(parts, manifest, log), target, who, sample)
 
 # %% ../nbs/07d_physiology.ipynb #8ad87467
 E4_HZ = dict(BVP=64, EDA=4, TEMP=4, ACC=32, HR=1)
@@ -161,7 +168,7 @@ def _seconds(log)->dict: # participant -> (first second, label `(T,)`; -1 where 
     log.stop()
     return out
 
-# %% ../nbs/07d_physiology.ipynb #d2585198
+# %% ../nbs/07d_physiology.ipynb #94566e63
 @corpus
 def stress_predict(manifest, log)->dict:
     "Stress-Predict: a folder of wrist band files a participant, labels in one table"
@@ -184,4 +191,4 @@ def stress_predict(manifest, log)->dict:
         parts.append(part); target += [classes[y] for _, y in found]; who += [f"S{p:02d}"]*len(found); sample += [f"S{p:02d}_{a:05.0f}s" for a, _ in found]
     for p in set(folders) - set(labels) - set(option(manifest, "unlabelled", [])): log.lost(log.root/"Raw_data"/folders[p], "a participant of the labels", folders[p], f"complete {_LABELS}")
     log.fact("windows", None, len(target))
-    return as_part(log, _stack(parts, manifest.modalities, seconds), target, who, sample)
+    return as_part(log, _stack(parts, manifest, log), target, who, sample)

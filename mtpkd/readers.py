@@ -7,7 +7,7 @@ __all__ = ['readers', 'BROKEN', 'NOTHING', 'naming', 'as_numbers', 'as_ids', 'as
            'to_samples', 'load_arrays', 'npz', 'load_table', 'text_column', 'number_columns', 'feature_columns',
            'load_sample', 'load_paths', 'table', 'read', 'without_labels', 'npz_bytes', 'write_once', 'save_set']
 
-# %% ../nbs/07_readers.ipynb #202774cc
+# %% ../nbs/07_readers.ipynb #086bdda8
 import contextlib, fnmatch, io, re, warnings, zipfile, zlib
 from pathlib import Path
 import numpy as np, pandas as pd
@@ -16,6 +16,7 @@ from .core import InputError, Registry, file_sha256, nearest, write_bytes
 from .manifests import DatasetManifest, TaskSpec, load_manifest, parse_manifest, require_files, resolve_inside
 from .samples import Samples, as_media, is_media, make_samples, present_rows
 from .signals import apply_input
+import mtpkd.cleaning # its input transforms are found by name
 
 # %% ../nbs/07_readers.ipynb #84fb6273
 readers = Registry("reader")

@@ -262,6 +262,17 @@ def test_wesad_intact(planted):
     peak = np.abs(np.fft.rfft(s.arrays["chest_ecg"][:, 0])).argmax(1)/30     # after resampling from 700 Hz too
     assert np.allclose(peak, 1 + .3*(s.target + 1), atol=.05), peak
 
+def test_cleaned_variants(planted, tmp_path):
+    "Cleaning is asked for by name; a loose electrode makes its windows missing, and only those"
+    root = planted("wesad", trees.wesad)
+    s = read(f"wesad+cleaned@{root}")
+    assert s.presence.all() and s.arrays["wrist_eda"].shape == (15, 22) and all(np.isfinite(a).all() for a in s.arrays.values())
+    loose = broken(root, tmp_path, lambda r: repickle(pkl(r), lambda d: d["signal"]["chest"]["ECG"].__setitem__(slice(10*700, 40*700), 0)))
+    t = read(f"wesad+cleaned@{loose}")
+    lost = np.flatnonzero(~t.presence[:, t.modalities.index("chest_ecg")])
+    assert [t.sample[i] for i in lost] == ["S3_00030s"] and t.presence.sum() == t.presence.size - 1 # 0 to 30 s has no label
+    assert ("windows of chest_ecg flagged as bad", None, 1) in check("wesad+cleaned", loose).facts
+
 WESAD = {
     "truncated pickle": (lambda r: cut(pkl(r)), ["S3/S3.pkl", "pickle of arrays", "download WESAD again"], "lost"),
     "zero-byte pickle": (lambda r: empty(pkl(r)), ["S3/S3.pkl", "0 bytes", "download"], "lost"),
