@@ -11,7 +11,7 @@ __all__ = ['SCHEDULES', 'methods', 'targets', 'SHUFFLES', 'CONTROLS', 'TAUGHT_BY
            'distilled_target', 'refined', 'target_shares', 'adapted', 'knowledge_of', 'ground_cost', 'start_as_teacher',
            'bags_of', 'shares_in_bags', 'recovery', 'course_of', 'learn', 'student']
 
-# %% ../nbs/18_distillation.ipynb #fdd20333
+# %% ../nbs/18_distillation.ipynb #b1cb908d
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 import numpy as np, torch
@@ -19,7 +19,7 @@ from .core import InputError, Registry, nearest, seed_for
 from .config import ExperimentConfig, ScheduleConfig, TeachersConfig
 from .fusion import ACROSS_BATCH
 from .pairing import Loose
-from .transport import bag_plans, balance_labels, barycentre, class_cost
+from .couplings import bag_plans, balance_labels, barycentre, class_cost
 from .losses import terms
 from .rivals import CLASS_TERMS, EMBEDDED, SPOKEN, prototype_cost
 from .teachers import TeacherEnsemble, selection_rules, teacher_subsets

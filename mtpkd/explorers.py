@@ -157,7 +157,7 @@ def _steps(colours)->list:
     n = len(colours)
     return [[v, c] for i, c in enumerate(colours) for v in (i/n, (i + 1)/n)]
 
-# %% ../nbs/20c_explorers.ipynb #902527b6
+# %% ../nbs/20c_explorers.ipynb #0f0a90f3
 def embedding_figure(spaces,              # a run folder, its path, or `Spaces`
                      names=None,          # which; default: up to four
                      colour:str="",       # one of `colourings`; default: by class or target
@@ -171,7 +171,7 @@ def embedding_figure(spaces,              # a run folder, its path, or `Spaces`
         if n not in s.z: raise InputError(f"no space {n!r}; {nearest(n, s.z)}")
     colour = colour or colourings(s)[0]
     (at, groups, colours), places = colour_groups(s, colour), places or project_all({n: s.z[n] for n in names}, method)
-    told = hover_texts(s) if len(s.facts) <= 4000 else None
+    told = hover_texts(s, colour) if len(s.facts) <= 4000 else None
     columns = min(2, len(names)) if len(names) <= 4 else min(3, len(names))
     rows = -(-len(names)//columns)
     fig = make_subplots(rows, columns, subplot_titles=[text(n.replace("_", " ", 1)) for n in names], horizontal_spacing=.04, vertical_spacing=.16/rows)
@@ -180,11 +180,13 @@ def embedding_figure(spaces,              # a run folder, its path, or `Spaces`
         fig.add_trace(go.Scatter(x=[None], y=[None], mode="markers", name=text(g), marker=dict(color=c, symbol=symbol if len(groups) > 7 and told else "circle", size=8), hoverinfo="skip"), 1, 1)
     return _space_style(fig, rows, "PC" if method == "pca" else "UMAP", colour)
 
-# %% ../nbs/20c_explorers.ipynb #33f9948a
-def hover_texts(s:Spaces)->list:
-    "One text a row with all its facts"
-    columns = [c for c in s.facts if c != "sample"]
-    return ["<br>".join([f"<b>{text(v['sample'])}</b>"] + [f"{text(c)}: {text(v[c] if not isinstance(v[c], float) else round(v[c], 3))}" for c in columns if v[c] not in ("", None)]) for v in s.facts.to_dict("records")]
+# %% ../nbs/20c_explorers.ipynb #aabc87aa
+def hover_texts(s:Spaces, by:str="")->list:
+    "One text a row: who it is, its target, and what its colour stands for; everything else is in the table of a selection"
+    said = f"{by.removeprefix('error of ')} says"
+    columns = [c for c in ("subject", "target", said, "teacher" if by == "chosen teacher" else "") if c in s.facts]
+    word = lambda v: f"{v:.3g}" if isinstance(v, float) else text(v)
+    return ["<br>".join([f"<b>{text(v['sample'])}</b>"] + [f"{text(c)}: {word(v[c])}" for c in columns if v[c] not in ("", None)]) for v in s.facts.to_dict("records")]
 
 def _space_style(fig, rows, axis, colour):
     fig.update_xaxes(title=f"{axis} 1 (no unit)", title_font_size=11, showticklabels=False, ticks="", zeroline=False, title_standoff=2)

@@ -75,7 +75,7 @@ def refill(widget:go.FigureWidget, fig:go.Figure)->go.FigureWidget:
     widget.add_traces(fig.data)
     return widget
 
-# %% ../nbs/20d_figures.ipynb #572c7017
+# %% ../nbs/20d_figures.ipynb #dd4a6898
 def save_figure(fig:go.Figure, path, theme:str="light", width:int=900, scale:float=2)->Path: # the file
     "Write a figure as SVG, PDF, PNG or HTML"
     path, fig = Path(path), on_page(fig, theme)
@@ -83,7 +83,7 @@ def save_figure(fig:go.Figure, path, theme:str="light", width:int=900, scale:flo
     if path.suffix[1:] not in kinds: raise InputError(f"{path.name}: a figure is written as one of {', '.join(kinds)}; name the file so")
     if path.suffix == ".html": path.write_text(plots.to_html(fig, include_js=True), encoding="utf-8"); return path
     try: import kaleido # noqa: F401
-    except ImportError as e: raise InputError(f"{path.suffix[1:]} needs the package kaleido; pip install kaleido, or write .html") from e
+    except ImportError as e: raise InputError(f"{path.suffix[1:]} needs the package kaleido; pip install mtpkd[figures], or write .html") from e
     try: fig.write_image(path, width=fig.layout.width or width, height=fig.layout.height, scale=scale if path.suffix == ".png" else 1)
     except Exception as e:
         if "chrom" not in str(e).lower() and "chrom" not in type(e).__name__.lower(): raise

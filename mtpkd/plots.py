@@ -658,7 +658,7 @@ def _curve_panel(fig, history, stage, name, row, col, seen, metric):
     fig.update_yaxes(title=title, title_font_size=12, row=row, col=col)
     fig.update_xaxes(title="training step", title_font_size=12, row=row, col=col)
 
-# %% ../nbs/20_plots.ipynb #3ee4ca3b
+# %% ../nbs/20_plots.ipynb #7524487e
 SIGNED = [[0, "rgba(213,94,0,1)"], [.25, "rgba(230,159,0,.7)"], [.5, "rgba(128,128,128,0)"], [.75, "rgba(86,180,233,.7)"], [1, "rgba(0,114,178,1)"]]
 
 def _scale(matrices, what):
@@ -671,13 +671,16 @@ def matrix_panels(matrices:dict,     # name -> (B, B)
                   classes=None,      # class names; None for a continuous target
                   what="similarity", # what a cell is: similarity, in [-1, 1], or anything that is not negative
                   rows="rows", columns="columns", # titles of the axes
+                  most:int|None=None, # rows and columns to draw, an even selection along the target; None: all
                  )->go.Figure:
     "Square matrices over the same samples, sorted by class, side by side on one colour scale"
+    for name, m in matrices.items(): _same_rows(name, m, target)
+    at = thin(target, most or len(target))
+    matrices, target = {n: np.asarray(m)[np.ix_(at, at)] for n, m in matrices.items()}, np.asarray(target)[at]
     order, (groups, names) = class_order(target, classes), target_groups(target, classes)
     centres, labels, borders = _group_axis(groups, names)
     fig = make_subplots(1, len(matrices), subplot_titles=[text(k) for k in matrices], shared_yaxes=True, horizontal_spacing=.03)
-    for i, (name, m) in enumerate(matrices.items()):
-        _same_rows(name, m, target)
+    for i, m in enumerate(matrices.values()):
         z = np.asarray(m, dtype="float32")[np.ix_(order, order)]
         fig.add_trace(go.Heatmap(z=z, coloraxis="coloraxis", hovertemplate="%{y}, %{x}: %{z:.3g}<extra></extra>"), 1, i+1)
         for b in borders: fig.add_vline(x=b, line=dict(color=GRID, width=1), col=i+1); fig.add_hline(y=b, line=dict(color=GRID, width=1), col=i+1)

@@ -9,7 +9,7 @@ __all__ = ['Knowledge', 'look_up', 'Bags', 'pair_cost', 'tell', 'Course', 'make_
            'gather_knowledge', 'SelfDistillation', 'distillation_loss', 'frozen_inputs', 'adapted_knowledge',
            'self_distil']
 
-# %% ../nbs/17_teaching.ipynb #465d7ee4
+# %% ../nbs/17_teaching.ipynb #673f8a65
 from dataclasses import asdict, dataclass, field, replace
 import numpy as np, torch
 from torch import Tensor, nn
@@ -19,7 +19,8 @@ from .core import InputError, rng, seed_for
 from .config import OTConfig, ScheduleConfig, SelfDistillationConfig, TeachersConfig
 from .fusion import Output, build_fusion
 from .teachers import TeacherEnsemble, select_teachers
-from .transport import bag_targets, structural_divergence
+from .couplings import bag_targets
+from .transport import structural_divergence
 from .losses import alignments, row_losses, task_loss, terms
 from .rivals import EMBEDDED, HELPERS
 from .metrics import direction, metrics
