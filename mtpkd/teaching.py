@@ -228,7 +228,7 @@ class Learner:
         "An `Output` of numpy arrays for each repeat's rows"
         return predict(self.stack, self.params, table, rows, self.names)
 
-# %% ../nbs/17_teaching.ipynb #5f911062
+# %% ../nbs/17_teaching.ipynb #7de15f21
 def take_course(c:Course, stack:Stack, table:Table, samples, folds, metric:str,
                 checkpoint:str="last", name:str="network", saved=None, progress:bool=True,
                 watch=None)->Learner: # weights -> {name: one number a repeat}: looked at with the inner validation rows, written down, never learnt from
@@ -242,6 +242,7 @@ def take_course(c:Course, stack:Stack, table:Table, samples, folds, metric:str,
     looked_at = [f.test for f in folds] if best == "best_test" else val
     groups = [(p, c.schedule.lr) for p in (stack.params, c.helpers) if p]
     t = Trainer(groups, c.schedule, direction(metric) < 0)
+    t.counts = counts # saved and restored with the weights
     def look(weights):
         if watch: t.history += [(t.step, n, r, float(v)) for n, values in watch(own(weights)).items() for r, v in enumerate(values)]
         return evaluate(weights, looked_at)
