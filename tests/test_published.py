@@ -85,6 +85,18 @@ def test_the_big_table():
         assert ("falls back" if str(m.fell_back["mtpkd"]) == "True" else f"{100*m['diff']['mtpkd']:+.1f} [") in row
 
 
+def test_the_table_of_lost_pairs():
+    "Frozen and shown like the big table; transport inside bags against what ignores who belongs to whom"
+    from freeze import seeds_of
+    frozen, rows = yaml.safe_load((ROOT/"benchmarks"/"verdicts_pairing.yaml").read_text()), pd.read_csv(ROOT/"results"/"verdicts_pairing.csv")
+    assert frozen["seeds"] == seeds_of(frozen["frozen_at"]) and set(rows.repeats) == {25}
+    text = (ROOT/"README.md").read_text()
+    for name, g in rows.groupby("set"):
+        m = g.set_index("method")
+        row = next(l for l in text.splitlines() if l.startswith(f"| `{name}` | {100*m['mean']['student_only']:.1f} |"))
+        for rival in ("naive_pairs", "bag_mean", "labelled_only", "dist_align"): assert f"| {100*m.ot_pairing_minus[rival]:+.1f} [" in row
+
+
 def test_the_python_of_the_readme_runs(tmp_path):
     code = re.search(r"```python\n(import mtpkd\n.*?)```", (ROOT/"README.md").read_text(), re.S)[1]
     assert len(code.strip().splitlines()) <= 10
