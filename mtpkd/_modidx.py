@@ -175,6 +175,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                               'mtpkd.config.to_dict': ('config.html#to_dict', 'mtpkd/config.py'),
                               'mtpkd.config.to_yaml': ('config.html#to_yaml', 'mtpkd/config.py')},
             'mtpkd.core': { 'mtpkd.core.InputError': ('core.html#inputerror', 'mtpkd/core.py'),
+                            'mtpkd.core.InputError.__init__': ('core.html#inputerror.__init__', 'mtpkd/core.py'),
                             'mtpkd.core.Registry': ('core.html#registry', 'mtpkd/core.py'),
                             'mtpkd.core.Registry.__contains__': ('core.html#registry.__contains__', 'mtpkd/core.py'),
                             'mtpkd.core.Registry.__init__': ('core.html#registry.__init__', 'mtpkd/core.py'),
