@@ -6,7 +6,7 @@ from project import ROOT
 from mtpkd.experiments import RunFolder
 from mtpkd.transport import anchor_clouds, cosine_gram, least_similar, sinkhorn_divergence
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow] # notebooks are run from top to bottom
 EXPLORE, SHOTS = ROOT/"nbs"/"explore", ROOT/"screenshots"
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync".split()
 SETTINGS = {"apputils-extension/notification": dict(fetchNews="false", checkForUpdates=False), "notebook-extension/tracker": dict(windowingMode="none")} # every cell is drawn, seen or not
@@ -148,7 +148,6 @@ def click_a_cell(page, p):
     listed = mine.locator("tbody tr td:first-child").all_inner_texts()
     assert [int(v) for v in listed] == list(want), "the anchors of the clicked row"
 
-@pytest.mark.slow
 def test_verdict(lab, browser):
     page = Page(browser, lab, "verdict")
     page.run_all()
@@ -156,7 +155,6 @@ def test_verdict(lab, browser):
     assert page.said == []
     page.tab.close()
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(p.stem for p in EXPLORE.glob("*.ipynb")))
 def test_every_notebook_fits_the_page(lab, browser, name):
     "Runs in the browser; nothing sticks out, nothing complains; a picture is kept for a look"

@@ -59,7 +59,7 @@ def notebook_text(path):
 
 # --- the pages -------------------------------------------------------------------------------------------------------------------------
 
-def title_of(text): return re.search(r"^# (.+)$", text, re.M)[1]
+def title_of(text): return re.search(r"^# (.+)$", text, re.M)[1].replace("`", "")
 
 def put(name, text):
     p = SOURCE/name
