@@ -7,7 +7,7 @@
 
 No test row is looked at: a variant's score is that of its students on the inner validation rows, all of them labelled here (`labelled_validation: 0`), which are no part of
 training. Classification on `mfeat` (zer <- fac, 60 labelled and a pool), regression on synthetic subjects of generator seed 1 (150 labelled and a pool; the sets that are reported on have
-seed 0); weakly paired data on `mfeat` in bags of eight. Five folds, seeds 100 to 104. Every variant of the first two parts is the recipe with one thing changed, and of the third `ot_pairing` or a rival of it under other weights and schedules; differences to it are paired, with the corrected resampled t-test's interval, not
+seed 0); weakly paired data on `mfeat` in bags of eight. Five folds, seeds 100 to 104. Every variant of the first two parts is the recipe with one thing changed, and of the third `ot_pairing` with the weight and the schedule of `kd`, or a rival of it, or both under others; differences to it are paired, with the corrected resampled t-test's interval, not
 corrected for the number of variants: of thirty, one or two are outside by luck.
 """
 import argparse, tempfile

@@ -4,8 +4,9 @@
     python benchmarks/verdicts.py --out runs/verdicts --data DIR          also StressID, Stress-Predict and CEAP out of DIR/stressid.npz, stress_predict.npz, ceap.npz
     python benchmarks/verdicts.py --out runs/verdicts --sets watch,mor --methods kd,mtpkd --jobs 2
     python benchmarks/verdicts.py --out runs/verdicts --collect results/verdicts.csv     only the table, out of the run folders that are there
+    python benchmarks/verdicts.py --table pairing --out runs/verdicts_pairing --data DIR --collect results/verdicts_pairing.csv     weakly paired data, a table of its own
 
-Settings and seeds are those of benchmarks/verdicts.yaml: committed before any of these runs, the seeds from that commit's hash. A set's folder is run anew unless it is finished; --resume goes on with one that
+Settings and seeds are those of benchmarks/verdicts.yaml, and of benchmarks/verdicts_pairing.yaml: committed before any of these runs, the seeds from that commit's hash. A set's folder is run anew unless it is finished; --resume goes on with one that
 is not. Synthetic sets are drawn with generator seed 0 and stand beside their runs as a manifest and arrays, as do the sets out of DIR, of which each file holds a float array per modality, `subject`, and `meta`, JSON with `classes`:
 stressid.npz   `video` (N, 84), `ecg` (N, 45), `eda` (N, 20), `resp` (N, 61): the authors' features of a whole recording; `label`: which of the 11 tasks; `classes` names them
 stress_predict.npz   30 s windows every 45 s without those of mixed label: `bvp` (N, 480) at 16 Hz, `eda` (N, 120) and `acc` (N, 120; the norm) at 4 Hz, `temp` (N, 30) at 1 Hz; `label`: 0 rest, 1 stress
@@ -73,13 +74,12 @@ SETS = dict(
     watch=("watch", [], RIVALS), zer=("mfeat", [], RIVALS), mor=("mfeat", MOR, RIVALS), synthetic=("synthetic", [], RIVALS), synthetic_ccc=("synthetic_ccc", [], VALUES),
     watch_full=("watch", ALL_LABELS, FEW), zer_full=("mfeat", ALL_LABELS, FEW),
     stressid=("stressid", [], RIVALS), stressid_full=("stressid", ALL_LABELS, FEW), stress_predict=("stress_predict", [], FEW), ceap=("ceap", [], FEW),
-    watch_bags=("watch", BAGS, PAIRED), zer_bags=("mfeat", BAGS, PAIRED), mor_bags=("mfeat", [*MOR, *BAGS], PAIRED), # whose recording it is, is lost
-    synthetic_ccc_bags=("synthetic_ccc", BAGS, PAIRED), stressid_bags=("stressid", BAGS, PAIRED),
     watch_permuted=("watch", PERMUTED, FEW), zer_permuted=("mfeat", PERMUTED, FEW)) # nothing may be learnt
+BAG_SETS = {name: (source, [*options, *BAGS], PAIRED) for name, (source, options, _) in SETS.items() if name in ("watch", "zer", "mor", "synthetic_ccc", "stressid")} # whose recording it is, is lost
+TABLES = dict(verdicts=SETS, pairing=BAG_SETS)
 
-def manifest_of(name, out, data):
-    "What `mtpkd run --manifest` is given for a set; made sets are written once"
-    source = SETS[name][0]
+def manifest_of(source, out, data):
+    "What `mtpkd run --manifest` is given for a source; made sets are written once"
     maker, folder = SOURCES[source], out/"sets"/source
     if isinstance(maker, str): return maker
     if not (folder/"manifest.yaml").exists(): maker(folder, data)
@@ -87,9 +87,9 @@ def manifest_of(name, out, data):
 
 # --- the runs ------------------------------------------------------------------------------------------------------------------------
 
-def frozen(out)->tuple: # path of the settings, seeds
+def frozen(table, out)->tuple: # path of the settings, seeds
     "Settings and seeds that were frozen before"
-    kept = yaml.safe_load((HERE/"verdicts.yaml").read_text())
+    kept = yaml.safe_load((HERE/("verdicts.yaml" if table == "verdicts" else f"verdicts_{table}.yaml")).read_text())
     write_text(out/"settings.yaml", yaml.safe_dump(kept["settings"], sort_keys=False))
     return out/"settings.yaml", ",".join(map(str, kept["seeds"]))
 
@@ -98,8 +98,8 @@ MTPKD = [sys.executable, "-c", "import sys; from mtpkd.cli import main; sys.exit
 def run_set(name, out, o, settings, seeds)->int:
     "One run, unless it is there"
     if (out/name/"summary.json").exists(): return 0
-    _, options, methods = SETS[name]
-    command = [*MTPKD, "run", "--manifest", manifest_of(name, out, o.data), *options, "--methods", o.methods or methods, "--config", str(settings),
+    source, options, methods = o.sets[name]
+    command = [*MTPKD, "run", "--manifest", manifest_of(source, out, o.data), *options, "--methods", o.methods or methods, "--config", str(settings),
                "--seeds", o.seeds or seeds, "--out", str(out/name), *(["--resume"] if o.resume else [])]
     print(name, "started", flush=True)
     with (out/f"{name}.log").open("w") as log: code = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, "OMP_NUM_THREADS": "1"}).returncode
@@ -123,9 +123,9 @@ def rows_of(name, folder)->list:
         rows.append(about | dict(method=method, repeats=m["n"], low=low, high=high, fell_back=fell) | beside[method] | {k: m[k] for k in ("mean", "sd", "diff", "p", "p_holm", "gap_closed", "headroom_closed")})
     return rows
 
-def collect(out, path):
+def collect(sets, out, path):
     "The table out of the run folders that are there"
-    rows = [r for name in SETS if (out/name/"summary.json").exists() for r in rows_of(name, out/name)]
+    rows = [r for name in sets if (out/name/"summary.json").exists() for r in rows_of(name, out/name)]
     if not rows: raise InputError(f"{out} holds no finished run")
     table = pd.DataFrame(rows, columns=COLUMNS)
     write_table(Path(path), table.round(6))
@@ -145,17 +145,20 @@ def options(args=None):
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--out", type=Path, default=Path("runs/verdicts"))
     p.add_argument("--data", type=Path, help="folder with stressid.npz, stress_predict.npz, ceap.npz")
-    p.add_argument("--sets", help=f"of {', '.join(SETS)}")
+    p.add_argument("--table", choices=TABLES, default="verdicts", help="pairing: bags of eight")
+    p.add_argument("--sets", help=f"of {', '.join(SETS)}; of the table pairing, {', '.join(BAG_SETS)}")
     p.add_argument("--methods", help="instead of each set's own list")
     p.add_argument("--seeds", help="instead of the frozen ones: never for results")
     p.add_argument("--jobs", type=int, default=1, help="runs at a time, one core each")
     p.add_argument("--resume", action="store_true")
     p.add_argument("--collect", type=Path, help="write the table of the runs in --out here")
     o = p.parse_args(args)
-    o.names = o.sets.split(",") if o.sets else [n for n, (source, *_) in SETS.items() if o.data or source not in FROM_DATA]
-    for n in o.names:
-        if n not in SETS: p.error(f"unknown set {n!r}; known are {', '.join(SETS)}")
-        if SETS[n][0] in FROM_DATA and not o.data and not o.collect: p.error(f"set {n} needs --data, the folder of its .npz")
+    sets = TABLES[o.table]
+    names = o.sets.split(",") if o.sets else [n for n, (source, *_) in sets.items() if o.data or o.collect or source not in FROM_DATA]
+    for n in names:
+        if n not in sets: p.error(f"unknown set {n!r}; known are {', '.join(sets)}")
+        if sets[n][0] in FROM_DATA and not o.data and not o.collect: p.error(f"set {n} needs --data, the folder of its .npz")
+    o.sets = {n: sets[n] for n in names}
     return o
 
 def main(args=None)->int:
@@ -163,10 +166,10 @@ def main(args=None)->int:
     o.out.mkdir(parents=True, exist_ok=True)
     codes = []
     if not o.collect:
-        for n in o.names: manifest_of(n, o.out, o.data)
-        kept = frozen(o.out)
-        with ThreadPoolExecutor(o.jobs) as pool: codes = list(pool.map(lambda n: run_set(n, o.out, o, *kept), o.names))
-    if not any(codes) or any((o.out/n/"summary.json").exists() for n in SETS): show(collect(o.out, o.collect or o.out/"verdicts.csv"))
+        for source, *_ in o.sets.values(): manifest_of(source, o.out, o.data)
+        kept = frozen(o.table, o.out)
+        with ThreadPoolExecutor(o.jobs) as pool: codes = list(pool.map(lambda n: run_set(n, o.out, o, *kept), o.sets))
+    if not any(codes) or any((o.out/n/"summary.json").exists() for n in o.sets): show(collect(o.sets, o.out, o.collect or o.out/"verdicts.csv"))
     return int(any(codes))
 
 if __name__ == "__main__":

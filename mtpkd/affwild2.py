@@ -82,7 +82,7 @@ def sound_range(first, last, # frames `(N,)`, 1-based and inclusive
     if seconds: start = np.clip((start + end - seconds)/2, 0, None); end = start + seconds
     return np.floor(start*rate_hz).astype("int64") + 1, np.floor(end*rate_hz).astype("int64")
 
-# %% ../nbs/07c_affwild2.ipynb #4d2db2e3
+# %% ../nbs/07c_affwild2.ipynb #4104c4a4
 def _faces(name, folder, rows, first, last, count, log)->np.ndarray: # str `(N,)`: the folder, or "" where a window has no picture
     "Pictures of one annotation"
     have, before = numbered(folder, log, r"(\d+)\.(?:jpg|jpeg|png)"), len(log.findings)
@@ -94,15 +94,15 @@ def _faces(name, folder, rows, first, last, count, log)->np.ndarray: # str `(N,)
     there = np.zeros(count + 2, int)
     there[[i for i in have if i <= count and i not in broken]] = 1
     total = np.cumsum(there)
-    return np.where(total[last] > total[first - 1], str(folder.relative_to(log.root)), "").astype(object)
+    return np.where(total[last] > total[first - 1], folder.relative_to(log.root).as_posix(), "").astype(object)
 
 def _film(file, name, count, log)->tuple: # path or "", frames, fps
     "The video of one annotation: rate and length from the file"
     if file is None: log.lost(log.root/"batch1"/f"{video_of(name)}.mp4", "a video in batch1 to batch3", "is missing", "copy the video again"); return "", count, 0.
-    p = probe_video(file, log.every)
+    p = probe_video(file, log.every, skim=not log.deep)
     if p.fault: log.lost(file, "a video", p.fault, "copy the file again", where=f"frame {p.frames + 1}" if "ends early" in p.fault else ""); return "", p.frames, 0.
     if not 5 <= p.fps <= 120: log.lost(file, "5 to 120 frames a second", f"{p.fps:g}", "convert the file again", where="frame rate"); return "", p.frames, 0.
-    return str(file.relative_to(log.root)), p.frames, p.fps
+    return file.relative_to(log.root).as_posix(), p.frames, p.fps
 
 # %% ../nbs/07c_affwild2.ipynb #a0847790
 def _annotation(path, part, places, log)->dict|None:

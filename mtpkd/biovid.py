@@ -62,7 +62,7 @@ def _listed(log)->pd.DataFrame: # sample, subject, label, row, first, last
     log.stop()
     return pd.DataFrame(clips.values(), columns=["sample", "subject", "label", "row", "first", "last"]).sort_values("sample", ignore_index=True)
 
-# %% ../nbs/07b_biovid.ipynb #dd3d2d46
+# %% ../nbs/07b_biovid.ipynb #d11b8374
 def _videos(clips, log)->np.ndarray: # MEDIA `(N,)`
     "One .mp4 a clip"
     part, usual = option(log.manifest, "window_s"), option(log.manifest, "frames", [137, 138])
@@ -77,11 +77,11 @@ def _videos(clips, log)->np.ndarray: # MEDIA `(N,)`
             file = folder/f"{name}.mp4"
             if file.name not in have: log.lost(file, "a video", "is missing", f"copy it again; {near(file.name, have)}")
             elif not file.stat().st_size: log.lost(file, "a video", "is empty (0 bytes)", "copy the file again")
-            elif not log.deep or check_video(file, log, usual, rate): there[name] = str(file.relative_to(log.root))
+            elif not log.deep or check_video(file, log, usual, rate): there[name] = file.relative_to(log.root).as_posix()
     first, last = (round(part[0]*rate) + 1, round(part[1]*rate)) if part else (-1, -1)
     return as_media([there.get(n, "") for n in clips["sample"]], first, last, clips["row"])
 
-# %% ../nbs/07b_biovid.ipynb #698f5bf3
+# %% ../nbs/07b_biovid.ipynb #44cdc7d5
 def _pictures(clips, log)->np.ndarray: # MEDIA `(N,)`
     "One folder of frames a clip"
     there = []
@@ -90,7 +90,7 @@ def _pictures(clips, log)->np.ndarray: # MEDIA `(N,)`
         have, before = numbered(folder, log), len(log.findings)
         if have and len(log.findings) == before: check_pictures(folder, log, have, range(r.first, r.last + 1))
         elif len(log.findings) == before: log.lost(folder, f"pictures {r.first} to {r.last}", "no folder with pictures", "copy or extract the frames again")
-        there.append("" if len(log.findings) > before else str(folder.relative_to(log.root)))
+        there.append("" if len(log.findings) > before else folder.relative_to(log.root).as_posix())
     return as_media(there, clips["first"], clips["last"], clips["row"])
 
 # %% ../nbs/07b_biovid.ipynb #8e7bf915

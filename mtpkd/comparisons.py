@@ -153,10 +153,10 @@ def stops_paying(curve:pd.DataFrame)->dict: # method -> budget, or None where it
     first = holds.groupby("method", sort=False)["labelled"].first()
     return {m: first.get(m) for m in dict.fromkeys(curve["method"]) if m != "student_only"}
 
-# %% ../nbs/19a_comparisons.ipynb #a0f85aee
+# %% ../nbs/19a_comparisons.ipynb #94dfcb79
 def same_but_labels(runs)->list: # those runs, fewest labels first; empty where they are no curve
     "Runs of one experiment that differ in their number of labels alone"
-    def what(r): return stamp(r.summary) + json.dumps([r.summary.get(k) for k in ("name", "metric", "prevalent", "privileged", "folds", "seeds", "checkpoint", "n")], default=str)
+    def what(r): return stamp(r.summary) + json.dumps([r.summary.get(k) for k in ("name", "metric", "prevalent", "privileged", "folds", "seeds", "checkpoint", "n", "pairing")], default=str)
     told = [r for r in runs if getattr(r, "summary", None) and "methods" in r.summary and getattr(r, "results", None) is not None]
     budgets = {r.summary.get("labelled") or 0 for r in told}
     if len(told) < 2 or len(told) < len(runs) or len(budgets) < len(told) or len({what(r) for r in told}) > 1: return []

@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['InputError', 'RunError', 'nearest', 'Registry', 'import_name', 'seed_for', 'rng', 'pick_device', 'check_shape',
-           'atomic_path', 'write_bytes', 'write_text', 'jsonable', 'write_json', 'file_sha256']
+           'memory_bytes', 'check_memory', 'atomic_path', 'write_bytes', 'write_text', 'jsonable', 'write_json',
+           'folder_lock', 'file_sha256']
 
-# %% ../nbs/00_core.ipynb #effba039
-import contextlib, difflib, hashlib, importlib, json, os
+# %% ../nbs/00_core.ipynb #b547d163
+import contextlib, difflib, hashlib, importlib, json, os, platform
 from pathlib import Path
 import numpy as np
 
@@ -96,6 +97,16 @@ def check_shape(x,            # array or tensor
         raise InputError(f"{name} has shape {tuple(x.shape)}, expected ({', '.join(spec.split())}) with {known or 'any sizes'}")
     return sizes
 
+# %% ../nbs/00_core.ipynb #38ac70c9
+def memory_bytes()->int: # of this machine; 16 GiB where nobody can say
+    "Physical memory"
+    try: return os.sysconf("SC_PHYS_PAGES")*os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError): return 16 << 30
+
+def check_memory(size:int, what:str)->None: # bytes
+    "Refuse what cannot fit into memory"
+    if size > memory_bytes(): raise InputError(f"{what} would take {size/2**30:.3g} GiB, and this machine has {memory_bytes()/2**30:.0f}; make it smaller")
+
 # %% ../nbs/00_core.ipynb #b65a347b
 @contextlib.contextmanager
 def atomic_path(path): # the file to write
@@ -132,6 +143,30 @@ def jsonable(x):
 def write_json(path, obj)->Path:
     "Write `obj` to `path` as JSON, whole or not at all"
     return write_text(path, json.dumps(jsonable(obj), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+# %% ../nbs/00_core.ipynb #c9c252b3
+@contextlib.contextmanager
+def folder_lock(folder): # made if it is not there
+    "Hold `folder` for this process while the block runs; refuse it where another process does"
+    path = Path(folder)/".lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(path) as f:
+        f.truncate(0); f.write(f"process {os.getpid()} on {platform.node()}"); f.flush()
+        try: yield
+        finally: path.unlink(missing_ok=True)
+
+def _locked(path): # an open file
+    "The file under an exclusive lock; again where another process has removed it in between"
+    try: import fcntl
+    except ImportError: return open(path, "a+") # Windows: no lock there
+    while True:
+        f = open(path, "a+")
+        try: fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with f: f.seek(0); who = f.read().strip()
+            raise InputError(f"{path.parent} is in use by {who or 'another process'}; wait for its end, or use another --out") from None
+        if path.exists() and path.stat().st_ino == os.fstat(f.fileno()).st_ino: return f
+        f.close()
 
 # %% ../nbs/00_core.ipynb #05cbc52e
 def file_sha256(path)->str:

@@ -11,7 +11,7 @@ __all__ = ['SCHEDULES', 'methods', 'targets', 'SHUFFLES', 'CONTROLS', 'TAUGHT_BY
            'distilled_target', 'refined', 'target_shares', 'adapted', 'knowledge_of', 'ground_cost', 'start_as_teacher',
            'bags_of', 'shares_in_bags', 'recovery', 'course_of', 'learn', 'student']
 
-# %% ../nbs/18_distillation.ipynb #fdd20333
+# %% ../nbs/18_distillation.ipynb #c9ed5053
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 import numpy as np, torch
@@ -19,13 +19,13 @@ from .core import InputError, Registry, nearest, seed_for
 from .config import ExperimentConfig, ScheduleConfig, TeachersConfig
 from .fusion import ACROSS_BATCH
 from .pairing import Loose
-from .transport import bag_plans, balance_labels, barycentre, class_cost
+from .couplings import bag_plans, balance_labels, barycentre, class_cost
 from .losses import terms
 from .rivals import CLASS_TERMS, EMBEDDED, SPOKEN, prototype_cost
 from .teachers import TeacherEnsemble, selection_rules, teacher_subsets
 from .students import Student
 from .metrics import direction
-from .training import Stack, Trainer, boxes_of, fit, loosen, make_table, permute_labels, predict, shuffle_inputs
+from .training import Stack, Trainer, boxes_of, fit, loosen, make_table, permute_labels, predict, shuffle_inputs, stage_of
 from .teaching import Bags, Course, CrossFitted, Learner, adapted_knowledge, cross_fit, draw_course, frozen_inputs, gather_knowledge, look_up, make_helpers, pair_cost, sees, self_distil, tabulate, take_course, train_teacher
 
 # %% ../nbs/18_distillation.ipynb #ab5acb9a
@@ -98,11 +98,16 @@ SHUFFLES = ("shuffled_teacher", "shuffled_privileged")
 CONTROLS = (*SHUFFLES, "label_permutation")
 for _name in CONTROLS: add_method(Method(_name, (), control=_name)) # everything else is that of `mtpkd`
 
-# %% ../nbs/18_distillation.ipynb #2c9da519
-add_method(Method("labelled_only", _KD, teacher="unpaired", temperature=1.5))
-for _name, _how in dict(naive_pairs="naive", bag_mean="mean", ot_pairing="ot").items(): add_method(Method(_name, _KD, teacher="unpaired", pool=True, temperature=1.5, bags=_how))
-add_method(Method("dist_align", (*_KD, ("feature_mmd", .1), ("label_mmd", 4.)), teacher="unpaired", pool=True, temperature=1.5, bags="align"))
-add_method(Method("mtpkd_pairing", _KD, teacher="unpaired_ensemble", pool=True, schedule="long_mixup", temperature=1.5, bags="ot"));
+# %% ../nbs/18_distillation.ipynb #648272a0
+def _weak(name, terms=_KD, bags="", **how): return add_method(Method(name, terms, schedule="long_mixup", temperature=1.5, pool=bool(bags), bags=bags, **dict(teacher="unpaired") | how))
+
+_DOUBTFUL = (("task", .7), ("logit_kd", .3)) # what is said may be about somebody else
+_weak("labelled_only")
+_weak("naive_pairs", _DOUBTFUL, "naive")
+_weak("bag_mean", _DOUBTFUL, "mean")
+_weak("ot_pairing", bags="ot")
+_weak("dist_align", (*_KD, ("feature_mmd", .1), ("label_mmd", 4.)), "align")
+_weak("mtpkd_pairing", bags="ot", teacher="unpaired_ensemble");
 
 # %% ../nbs/18_distillation.ipynb #d38a6529
 def get_method(name:str, config:ExperimentConfig, kind:str="classification", classes:int|None=None)->Method:
@@ -185,7 +190,7 @@ def method_options(base:str, config)->dict:
             if not isinstance(v, (int, float)) or v <= 0: raise InputError(f"options.{base}.{key}: expected positive numbers, got {value!r}")
     return {k: tuple(v.items()) if k == "terms" else tuple(v) if isinstance(v, list) else v for k, v in options.items()}
 
-# %% ../nbs/18_distillation.ipynb #cac7f40c
+# %% ../nbs/18_distillation.ipynb #ff6dd3f7
 @dataclass
 class Classroom:
     "Data, folds and teachers of a stack of repeats; what was trained is kept"
@@ -221,7 +226,8 @@ class Classroom:
 
     def once(self, key, make):
         "What `make` gave when `key` was first asked for"
-        if key not in self.kept: self.kept[key] = make()
+        if key not in self.kept:
+            with stage_of(self.control, key): self.kept[key] = make()
         return self.kept[key]
 
 # %% ../nbs/18_distillation.ipynb #6ba8d291

@@ -8,20 +8,20 @@ __all__ = ['WEAK', 'BASES', 'RANGES', 'TABLES', 'COLUMNS', 'FALLS_BACK', 'EFFECT
            'predictions_of', 'history_rows', 'teacher_rows', 'open_classroom', 'run_method', 'first_outputs', 'plan_of',
            'embeddings_of', 'choose', 'paired', 'fall_back', 'with_fallbacks', 'compare', 'summarise', 'parts_results',
            'anchors_used', 'RunFolder', 'pairing_table', 'task_of', 'write_tensors', 'write_table', 'identity',
-           'code_sha256', 'claim_folder', 'save_part', 'load_part', 'Journal', 'environment', 'train_all',
-           'write_folder', 'default_out', 'run', 'forecast']
+           'code_sha256', 'claim_folder', 'save_part', 'student_file', 'keep_students', 'load_part', 'Journal',
+           'environment', 'train_all', 'diverged', 'write_folder', 'default_out', 'run', 'forecast']
 
-# %% ../nbs/19_experiments.ipynb #dbb2852b
-import hashlib, json, os, platform, re, sys, time
+# %% ../nbs/19_experiments.ipynb #8e9db191
+import hashlib, json, os, platform, re, shutil, sys, time
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from pathlib import Path
 import numpy as np, pandas as pd, torch
 from safetensors import safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 from tqdm.auto import tqdm
 import mtpkd
-from .core import InputError, RunError, atomic_path, import_name, jsonable, nearest, pick_device, write_json, write_text
+from .core import InputError, RunError, atomic_path, check_memory, file_sha256, folder_lock, import_name, jsonable, nearest, pick_device, write_bytes, write_json, write_text
 from .config import ExperimentConfig, apply_set, faults_of, from_dict, marks, read_yaml, stamp, to_dict, to_yaml
 from .fusion import ACROSS_BATCH
 from .manifests import PairingSpec, TaskSpec, load_manifest
@@ -35,7 +35,9 @@ from .students import Student
 from .metrics import bootstrap_subjects, by_subject, chance_level, corrected_t, detectable, direction, gap_closed, holm, metric_for, rho_for, score_all, subjects_needed, wilcoxon_p
 from .explanations import calibration, modality_values, per_sample_score, transfer
 from .teaching import as_prediction, make_batch, Course, draw_course, tabulate
+from .training import Shelf, shelved
 from .transport import anchor_clouds, cosine_gram, least_similar, sinkhorn_divergence
+from .weights import card_of, save_student
 from .distillation import Classroom, adapted, beside, get_method, knowledge_of, learn, methods, schedules, student, target_shares, teacher
 
 # %% ../nbs/19_experiments.ipynb #a7ad31bd
@@ -187,8 +189,8 @@ def _teacher_rows(config):
     *others, joint = teacher_subsets([*config.prevalent, *config.privileged], config.teachers.subsets)
     return [f"teacher_{n}" for n in (joint, *others)]
 
-# %% ../nbs/19_experiments.ipynb #e82c5ae4
-def plan_run(**asked)->Plan: # the arguments of `resolve_config`
+# %% ../nbs/19_experiments.ipynb #13694f6b
+def plan_run(draw=None, **asked)->Plan: # draw: config, samples -> folds, in place of `draw_folds`; the arguments of `resolve_config`
     "Check everything a run needs: settings, data, folds, methods, device"
     config = resolve_config(**asked)
     manifest = load_manifest(config.manifest)
@@ -197,7 +199,7 @@ def plan_run(**asked)->Plan: # the arguments of `resolve_config`
     config = _with_faults(config, samples)
     kind, metric = manifest.task.kind, manifest.protocol.metric
     if metric not in metric_for(kind): raise InputError(f"protocol.metric: {metric!r} does not apply to {kind}; {nearest(metric, metric_for(kind))}")
-    folds = draw_folds(config, samples)
+    folds = (draw or draw_folds)(config, samples)
     listed = list_methods(config, kind, all(len(f.pool) for f in folds))
     for n in listed:
         if n.startswith("teacher_"): _check_teacher(n, config)
@@ -210,7 +212,7 @@ def _check_teacher(name, config):
     known = teacher_subsets([*config.prevalent, *config.privileged], config.teachers.subsets)
     if name.removeprefix("teacher_") not in known: raise InputError(f"unknown method {name!r}; {nearest(name, [f'teacher_{k}' for k in known])}")
 
-# %% ../nbs/19_experiments.ipynb #81672e71
+# %% ../nbs/19_experiments.ipynb #1dbcce26
 RANGES = [("at least 1", lambda v: v >= 1, "schedule.steps schedule.pool_batch schedule.evaluate teachers.steps teachers.ensemble self_distillation.steps student.tnet_steps "
                                            "ot.k encoder.width encoder.depth fusion.heads fusion.depth threads"),
           ("at least 2", lambda v: v >= 2, "schedule.batch teachers.inner_folds"), ("at least 4", lambda v: v >= 4, "self_distillation.batch"),
@@ -218,7 +220,12 @@ RANGES = [("at least 1", lambda v: v >= 1, "schedule.steps schedule.pool_batch s
                                  "ot.blur ot.reg_m ot.row_temperature"),
           ("at least 0", lambda v: v >= 0, "schedule.weight_decay schedule.mixup schedule.clip"),
           ("at least 0.05", lambda v: v >= .05, "ot.row_eps"), ("from 0 to 1", lambda v: 0 <= v <= 1, "ot.alpha"),
-          ("at least 0 and below 1", lambda v: 0 <= v < 1, "schedule.ema teachers.modality_dropout")]
+          ("at least 0 and below 1", lambda v: 0 <= v < 1, "schedule.ema teachers.modality_dropout"),
+          ("at most 64", lambda v: v <= 64, "encoder.depth fusion.depth teachers.ensemble threads"), ("at most 16384", lambda v: v <= 16384, "encoder.width fusion.heads teachers.inner_folds"),
+          ("at most 1000000", lambda v: v <= 1_000_000, "schedule.batch schedule.pool_batch self_distillation.batch ot.k"),
+          ("at most 1000000000", lambda v: v <= 1_000_000_000, "schedule.steps schedule.evaluate teachers.steps self_distillation.steps student.tnet_steps"),
+          ("that is finite", lambda v: abs(v) < np.inf, "schedule.lr schedule.weight_decay schedule.mixup schedule.clip teachers.lr self_distillation.lr_adapter self_distillation.lr_joint "
+                                                         "student.tnet_lr student.tnet_scale ot.blur ot.reg_m ot.row_temperature ot.row_eps")]
 
 def _check_parts(c, samples):
     "Ranges, names of parts, networks that can be built"
@@ -231,9 +238,16 @@ def _check_parts(c, samples):
     if c.schedule.decay not in ("cosine", "constant"): raise InputError(f"schedule.decay is {c.schedule.decay!r}; known: cosine, constant")
     shapes = {n: samples.arrays[n].shape[1:] for n in (*c.prevalent, *c.privileged)}
     with torch.device("meta"):
-        Student({n: shapes[n] for n in c.prevalent}, c.privileged, samples.task.outputs, c.encoder, c.fusion, c.student.tnet, c.student.tnet_scale)
+        built = [Student({n: shapes[n] for n in c.prevalent}, c.privileged, samples.task.outputs, c.encoder, c.fusion, c.student.tnet, c.student.tnet_scale)]
         ensemble = TeacherEnsemble(shapes, samples.task.outputs, c.encoder, c.fusion, c.teachers.subsets)
-        for n in ensemble.names: ensemble.build(n)
+        built += [ensemble.build(n) for n in ensemble.names]
+    _check_sizes(c, built)
+
+def _check_sizes(c, built):
+    "Networks and their batches, of all repeats at once, must fit into memory"
+    repeats = min(STACK, len(c.seeds)*(c.folds if isinstance(c.folds, int) else STACK))
+    check_memory(16*repeats*max(sum(p.numel() for p in m.parameters()) for m in built), f"a stack of {repeats} networks of encoder.width {c.encoder.width} and its optimiser")
+    check_memory(8*repeats*max(c.schedule.steps, c.teachers.steps)*(c.schedule.batch + c.schedule.pool_batch), "the row numbers of all batches (schedule.steps, teachers.steps, schedule.batch, schedule.pool_batch)")
 
 # %% ../nbs/19_experiments.ipynb #2017b3b4
 @dataclass
@@ -366,7 +380,7 @@ def embeddings_of(plan:Plan, room:Classroom, have=())->dict: # name -> array; ro
         for i, n in enumerate(know.names[:-1]): found[f"adapted_{n}"] = know.embedding[0, i, torch.from_numpy(f.test).to(room.table.device)].cpu().numpy()
     return {k: np.ascontiguousarray(v) for k, v in found.items()} | dict(row=f.test, target=plan.samples.target[f.test])
 
-# %% ../nbs/19_experiments.ipynb #3dd892f8
+# %% ../nbs/19_experiments.ipynb #a110eba1
 def choose(parts:dict, base:str, metric:str)->str: # the name of a candidate
     "The candidate of `base` with the best mean inner validation"
     candidates = [n for n in parts if n.startswith(base + ":")]
@@ -375,10 +389,11 @@ def choose(parts:dict, base:str, metric:str)->str: # the name of a candidate
 def paired(parts:dict, a:str, b:str)->np.ndarray: # `(J,)`
     "Differences of two methods, fold by fold and seed by seed"
     table = [parts[n].results.set_index(["seed", "fold"]).value for n in (a, b)]
-    return (table[0] - table[1].loc[table[0].index]).values
+    diff = (table[0] - table[1].loc[table[0].index]).values
+    return diff if np.isnan(diff).all() else diff[~np.isnan(diff)] # without repeats that have diverged
 
-# %% ../nbs/19_experiments.ipynb #ef3fc04a
-FALLS_BACK = ("mtpkd",) # what a user is told to use should not be worse than what costs nothing
+# %% ../nbs/19_experiments.ipynb #2c68e242
+FALLS_BACK = ("mtpkd", "mtpkd_pairing") # what a user is told to use should not be worse than what costs nothing
 
 def fall_back(parts:dict, name:str, metric:str)->dict: # fell_back, both means, share of repeats
     "Whether `name` is to be the student alone, by inner validation"
@@ -407,13 +422,13 @@ def compare(parts:dict, a:str, b:str, rho:float, task)->dict: # everything about
     low, high = bootstrap_subjects(subjects)
     return dict(diff=t.mean, ci95=[t.low, t.high], p=t.p, wilcoxon_p=wilcoxon_p(subjects), bootstrap_low=low, bootstrap_high=high)
 
-# %% ../nbs/19_experiments.ipynb #6ccee1d1
+# %% ../nbs/19_experiments.ipynb #c88735aa
 def summarise(plan:Plan, parts:dict)->dict: # what summary.json holds
     "The verdict over all methods"
     rho = rho_for(len(plan.samples), np.mean([len(f.test) for f in plan.folds]))
     rows, task, uppers = {}, plan.samples.task, ("teacher_", "student_all_labels")
     for n, part in parts.items():
-        v = part.results.value.values
+        v = part.results.value.values if part.results.value.isna().all() else part.results.value.dropna().values
         rows[n] = dict(mean=v.mean(), sd=v.std(ddof=1) if len(v) > 1 else np.nan, n=len(v), **compare(parts, n, "student_only", rho, task))
     rivals = [n for n in parts if not n.startswith(uppers) and ":" not in n and n != "student_only"]
     for n, p in zip(rivals, holm([rows[n]["p"] for n in rivals]) if rivals else []): rows[n]["p_holm"] = p
@@ -423,7 +438,7 @@ def summarise(plan:Plan, parts:dict)->dict: # what summary.json holds
         base, joint = rows["student_only"]["mean"], rows.get("teacher_joint", {}).get("mean", np.nan)
         row["gap_closed"] = gap_closed(row["mean"], base, joint)
         row["headroom_closed"] = gap_closed(row["mean"], base, rows["student_all_labels"]["mean"]) if headroom and headroom["significant"] else np.nan
-    found = dict(headroom=headroom, comparisons=_comparisons(plan, parts, rho, task), power=_power(plan, parts, rho), calibration=_calibration(plan, parts, rho),
+    found = dict(diverged={n: gone for n, p in parts.items() if (gone := diverged(p))}, headroom=headroom, comparisons=_comparisons(plan, parts, rho, task), power=_power(plan, parts, rho), calibration=_calibration(plan, parts, rho),
                  modalities=modality_values(parts_results(parts), plan.config.prevalent, plan.config.privileged, rho))
     return _frame(plan, parts) | dict(methods=rows) | found
 
@@ -454,7 +469,7 @@ def _calibration(plan, parts, rho)->dict: # method -> ece, and its difference to
     tests = {n: corrected_t(e - ece["student_only"].loc[e.index], rho) for n, e in ece.items() if len(e)}
     return {n: dict(ece=ece[n].mean(), diff=t.mean, ci95=[t.low, t.high], p=t.p) for n, t in tests.items()}
 
-# %% ../nbs/19_experiments.ipynb #1068a935
+# %% ../nbs/19_experiments.ipynb #52685df3
 def _comparisons(plan, parts, rho, task):
     "`mtpkd` against every other row that is no bound; pairing by transport against what else is done with bags; every method against the student alone under the same schedule"
     mine = ("mtpkd", f"mtpkd:{get_method('mtpkd', plan.config, task.kind).schedule}", "student_only") # taught, and fallen back
@@ -480,7 +495,7 @@ def _frame(plan, parts)->dict:
     chosen = {f"{b}_schedule": choose(parts, b, plan.metric).partition(":")[2] for b in BASES if b in parts}
     return dict(name=m.name, title=m.title or m.name, licence=m.licence, citation=m.citation, task=kind, metric=plan.metric, prevalent=list(c.prevalent),
                 privileged=list(c.privileged), n=len(s), subjects=None if s.subject is None else len(np.unique(s.subject)), labelled=c.labelled or None, labelled_validation=c.labelled_validation or None,
-                folds=c.folds, seeds=list(c.seeds), checkpoint=c.checkpoint, **dict(protocol="honest", control="") | marks(to_dict(c)), **chosen, ot=dict(k=anchors_used(plan), blur=c.ot.blur),
+                folds=c.folds, seeds=list(c.seeds), checkpoint=c.checkpoint, pairing=c.pairing, **dict(protocol="honest", control="") | marks(to_dict(c)), **chosen, ot=dict(k=anchors_used(plan), blur=c.ot.blur),
                 frozen=dict(student="every weight learns; the teachers do not", self_distillation="encoders of all teachers and the single teachers",
                             tnet="the joint teacher, whose tokens it predicts"))
 
@@ -555,7 +570,7 @@ def _embeddings(self)->dict:
     return _tensors(found[0])
 RunFolder.plans, RunFolder.plan, RunFolder.embeddings = _plans, _plan, _embeddings
 
-# %% ../nbs/19_experiments.ipynb #a86c2b0c
+# %% ../nbs/19_experiments.ipynb #bdb6d02e
 def _report(self, out=None):
     "Write the HTML report, to `report.html` in the folder unless `out` says otherwise"
     return import_name("mtpkd.reports:report", "function")(self, out or self.path/"report.html") # a later room, bound when it is called
@@ -563,7 +578,7 @@ RunFolder.report = _report
 
 def write_tensors(path, arrays:dict, facts:dict)->None:
     "Arrays to safetensors, facts to its header"
-    with atomic_path(path) as tmp: save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, tmp, {k: v if isinstance(v, str) else json.dumps(jsonable(v)) for k, v in facts.items()})
+    write_bytes(path, save({k: np.ascontiguousarray(v) for k, v in arrays.items()}, {k: v if isinstance(v, str) else json.dumps(jsonable(v)) for k, v in facts.items()}))
 
 def write_table(path, table:pd.DataFrame)->None:
     "A table to CSV or Parquet, whole or not at all"
@@ -571,7 +586,7 @@ def write_table(path, table:pd.DataFrame)->None:
         if Path(path).suffix == ".csv": table.to_csv(tmp, index=False, lineterminator="\n")
         else: table.to_parquet(tmp, index=False)
 
-# %% ../nbs/19_experiments.ipynb #4105c8c3
+# %% ../nbs/19_experiments.ipynb #0c907974
 def identity(plan:Plan)->dict:
     "What makes two runs the same: settings, data, format, code"
     h = hashlib.sha256()
@@ -586,7 +601,7 @@ def code_sha256()->str:
     files = sorted(p for p in Path(mtpkd.__file__).parent.glob("*.py") if p.stem not in _LATER)
     return hashlib.sha256(b"".join(p.read_bytes() for p in files)).hexdigest()
 
-_LATER = ("__init__", "_modidx", "comparisons", "plots", "widgets", "runs", "reports", "deploy", "cli") # they only show and start
+_LATER = ("__init__", "_modidx", "comparisons", "plots", "widgets", "runs", "workers", "sweeps", "clusters", "reports", "sweep_pages", "deploy", "fitting", "exports", "deploying", "trackers", "cli") # they only show and start
 
 def claim_folder(out:Path, who:dict, resume:bool)->None:
     "Make sure that `out` may be written to: new, empty, or this very experiment to be resumed"
@@ -601,23 +616,38 @@ def claim_folder(out:Path, who:dict, resume:bool)->None:
     theirs = read_yaml(kept)
     other = [k for k in sorted({*theirs} | {*who}) if theirs.get(k) != who.get(k)]
     if other: raise InputError(f"{out} holds another experiment ({other[0]}: {theirs.get(other[0])!r} there, {who.get(other[0])!r} here); use another --out")
+    with folder_lock(out): pass # refused where another process writes to it
     if not resume: raise InputError(f"{out} holds this experiment already; add --resume to go on with it, or use another --out")
 
-# %% ../nbs/19_experiments.ipynb #75aafb84
+# %% ../nbs/19_experiments.ipynb #7cb951bf
 def _slug(name, chunk): return f"{chunk:03d}-{name.replace(':', '~')}"
 
 def save_part(out:Path, name:str, chunk:int, part:Part)->None:
     "A method's tables, its mark of being done last"
     for t in TABLES: write_table(out/"checkpoints"/f"{_slug(name, chunk)}.{t}.parquet", getattr(part, t))
-    write_json(out/"checkpoints"/f"{_slug(name, chunk)}.done.json", dict(validation=part.validation))
+    shas = {t: file_sha256(out/"checkpoints"/f"{_slug(name, chunk)}.{t}.parquet") for t in TABLES}
+    write_json(out/"checkpoints"/f"{_slug(name, chunk)}.done.json", dict(validation=part.validation, sha256=shas))
+
+def student_file(out:Path, name:str, chunk:int)->Path:
+    "Where a method's students are kept"
+    return out/"checkpoints"/f"{_slug(name, chunk)}.student.safetensors"
+
+def keep_students(plan:Plan, room:Classroom, name:str, path, **card)->None: # card: what else `card_of` is to say
+    "The students of a method, so that they can be exported; a teacher needs what the field does not have"
+    if name.startswith("teacher_"): return
+    learner = room.kept[("learner", name)]
+    params = {k: v.detach().cpu().numpy() for k, v in learner.params.items()}
+    save_student(path, params, room.normalisers, card_of(plan.manifest, plan.samples, plan.config, room.folds, name, plan.metric, **card))
 
 def load_part(out:Path, name:str, chunk:int):
     "A method's tables, or None if it was not done"
     mark = out/"checkpoints"/f"{_slug(name, chunk)}.done.json"
     if not mark.exists(): return None
     try:
-        read_back = {t: pd.read_parquet(out/"checkpoints"/f"{_slug(name, chunk)}.{t}.parquet") for t in TABLES}
-        return Part(**read_back, validation=json.loads(mark.read_text())["validation"])
+        said, files = json.loads(mark.read_text()), {t: out/"checkpoints"/f"{_slug(name, chunk)}.{t}.parquet" for t in TABLES}
+        for t, sha in said["sha256"].items():
+            if file_sha256(files[t]) != sha: raise ValueError(f"{files[t].name} is not what was written")
+        return Part(**{t: pd.read_parquet(f) for t, f in files.items()}, validation=[np.nan if v is None else v for v in said["validation"]])
     except Exception as e: raise InputError(f"{mark}: damaged ({e}); delete the checkpoints of {name} and resume") from e
 
 # %% ../nbs/19_experiments.ipynb #1821b757
@@ -635,7 +665,7 @@ def environment()->dict:
     return dict(mtpkd=mtpkd.__version__, python=platform.python_version(), platform=platform.platform(), machine=platform.machine(),
                 torch_threads=torch.get_num_threads(), cuda=torch.version.cuda if torch.cuda.is_available() else None, **{n: version(n) for n in names})
 
-# %% ../nbs/19_experiments.ipynb #adeab43c
+# %% ../nbs/19_experiments.ipynb #f50b3a7e
 STACK = 25
 
 def train_all(plan:Plan, out:Path, journal:Journal, progress:bool=True)->dict: # name -> Part over all repeats
@@ -649,14 +679,23 @@ def train_all(plan:Plan, out:Path, journal:Journal, progress:bool=True)->dict: #
             journal.write("method", method=name, stack=c, done=done, total=total)
             part = load_part(out, name, c)
             if part is None:
-                part = run_method(plan, room, name)
+                with shelved(Shelf(out/"checkpoints"/"training"/f"{c:03d}", lambda event, **facts: journal.write(event, method=name, **facts))): part = run_method(plan, room, name)
+                for gone in diverged(part): journal.write("diverged", method=name, **gone)
                 if c == 0: _keep_pictures(plan, room, name, out)
+                keep_students(plan, room, name, student_file(out, name, c))
                 save_part(out, name, c, part)
             parts[name].append(part)
             done += 1
             bar.update()
     bar.close()
     return {n: _join(p) for n, p in parts.items()}
+
+# %% ../nbs/19_experiments.ipynb #f8eaa9c1
+def diverged(part:Part)->list: # fold, seed and step of the repeats that have no value
+    "Repeats whose training has come to nothing"
+    lost = part.results[part.results["value"].isna()]
+    bad = part.history[(part.history["name"] == "loss") & part.history["value"].isna()]
+    return [dict(fold=int(r.fold), seed=int(r.seed), step=next(iter(bad[(bad["fold"] == r.fold) & (bad["seed"] == r.seed)]["step"].tolist()), None)) for r in lost.itertuples()]
 
 # %% ../nbs/19_experiments.ipynb #87f1584d
 def _join(parts)->Part:
@@ -724,20 +763,23 @@ def run(manifest="watch",      # shipped name, path to a manifest
     if dry_run: return forecast(plan, out)
     return _run(plan, who, out, progress)
 
-# %% ../nbs/19_experiments.ipynb #5cdd9196
+# %% ../nbs/19_experiments.ipynb #39e45693
+def _write_run(plan, who, out, progress):
+    write_text(out/"experiment.yaml", to_yaml(who))
+    write_json(out/"environment.json", environment())
+    journal = Journal(out/"journal.jsonl")
+    journal.write("start", repeats=len(plan.folds), methods=plan.methods)
+    write_folder(plan, out, train_all(plan, out, journal, progress))
+    shutil.rmtree(out/"checkpoints"/"training", ignore_errors=True) # no stage is half done now
+    journal.write("done", done=1, total=1)
+
 def _run(plan, who, out, progress):
     "The run itself, in a folder that was claimed"
     threads = torch.get_num_threads()
     torch.set_num_threads(plan.config.threads)
     torch.set_flush_denormal(True) # a student that has memorised its labels has gradients of 1e-40, which a CPU multiplies ten times more slowly
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        write_text(out/"experiment.yaml", to_yaml(who))
-        write_json(out/"environment.json", environment())
-        journal = Journal(out/"journal.jsonl")
-        journal.write("start", repeats=len(plan.folds), methods=plan.methods)
-        write_folder(plan, out, train_all(plan, out, journal, progress))
-        journal.write("done", done=1, total=1)
+        with folder_lock(out): _write_run(plan, who, out, progress)
     except OSError as e: raise RunError(f"{out}: cannot be written ({e}); what was finished is kept, go on with --resume") from e
     finally: torch.set_num_threads(threads)
     return RunFolder(out)

@@ -84,7 +84,7 @@ class Block(nn.Module):
         x = x[:, :queries] + self.attention(y[:, :queries], y, presence)
         return x + self.mlp(self.norm2(x))
 
-# %% ../nbs/10_fusion.ipynb #da3da05d
+# %% ../nbs/10_fusion.ipynb #c5367a7d
 @fusions.register("tokens")
 class Tokens(nn.Module):
     "A summary token attends to the modality tokens"
@@ -94,7 +94,7 @@ class Tokens(nn.Module):
         self.blocks, self.norm = nn.ModuleList([Block(width, heads) for _ in range(depth)]), nn.LayerNorm(width)
     def forward(self, tokens, presence): # `(B, M, W)`, `(B, M)` -> `(B, W)`
         tokens = torch.where(presence[..., None], tokens, 0.) + self.which
-        x = torch.cat([self.summary.expand(len(tokens), 1, -1), tokens], 1)
+        x = torch.cat([self.summary.expand(tokens.shape[0], 1, -1), tokens], 1)
         presence = torch.cat([torch.ones_like(presence[:, :1]), presence], 1)
         for block in self.blocks[:-1]: x = block(x, presence)
         return self.norm(self.blocks[-1](x, presence, 1)[:, 0]) # only the summary is asked for

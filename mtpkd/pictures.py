@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ABSENT', 'PREFERRED', 'first_line', 'part', 'need', 'open_run', 'task_classes', 'plan_names', 'panel_order',
-           'panels_of', 'main_rows', 'Batch', 'kept_batch', 'test_batch', 'explain_plan', 'anchors_of', 'find_runs',
+           'panels_of', 'main_rows', 'Batch', 'kept_batch', 'drawn_batch', 'explain_plan', 'anchors_of', 'find_runs',
            'run_line', 'flat', 'settings_that_differ']
 
 # %% ../nbs/20a_pictures.ipynb #e7a2bbfd
@@ -105,8 +105,8 @@ def kept_batch(run, method:str)->Batch:
     p = need(run, "plan", method)
     return Batch(p["z_teacher"], p["z_student"], p["target"], p["row"], task_classes(run.summary), f"{method}, teacher {p.get('teacher', '?')}, training rows")
 
-# %% ../nbs/20a_pictures.ipynb #c6422de8
-def test_batch(run, method:str, teacher:str, number:int=0, size:int=128)->Batch: # number: which batch of `size` rows
+# %% ../nbs/20a_pictures.ipynb #4ada2635
+def drawn_batch(run, method:str, teacher:str, number:int=0, size:int=128)->Batch: # number: which batch of `size` rows
     "A batch of test rows of the first fold, drawn in an order that is always the same"
     found = need(run, "embeddings")
     zs = panels_of(found, run.summary)
@@ -116,7 +116,6 @@ def test_batch(run, method:str, teacher:str, number:int=0, size:int=128)->Batch:
     rows = np.sort(rows[number*size:(number + 1)*size])
     if not len(rows): raise InputError(f"batch {number} of {size} rows: the run keeps {len(found['target'])} test rows; a batch is one of {-(-len(found['target'])//size)}")
     return Batch(zs[teacher][rows], zs[f"student_{method}"][rows], found["target"][rows], found["row"][rows], task_classes(run.summary), f"{method}, {teacher.replace('_', ' ', 1)}, test rows")
-test_batch.__test__ = False # a function of the library, not a test of pytest
 
 # %% ../nbs/20a_pictures.ipynb #11986f54
 def explain_plan(batch:Batch, k:int=30, blur:float=.1)->dict: # plan (B, B), anchors (B, k), grams (B, B), value, violation, entropy

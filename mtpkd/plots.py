@@ -501,7 +501,7 @@ def class_mass_matrix(plan,         # (B, B)
     fig.update_yaxes(title=f"mass of teacher rows of {by} (%)", type="category", autorange="reversed", showgrid=False)
     return style(fig, 420, width=420, margin=dict(l=70, r=10, t=20, b=60))
 
-# %% ../nbs/20_plots.ipynb #908e419b
+# %% ../nbs/20_plots.ipynb #cb247add
 def project(z,                 # (N, D)
             method:str="pca",  # "pca" or "umap"
            )->tuple:           # (N, 2), titles of the two axes
@@ -516,11 +516,17 @@ def project(z,                 # (N, D)
 def _pca(z):
     "The two directions of largest variance, each turned so that its largest loading is positive"
     z = z - z.mean(0)
-    u, s, vt = np.linalg.svd(z, full_matrices=False)
+    u, s, vt = np.linalg.svd(z, full_matrices=False) if len(z) < 2000 or z.shape[1] > 256 else _tall_svd(z)
     u, s = (np.pad(a, [(0, 0)]*(a.ndim-1) + [(0, max(0, 2-len(s)))]) for a in (u, s))
     sign = np.sign([v[np.abs(v).argmax()] for v in vt[:2]] + [1]*max(0, 2-len(vt)))
     share = 100*s[:2]**2/max((s**2).sum(), 1e-30)
     return u[:, :2]*s[:2]*np.where(sign == 0, 1, sign), [f"PC {i+1} ({v:.0f}% of variance)" for i, v in enumerate(share)]
+
+def _tall_svd(z):
+    "The same for many rows of few dimensions, from the eigenvectors of the covariance"
+    values, v = np.linalg.eigh(z.T @ z)
+    s, v = np.sqrt(np.clip(values[::-1], 0, None)), v[:, ::-1]
+    return z @ v/np.where(s > 0, s, 1), s, v.T
 
 # %% ../nbs/20_plots.ipynb #a1b98bcf
 def thin(target,          # (N,) classes or (N,) / (N, K) values
@@ -652,7 +658,7 @@ def _curve_panel(fig, history, stage, name, row, col, seen, metric):
     fig.update_yaxes(title=title, title_font_size=12, row=row, col=col)
     fig.update_xaxes(title="training step", title_font_size=12, row=row, col=col)
 
-# %% ../nbs/20_plots.ipynb #3ee4ca3b
+# %% ../nbs/20_plots.ipynb #7524487e
 SIGNED = [[0, "rgba(213,94,0,1)"], [.25, "rgba(230,159,0,.7)"], [.5, "rgba(128,128,128,0)"], [.75, "rgba(86,180,233,.7)"], [1, "rgba(0,114,178,1)"]]
 
 def _scale(matrices, what):
@@ -665,13 +671,16 @@ def matrix_panels(matrices:dict,     # name -> (B, B)
                   classes=None,      # class names; None for a continuous target
                   what="similarity", # what a cell is: similarity, in [-1, 1], or anything that is not negative
                   rows="rows", columns="columns", # titles of the axes
+                  most:int|None=None, # rows and columns to draw, an even selection along the target; None: all
                  )->go.Figure:
     "Square matrices over the same samples, sorted by class, side by side on one colour scale"
+    for name, m in matrices.items(): _same_rows(name, m, target)
+    at = thin(target, most or len(target))
+    matrices, target = {n: np.asarray(m)[np.ix_(at, at)] for n, m in matrices.items()}, np.asarray(target)[at]
     order, (groups, names) = class_order(target, classes), target_groups(target, classes)
     centres, labels, borders = _group_axis(groups, names)
     fig = make_subplots(1, len(matrices), subplot_titles=[text(k) for k in matrices], shared_yaxes=True, horizontal_spacing=.03)
-    for i, (name, m) in enumerate(matrices.items()):
-        _same_rows(name, m, target)
+    for i, m in enumerate(matrices.values()):
         z = np.asarray(m, dtype="float32")[np.ix_(order, order)]
         fig.add_trace(go.Heatmap(z=z, coloraxis="coloraxis", hovertemplate="%{y}, %{x}: %{z:.3g}<extra></extra>"), 1, i+1)
         for b in borders: fig.add_vline(x=b, line=dict(color=GRID, width=1), col=i+1); fig.add_hline(y=b, line=dict(color=GRID, width=1), col=i+1)

@@ -41,7 +41,7 @@ def empty_file(path)->str: # "" where it is not
     if not path.is_file(): return "is not a file"
     return "" if path.stat().st_size else "is empty (0 bytes)"
 
-# %% ../nbs/06a_probe.ipynb #4b5786cb
+# %% ../nbs/06a_probe.ipynb #7a25e6ea
 def _count_packets(box, stream)->tuple: # packets with content, number of the first damaged one or 0
     "Walk through the container without decoding"
     n = bad = 0
@@ -51,20 +51,21 @@ def _count_packets(box, stream)->tuple: # packets with content, number of the fi
         if packet.is_corrupt and not bad: bad = n
     return n, bad
 
-def _decode(box, stream, most)->int: # frames
-    "Decode up to `most` frames from the beginning"
-    box.seek(0)
+def _decode(av, path, kind, most)->int: # frames
+    "Decode up to `most` frames from the beginning; the file is opened anew, for not every container can go back"
     n = 0
-    for frame in box.decode(stream):
-        if frame.is_corrupt: raise ValueError(f"frame {n + 1} is damaged")
-        n += 1
-        if n == most: break
+    with av.open(str(path)) as box:
+        for frame in box.decode(**{kind: 0}):
+            if frame.is_corrupt: raise ValueError(f"frame {n + 1} is damaged")
+            n += 1
+            if n == most: break
     return n
 
-# %% ../nbs/06a_probe.ipynb #dbf9a6ae
+# %% ../nbs/06a_probe.ipynb #2d033f54
 def _words(e)->str: return " ".join(str(getattr(e, "strerror", None) or e).split())[:100]
 
 def probe_video(path, every:bool=False, # decode every frame, not the first alone
+                skim:bool=False,        # believe what an .mp4 says about itself: no walk, no decoding
                )->Probe:
     "Frames, rate, size and sound of a video, and whether it is whole"
     av, fault = need_av(), empty_file(path)
@@ -74,12 +75,14 @@ def probe_video(path, every:bool=False, # decode every frame, not the first alon
             if not box.streams.video: return Probe("holds no video" if len(box.streams) else "does not open as video (nothing is in it)")
             stream, sound = box.streams.video[0], box.streams.audio[0] if box.streams.audio else None
             said, fps = stream.frames, float(stream.average_rate or stream.base_rate or 0)
-            n, bad = _count_packets(box, stream)
+            trusted = skim and said and "mp4" in box.format.name
+            n, bad = (said, 0) if trusted else _count_packets(box, stream)
             about = dict(frames=n, fps=fps, duration=n/fps if fps else 0., size=(stream.height, stream.width), rate_hz=sound.rate if sound else 0, channels=sound.channels if sound else 0)
             slack = 0 if "mp4" in box.format.name else 2 + said//20 # only the mp4 family counts exactly
             if n < said - slack: return Probe(f"ends early: it says {said} frames, {n} are there", **about)
             if bad: return Probe(f"frame {bad} is damaged", **about)
-            try: done = _decode(box, stream, 0 if every else 1)
+            if trusted: return Probe(**about)
+            try: done = _decode(av, path, "video", 0 if every else 1)
             except (av.FFmpegError, ValueError) as e: return Probe(f"does not decode ({_words(e)})", **about)
             if done < (n if every else 1): return Probe(f"does not decode: frame {done + 1} of {n}", **about)
             return Probe(**about)
@@ -136,7 +139,7 @@ def probe_wav(path)->Probe:
                 return Probe(f"ends early: it says {length} bytes of sound, {there} are there" if there < length else "" if there else "holds no sound", **about)
     return Probe("is cut off: no sound in it")
 
-# %% ../nbs/06a_probe.ipynb #6c9743e7
+# %% ../nbs/06a_probe.ipynb #1ed83059
 def probe_sound(path, every:bool=False)->Probe:
     "Rate, channels and duration of a sound file, or of the sound of a video"
     if str(path).lower().endswith(".wav"): return probe_wav(path)
@@ -148,7 +151,7 @@ def probe_sound(path, every:bool=False)->Probe:
             s = box.streams.audio[0]
             seconds = float(s.duration*s.time_base) if s.duration else float((box.duration or 0)/av.time_base)
             about = dict(rate_hz=s.rate, channels=s.channels, duration=seconds)
-            try: done = _decode(box, s, 0 if every else 1)
+            try: done = _decode(av, path, "audio", 0 if every else 1)
             except (av.FFmpegError, ValueError) as e: return Probe(f"sound does not decode ({_words(e)})", **about)
             return Probe("" if done else "sound does not decode", **about)
     except (av.FFmpegError, ValueError, OSError) as e: return Probe(f"does not open as sound ({_words(e)})")

@@ -5,17 +5,18 @@
 # %% auto #0
 __all__ = ['readers', 'BROKEN', 'NOTHING', 'naming', 'as_numbers', 'as_ids', 'as_flags', 'as_target', 'as_modality', 'transform',
            'to_samples', 'load_arrays', 'npz', 'load_table', 'text_column', 'number_columns', 'feature_columns',
-           'load_sample', 'load_paths', 'table', 'read', 'npz_bytes', 'write_once', 'save_set']
+           'load_sample', 'load_paths', 'table', 'read', 'without_labels', 'npz_bytes', 'write_once', 'save_set']
 
-# %% ../nbs/07_readers.ipynb #04c05a47
+# %% ../nbs/07_readers.ipynb #b1e6f0fc
 import contextlib, fnmatch, io, re, warnings, zipfile, zlib
 from pathlib import Path
 import numpy as np, pandas as pd
 from .config import to_yaml
-from .core import InputError, Registry, file_sha256, nearest, write_bytes
+from .core import InputError, Registry, check_memory, file_sha256, nearest, write_bytes
 from .manifests import DatasetManifest, TaskSpec, load_manifest, parse_manifest, require_files, resolve_inside
-from .samples import Samples, _present, as_media, is_media, make_samples
+from .samples import Samples, as_media, is_media, make_samples, present_rows
 from .signals import apply_input
+import mtpkd.cleaning # its input transforms are found by name
 
 # %% ../nbs/07_readers.ipynb #84fb6273
 readers = Registry("reader")
@@ -97,18 +98,19 @@ def transform(x,     # `(N, ...)`, NaN rows are missing
     if there.any(): out[there] = y
     return out
 
-# %% ../nbs/07_readers.ipynb #26d22680
+# %% ../nbs/07_readers.ipynb #c61cb457
 def to_samples(manifest:DatasetManifest,
                raw:dict,    # what a reader returns
                inputs=True, # apply the input transforms
                files=False, # leave video and sound as files
+               labels=True, # False: without the target, known or not
               )->Samples:
     "Check the parts that a reader returned and put them together"
-    lack = [k for k in ("arrays", "target") if not isinstance(raw, dict) or raw.get(k) is None]
+    lack = [k for k in ("arrays", "target")[:1 + labels] if not isinstance(raw, dict) or raw.get(k) is None]
     if lack: raise InputError(f"{manifest.name}: reader {manifest.reader} returned no {lack[0]!r}; expected a dict with arrays, target, subject, sample")
     with naming(raw.get("source") or manifest.name):
-        target = as_target(raw["target"], manifest.task)
-        n = len(target)
+        target = as_target(raw["target"], manifest.task) if labels else None
+        n = len(next(iter(raw["arrays"].values())) if target is None else target)
         subject, sample, bag = (None if raw.get(k) is None else as_ids(raw[k], n, k) for k in ("subject", "sample", "bag"))
         for k in ("bag", "paired"):
             if manifest.columns()[k] and raw.get(k) is None: raise InputError(f"reader {manifest.reader} returned no {k!r}, which pairing asks for; add it to what the reader returns")
@@ -119,7 +121,7 @@ def to_samples(manifest:DatasetManifest,
             if name not in raw["arrays"]: raise InputError(f"reader {manifest.reader} returned no modality {name}; {nearest(name, raw['arrays'])}")
             x = as_modality(name, raw["arrays"][name], spec, n)
             if is_media(x) and not files: raise InputError(_unprepared(manifest, name))
-            there = _present(name, x, label)
+            there = present_rows(name, x, label)
             with naming(f"modality {name}"): arrays[name] = transform(x, there, spec) if inputs else x
         return make_samples(arrays, target, manifest.task, subject, sample, bag, paired)
 
@@ -129,7 +131,7 @@ def _unprepared(manifest, name:str)->str:
     return (f"{manifest.name}: modality {name} is {manifest.modalities[name].kind} that is not decoded yet; "
             f"run mtpkd data prepare {manifest.name} --root {manifest.root} --out DIR, then use DIR/manifest.yaml")
 
-# %% ../nbs/07_readers.ipynb #ce5bd2e5
+# %% ../nbs/07_readers.ipynb #a8599a31
 BROKEN = OSError, ValueError, EOFError, KeyError, NotImplementedError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error
 
 def _open_npz(path):
@@ -143,6 +145,7 @@ def _open_npz(path):
 def _member(archive, key:str, path)->np.ndarray:
     "The array called `key`"
     if key not in archive.files: raise InputError(f"{path}: no array {key!r}; {nearest(key, archive.files)}")
+    check_memory(sum(i.file_size for i in archive.zip.infolist() if i.filename.removesuffix(".npy") == key), f"{path}: array {key!r}")
     try: x = archive[key]
     except BROKEN as e:
         if "pickle" in str(e): raise InputError(f"{path}: array {key!r} holds Python objects, a pickle, which is refused; save numbers or text, such as {key}.astype(str)") from e
@@ -250,7 +253,7 @@ def load_paths(paths,     # `(N,)` str, relative; empty: missing
         if x is not None and x.shape != shape: raise InputError(f"{p}: has shape {x.shape}, expected {shape} for modality {name}; cut or pad it, or correct modalities.{name}.shape")
     return np.stack([np.full(shape, np.nan, "float32") if x is None else x for x in rows])
 
-# %% ../nbs/07_readers.ipynb #67227a45
+# %% ../nbs/07_readers.ipynb #46d0bd28
 @readers.register("table")
 def table(manifest:DatasetManifest)->dict:
     "The file called `table`, or else the first: one row a sample"
@@ -264,7 +267,7 @@ def table(manifest:DatasetManifest)->dict:
     with naming(path):
         ids = {k: text_column(frame, c, k) if c else None for k, c in ids.items()}
         arrays = {n: _table_modality(frame, n, manifest) for n in manifest.modalities}
-        return dict(arrays=arrays, target=_table_target(frame, task), source=str(path), **ids)
+        return dict(arrays=arrays, target=_table_target(frame, task) if task.target else None, source=str(path), **ids)
 
 def _table_modality(frame, name, manifest):
     columns = feature_columns(list(frame.columns), name, manifest.modalities[name])
@@ -287,12 +290,13 @@ def _table_target(frame, task:TaskSpec):
     numbers = pd.to_numeric(pd.Series(text), errors="coerce").to_numpy()
     return text if set(text) & set(task.classes) or np.isnan(numbers).any() else numbers
 
-# %% ../nbs/07_readers.ipynb #5bef12f4
+# %% ../nbs/07_readers.ipynb #d9491ec9
 def read(manifest,    # shipped name, path to a manifest, or a `DatasetManifest`
          names=None,  # modalities, in this order; None: those with a role
          inputs:bool=True, # apply the declared input transforms
          root=None,   # folder with the files; None: the manifest's own
          files:bool=False, # leave video and sound as files (`MEDIA`), for `mtpkd data prepare`
+         labels:bool=True, # False: recordings that nobody has labelled; the target is not looked at
         )->Samples:
     "The samples of a data set"
     m = load_manifest(manifest)
@@ -305,7 +309,13 @@ def read(manifest,    # shipped name, path to a manifest, or a `DatasetManifest`
     with naming(m.name) if ":" in m.reader else contextlib.nullcontext(): reader = readers.get(m.reader)
     video = next((n for n in names if getattr(reader, "corpus", False) and m.modalities[n].kind in ("audio", "video")), None)
     if video and not files: raise InputError(_unprepared(m, video)) # before anything is read
-    return to_samples(m, reader(m), inputs, files)
+    if not labels: m = without_labels(m)
+    return to_samples(m, reader(m), inputs, files, labels)
+
+def without_labels(m:DatasetManifest)->DatasetManifest:
+    "A manifest whose files need hold recordings only, for the readers of this notebook"
+    task = m.task.model_copy(update={"target": None}) if m.reader in ("npz", "table") else m.task
+    return m.model_copy(update={"task": task, "pairing": m.pairing.model_copy(update={"key": None, "paired": None})})
 
 # %% ../nbs/07_readers.ipynb #060bc83f
 def npz_bytes(arrays:dict)->bytes:

@@ -7,14 +7,16 @@ __all__ = ['TRANSPORT', 'CSS', 'MACROS', 'RUN', 'PAGE', 'PAIRED', 'PAIRED_HEAD',
            'diff_text', 'significant', 'fallen', 'verdict_rows', 'words_winners', 'words_unclear', 'words_transport',
            'same_schedule', 'words_controls', 'words_rivals', 'best_method', 'words_teacher', 'words_fallback',
            'words_headroom', 'words_multiple', 'words_limits', 'words_power', 'words_calibration', 'words_modalities',
-           'most_hurt', 'words_hurt', 'words_unfinished', 'words_made', 'verdict_words', 'setting_rows',
-           'method_extras', 'verdict_table', 'overview', 'words_budgets', 'budget_section', 'Page', 'teacher_section',
-           'transfer_section', 'calibration_section', 'modality_section', 'pairing_section', 'plan_section',
-           'embedding_section', 'curve_sections', 'run_section', 'unit_words', 'repeat_section', 'as_yaml',
-           'figure_or_note', 'render', 'report', 'paired_cells', 'protocols_to_name', 'comparison_page', 'demo']
+           'most_hurt', 'words_hurt', 'words_diverged', 'words_unfinished', 'words_made', 'verdict_words',
+           'setting_rows', 'method_extras', 'verdict_table', 'overview', 'words_budgets', 'budget_section', 'Page',
+           'teacher_section', 'transfer_section', 'calibration_section', 'modality_section', 'pairing_section',
+           'plan_section', 'embedding_section', 'curve_sections', 'run_section', 'unit_words', 'repeat_section',
+           'as_yaml', 'figure_or_note', 'templates', 'render', 'report', 'paired_cells', 'protocols_to_name',
+           'comparison_page', 'demo']
 
-# %% ../nbs/23_reports.ipynb #4440cbe5
+# %% ../nbs/23_reports.ipynb #d67c72da
 import json
+from functools import cache
 from pathlib import Path
 import jinja2, numpy as np, pandas as pd, yaml
 from markupsafe import Markup
@@ -23,6 +25,7 @@ from .config import stamp
 from .core import InputError, jsonable, nearest, write_text
 from .comparisons import curve_table, same_but_labels, stops_paying
 from .explanations import teachers_to_set
+from .figures import ledger_figure
 from .pictures import ABSENT, first_line, main_rows, open_run, panel_order, panels_of, part, plan_names, task_classes
 from .plots import fmt_p, metric_label, minus, role
 
@@ -236,7 +239,14 @@ def words_hurt(summary, transfer)->str:
     said = [most_hurt(part, kind, of[k]) for k, part in transfer[transfer["method"] == best].groupby("kind", sort=False)]
     return f"Who is hurt by {best}: {'; '.join(said)}. Where a method does nothing, about half would lose."
 
-# %% ../nbs/23_reports.ipynb #60a46d28
+# %% ../nbs/23_reports.ipynb #be1643d9
+def words_diverged(summary)->str:
+    "Repeats whose training came to nothing"
+    where = lambda gone: "; ".join(f"fold {g['fold']} of seed {g['seed']}" + (f", at step {g['step']}" if g.get("step") is not None else "") for g in gone[:4]) + ("; ..." if len(gone) > 4 else "")
+    total = len(summary.get("seeds") or [])*(summary.get("folds") if isinstance(summary.get("folds"), int) else 0)
+    return " ".join(f"The training of {m} came to nothing in {len(gone)}{f' of {total}' if total else ''} repeats ({where(gone)}): a loss was NaN. Its numbers are those of the others." for m, gone in (summary.get("diverged") or {}).items() if ":" not in m)
+
+# %% ../nbs/23_reports.ipynb #3a8a46e5
 def words_unfinished(summary)->str:
     "Whether repeats are missing"
     folds, seeds = summary.get("folds"), summary.get("seeds") or []
@@ -260,7 +270,7 @@ def verdict_words(summary:dict,  # a run's summary
                   transfer=None, # its table of gains and losses
                  )->list:        # sentences, one list item per question
     "What the numbers show and what they do not, in plain words"
-    asked = [words_made, words_unfinished, words_winners, words_fallback, words_controls, words_rivals, words_unclear, words_power, words_transport, words_teacher, words_modalities, words_headroom,
+    asked = [words_made, words_unfinished, words_diverged, words_winners, words_fallback, words_controls, words_rivals, words_unclear, words_power, words_transport, words_teacher, words_modalities, words_headroom,
              lambda s: words_hurt(s, transfer), words_calibration, words_multiple, words_limits]
     return [said for said in (f(summary) for f in asked) if said]
 
@@ -509,7 +519,7 @@ def as_yaml(x)->str:
     if not x or isinstance(x, str): return x or ""
     return yaml.safe_dump(jsonable(x.to_dict() if hasattr(x, "to_dict") else x), sort_keys=False, allow_unicode=True, width=110)
 
-# %% ../nbs/23_reports.ipynb #8b440ad9
+# %% ../nbs/23_reports.ipynb #2df01f79
 def _plan_figure(run, summary):
     name = (plan_names(run) or ["no method"])[0]
     plan = run.plan(name)
@@ -530,7 +540,7 @@ def _modality_figure(run, summary):
     if not summary["modalities"]["values"]: raise InputError(words_modalities(summary) or "there is no privileged modality")
     return plots.modality_forest(summary["modalities"]["values"], summary.get("metric", ""))
 
-_FIGURES = dict(transfer=lambda run, s: plots.transfer_bars(run.transfer, best_method(s)), calibration=_calibration_figure, modalities=_modality_figure, teachers=lambda run, s: plots.teacher_choice(run.teachers), plan=_plan_figure, embeddings=_embedding_figure,
+_FIGURES = dict(transfer=lambda run, s: ledger_figure(run, best_method(s)), calibration=_calibration_figure, modalities=_modality_figure, teachers=lambda run, s: plots.teacher_choice(run.teachers), plan=_plan_figure, embeddings=_embedding_figure,
                 history=lambda run, s: plots.learning_curves(main_rows(run.history), metric=s.get("metric", "")))
 
 def figure_or_note(run, what:str): # transfer, calibration, modalities, teachers, plan, embeddings or history
@@ -671,15 +681,20 @@ PAGE = """<!doctype html>
 </body></html>
 """
 
-# %% ../nbs/23_reports.ipynb #0599f2c9
+# %% ../nbs/23_reports.ipynb #b3db0b1a
+@cache
+def templates()->jinja2.Environment: # compiled once
+    "Page, section of a run, macros"
+    env = jinja2.Environment(autoescape=True, undefined=jinja2.ChainableUndefined, trim_blocks=True, loader=jinja2.DictLoader(dict(page=PAGE, run=RUN, macros=MACROS)))
+    env.filters["unbroken"] = lambda s: s.replace("p = ", "p\u00a0=\u00a0").replace("p < ", "p\u00a0<\u00a0")
+    return env
+
 def render(sections:list, # dicts of `run_section`
            budgets=None,  # of `budget_section`
           )->str:         # the whole page
     "The page of some runs"
     from mtpkd import __version__
-    env = jinja2.Environment(autoescape=True, undefined=jinja2.ChainableUndefined, trim_blocks=True,
-                             loader=jinja2.DictLoader(dict(page=PAGE, run=RUN, macros=MACROS)))
-    env.filters["unbroken"] = lambda s: s.replace("p = ", "p\u00a0=\u00a0").replace("p < ", "p\u00a0<\u00a0")
+    env = templates()
     told = [s for s in sections if "summary" in s]
     stamps = list(dict.fromkeys(s["stamp"] for s in told if s.get("stamp")))
     title = sections[0]["title"] if len(sections) == 1 else f"{len(sections)} experiments: {listing(s['title'] for s in sections)}"

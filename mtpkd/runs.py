@@ -113,11 +113,12 @@ def following(out, progress=True):
     finally:
         stop.set(); thread.join(); bar.update(); bar.close(ok)
 
-# %% ../nbs/22_runs.ipynb #cb450da3
+# %% ../nbs/22_runs.ipynb #f705c602
 def execute(parameters:dict,           # the notebook's parameters, `out` aside
             out,                       # run folder
             notebook:str="experiment", # name of a batch notebook, or a path
             progress:bool=True,
+            kernel=None,               # a kernel manager class; None: of this interpreter
            )->Path:                    # the executed notebook, OUT/run.ipynb
     "Run a notebook with parameters; its result is in `out`"
     import papermill
@@ -127,8 +128,8 @@ def execute(parameters:dict,           # the notebook's parameters, `out` aside
     with tempfile.TemporaryDirectory() as tmp, following(out, progress):
         done = Path(tmp)/"run.ipynb"
         try:
-            papermill.execute_notebook(source, done, parameters, kernel_name="python3", language="python", progress_bar=False,
-                                       kernel_manager_class=own_kernel())
+            papermill.execute_notebook(source, done, parameters, kernel_name="python3", language="python", progress_bar=False, request_save_on_cell_execute=False,
+                                       kernel_manager_class=kernel or own_kernel())
         except papermill.PapermillExecutionError as e: raise _failure(e, done, out) from None
         except DeadKernelError as e:
             raise RunError(f"the kernel of {source.name} died (out of memory?); what was finished is kept in {out}, go on with resume") from e

@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['cosine_gram', 'least_similar', 'anchor_clouds', 'half_squared_distance', 'iterations_for', 'OTResult',
            'sinkhorn_divergence', 'structural_divergence', 'structural_ot', 'PlanResult', 'exact_ot', 'unbalanced_ot',
-           'gromov_wasserstein', 'fused_gromov_wasserstein', 'class_cost', 'barycentre', 'balance_labels',
-           'histogram_divergence', 'row_ot', 'bag_plans', 'bag_targets']
+           'gromov_wasserstein', 'fused_gromov_wasserstein']
 
-# %% ../nbs/12_transport.ipynb #a2f0ff64
+# %% ../nbs/12_transport.ipynb #88e49cad
 import inspect, math, warnings
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import NamedTuple
 import torch
 from torch import Tensor
@@ -106,7 +106,7 @@ def half_squared_distance(x:Tensor, # `(..., N, K)`
     x, y = x - centre, y - centre
     return ((x*x).sum(-1)[..., :, None]/2 + (y*y).sum(-1)[..., None, :]/2 - x @ y.mT).clamp_min(0)
 
-# %% ../nbs/12_transport.ipynb #17a40c76
+# %% ../nbs/12_transport.ipynb #96684f72
 class _Cloud(NamedTuple):
     "A centred cloud, its weights and what every kernel needs of it"
     z:Tensor      # centred points `(L, N, K)`
@@ -114,20 +114,20 @@ class _Cloud(NamedTuple):
     low:Tensor    # minus half the squared norms `(L, N, 1)`
     weight:Tensor # `(L, 1, N)`, positive
 
-def _centred(x, w=None, unit:float=1.):
-    "Points `(L, N, K)` with weights `(L, N)`, uniform unless given, as a cloud measured in `unit`"
-    w = x.new_full((len(x), 1, x.shape[1]), 1/x.shape[1]) if w is None else w[:, None].clamp_min(1e-20) # no weight is next to none
-    x = x/unit
+def _centred(x, w=None):
+    "Points `(L, N, K)` with weights `(L, N)`, uniform unless given, as a cloud"
+    w = x.new_full((x.shape[0], 1, x.shape[1]), 1/x.shape[1]) if w is None else w[:, None].clamp_min(1e-20) # no weight is next to none
     mean = torch.bmm(w, x)
     z = x - mean
     return _Cloud(z, mean, torch.linalg.vecdot(z, z).unsqueeze(-1).div_(-2), w)
 
-# %% ../nbs/12_transport.ipynb #915aaf06
-def _pair(x, y, a=None, b=None, unit:float=1.):
+# %% ../nbs/12_transport.ipynb #0a284912
+def _pair(x, y, a=None, b=None):
     "Clouds of `x (L, N, K)` and `y (L, M, K)`, and both in one `(2L, N, K)` where `N == M`"
-    if x.shape != y.shape: return _centred(x, a, unit), _centred(y, b, unit), None
-    one = _centred(torch.cat([x, y]), None if a is None else torch.cat([a, b]), unit)
-    return _Cloud(*(t[:len(x)] for t in one)), _Cloud(*(t[len(x):] for t in one)), one
+    if x.shape != y.shape: return _centred(x, a), _centred(y, b), None
+    one = _centred(torch.cat([x, y]), None if a is None else torch.cat([a, b]))
+    x, y = (_Cloud(*half) for half in zip(*(t.chunk(2) for t in one)))
+    return x, y, one
 
 # %% ../nbs/12_transport.ipynb #d9d66a3c
 _EXPONENT = 100. # 2^-100 is 1e-30
@@ -220,13 +220,16 @@ def _slowest(eps:float, tol:float, n:int)->float:
     rho = min(.9, tol/_BEFORE)**(1/max(1, n - 2))
     return min(1 - ((1 - rho)/(1 + rho))**2, 1 - min(.5, eps/50))
 
-# %% ../nbs/12_transport.ipynb #abd2cfc9
+# %% ../nbs/12_transport.ipynb #622c7ede
 class _Schedule(NamedTuple):
     "The course of a solution"
     stages:int    # temperatures above `eps`
     sweeps:tuple  # relaxations, one sequence a kernel
     powers:tuple  # of the symmetric terms
     iterations:int
+
+    @property
+    def plain(self)->bool: return not self.stages and set(self.sweeps[0]) == {1.} # one kernel, no relaxation
 
 def _course(stages:int, sweeps:tuple, tol:float)->_Schedule:
     return _Schedule(stages, sweeps, _powers(math.ceil(math.log(2/tol)/1.763)), sum(map(len, sweeps))//2)
@@ -270,7 +273,7 @@ def _cross_cost(x, y, schedule, kernel, both:bool=True):
     g_y = y.weight.mT*(y.z + d) - v.mT*torch.bmm(kernel.mT, u.mT*x.z)
     return cost[:, 0, 0], p, q, (rows - x.weight).abs_().sum((1, 2)), g_x, g_y
 
-# %% ../nbs/12_transport.ipynb #ee35abeb
+# %% ../nbs/12_transport.ipynb #756a013b
 def _self_cost(x, powers, kernel, first:int|None=0):
     "Half the transport cost `(L,)` of centred clouds to themselves, and its gradient in those from the `first` on; None: no gradient"
     w = _self_plan(x, powers, kernel)
@@ -280,23 +283,41 @@ def _self_cost(x, powers, kernel, first:int|None=0):
     z, w, rows, kernel = (t[first:] for t in (x.z, w, rows, kernel))
     return cost, rows.mT*z - w.mT*torch.bmm(kernel, w.mT*z)
 
+# %% ../nbs/12_transport.ipynb #44b0c5cd
 _SMALL = 1 << 15 # entries below which a call costs more than its work
 
-def _divergence(x, y, a, b, eps:float, schedule, both:bool=True):
-    "Sinkhorn divergence `(L,)` of `x (L, N, K)` and `y (L, M, K)`, violation, potentials over `eps ln 2` of the centred clouds, gradients (that in `x` None unless `both`)"
-    unit, lead, n, m = (eps*math.log(2))**.5, len(x), x.shape[1], y.shape[1]
-    x, y, one = _pair(x, y, a, b, unit)
+def _stacked_divergence(x, y, a, b, schedule, both:bool):
+    "Divergence in squared units, violation, potentials and gradients of clouds of one size, from the problems (x, y), (x, x), (y, y) as one stack"
+    stack = lambda *parts: None if parts[0] is None else torch.cat(parts)
+    left, right = _centred(stack(x, x, y), stack(a, a, b)), _centred(stack(y, x, y), stack(b, a, b))
+    found = _cross_cost(left, right, schedule, x.new_empty(left.z.shape[0], x.shape[1], x.shape[1]), both)
+    (cost, cost_x, cost_y), p, q, violation, g_x, g_y = (g if g is None else g.chunk(3) for g in found)
+    return cost - (cost_x + cost_y)/2, violation[0], p[0], q[0], g_x[0] - g_x[1] if both else None, g_y[0] - g_y[2]
+
+# %% ../nbs/12_transport.ipynb #b46920ee
+def _separate_divergence(x, y, a, b, schedule, both:bool):
+    "The same with the symmetric terms apart, for any clouds and courses"
+    lead, n, m = x.shape[0], x.shape[1], y.shape[1]
+    x, y, one = _pair(x, y, a, b)
     kernel = x.z.new_empty(lead, n, m)
     cost, p, q, violation, g_x, g_y = _cross_cost(x, y, schedule, kernel, both)
     if one and kernel.numel() <= _SMALL: # one call for both
         own, gradient = _self_cost(one, schedule.powers, kernel.new_empty(2*lead, n, n), 0 if both else lead)
-        cost_x, cost_y, self_x, self_y = own[:lead], own[lead:], gradient[:lead], gradient[-lead:]
+        (cost_x, cost_y), (self_x, self_y) = own.chunk(2), gradient.chunk(2) if both else (None, gradient)
     else: # one kernel at a time
         cost_x, self_x = _self_cost(x, schedule.powers, kernel if n == m else kernel.new_empty(lead, n, n), 0 if both else None)
         cost_y, self_y = _self_cost(y, schedule.powers, kernel if n == m else kernel.new_empty(lead, m, m))
-    return (cost - cost_x - cost_y)*unit**2, violation, p[..., 0], q[..., 0], g_x.sub_(self_x).mul_(unit) if both else None, g_y.sub_(self_y).mul_(unit)
+    return cost - cost_x - cost_y, violation, p, q, g_x.sub_(self_x) if both else None, g_y.sub_(self_y)
 
-# %% ../nbs/12_transport.ipynb #6955e2e7
+# %% ../nbs/12_transport.ipynb #53ad59bd
+def _divergence(x, y, a, b, eps:float, schedule, both:bool=True):
+    "Sinkhorn divergence `(L,)` of `x (L, N, K)` and `y (L, M, K)`, violation, potentials over `eps ln 2` of the centred clouds, gradients (that in `x` None unless `both`)"
+    unit = (eps*math.log(2))**.5
+    solve = _stacked_divergence if x.shape == y.shape and schedule.plain and x.shape[:2].numel()*x.shape[1] <= _SMALL else _separate_divergence
+    value, violation, p, q, g_x, g_y = solve(x/unit, y/unit, a, b, schedule, both)
+    return value*unit**2, violation, p[..., 0], q[..., 0], g_x.mul_(unit) if both else None, g_y.mul_(unit)
+
+# %% ../nbs/12_transport.ipynb #92b56cb3
 def _lead(batch:int, dims, tensors):
     "The tensors with their `vmap` dimension first, expanded where they have none"
     return [t if t is None else t.expand(batch, *t.shape) if d is None else t.movedim(d, 0) for t, d in zip(tensors, dims)]
@@ -311,9 +332,9 @@ class _Divergence(torch.autograd.Function):
     "The Sinkhorn divergence of clouds `(..., N, K)`, `(..., M, K)` with weights `(..., N)`, `(..., M)`, both or none"
     @staticmethod
     def forward(x, y, a, b, eps, schedule, both):
-        flat = lambda z, dims: None if z is None else z.reshape(-1, *z.shape[-dims:])
+        flat = lambda z, dims: z if z is None or x.ndim == 3 else z.reshape(-1, *z.shape[-dims:])
         out = _unrecorded(_divergence, flat(x, 2), flat(y, 2), flat(a, 1), flat(b, 1), eps, schedule, both)
-        out = [x.new_empty((len(out[0]), 0)) if o is None else o for o in out]
+        out = [x.new_empty((out[0].shape[0], 0)) if o is None else o for o in out]
         return tuple(out if x.ndim == 3 else [o.reshape((*x.shape[:-2], *o.shape[1:])) for o in out])
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -329,7 +350,12 @@ class _Divergence(torch.autograd.Function):
     def vmap(info, dims, x, y, a, b, eps, schedule, both): # whether `x` has a gradient shows when it is unwrapped
         return _Divergence.apply(*_lead(info.batch_size, dims, (x, y, a, b)), eps, schedule, both or x.requires_grad), (0,)*6
 
-def _keep_signature(function): function.forward.__signature__ = inspect.signature(function.forward) # `apply` asks for it every time, which would take 40 us
+class _AsGiven(inspect.Signature):
+    "A signature that takes every argument as it comes"
+    def bind(self, *args): return SimpleNamespace(args=args, kwargs={}, apply_defaults=lambda: None)
+
+def _keep_signature(function): # `apply` asks for it and binds to it every time, which would take as long as six iterations
+    function.forward.__signature__ = _AsGiven(inspect.signature(function.forward).parameters.values())
 
 _keep_signature(_Divergence)
 
@@ -379,7 +405,7 @@ def _check_problem(x, y, eps, tol=1e-3, max_iters=None):
     if 0 in (*x.shape[:-1], *y.shape[:-1]): raise InputError(f"clouds have shapes {tuple(x.shape)} and {tuple(y.shape)}; one of them has no points")
     if max_iters is not None and max_iters < 1: raise InputError(f"max_iters is {max_iters}, expected at least 1, or None to have it from eps and tol")
 
-# %% ../nbs/12_transport.ipynb #992e020d
+# %% ../nbs/12_transport.ipynb #18765f94
 def _same_lead(x, y, a, b):
     "Clouds and weights with the same leading dimensions"
     given = [x.shape[:-2], y.shape[:-2], *(w.shape[:-1] for w in (a, b) if w is not None)]
@@ -428,7 +454,7 @@ def _cosine_gradient(g, columns, z, inverse):
         own.sub_(rows*(torch.linalg.vecdot(own, rows).unsqueeze(-1)*inverse[..., i:i+step, :]**2))
     return out
 
-# %% ../nbs/12_transport.ipynb #21dc8ef9
+# %% ../nbs/12_transport.ipynb #dad466e2
 def _structural(z_s, z_t, k, eps, schedule):
     "Losses and violations `(..., T)`, and what their gradient in `z_s (..., B, Ds)` is made of"
     x, y, *rest = _clouds(z_s, z_t, k)
@@ -458,9 +484,7 @@ class _Structural(torch.autograd.Function):
     def vmap(info, dims, z_s, z_t, *rest):
         return _Structural.apply(*_lead(info.batch_size, dims, (z_s, z_t)), *rest), (0,)*7
 
-_keep_signature(_Structural)
-
-# %% ../nbs/12_transport.ipynb #5a98d4bd
+# %% ../nbs/12_transport.ipynb #0987cd33
 def _blocks(z_s, z_t, block:int):
     "`(..., B, Ds)` and `(..., T, B, Dt)` as `(..., B/block, block, Ds)` and `(..., B/block, T, block, Dt)`"
     b = z_s.shape[-2]
@@ -627,137 +651,3 @@ def fused_gromov_wasserstein(cost:Tensor,    # between the samples `(..., N, M)`
     solve = lambda m, t, s, a, b: ot.gromov.fused_gromov_wasserstein(m, t, s, a/a.sum(), b/b.sum(), alpha=alpha)
     plan = _Plans.apply(solve, check, cost, c_t, c_s, a, b)
     return PlanResult(((1-alpha)*(plan*cost).sum((-2, -1)) + alpha*_structure_gap(plan, c_t, c_s)).to(kind), plan)
-
-# %% ../nbs/12_transport.ipynb #446e1d78
-def class_cost(classes:int, ordinal:bool=False, like:Tensor|None=None)->Tensor: # `(C, C)`
-    "Ground cost between classes: 0 or 1, or steps of a scale as a share of the whole"
-    level = torch.arange(classes, **({} if like is None else dict(device=like.device)))
-    steps = (level[:, None] - level).abs()
-    return steps/max(classes-1, 1) if ordinal else (steps > 0).float()
-
-def _shares(w, size:int, name:str, like:Tensor)->Tensor: # `(..., size)`, summing to one
-    "Numbers are checked; a tensor is only normalised, since looking at it would read the device"
-    if not isinstance(w, Tensor):
-        if not (min(w, default=-1) >= 0 and abs(sum(w) - 1) < 1e-3): raise InputError(f"{name} are {list(w)}; expected shares that are not negative and sum to 1")
-        w = torch.tensor(w)
-    if w.shape[-1] != size: raise InputError(f"{w.shape[-1]} {name} were given, expected {size}")
-    w = w.to(like)
-    return w/w.sum(-1, keepdim=True).clamp_min(torch.finfo(w.dtype).tiny)
-
-# %% ../nbs/12_transport.ipynb #7635012b
-def barycentre(p:Tensor,                # distributions of the teachers `(T, ..., C)`
-               cost:Tensor|None=None,   # symmetric ground cost `(C, C)`; None: 0 between equal classes, else 1
-               eps:float=.1,            # entropic regularisation, in units of the cost
-               weights=None,            # of the teachers: `T` numbers that sum to 1, or a tensor `(..., T)`; equal
-               debias:bool=True,        # take the blur of entropy away
-               iterations:int=200)->Tensor: # `(..., C)`
-    "Wasserstein barycentre of class distributions, in double precision; the cost is at most 500 eps"
-    if not eps > 0: raise InputError(f"eps is {eps}, expected a positive number")
-    if iterations < 1: raise InputError(f"iterations is {iterations}, expected at least 1")
-    if cost is None and eps < .002: raise InputError(f"eps is {eps}, expected at least 0.002 for a cost of 1")
-    if p.ndim < 2: raise InputError(f"distributions have shape {tuple(p.shape)}, expected (teachers, ..., classes)")
-    cost = class_cost(p.shape[-1], like=p) if cost is None else cost
-    if cost.shape[-2:] != (p.shape[-1],)*2: raise InputError(f"the ground cost is {tuple(cost.shape)}, expected {(p.shape[-1],)*2}")
-    own, kernel, floor = p.double(), (-cost.double()/eps).exp(), torch.finfo(torch.float64).tiny
-    w = _shares(torch.ones(len(p)) if weights is None else weights, len(p), "weights", own).expand(*p.shape[1:-1], len(p)).movedim(-1, 0)[..., None]
-    v, d = torch.ones_like(own), torch.ones_like(own[0])
-    for _ in range(iterations):
-        back = (own/(v @ kernel).clamp_min(floor)) @ kernel
-        q = d*(w*back.clamp_min(floor).log()).sum(0).exp()
-        v = q/back.clamp_min(floor)
-        if debias: d = (d*q/(d @ kernel)).sqrt()
-    return (q/q.sum(-1, keepdim=True)).to(p.dtype)
-
-# %% ../nbs/12_transport.ipynb #6f588c29
-def balance_labels(p:Tensor,            # soft labels `(..., B, C)`
-                   marginals,           # class proportions: `C` numbers that sum to 1, or a tensor `(..., C)`
-                   weight:Tensor|None=None, # of the rows in the marginals `(..., B)`; equal
-                   iterations:int=100)->Tensor: # `(..., B, C)`
-    "The soft labels nearest to `p` whose mean is `marginals`"
-    if p.ndim < 2: raise InputError(f"soft labels have shape {tuple(p.shape)}, expected (..., rows, classes)")
-    if weight is not None and weight.shape[-1] != p.shape[-2]: raise InputError(f"{weight.shape[-1]} row weights were given, expected {p.shape[-2]}")
-    log_p = _wide(p).clamp_min(1e-30).log()
-    log_m = _shares(marginals, p.shape[-1], "marginals", log_p).clamp_min(1e-30).log()
-    w = torch.ones_like(log_p[..., 0]) if weight is None else weight.to(log_p)
-    w = (w/w.sum(-1, keepdim=True).clamp_min(1e-30))[..., None]
-    h = torch.zeros_like(log_p[..., 0, :])
-    for _ in range(iterations):
-        q = (log_p + h[..., None, :]).softmax(-1)
-        h = h + log_m - (w*q).sum(-2).clamp_min(1e-30).log()
-    return (log_p + h[..., None, :]).softmax(-1).to(p.dtype)
-
-# %% ../nbs/12_transport.ipynb #c6c3c1fe
-def histogram_divergence(p, q, cost, eps:float, iterations:int)->Tensor: # `(..., K)`, `(..., K)`, `(..., K, K)` -> `(...,)`
-    "Sinkhorn divergence of two distributions over the same points; differentiable in both"
-    with torch.no_grad():
-        kernel = (-cost/eps).exp()
-        through = lambda w: torch.einsum("...ij,...j->...i", kernel, w)
-        s, t = torch.ones_like(p), torch.ones_like(q)
-        for _ in range(12): s, t = (s/through(p*s)).sqrt(), (t/through(q*t)).sqrt() # each with itself: fast
-        u, v = s, t # where the two are alike it is nearly solved
-        for i in range(iterations):
-            omega = 1.5 if 10 <= i < iterations-1 else 1.
-            u = (u**(1-omega)*through(q*v)**-omega).clamp(1e-30, 1e30)
-            v = (v**(1-omega)*through(p*u)**-omega).clamp(1e-30, 1e30)
-        f, g = eps*(u/s).log(), eps*(v/t).log()
-    return (p*f).sum(-1) + (q*g).sum(-1)
-
-def _anchor_costs(s_t, anchors)->Tensor: # `(..., B, B)`, `(..., B, K)` -> `(..., B, K, K)`
-    "Dissimilarity of every two anchors of a row; none of an anchor with itself"
-    index = anchors[..., :, None]*s_t.shape[-1] + anchors[..., None, :]
-    other = 1 - torch.eye(anchors.shape[-1], dtype=s_t.dtype, device=s_t.device)
-    return (1 - s_t.flatten(-2).gather(-1, index.flatten(-3)).unflatten(-1, index.shape[-3:])).clamp_min(0)*other
-
-# %% ../nbs/12_transport.ipynb #eb40438e
-def row_ot(z_s:Tensor,             # student embeddings `(..., B, Ds)`
-           z_t:Tensor,             # teacher embeddings `(..., T, B, Dt)`
-           k:int=30,               # anchors a row
-           eps:float=.1,           # entropic regularisation, at least .05
-           temperature:float=.1,   # of the distributions over anchors
-           iterations:int=50)->Tensor: # losses `(..., T)`, differentiable in `z_s`
-    "Row-wise transport over the teacher's anchors, mean over the rows"
-    if not eps >= .05: raise InputError(f"eps is {eps}, expected at least 0.05 for costs of up to 2")
-    if not temperature > 0: raise InputError(f"temperature is {temperature}, expected a positive number")
-    _check_batch(z_s, z_t)
-    kind, (z_s, z_t) = z_s.dtype, _alike(z_s, z_t)
-    with _full_precision(z_s):
-        s_t, s_s = cosine_gram(z_t.detach()), cosine_gram(z_s).unsqueeze(-3)
-        anchors = least_similar(s_t, k)
-        p, q = ((s.expand(s_t.shape).gather(-1, anchors)/temperature).softmax(-1) for s in (s_t, s_s))
-        return histogram_divergence(p, q, _anchor_costs(s_t, anchors), eps, iterations).mean(-1).to(kind)
-
-# %% ../nbs/12_transport.ipynb #a4b125a7
-def _log_weights(w)->Tensor: return torch.where(w > 0, w.clamp_min(1e-30).log(), -1e9)
-def _normalised(w, like)->Tensor: return w.to(like)/w.to(like).sum(-1, keepdim=True).clamp_min(1e-30)
-
-def _bag_logits(cost, a, b, eps:float, iterations:int)->Tensor: # `(..., N, M)`: each row's log-odds of its partners
-    "Sinkhorn's sweeps over many padded problems at once"
-    k, log_a, log_b = -_wide(cost)/eps, _log_weights(a), _log_weights(b)
-    u = torch.zeros_like(log_a)
-    for _ in range(iterations):
-        v = -((log_a + u)[..., None] + k).logsumexp(-2)
-        u = -((log_b + v)[..., None, :] + k).logsumexp(-1)
-    return (log_b + v)[..., None, :] + k
-
-# %% ../nbs/12_transport.ipynb #508d9c22
-def _check_bags(cost, a, b, eps):
-    for name, w, n in (("a", a, cost.shape[-2]), ("b", b, cost.shape[-1])):
-        if w.shape[-1] != n: raise InputError(f"weights {name} have {w.shape[-1]} entries, expected one for each of {n} points")
-    if not eps > 0: raise InputError(f"eps is {eps}, expected a positive number")
-
-def bag_plans(cost:Tensor, # of student `i` with teacher `j` `(..., N, M)`
-              a:Tensor,    # weights of the student's points `(..., N)`; 0: padding
-              b:Tensor,    # weights of the teacher's points `(..., M)`; 0: padding
-              eps:float=.3, iterations:int=50)->Tensor: # `(..., N, M)`, zero where either is padding
-    "Entropic plans of many bags; weights are scaled to sum to one in each"
-    _check_bags(cost, a, b, eps)
-    a, b = (_normalised(w, cost) for w in (a, b))
-    p = _bag_logits(cost, a, b, eps, iterations).softmax(-1)
-    return torch.where((a > 0)[..., None] & (b > 0)[..., None, :], a[..., None]*p, 0.)
-
-def bag_targets(cost:Tensor, values:Tensor, # what the teacher's points say `(..., M, C)`
-                a:Tensor, b:Tensor, eps:float=.3, iterations:int=50)->Tensor: # `(..., N, C)`
-    "Plan-weighted mean of `values` for each of the student's points; zeros in a bag without a teacher"
-    _check_bags(cost, a, b, eps)
-    a, b = (_normalised(w, cost) for w in (a, b))
-    return _bag_logits(cost, a, b, eps, iterations).softmax(-1) @ (values*(b > 0)[..., None])

@@ -1,5 +1,5 @@
 "Trees of every data set that mtpkd reads: the check finds nothing in the intact one and names path, row or frame and the mend of every fault."
-import os, shutil, subprocess, sys
+import json, os, shutil, subprocess, sys
 import numpy as np, pandas as pd, pytest
 import trees
 from mtpkd.checks import check, check_text
@@ -238,3 +238,277 @@ def test_affwild2_broken(planted, tmp_path, fault):
     do, words, level = AFFWILD2[fault]
     c = expect("affwild2_va", planted("affwild2", trees.affwild2), tmp_path, do, words, level)
     if level == "lost": assert 1 <= len(c.findings) <= 4, c.findings
+
+# WESAD
+
+def pkl(r, s="S3"): return r/s/f"{s}.pkl"
+def repickle(path, change):
+    d = trees.wesad_subject(path.stem, 1)
+    change(d)
+    trees.save_pickle(path, d)
+class Bomb:
+    def __init__(self, flag): self.flag = flag
+    def __reduce__(self): return os.mkdir, (str(self.flag),)
+
+def test_wesad_intact(planted):
+    root = planted("wesad", trees.wesad)
+    for name in ("wesad", "wesad+stress_binary"):
+        c = check(name, root)
+        assert c.findings == [], check_text(c)
+    s = read(f"wesad@{root}", inputs=False)
+    assert np.bincount(s.target).tolist() == [3, 6, 6] and s.arrays["chest_ecg"].shape == (15, 1, 3000) and s.presence.all()
+    peak = np.abs(np.fft.rfft(s.arrays["wrist_bvp"][:, 0])).argmax(1)/30     # the windows are those of their labels, at the right rate
+    assert np.allclose(peak, 1 + .3*(s.target + 1), atol=.05), peak
+    peak = np.abs(np.fft.rfft(s.arrays["chest_ecg"][:, 0])).argmax(1)/30     # after resampling from 700 Hz too
+    assert np.allclose(peak, 1 + .3*(s.target + 1), atol=.05), peak
+
+def test_cleaned_variants(planted, tmp_path):
+    "Cleaning is asked for by name; a loose electrode makes its windows missing, and only those"
+    root = planted("wesad", trees.wesad)
+    s = read(f"wesad+cleaned@{root}")
+    assert s.presence.all() and s.arrays["wrist_eda"].shape == (15, 22) and all(np.isfinite(a).all() for a in s.arrays.values())
+    loose = broken(root, tmp_path, lambda r: repickle(pkl(r), lambda d: d["signal"]["chest"]["ECG"].__setitem__(slice(10*700, 40*700), 0)))
+    t = read(f"wesad+cleaned@{loose}")
+    lost = np.flatnonzero(~t.presence[:, t.modalities.index("chest_ecg")])
+    assert [t.sample[i] for i in lost] == ["S3_00030s"] and t.presence.sum() == t.presence.size - 1 # 0 to 30 s has no label
+    assert ("windows of chest_ecg flagged as bad", None, 1) in check("wesad+cleaned", loose).facts
+
+WESAD = {
+    "truncated pickle": (lambda r: cut(pkl(r)), ["S3/S3.pkl", "pickle of arrays", "download WESAD again"], "lost"),
+    "zero-byte pickle": (lambda r: empty(pkl(r)), ["S3/S3.pkl", "0 bytes", "download"], "lost"),
+    "no pickle": (lambda r: pkl(r).write_bytes(b"\x80\x02\xff"*9), ["S3/S3.pkl", "pickle of arrays", "download"], "lost"),
+    "a program": (lambda r: trees.save_pickle(pkl(r), {"signal": Bomb(r/"executed"), "label": 1}), ["S3/S3.pkl", "refused", "download"], "lost"),
+    "a list": (lambda r: trees.save_pickle(pkl(r), [1, 2]), ["S3/S3.pkl, key signal", "list", "download"], "lost"),
+    "no labels": (lambda r: repickle(pkl(r), lambda d: d.pop("label")), ["S3/S3.pkl, key label", "signal, subject", "download"], "lost"),
+    "missing sensor": (lambda r: repickle(pkl(r), lambda d: d["signal"]["chest"].pop("ECG")), ["S3/S3.pkl, key signal/chest/ECG", "sensor chest/ECG", "leave the modality out"], "lost"),
+    "wrong rate": (lambda r: repickle(pkl(r), lambda d: d["signal"]["wrist"].update(BVP=d["signal"]["wrist"]["BVP"][::2])), ["S3/S3.pkl, key signal/wrist/BVP, row 6721", "64 Hz", "found 6720", "original"], "lost"),
+    "label row too many": (lambda r: repickle(pkl(r), lambda d: d.update(label=np.r_[d["label"], d["label"][:50000]])), ["S3/S3.pkl, key signal/", "rows", "original"], "lost"),
+    "not finite": (lambda r: repickle(pkl(r), lambda d: d["signal"]["wrist"]["BVP"].__setitem__(700, np.nan)), ["S3/S3.pkl, key signal/wrist/BVP, row 701", "finite", "original"], "lost"),
+    "label of another kind": (lambda r: repickle(pkl(r), lambda d: d["label"].__setitem__(99, 12)), ["S3/S3.pkl, key label, row 100", "labels 0 to 7, found 12", "original"], "lost"),
+    "no window": (lambda r: repickle(pkl(r), lambda d: d.update(label=d["label"]*0)), ["S3/S3.pkl, key label", "none", "shorter windows"], "lost"),
+    "exchanged subject": (lambda r: shutil.copy(pkl(r, "S2"), pkl(r)), ["S3/S3.pkl, key subject", "subject S3, found S2", "exchanged"], "unusable"),
+    "misnamed pickle": (lambda r: pkl(r).rename(pkl(r).with_name("S-3.pkl")), ["S3/S3.pkl", "is missing", "download"], "lost"),
+    "misnamed folder": (lambda r: (r/"S3").rename(r/"s_3"), ["s_3", "folders S2 to S17", "rename"], "lost"),
+    "empty subject": (lambda r: pkl(r).unlink(), ["S3: ", "an empty folder", "copy"], "lost"),
+    "unreadable folder": (lambda r: unreadable(r/"S3"), ["S3", "can be listed", "permissions"], "lost"),
+    "nothing": (lambda r: [shutil.rmtree(r/s) for s in ("S2", "S3", "S4")], ["folders S2 to S17", "none", "give the folder"], "unusable"),
+}
+@pytest.mark.parametrize("fault", WESAD)
+def test_wesad_broken(planted, tmp_path, fault):
+    do, words, level = WESAD[fault]
+    c = expect("wesad", planted("wesad", trees.wesad), tmp_path, do, words, level)
+    assert not (c.root/"executed").exists()
+
+# Stress-Predict
+
+def e4(r, sensor="BVP", who=3): return r/"Raw_data"/f"S{who:02d}"/f"{sensor}.csv"
+def labels(r): return r/trees.LABELS
+
+def test_stress_predict_intact(planted):
+    root = planted("stress_predict", trees.stress_predict)
+    c = check("stress_predict", root)
+    assert c.findings == [], check_text(c)
+    s = read(f"stress_predict@{root}", inputs=False)
+    assert s.arrays["bvp"].shape == (12, 1, 480) and s.presence.all() and set(s.subject) == {"S02", "S03", "S05"}
+    assert (np.abs(np.fft.rfft(s.arrays["bvp"][:, 0])).argmax(1)/30).round().tolist() == [1 + y for y in s.target]
+    assert "t0" not in s.modalities and s.target.tolist() == [0, 0, 1, 1]*3
+
+STRESS = {
+    "wrong rate": (lambda r: row(e4(r), 2, "32.0"), ["S03/BVP.csv, row 2", "64 Hz, found 32", "copy"], "lost"),
+    "no number": (lambda r: row(e4(r), 40, "x"), ["S03/BVP.csv, row 40", "1 numbers, found x", "copy"], "lost"),
+    "missing axis": (lambda r: row(e4(r, "ACC"), 40, "1,2"), ["S03/ACC.csv, row 40", "3 numbers, found 1,2", "copy"], "lost"),
+    "no head": (lambda r: row(e4(r, "EDA"), 1, "EDA"), ["S03/EDA.csv, row 1", "the start, the rate", "copy"], "lost"),
+    "zero-byte csv": (lambda r: empty(e4(r, "TEMP")), ["S03/TEMP.csv", "0 bytes", "copy"], "lost"),
+    "missing csv": (lambda r: e4(r, "HR").unlink(), ["S03/HR.csv", "is missing", "copy"], "lost"),
+    "latin-1": (lambda r: e4(r, "HR").write_bytes(e4(r, "HR").read_bytes() + b"70\xb0\n"), ["S03/HR.csv, row 203", "0xb0", "UTF-8"], "lost"),
+    "another session": (lambda r: row(e4(r), 1, "1700000000.0"), ["S03/BVP.csv, row 1", "as the labels have it", "exchanged"], "lost"),
+    "empty subject": (lambda r: [p.unlink() for p in e4(r).parent.iterdir()], ["Raw_data/S03", "nothing", "leave the participant out"], "lost"),
+    "unreadable folder": (lambda r: unreadable(e4(r).parent), ["Raw_data/S03", "can be listed", "permissions"], "lost"),
+    "no labels of a subject": (lambda r: labels(r).write_text("\n".join(l for l in labels(r).read_text().splitlines() if not l.startswith("3,"))), ["Raw_data/S03", "participant of the labels", "complete"], "lost"),
+    "missing csv column": (lambda r: edit(labels(r), "Label", "label"), ["binary.csv, row 1", "column Label", "did you mean label"], "unusable"),
+    "label row twice": (lambda r: labels(r).write_text(labels(r).read_text() + labels(r).read_text().splitlines()[5] + "\n"), ["binary.csv, row", "every second once", "remove"], "unusable"),
+    "label of another kind": (lambda r: row(labels(r), 9, lambda l: l[:-1] + "7"), ["binary.csv, row 9", "label 0 or 1, found 7", "correct"], "lost"),
+    "row too short": (lambda r: row(labels(r), 9, "2,70"), ["binary.csv, row 9", "5 cells, found 2", "complete"], "lost"),
+    "no label file": (lambda r: labels(r).unlink(), ["binary.csv", "is missing", "copy"], "unusable"),
+}
+@pytest.mark.parametrize("fault", STRESS)
+def test_stress_predict_broken(planted, tmp_path, fault):
+    do, words, level = STRESS[fault]
+    expect("stress_predict", planted("stress_predict", trees.stress_predict), tmp_path, do, words, level)
+
+# CEAP-360VR
+
+def va(r, p=2): return r/"3_AnnotationData"/"Frame"/f"P{p}_Annotation_FrameData.json"
+def head(r, p=2): return r/"4_BehaviorData"/"HM_ScanPath"/f"P{p}_Behavior_HeadScanPathData.json"
+def eye(r, p=2): return r/"4_BehaviorData"/"EM_Fixation"/f"P{p}_Behavior_FixationData.json"
+
+def thin(path):
+    "Every third rating of the first video"
+    d = json.loads(path.read_text())
+    first = d["ContinuousAnnotation_FrameData"][0]["Video_Annotation_FrameData"][0]
+    first["TimeStamp_Valence_Arousal"] = first["TimeStamp_Valence_Arousal"][::3]
+    path.write_text(json.dumps(d))
+
+def test_ceap_intact(planted):
+    root = planted("ceap", trees.ceap)
+    c = check("ceap", root)
+    assert c.findings == [], check_text(c)
+    s = read(f"ceap@{root}", inputs=False)
+    assert s.arrays["head"].shape == (18, 4, 50) and s.arrays["eye"].shape == (18, 5, 50) and s.presence.all() and set(s.subject) == {"P01", "P02", "P10"}
+    at = [i for i, n in enumerate(s.sample) if n.startswith("P01_V1")]
+    slope = 3*np.sin(1)/21                                             # the ratings rise by this each second
+    assert np.allclose(s.target[at, 0], 5 + slope*(np.array([0, 5, 10]) + 4.98), atol=.01)
+    assert set(s.arrays["eye"][:, 3].ravel()) == {0., 1.}
+
+CEAP = {
+    "truncated json": (lambda r: cut(va(r)), ["P2_Annotation_FrameData.json, row", "JSON", "download"], "lost"),
+    "zero-byte json": (lambda r: empty(head(r)), ["P2_Behavior_HeadScanPathData.json", "0 bytes", "copy"], "lost"),
+    "missing json": (lambda r: eye(r).unlink(), ["P2_Behavior_FixationData.json", "is missing", "copy"], "lost"),
+    "other key": (lambda r: edit(head(r), "Behavior_HeadScanPath_Data", "Behavior_Data"), ["HeadScanPathData.json, key Behavior_HeadScanPath_Data", "found Behavior_Data", "download"], "lost"),
+    "rating out of range": (lambda r: edit(va(r), '"Arousal": 3', '"Arousal": 93'), ["P2_Annotation_FrameData.json, V1, entry", "Arousal, a number from 1 to 9", "download"], "lost"),
+    "missing field": (lambda r: edit(head(r), '"Yaw"', '"Jaw"'), ["HeadScanPathData.json, V1, entry 1", "Yaw, a number", "found nothing", "download"], "lost"),
+    "text for a number": (lambda r: edit(eye(r), '"StartFrame": 5', '"StartFrame": "5"'), ["FixationData.json, V1, entry 1", "StartFrame", "download"], "lost"),
+    "clock goes back": (lambda r: edit(va(r), '"TimeStamp": 0.08', '"TimeStamp": 0.01'), ["Annotation_FrameData.json, V1, entry 3", "time that goes on", "download"], "lost"),
+    "wrong rate": (lambda r: thin(va(r)), ["P2_Annotation_FrameData.json, V1", "20 to 65 ratings a second, found 8.3", "folder Frame"], "lost"),
+    "duplicate video": (lambda r: edit(va(r), '"V2"', '"V1"'), ["Annotation_FrameData.json, V1", "every video once", "remove"], "unusable"),
+    "exchanged participant": (lambda r: shutil.copy(head(r, 1), head(r, 2)), ["P2_Behavior_HeadScanPathData.json, key ParticipantID", "participant 2", "exchanged"], "unusable"),
+    "latin-1": (lambda r: va(r).write_bytes(va(r).read_bytes().replace(b"V1", b"V\xb9", 1)), ["P2_Annotation_FrameData.json, row 7", "0xb9", "UTF-8"], "lost"),
+    "misnamed json": (lambda r: va(r).rename(va(r).with_name("P2-Annotation.json")), ["P2-Annotation.json", "P1_Annotation_FrameData.json to", "rename"], "lost"),
+    "nothing": (lambda r: shutil.rmtree(va(r).parent), ["3_AnnotationData/Frame", "none", "give the folder"], "unusable"),
+}
+@pytest.mark.parametrize("fault", CEAP)
+def test_ceap_broken(planted, tmp_path, fault):
+    do, words, level = CEAP[fault]
+    expect("ceap", planted("ceap", trees.ceap), tmp_path, do, words, level)
+
+# StressID
+
+def table(r, name="eda_features.csv"): return r/"Feature Extraction"/"Features"/name
+
+def test_stressid_intact(planted):
+    root = planted("stressid", trees.stressid)
+    for name in ("stressid", "stressid+binary_stress", "stressid+affect3"):
+        c = check(name, root)
+        assert c.findings == [], check_text(c)
+    s = read(f"stressid@{root}", ["video", "audio", "resp"])
+    assert len(s) == 44 and s.presence[:, 1].sum() == 28 and s.arrays["audio"].shape == (44, 140) # silent tasks have no voice
+    assert read(f"stressid+binary_stress@{root}").target.mean() == 7/12
+
+STRESSID = {
+    "missing table": (lambda r: table(r).unlink(), ["eda_features.csv", "is missing", "authors' repository"], "lost"),
+    "misnamed table": (lambda r: table(r).rename(table(r, "eda_featurs.csv")), ["eda_features.csv", "did you mean eda_featurs.csv?"], "lost"),
+    "zero-byte table": (lambda r: empty(table(r)), ["eda_features.csv", "0 bytes", "copy"], "lost"),
+    "no number": (lambda r: row(table(r), 5, lambda l: l.replace(",", ",x", 1)), ["eda_features.csv, row 5, column f0", "a number", "correct the row"], "lost"),
+    "row too short": (lambda r: row(table(r), 5, lambda l: l.rsplit(",", 2)[0]), ["eda_features.csv, row 5", "21 cells, found 19", "correct the row"], "lost"),
+    "duplicate sample": (lambda r: table(r).write_text(table(r).read_text() + table(r).read_text().splitlines()[3] + "\n"), ["eda_features.csv, row 50", "again", "remove"], "unusable"),
+    "row of another table": (lambda r: row(table(r), 4, ""), ["eda_features.csv, 2ea4_Counting1", "1 fewer", "get the file again"], "lost"),
+    "bad name": (lambda r: row(table(r), 4, lambda l: "!" + l), ["eda_features.csv, row 4", "a name like 2ea4_Counting1", "correct"], "lost"),
+    "unknown task": (lambda r: edit(table(r), "2ea4_Math", "2ea4_Meth"), ["2ea4_Meth", "one of the tasks", "did you mean Math?"], "lost"),
+    "missing csv column": (lambda r: table(r, "video11tasks_aus_gaze_mean_std.csv").write_text("\n".join(l.rsplit(",", 1)[0] for l in table(r, "video11tasks_aus_gaze_mean_std.csv").read_text().splitlines())), ["video11tasks_aus_gaze_mean_std.csv, row 1", "84 features, found 83", "authors' table"], "lost"),
+    "latin-1": (lambda r: table(r).write_bytes(table(r).read_bytes().replace(b"2hpu_Relax", b"2hp\xfc_Relax")), ["eda_features.csv, row 21", "0xfc", "UTF-8"], "lost"),
+    "empty subject": (lambda r: table(r).write_text("\n".join(l for l in table(r).read_text().splitlines() if not l.startswith("2hpu"))), ["eda_features.csv, 2hpu_Breathing", "11 fewer", "get the file again"], "lost"),
+    "nothing": (lambda r: shutil.rmtree(table(r).parent), ["stressid", "none that can be used", "give the folder"], "unusable"),
+}
+@pytest.mark.parametrize("fault", STRESSID)
+def test_stressid_broken(planted, tmp_path, fault):
+    do, words, level = STRESSID[fault]
+    c = expect("stressid", planted("stressid", trees.stressid), tmp_path, do, words, level)
+
+def test_stressid_labels_are_asked_for(planted, tmp_path):
+    root = broken(planted("stressid", trees.stressid), tmp_path, lambda r: edit(r/"labels.csv", "binary-stress", "stress"))
+    assert has(check("stressid+binary_stress", root).findings, "labels.csv, row 1", "column binary-stress", "did you mean") and "labels.csv" in fails("stressid+binary_stress", root)
+    (root/"labels.csv").write_text("subject/task,binary-stress\n2ea4_Math,2\n2ea4_Relax,0\n")
+    assert has(check("stressid+binary_stress", root).findings, "labels.csv, row 2, column binary-stress", "0 to 1, found 2", "correct")
+
+# RAVDESS
+
+def film(r, e=3, a=2, medium="01"): return r/f"Video_Speech_Actor_{a:02d}"/f"Actor_{a:02d}"/f"{medium}-01-{e:02d}-01-01-01-{a:02d}.mp4"
+def wav(r, e=3, a=2): return r/"Audio_Speech_Actors_01-24"/f"Actor_{a:02d}"/f"03-01-{e:02d}-01-01-01-{a:02d}.wav"
+
+def test_ravdess_intact(planted, tmp_path):
+    root = planted("ravdess", trees.ravdess)
+    c = check("ravdess", root, every=True)
+    assert c.findings == [], check_text(c)
+    s = read(f"ravdess@{root}", files=True)
+    assert len(s) == 9 and s.presence.all() and all("/01-" in p for p in s.arrays["video"]["path"]) and all(p.endswith(".wav") for p in s.arrays["audio"]["path"])
+    assert [s.task.classes[y] for y in s.target[:3]] == ["neutral"]*3 and list(s.subject[:3]) == ["01", "02", "03"]
+    bare = broken(root, tmp_path, lambda r: shutil.rmtree(r/"Audio_Speech_Actors_01-24"))
+    assert check("ravdess", bare).findings == [] and all(p.endswith(".mp4") for p in read(f"ravdess@{bare}", files=True).arrays["audio"]["path"]) # the films are heard
+
+RAV = {
+    "truncated mp4": (lambda r: cut(film(r)), ["01-01-03-01-01-01-02.mp4", "does not open", "copy"], "lost"),
+    "zero-byte mp4": (lambda r: empty(film(r)), ["01-01-03-01-01-01-02.mp4", "0 bytes", "unpack"], "lost"),
+    "no video": (lambda r: film(r).write_text("x"*500), ["01-01-03-01-01-01-02.mp4", "does not open", "copy"], "lost"),
+    "truncated wav": (lambda r: cut(wav(r)), ["03-01-03-01-01-01-02.wav", "ends early", "copy"], "lost"),
+    "zero-byte wav": (lambda r: empty(wav(r)), ["03-01-03-01-01-01-02.wav", "0 bytes", "unpack"], "lost"),
+    "wrong rate": (lambda r: trees.write_wav(wav(r), trees.tone(.4, 100, 16000), 16000), ["03-01-03-01-01-01-02.wav", "48000 Hz, found 16000 Hz", "original"], "lost"),
+    "missing wav": (lambda r: wav(r).unlink(), ["Audio_Speech_Actors_01-24, 01-03-01-01-01-02", "is missing", "unpack"], "lost"),
+    "missing mp4": (lambda r: [film(r, medium=m).unlink() for m in ("01", "02")], ["Video_Speech_Actor_*, 01-03-01-01-01-02", "is missing", "unpack"], "lost"),
+    "misnamed": (lambda r: film(r).rename(film(r).with_name("01-01-03-01-01-02.mp4")), ["01-01-03-01-01-02.mp4", "seven pairs", "correct the name"], "lost"),
+    "impossible emotion": (lambda r: film(r).rename(film(r, 9)), ["01-01-09-01-01-01-02.mp4", "seven pairs", "correct the name"], "lost"),
+    "latin-1 name": (lambda r: os.rename(os.fsencode(film(r)), os.fsencode(film(r).parent) + b"/\xe9.mp4"), [r"\xe9.mp4", "seven pairs", "correct the name"], "lost"),
+    "duplicate sample": (lambda r: shutil.copytree(film(r).parent, r/"Actor_02"), ["01-01-01-01-01-01-02.mp4", "every clip once", "remove"], "unusable"),
+    "actor of another folder": (lambda r: shutil.copy(film(r, a=1), film(r).parent), ["01-01-03-01-01-01-01.mp4", "actor 2, as the folder says, found actor 1", "put the file"], "unusable"),
+    "sound as film": (lambda r: shutil.copy(film(r), film(r, 5, medium="03")), ["03-01-05-01-01-01-02.mp4", ".wav for sound", "correct the name"], "lost"),
+    "empty subject": (lambda r: [p.unlink() for p in film(r).parent.iterdir()], ["Actor_02", "an empty folder", "unpack"], "lost"),
+    "unreadable folder": (lambda r: unreadable(film(r).parent), ["Actor_02", "can be listed", "permissions"], "lost"),
+    "nothing": (lambda r: [shutil.rmtree(p) for p in r.iterdir()], ["ravdess", "none that can be used", "give the folder"], "unusable"),
+}
+@pytest.mark.parametrize("fault", RAV)
+def test_ravdess_broken(planted, tmp_path, fault):
+    do, words, level = RAV[fault]
+    expect("ravdess", planted("ravdess", trees.ravdess), tmp_path, do, words, level)
+
+# CREMA-D
+
+def flv(r, n="1002_IEO_HAP_LO"): return r/"VideoFlash"/f"{n}.flv"
+def voice(r, n="1002_IEO_HAP_LO"): return r/"AudioWAV"/f"{n}.wav"
+
+def test_crema_d_intact(planted):
+    root = planted("crema_d", trees.crema_d)
+    c = check("crema_d", root, every=True)
+    assert c.findings == [], check_text(c)
+    s = read(f"crema_d@{root}", files=True)
+    assert len(s) == 9 and s.presence.all() and list(s.target[:3]) == [0, 3, 4] and set(s.subject) == {"1001", "1002", "1003"}
+
+CREMA = {
+    "truncated flv": (lambda r: cut(flv(r), .01), ["1002_IEO_HAP_LO.flv", "does not", "copy"], "lost"),
+    "zero-byte flv": (lambda r: empty(flv(r)), ["1002_IEO_HAP_LO.flv", "0 bytes", "unpack"], "lost"),
+    "pointer of git-lfs": (lambda r: flv(r).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"), ["1002_IEO_HAP_LO.flv", "git-lfs", "git lfs pull"], "lost"),
+    "truncated wav": (lambda r: cut(voice(r)), ["1002_IEO_HAP_LO.wav", "ends early", "copy"], "lost"),
+    "silent wav": (lambda r: trees.write_wav(voice(r), trees.tone(0, 1, 16000), 16000), ["1002_IEO_HAP_LO.wav", "holds no sound", "copy"], "lost"),
+    "no wav": (lambda r: voice(r).write_text("x"*100), ["1002_IEO_HAP_LO.wav", "is no .wav", "copy"], "lost"),
+    "wrong rate": (lambda r: trees.write_wav(voice(r), trees.tone(.5, 1, 8000), 8000), ["1002_IEO_HAP_LO.wav", "16000 Hz, found 8000", "original"], "lost"),
+    "missing flv": (lambda r: flv(r).unlink(), ["VideoFlash, 1002_IEO_HAP_LO", "is missing", "unpack"], "lost"),
+    "missing wav": (lambda r: voice(r).unlink(), ["AudioWAV, 1002_IEO_HAP_LO", "is missing", "unpack"], "lost"),
+    "misnamed wav": (lambda r: voice(r).rename(voice(r, "1002_IEO_HAP-LO")), ["1002_IEO_HAP-LO.wav", "a name like 1001_IEO_NEU_XX", "did you mean 1002_IEO_HAP_LO?"], "lost"),
+    "unknown emotion": (lambda r: voice(r).rename(voice(r, "1002_IEO_JOY_LO")), ["1002_IEO_JOY_LO.wav", "a name like", "correct"], "lost"),
+    "latin-1 name": (lambda r: os.rename(os.fsencode(voice(r)), os.fsencode(r/"AudioWAV") + b"/\xe9.wav"), [r"\xe9.wav", "a name like", "correct"], "lost"),
+    "duplicate sample": (lambda r: shutil.copy(flv(r), flv(r).with_suffix(".mp4")), ["1002_IEO_HAP_LO.mp4", "every clip once", "remove"], "unusable"),
+    "unreadable folder": (lambda r: unreadable(r/"AudioWAV"), ["AudioWAV", "can be listed", "permissions"], "lost"),
+    "no films": (lambda r: shutil.rmtree(r/"VideoFlash"), ["VideoFlash", "7442 files, found none", "large files"], "lost"),
+    "nothing": (lambda r: [shutil.rmtree(r/n) for n in ("VideoFlash", "AudioWAV")], ["crema_d", "none that can be used", "give the folder"], "unusable"),
+}
+@pytest.mark.parametrize("fault", CREMA)
+def test_crema_d_broken(planted, tmp_path, fault):
+    do, words, level = CREMA[fault]
+    expect("crema_d", planted("crema_d", trees.crema_d), tmp_path, do, words, level)
+
+# check -> run
+
+RUNS = {"wesad": (trees.wesad, "wesad+folds5", ["--folds", "3"]), "stress_predict": (trees.stress_predict, "stress_predict", ["--folds", "3"]),
+        "stressid": (trees.stressid, "stressid", ["--folds", "2"]), "ceap": (trees.ceap, "ceap", ["--folds", "3"])}
+@pytest.mark.parametrize("name", RUNS)
+def test_check_then_plan(planted, name):
+    "What the check approves of can be planned as a run over subject-disjoint folds, straight from the folder"
+    from mtpkd.experiments import plan_run
+    build, address, more = RUNS[name]
+    plan = plan_run(manifest=f"{address}@{planted(name, build)}", methods="student_only,kd", seeds="0", folds=more[1])
+    assert len(plan.folds) and all(not set(plan.samples.subject[f.test]) & set(plan.samples.subject[f.train]) for f in plan.folds)
+
+def test_check_then_run(planted, tmp_path):
+    "One of them is trained to the end"
+    from mtpkd import run
+    from tiny import quick
+    r = run(manifest=f"stressid+binary_stress@{planted('stressid', trees.stressid)}", methods="student_only,kd", seeds="0", folds=2, labelled=11, labelled_validation=6, out=tmp_path/"run", config=quick(), progress=False)
+    assert {"student_only", "kd"} <= set(r.results["method"]) and np.isfinite(r.results["value"]).all()

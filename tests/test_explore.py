@@ -7,8 +7,8 @@ from project import ROOT, cells
 
 EXPLORE = ROOT/"nbs"/"explore"
 NOTEBOOKS = sorted(EXPLORE.glob("*.ipynb"))
-SLOW = {"transport_plans", "embeddings", "verdict", "leaks"} # they train
-LIMIT_S, LIMIT_BYTES = 60, 1_500_000
+SLOW = {"transport_plans", "embeddings", "verdict", "leaks", "self_distillation", "teacher_choice", "your_own_data"} # they train
+LIMIT_S, LIMIT_BYTES = 60, 700_000
 FIGURE = "application/vnd.plotly.v1+json"
 ABSOLUTE = re.compile(r"(?<![\w.:/~+-])/(?:home|root|tmp|var|usr|opt|work|mnt|private|Users)/|\b[A-Za-z]:\\\\?(?:Users|Windows|Temp)\b|file://")
 
@@ -25,7 +25,7 @@ def faults(nb):
 def notebook(request): return request.param
 
 def test_they_are_there_and_nbdev_leaves_them_alone():
-    assert {p.stem for p in NOTEBOOKS} >= {"first_look", "transport_plans", "embeddings", "verdict", "leaks", "recipe"}
+    assert {p.stem for p in NOTEBOOKS} >= {"first_look", "transport_plans", "embeddings", "verdict", "leaks", "recipe", "encoders_and_teachers", "self_distillation", "teacher_choice", "your_own_data"}
     assert (EXPLORE/".notest").exists()
 
 def test_stored_outputs_are_clean(notebook): assert faults(stored(notebook)) == []
@@ -43,7 +43,7 @@ def test_prose_first(notebook):
     assert kinds[:2] == ["markdown"]*2 and kinds[-1] == "markdown" and kinds.count("markdown") >= .35*len(kinds)
     assert not any(re.search(r"^\s*(def|class) ", s, re.M) for k, s in cells(notebook) if k == "code"), "definitions belong in the numbered notebooks"
 
-@pytest.mark.parametrize("name, first", [("embeddings", "run_folder = None"), ("verdict", "run_folder = None"), ("leaks", 'manifest = "watch"')])
+@pytest.mark.parametrize("name, first", [("embeddings", "run_folder = None"), ("verdict", "run_folder = None"), ("leaks", 'manifest = "watch"'), ("self_distillation", "run_folder = None"), ("teacher_choice", "run_folder = None"), ("your_own_data", "manifest = None")])
 def test_it_takes_parameters(name, first):
     tagged = [c for c in stored(EXPLORE/f"{name}.ipynb")["cells"] if "parameters" in c["metadata"].get("tags", [])]
     assert len(tagged) == 1 and first in "".join(tagged[0]["source"])

@@ -4,7 +4,7 @@ from itertools import permutations
 import numpy as np, ot, pandas as pd, pytest, torch, yaml
 from torch.utils._python_dispatch import TorchDispatchMode
 import mtpkd, mtpkd.experiments
-from mtpkd.comparisons import compare
+from mtpkd.comparisons import compare, learning_curve, same_but_labels
 from mtpkd.core import InputError
 from mtpkd.distillation import course_of, get_method, methods, student, student_stack
 from mtpkd.experiments import loose_of, open_classroom, plan_run
@@ -14,7 +14,7 @@ from mtpkd.readers import save_set
 from mtpkd.samples import synthetic
 from mtpkd.splits import nested_folds
 from mtpkd.teaching import course_loss
-from mtpkd.transport import bag_plans, bag_targets
+from mtpkd.couplings import bag_plans, bag_targets
 from tiny import make_set, quick
 
 WEAK = [n for n in methods.names() if methods.get(n).bags]
@@ -169,6 +169,15 @@ def test_no_step_reads_the_host(tmp_path, name):
     loss = course_loss(course_of(room, m), stack, room.table, room.folds)
     with HostReads() as counted: loss(1)[0].sum().backward()
     assert counted.n == 0
+
+def test_label_budgets_of_weakly_paired_data(tmp_path):
+    "Budgets make a curve; runs that lost other pairs are none"
+    manifest = str(make_set(tmp_path/"set"))
+    asked = dict(manifest=manifest, methods=["ot_pairing"], seeds=[0], config=quick(), progress=False)
+    runs = learning_curve(labelled="16,24", out=tmp_path/"curve", pairing="bag:4", **asked)
+    assert [r.summary["labelled"] for r in same_but_labels(runs)] == [16, 24] and {r.summary["pairing"] for r in runs} == {"bag:4"}
+    other = mtpkd.run(labelled=24, out=tmp_path/"other", pairing="bag:3", **asked)
+    assert same_but_labels([runs[0], other]) == []
 
 # what is refused
 

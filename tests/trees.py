@@ -110,3 +110,102 @@ def affwild2(root, videos=("10-60-1280x720", "video7", "video9"), frames=30, fps
             for j in range(1, frames + 1) if crops else ():
                 if j not in (11, 12): write_picture(root/"cropped_aligned"/f"{video}{s}"/f"{j:05d}.jpg", picture(.5 + .5*v[j - 1, 0], 56, 56, i))
     return root
+
+# WESAD
+
+SENSORS = dict(chest=dict(ACC=3, ECG=1, EMG=1, EDA=1, Temp=1, Resp=1), wrist=dict(ACC=3, BVP=1, EDA=1, TEMP=1))
+WRIST = dict(ACC=32, BVP=64, EDA=4, TEMP=4)
+
+def wesad_subject(name, seed=0, seconds=(10, 60, 20, 60, 60)):
+    "The content of a subject's pickle: transient, baseline, transient, stress, amusement"
+    r, label = np.random.default_rng(seed), np.repeat([0, 1, 0, 2, 3], [700*s for s in seconds]).astype("int32")
+    def sensor(place, key, width):
+        n = len(label)*(700 if place == "chest" else WRIST[key])//700
+        t, y = np.arange(n)/n*sum(seconds), label[np.arange(n)*len(label)//n]
+        return (np.sin(2*np.pi*(1 + .3*y)*t)[:, None] + .1*r.normal(size=(n, width)) + dict(EDA=4, TEMP=33, Temp=33).get(key, 0)).astype("float32" if key == "Temp" else "float64")
+    return {"signal": {p: {k: sensor(p, k, w) for k, w in s.items()} for p, s in SENSORS.items()}, "label": label, "subject": name}
+
+def save_pickle(path, d):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(pickle.dumps(d, 2))
+
+def wesad(root, names=("S2", "S3", "S4")):
+    for i, n in enumerate(names): save_pickle(root/n/f"{n}.pkl", wesad_subject(n, i))
+    return root
+
+# Stress-Predict
+
+E4 = dict(BVP=64, EDA=4, TEMP=4, ACC=32, HR=1)
+LABELS = "Processed_data/Improved_All_Combined_hr_rsp_binary.csv"
+
+def stress_predict(root, people=(2, 3, 5), seconds=200):
+    rows = ["Participant,HR,respr,Time(sec),Label"]
+    for p in people:
+        r, start = np.random.default_rng(p), 1644227573 + 100000*p
+        for sensor, hz in E4.items():
+            t = np.arange(seconds*hz)/hz
+            x = np.sin(2*np.pi*t*(1 + (t > 100))) + .1*r.normal(size=len(t))
+            lines = [", ".join([f"{start}.000000"]*3), ", ".join([f"{hz}.000000"]*3), *(f"{int(40*v)},{int(9*v)},50" for v in x)] if sensor == "ACC" else [f"{start}.000000", f"{hz}.000000", *(f"{v:.4f}" for v in x)]
+            write_text(root/"Raw_data"/f"S{p:02d}"/f"{sensor}.csv", "\n".join(lines) + "\n")
+        rows += [f"{p},70.{i % 10},12.1,{start + 10 + i},{int(i >= 90)}" for i in range(180)]
+    write_text(root/LABELS, "\n".join(rows) + "\n")
+    return root
+
+def write_text(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+# CEAP-360VR
+
+def ceap(root, people=(1, 2, 10), videos=("V1", "V2"), seconds=21):
+    from mtpkd.ceap import PARTS
+    for p in people:
+        series = {k: [] for k in PARTS}
+        for j, v in enumerate(videos):
+            fps, mood = (25, 30)[j % 2], np.sin(p + j)
+            series["annotation"].append((v, [(round(i/fps, 3), round(5 + 3*mood*i/fps/seconds, 3), round(5 - 2*mood, 3)) for i in range(seconds*fps)]))
+            series["head"].append((v, [(i + 1, round(20*mood, 3), round(170*np.sin(i/9), 3)) for i in range(seconds*5 - 1)]))
+            series["eye"].append((v, [(a, a + 20, round(10*mood, 3), -30.5) for a in range(5, seconds*fps - 30, 40)]))
+        for k, (file, outer, inner, name, fields) in PARTS.items():
+            d = {outer: [{"ParticipantID": str(p) if k == "annotation" else f"P{p}", inner: [{"VideoID": v, name: [dict(zip(fields, e)) for e in x]} for v, x in series[k]]}]}
+            write_text(root/file.format(p), json.dumps(d, indent=4))
+    return root
+
+# StressID
+
+TABLES = {"video11tasks_aus_gaze_mean_std.csv": 84, "ecg_features.csv": 45, "eda_features.csv": 20, "resp_features.csv": 61, "HCfeatures.csv": 140}
+TASKS = "Baseline Breathing Counting1 Counting2 Counting3 Math Reading Relax Speaking Stroop Video1 Video2".split()
+
+def stressid(root, people=("2ea4", "2hpu", "45lx", "8g4y")):
+    speech = ("Counting1", "Counting2", "Counting3", "Math", "Reading", "Speaking", "Stroop")
+    for k, (file, width) in enumerate(TABLES.items()):
+        voice, r, lines = file == "HCfeatures.csv", np.random.default_rng(k), []
+        for who in people:
+            for i, task in enumerate(TASKS):
+                if voice and task not in speech: continue
+                lines.append(",".join([f"{who}_{task}{'.wav' if voice else ''}", *(f"{v:.4f}" for v in r.normal(i/4, 1, width))]))
+        head = [] if voice else [",".join(["", *(f"f{i}" for i in range(width))])]
+        write_text(root/"Feature Extraction"/"Features"/file, "\n".join(head + lines) + "\n")
+    write_text(root/"labels.csv", "subject/task,binary-stress,affect3-class\n" + "".join(f"{p}_{t},{int(t in speech)},{i % 3}\n" for p in people for i, t in enumerate(TASKS)))
+    return root
+
+# RAVDESS and CREMA-D
+
+def ravdess(root, actors=(1, 2, 3), emotions=(1, 3, 5)):
+    for a in actors:
+        for e in emotions:
+            name, voice = f"01-{e:02d}-01-01-01-{a:02d}", tone(.4, 100*e, 48000, a)
+            film = [picture(e/8, seed=a)]*12
+            write_video(root/f"Video_Speech_Actor_{a:02d}"/f"Actor_{a:02d}"/f"01-{name}.mp4", film, 30, voice=voice, sound_hz=48000)
+            write_video(root/f"Video_Speech_Actor_{a:02d}"/f"Actor_{a:02d}"/f"02-{name}.mp4", film, 30)
+            write_wav(root/"Audio_Speech_Actors_01-24"/f"Actor_{a:02d}"/f"03-{name}.wav", voice, 48000)
+    return root
+
+def crema_d(root, actors=(1001, 1002, 1003), emotions=("ANG", "HAP", "NEU")):
+    for a in actors:
+        for i, e in enumerate(emotions):
+            name, voice = f"{a}_IEO_{e}_{'XX' if e == 'NEU' else 'LO'}", tone(.5, 150 + 100*i, 16000, a)
+            write_wav(root/"AudioWAV"/f"{name}.wav", voice, 16000)
+            write_video(root/"VideoFlash"/f"{name}.flv", [picture(i/3, seed=a % 100)]*12, 30, codec="flv1", voice=tone(.5, 200, 44100), sound_hz=44100, sound_codec="mp3")
+    return root

@@ -1,4 +1,4 @@
-"""Freeze settings as they stand in a commit, and seeds that follow from its hash: of the demo (nbs/batch/demo.yaml), or of the big table (benchmarks/verdicts.yaml).
+"""Freeze settings as they stand in a commit, and seeds that follow from its hash: of the demo (nbs/batch/demo.yaml), or of the big tables (benchmarks/verdicts.yaml, benchmarks/verdicts_pairing.yaml).
 
     python tools/freeze.py settings [FILE]   write the present defaults into FILE, demo.yaml if none is named (commit that)
     python tools/freeze.py seeds [FILE]      take HEAD as the frozen commit and write its seeds (commit that, then run what it is for)
@@ -20,7 +20,8 @@ def seeds_of(commit: str, n: int = 5) -> list:
 
 
 def write(file: Path, values: dict) -> None:
-    command = "mtpkd demo" if file.name == DEMO.name else f"python benchmarks/{file.stem}.py"
+    script, _, table = file.stem.partition("_")
+    command = "mtpkd demo" if file.name == DEMO.name else f"python benchmarks/{script}.py" + (f" --table {table}" if table else "")
     file.write_text(HEAD.format(command=command) + yaml.safe_dump(values, sort_keys=False))
 
 
