@@ -6,7 +6,6 @@ The same small experiments are done twice: by `mtpkd.sweep`, one papermill run w
 another. Both times count all processes, imports included. A third row is the library alone, without the notebook's figures: `mtpkd.run(...).report()`."""
 import argparse, json, os, resource, subprocess, sys, tempfile
 from pathlib import Path
-import yaml
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent/"tests"))

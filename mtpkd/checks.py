@@ -39,7 +39,7 @@ def _status(expected, found)->str:
     try: return "fewer" if float(found) < float(expected) else "more"
     except (TypeError, ValueError): return "differs"
 
-# %% ../nbs/07ab_checks.ipynb #76df417c
+# %% ../nbs/07ab_checks.ipynb #4a1f9fa9
 def check_text(c:Check, most:int=30)->str: # lines; findings past `most` are counted
     "A check for a terminal"
     lines = [f"{c.name} in {c.root}", f"{'':<9}{'':<34}{'expected':>12}{'found':>12}"]
@@ -47,7 +47,7 @@ def check_text(c:Check, most:int=30)->str: # lines; findings past `most` are cou
     lines += ["", *(f"{f.level:<9}{f}" for f in c.findings[:most])] if c.findings else []
     if len(c.findings) > most: lines.append(f"... and {len(c.findings) - most} more; --csv FILE writes all of them")
     lost = sum(f.level == "lost" for f in c.findings)
-    return "\n".join([*lines, "", "nothing is wrong" if not c.findings else f"{len(c.findings)} faults, {lost} of them lose a recording" + ("" if c.usable else "; not usable")] + ([c.summary] if c.summary else []))
+    return "\n".join([*lines, "", "nothing is wrong" if not c.findings else f"{lost} recordings or rows lost, {len(c.findings) - lost} faults that make the set unusable"] + ([c.summary] if c.summary else []))
 
 # %% ../nbs/07ab_checks.ipynb #c75dc062
 def check(manifest,    # name, path or address of a set

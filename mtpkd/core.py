@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['InputError', 'RunError', 'nearest', 'Registry', 'import_name', 'seed_for', 'rng', 'pick_device', 'check_shape',
-           'atomic_path', 'write_bytes', 'write_text', 'jsonable', 'write_json', 'folder_lock', 'file_sha256']
+           'memory_bytes', 'check_memory', 'atomic_path', 'write_bytes', 'write_text', 'jsonable', 'write_json',
+           'folder_lock', 'file_sha256']
 
 # %% ../nbs/00_core.ipynb #b547d163
 import contextlib, difflib, hashlib, importlib, json, os, platform
@@ -95,6 +96,16 @@ def check_shape(x,            # array or tensor
         known = ", ".join(f"{k}={v}" for k, v in sizes.items())
         raise InputError(f"{name} has shape {tuple(x.shape)}, expected ({', '.join(spec.split())}) with {known or 'any sizes'}")
     return sizes
+
+# %% ../nbs/00_core.ipynb #38ac70c9
+def memory_bytes()->int: # of this machine; 16 GiB where nobody can say
+    "Physical memory"
+    try: return os.sysconf("SC_PHYS_PAGES")*os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError): return 16 << 30
+
+def check_memory(size:int, what:str)->None: # bytes
+    "Refuse what cannot fit into memory"
+    if size > memory_bytes(): raise InputError(f"{what} would take {size/2**30:.3g} GiB, and this machine has {memory_bytes()/2**30:.0f}; make it smaller")
 
 # %% ../nbs/00_core.ipynb #b65a347b
 @contextlib.contextmanager

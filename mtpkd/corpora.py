@@ -33,7 +33,7 @@ def shown(path)->str:
     "A path that can be printed whatever bytes are in it"
     return os.fsencode(str(path)).decode("utf-8", "backslashreplace")
 
-# %% ../nbs/07a_corpora.ipynb #75f00cd5
+# %% ../nbs/07a_corpora.ipynb #e5045526
 class Log:
     "Facts and findings of one walk through a set"
     def __init__(self, manifest:DatasetManifest, deep:bool=False, every:bool=False, progress:bool=False):
@@ -42,7 +42,7 @@ class Log:
 
     def _add(self, level, path, expected, found, mend, where):
         path = Path(path)
-        if path.is_absolute() and path.is_relative_to(self.root): path = path.relative_to(self.root)
+        if path.is_absolute() and path != self.root and path.is_relative_to(self.root): path = path.relative_to(self.root)
         self.findings.append(Finding(level, shown(path), str(where), str(expected), shown(found), mend))
 
     def lost(self, path, expected, found, mend, where=""): self._add("lost", path, expected, found, mend, where)

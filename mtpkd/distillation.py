@@ -11,7 +11,7 @@ __all__ = ['SCHEDULES', 'methods', 'targets', 'SHUFFLES', 'CONTROLS', 'TAUGHT_BY
            'distilled_target', 'refined', 'target_shares', 'adapted', 'knowledge_of', 'ground_cost', 'start_as_teacher',
            'bags_of', 'shares_in_bags', 'recovery', 'course_of', 'learn', 'student']
 
-# %% ../nbs/18_distillation.ipynb #fdd20333
+# %% ../nbs/18_distillation.ipynb #c9ed5053
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 import numpy as np, torch
@@ -19,13 +19,13 @@ from .core import InputError, Registry, nearest, seed_for
 from .config import ExperimentConfig, ScheduleConfig, TeachersConfig
 from .fusion import ACROSS_BATCH
 from .pairing import Loose
-from .transport import bag_plans, balance_labels, barycentre, class_cost
+from .couplings import bag_plans, balance_labels, barycentre, class_cost
 from .losses import terms
 from .rivals import CLASS_TERMS, EMBEDDED, SPOKEN, prototype_cost
 from .teachers import TeacherEnsemble, selection_rules, teacher_subsets
 from .students import Student
 from .metrics import direction
-from .training import Stack, Trainer, boxes_of, fit, loosen, make_table, permute_labels, predict, shuffle_inputs
+from .training import Stack, Trainer, boxes_of, fit, loosen, make_table, permute_labels, predict, shuffle_inputs, stage_of
 from .teaching import Bags, Course, CrossFitted, Learner, adapted_knowledge, cross_fit, draw_course, frozen_inputs, gather_knowledge, look_up, make_helpers, pair_cost, sees, self_distil, tabulate, take_course, train_teacher
 
 # %% ../nbs/18_distillation.ipynb #ab5acb9a
@@ -190,7 +190,7 @@ def method_options(base:str, config)->dict:
             if not isinstance(v, (int, float)) or v <= 0: raise InputError(f"options.{base}.{key}: expected positive numbers, got {value!r}")
     return {k: tuple(v.items()) if k == "terms" else tuple(v) if isinstance(v, list) else v for k, v in options.items()}
 
-# %% ../nbs/18_distillation.ipynb #cac7f40c
+# %% ../nbs/18_distillation.ipynb #ff6dd3f7
 @dataclass
 class Classroom:
     "Data, folds and teachers of a stack of repeats; what was trained is kept"
@@ -226,7 +226,8 @@ class Classroom:
 
     def once(self, key, make):
         "What `make` gave when `key` was first asked for"
-        if key not in self.kept: self.kept[key] = make()
+        if key not in self.kept:
+            with stage_of(self.control, key): self.kept[key] = make()
         return self.kept[key]
 
 # %% ../nbs/18_distillation.ipynb #6ba8d291

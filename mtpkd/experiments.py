@@ -9,19 +9,19 @@ __all__ = ['WEAK', 'BASES', 'RANGES', 'TABLES', 'COLUMNS', 'FALLS_BACK', 'EFFECT
            'embeddings_of', 'choose', 'paired', 'fall_back', 'with_fallbacks', 'compare', 'summarise', 'parts_results',
            'anchors_used', 'RunFolder', 'pairing_table', 'task_of', 'write_tensors', 'write_table', 'identity',
            'code_sha256', 'claim_folder', 'save_part', 'student_file', 'keep_students', 'load_part', 'Journal',
-           'environment', 'train_all', 'write_folder', 'default_out', 'run', 'forecast']
+           'environment', 'train_all', 'diverged', 'write_folder', 'default_out', 'run', 'forecast']
 
-# %% ../nbs/19_experiments.ipynb #693e2851
-import hashlib, json, os, platform, re, sys, time
+# %% ../nbs/19_experiments.ipynb #8e9db191
+import hashlib, json, os, platform, re, shutil, sys, time
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from pathlib import Path
 import numpy as np, pandas as pd, torch
 from safetensors import safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 from tqdm.auto import tqdm
 import mtpkd
-from .core import InputError, RunError, atomic_path, folder_lock, import_name, jsonable, nearest, pick_device, write_json, write_text
+from .core import InputError, RunError, atomic_path, check_memory, file_sha256, folder_lock, import_name, jsonable, nearest, pick_device, write_bytes, write_json, write_text
 from .config import ExperimentConfig, apply_set, faults_of, from_dict, marks, read_yaml, stamp, to_dict, to_yaml
 from .fusion import ACROSS_BATCH
 from .manifests import PairingSpec, TaskSpec, load_manifest
@@ -35,12 +35,13 @@ from .students import Student
 from .metrics import bootstrap_subjects, by_subject, chance_level, corrected_t, detectable, direction, gap_closed, holm, metric_for, rho_for, score_all, subjects_needed, wilcoxon_p
 from .explanations import calibration, modality_values, per_sample_score, transfer
 from .teaching import as_prediction, make_batch, Course, draw_course, tabulate
+from .training import Shelf, shelved
 from .transport import anchor_clouds, cosine_gram, least_similar, sinkhorn_divergence
 from .weights import card_of, save_student
 from .distillation import Classroom, adapted, beside, get_method, knowledge_of, learn, methods, schedules, student, target_shares, teacher
 
-# %% ../nbs/19_experiments.ipynb #6c6c5c24
-_WRITTEN = ("format", "version", "code_sha256", "data_sha256") # what experiment.yaml says beside the settings
+# %% ../nbs/19_experiments.ipynb #a7ad31bd
+_WRITTEN = ("format", "version", "code_sha256", "data_sha256", "prepare") # what a file says beside the settings; `prepare` is for mtpkd data prepare
 
 def resolve_config(manifest=None, prevalent=None, privileged=None, methods=None, labelled=None, labelled_validation=None,
                    folds=None, seeds=None, config=None, set=None, device=None, pairing=None, protocol=None)->ExperimentConfig:
@@ -211,7 +212,7 @@ def _check_teacher(name, config):
     known = teacher_subsets([*config.prevalent, *config.privileged], config.teachers.subsets)
     if name.removeprefix("teacher_") not in known: raise InputError(f"unknown method {name!r}; {nearest(name, [f'teacher_{k}' for k in known])}")
 
-# %% ../nbs/19_experiments.ipynb #81672e71
+# %% ../nbs/19_experiments.ipynb #1dbcce26
 RANGES = [("at least 1", lambda v: v >= 1, "schedule.steps schedule.pool_batch schedule.evaluate teachers.steps teachers.ensemble self_distillation.steps student.tnet_steps "
                                            "ot.k encoder.width encoder.depth fusion.heads fusion.depth threads"),
           ("at least 2", lambda v: v >= 2, "schedule.batch teachers.inner_folds"), ("at least 4", lambda v: v >= 4, "self_distillation.batch"),
@@ -219,7 +220,12 @@ RANGES = [("at least 1", lambda v: v >= 1, "schedule.steps schedule.pool_batch s
                                  "ot.blur ot.reg_m ot.row_temperature"),
           ("at least 0", lambda v: v >= 0, "schedule.weight_decay schedule.mixup schedule.clip"),
           ("at least 0.05", lambda v: v >= .05, "ot.row_eps"), ("from 0 to 1", lambda v: 0 <= v <= 1, "ot.alpha"),
-          ("at least 0 and below 1", lambda v: 0 <= v < 1, "schedule.ema teachers.modality_dropout")]
+          ("at least 0 and below 1", lambda v: 0 <= v < 1, "schedule.ema teachers.modality_dropout"),
+          ("at most 64", lambda v: v <= 64, "encoder.depth fusion.depth teachers.ensemble threads"), ("at most 16384", lambda v: v <= 16384, "encoder.width fusion.heads teachers.inner_folds"),
+          ("at most 1000000", lambda v: v <= 1_000_000, "schedule.batch schedule.pool_batch self_distillation.batch ot.k"),
+          ("at most 1000000000", lambda v: v <= 1_000_000_000, "schedule.steps schedule.evaluate teachers.steps self_distillation.steps student.tnet_steps"),
+          ("that is finite", lambda v: abs(v) < np.inf, "schedule.lr schedule.weight_decay schedule.mixup schedule.clip teachers.lr self_distillation.lr_adapter self_distillation.lr_joint "
+                                                         "student.tnet_lr student.tnet_scale ot.blur ot.reg_m ot.row_temperature ot.row_eps")]
 
 def _check_parts(c, samples):
     "Ranges, names of parts, networks that can be built"
@@ -232,9 +238,16 @@ def _check_parts(c, samples):
     if c.schedule.decay not in ("cosine", "constant"): raise InputError(f"schedule.decay is {c.schedule.decay!r}; known: cosine, constant")
     shapes = {n: samples.arrays[n].shape[1:] for n in (*c.prevalent, *c.privileged)}
     with torch.device("meta"):
-        Student({n: shapes[n] for n in c.prevalent}, c.privileged, samples.task.outputs, c.encoder, c.fusion, c.student.tnet, c.student.tnet_scale)
+        built = [Student({n: shapes[n] for n in c.prevalent}, c.privileged, samples.task.outputs, c.encoder, c.fusion, c.student.tnet, c.student.tnet_scale)]
         ensemble = TeacherEnsemble(shapes, samples.task.outputs, c.encoder, c.fusion, c.teachers.subsets)
-        for n in ensemble.names: ensemble.build(n)
+        built += [ensemble.build(n) for n in ensemble.names]
+    _check_sizes(c, built)
+
+def _check_sizes(c, built):
+    "Networks and their batches, of all repeats at once, must fit into memory"
+    repeats = min(STACK, len(c.seeds)*(c.folds if isinstance(c.folds, int) else STACK))
+    check_memory(16*repeats*max(sum(p.numel() for p in m.parameters()) for m in built), f"a stack of {repeats} networks of encoder.width {c.encoder.width} and its optimiser")
+    check_memory(8*repeats*max(c.schedule.steps, c.teachers.steps)*(c.schedule.batch + c.schedule.pool_batch), "the row numbers of all batches (schedule.steps, teachers.steps, schedule.batch, schedule.pool_batch)")
 
 # %% ../nbs/19_experiments.ipynb #2017b3b4
 @dataclass
@@ -367,7 +380,7 @@ def embeddings_of(plan:Plan, room:Classroom, have=())->dict: # name -> array; ro
         for i, n in enumerate(know.names[:-1]): found[f"adapted_{n}"] = know.embedding[0, i, torch.from_numpy(f.test).to(room.table.device)].cpu().numpy()
     return {k: np.ascontiguousarray(v) for k, v in found.items()} | dict(row=f.test, target=plan.samples.target[f.test])
 
-# %% ../nbs/19_experiments.ipynb #3dd892f8
+# %% ../nbs/19_experiments.ipynb #a110eba1
 def choose(parts:dict, base:str, metric:str)->str: # the name of a candidate
     "The candidate of `base` with the best mean inner validation"
     candidates = [n for n in parts if n.startswith(base + ":")]
@@ -376,7 +389,8 @@ def choose(parts:dict, base:str, metric:str)->str: # the name of a candidate
 def paired(parts:dict, a:str, b:str)->np.ndarray: # `(J,)`
     "Differences of two methods, fold by fold and seed by seed"
     table = [parts[n].results.set_index(["seed", "fold"]).value for n in (a, b)]
-    return (table[0] - table[1].loc[table[0].index]).values
+    diff = (table[0] - table[1].loc[table[0].index]).values
+    return diff if np.isnan(diff).all() else diff[~np.isnan(diff)] # without repeats that have diverged
 
 # %% ../nbs/19_experiments.ipynb #2c68e242
 FALLS_BACK = ("mtpkd", "mtpkd_pairing") # what a user is told to use should not be worse than what costs nothing
@@ -408,13 +422,13 @@ def compare(parts:dict, a:str, b:str, rho:float, task)->dict: # everything about
     low, high = bootstrap_subjects(subjects)
     return dict(diff=t.mean, ci95=[t.low, t.high], p=t.p, wilcoxon_p=wilcoxon_p(subjects), bootstrap_low=low, bootstrap_high=high)
 
-# %% ../nbs/19_experiments.ipynb #6ccee1d1
+# %% ../nbs/19_experiments.ipynb #c88735aa
 def summarise(plan:Plan, parts:dict)->dict: # what summary.json holds
     "The verdict over all methods"
     rho = rho_for(len(plan.samples), np.mean([len(f.test) for f in plan.folds]))
     rows, task, uppers = {}, plan.samples.task, ("teacher_", "student_all_labels")
     for n, part in parts.items():
-        v = part.results.value.values
+        v = part.results.value.values if part.results.value.isna().all() else part.results.value.dropna().values
         rows[n] = dict(mean=v.mean(), sd=v.std(ddof=1) if len(v) > 1 else np.nan, n=len(v), **compare(parts, n, "student_only", rho, task))
     rivals = [n for n in parts if not n.startswith(uppers) and ":" not in n and n != "student_only"]
     for n, p in zip(rivals, holm([rows[n]["p"] for n in rivals]) if rivals else []): rows[n]["p_holm"] = p
@@ -424,7 +438,7 @@ def summarise(plan:Plan, parts:dict)->dict: # what summary.json holds
         base, joint = rows["student_only"]["mean"], rows.get("teacher_joint", {}).get("mean", np.nan)
         row["gap_closed"] = gap_closed(row["mean"], base, joint)
         row["headroom_closed"] = gap_closed(row["mean"], base, rows["student_all_labels"]["mean"]) if headroom and headroom["significant"] else np.nan
-    found = dict(headroom=headroom, comparisons=_comparisons(plan, parts, rho, task), power=_power(plan, parts, rho), calibration=_calibration(plan, parts, rho),
+    found = dict(diverged={n: gone for n, p in parts.items() if (gone := diverged(p))}, headroom=headroom, comparisons=_comparisons(plan, parts, rho, task), power=_power(plan, parts, rho), calibration=_calibration(plan, parts, rho),
                  modalities=modality_values(parts_results(parts), plan.config.prevalent, plan.config.privileged, rho))
     return _frame(plan, parts) | dict(methods=rows) | found
 
@@ -556,7 +570,7 @@ def _embeddings(self)->dict:
     return _tensors(found[0])
 RunFolder.plans, RunFolder.plan, RunFolder.embeddings = _plans, _plan, _embeddings
 
-# %% ../nbs/19_experiments.ipynb #a86c2b0c
+# %% ../nbs/19_experiments.ipynb #bdb6d02e
 def _report(self, out=None):
     "Write the HTML report, to `report.html` in the folder unless `out` says otherwise"
     return import_name("mtpkd.reports:report", "function")(self, out or self.path/"report.html") # a later room, bound when it is called
@@ -564,7 +578,7 @@ RunFolder.report = _report
 
 def write_tensors(path, arrays:dict, facts:dict)->None:
     "Arrays to safetensors, facts to its header"
-    with atomic_path(path) as tmp: save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, tmp, {k: v if isinstance(v, str) else json.dumps(jsonable(v)) for k, v in facts.items()})
+    write_bytes(path, save({k: np.ascontiguousarray(v) for k, v in arrays.items()}, {k: v if isinstance(v, str) else json.dumps(jsonable(v)) for k, v in facts.items()}))
 
 def write_table(path, table:pd.DataFrame)->None:
     "A table to CSV or Parquet, whole or not at all"
@@ -605,13 +619,14 @@ def claim_folder(out:Path, who:dict, resume:bool)->None:
     with folder_lock(out): pass # refused where another process writes to it
     if not resume: raise InputError(f"{out} holds this experiment already; add --resume to go on with it, or use another --out")
 
-# %% ../nbs/19_experiments.ipynb #9087dc41
+# %% ../nbs/19_experiments.ipynb #7cb951bf
 def _slug(name, chunk): return f"{chunk:03d}-{name.replace(':', '~')}"
 
 def save_part(out:Path, name:str, chunk:int, part:Part)->None:
     "A method's tables, its mark of being done last"
     for t in TABLES: write_table(out/"checkpoints"/f"{_slug(name, chunk)}.{t}.parquet", getattr(part, t))
-    write_json(out/"checkpoints"/f"{_slug(name, chunk)}.done.json", dict(validation=part.validation))
+    shas = {t: file_sha256(out/"checkpoints"/f"{_slug(name, chunk)}.{t}.parquet") for t in TABLES}
+    write_json(out/"checkpoints"/f"{_slug(name, chunk)}.done.json", dict(validation=part.validation, sha256=shas))
 
 def student_file(out:Path, name:str, chunk:int)->Path:
     "Where a method's students are kept"
@@ -629,8 +644,10 @@ def load_part(out:Path, name:str, chunk:int):
     mark = out/"checkpoints"/f"{_slug(name, chunk)}.done.json"
     if not mark.exists(): return None
     try:
-        read_back = {t: pd.read_parquet(out/"checkpoints"/f"{_slug(name, chunk)}.{t}.parquet") for t in TABLES}
-        return Part(**read_back, validation=json.loads(mark.read_text())["validation"])
+        said, files = json.loads(mark.read_text()), {t: out/"checkpoints"/f"{_slug(name, chunk)}.{t}.parquet" for t in TABLES}
+        for t, sha in said["sha256"].items():
+            if file_sha256(files[t]) != sha: raise ValueError(f"{files[t].name} is not what was written")
+        return Part(**{t: pd.read_parquet(f) for t, f in files.items()}, validation=[np.nan if v is None else v for v in said["validation"]])
     except Exception as e: raise InputError(f"{mark}: damaged ({e}); delete the checkpoints of {name} and resume") from e
 
 # %% ../nbs/19_experiments.ipynb #1821b757
@@ -648,7 +665,7 @@ def environment()->dict:
     return dict(mtpkd=mtpkd.__version__, python=platform.python_version(), platform=platform.platform(), machine=platform.machine(),
                 torch_threads=torch.get_num_threads(), cuda=torch.version.cuda if torch.cuda.is_available() else None, **{n: version(n) for n in names})
 
-# %% ../nbs/19_experiments.ipynb #a7a6b2ee
+# %% ../nbs/19_experiments.ipynb #f50b3a7e
 STACK = 25
 
 def train_all(plan:Plan, out:Path, journal:Journal, progress:bool=True)->dict: # name -> Part over all repeats
@@ -662,7 +679,8 @@ def train_all(plan:Plan, out:Path, journal:Journal, progress:bool=True)->dict: #
             journal.write("method", method=name, stack=c, done=done, total=total)
             part = load_part(out, name, c)
             if part is None:
-                part = run_method(plan, room, name)
+                with shelved(Shelf(out/"checkpoints"/"training"/f"{c:03d}", lambda event, **facts: journal.write(event, method=name, **facts))): part = run_method(plan, room, name)
+                for gone in diverged(part): journal.write("diverged", method=name, **gone)
                 if c == 0: _keep_pictures(plan, room, name, out)
                 keep_students(plan, room, name, student_file(out, name, c))
                 save_part(out, name, c, part)
@@ -671,6 +689,13 @@ def train_all(plan:Plan, out:Path, journal:Journal, progress:bool=True)->dict: #
             bar.update()
     bar.close()
     return {n: _join(p) for n, p in parts.items()}
+
+# %% ../nbs/19_experiments.ipynb #f8eaa9c1
+def diverged(part:Part)->list: # fold, seed and step of the repeats that have no value
+    "Repeats whose training has come to nothing"
+    lost = part.results[part.results["value"].isna()]
+    bad = part.history[(part.history["name"] == "loss") & part.history["value"].isna()]
+    return [dict(fold=int(r.fold), seed=int(r.seed), step=next(iter(bad[(bad["fold"] == r.fold) & (bad["seed"] == r.seed)]["step"].tolist()), None)) for r in lost.itertuples()]
 
 # %% ../nbs/19_experiments.ipynb #87f1584d
 def _join(parts)->Part:
@@ -738,13 +763,14 @@ def run(manifest="watch",      # shipped name, path to a manifest
     if dry_run: return forecast(plan, out)
     return _run(plan, who, out, progress)
 
-# %% ../nbs/19_experiments.ipynb #d7c1c8ee
+# %% ../nbs/19_experiments.ipynb #39e45693
 def _write_run(plan, who, out, progress):
     write_text(out/"experiment.yaml", to_yaml(who))
     write_json(out/"environment.json", environment())
     journal = Journal(out/"journal.jsonl")
     journal.write("start", repeats=len(plan.folds), methods=plan.methods)
     write_folder(plan, out, train_all(plan, out, journal, progress))
+    shutil.rmtree(out/"checkpoints"/"training", ignore_errors=True) # no stage is half done now
     journal.write("done", done=1, total=1)
 
 def _run(plan, who, out, progress):

@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['plan_fit', 'members', 'fit', 'one_thread', 'chosen', 'fit_text']
 
-# %% ../nbs/24a_fitting.ipynb #03e2dbe3
+# %% ../nbs/24a_fitting.ipynb #4857651c
 import contextlib
 from dataclasses import replace
 from pathlib import Path
 import numpy as np, torch
-from .core import InputError, RunError, nearest, write_json, write_text
+from .core import InputError, RunError, write_json, write_text
 from .config import stamp, to_dict, to_yaml
 from .splits import whole_fold
 from .metrics import metrics
@@ -88,10 +88,10 @@ def _verdict(plan, room, learners, name)->dict:
     return dict(metric=plan.metric, inner_validation=dict(kept=whole, members=list(map(float, learners[name].validation)), means=each), members=len(room.folds), n_train=len(f.train), n_pool=len(f.pool), n_validation=len(f.val),
                 prevalent=list(plan.config.prevalent), privileged=list(plan.config.privileged), data=plan.manifest.name)
 
-# %% ../nbs/24a_fitting.ipynb #f402bcbf
+# %% ../nbs/24a_fitting.ipynb #bddb548e
 def fit_text(facts:dict)->str:
     "A fit in words, with what its score is and is not"
-    v, many, alone = facts["inner_validation"], facts["members"], facts["student_only"]
+    v, many = facts["inner_validation"], facts["members"]
     lines = [f"{facts['kept']} of {facts['data']}: {many} student{'s' if many > 1 else ''} of {', '.join(facts['prevalent'])}, taught with {', '.join(facts['privileged']) or 'nothing else'}; "
              f"{facts['n_train']} labelled rows, {facts['n_pool']} in the pool, {facts['n_validation']} for inner validation",
              *([facts["words"]] if facts["words"] else []),

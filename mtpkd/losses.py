@@ -7,12 +7,12 @@ __all__ = ['alignments', 'terms', 'ALIGNING', 'STRUCTURAL', 'weighted_mean', 'cr
            'concordance', 'row_losses', 'task_loss', 'align_cosine', 'align_mse', 'align_kl', 'align_mmd', 'centroid',
            'soften', 'logit_kd', 'mmd']
 
-# %% ../nbs/13_losses.ipynb #7f4d9794
+# %% ../nbs/13_losses.ipynb #6fb541dd
 import torch
 from torch import Tensor
 from .core import Registry
-from .transport import (anchor_clouds, cosine_gram, exact_ot, fused_gromov_wasserstein, gromov_wasserstein, half_squared_distance, row_ot,
-                             structural_divergence, unbalanced_ot)
+from .couplings import row_ot
+from .transport import (anchor_clouds, cosine_gram, exact_ot, fused_gromov_wasserstein, gromov_wasserstein, half_squared_distance, structural_divergence, unbalanced_ot)
 
 # %% ../nbs/13_losses.ipynb #844c8f05
 def weighted_mean(x:Tensor,      # one value a row `(B,)`

@@ -7,12 +7,12 @@ __all__ = ['readers', 'BROKEN', 'NOTHING', 'naming', 'as_numbers', 'as_ids', 'as
            'to_samples', 'load_arrays', 'npz', 'load_table', 'text_column', 'number_columns', 'feature_columns',
            'load_sample', 'load_paths', 'table', 'read', 'without_labels', 'npz_bytes', 'write_once', 'save_set']
 
-# %% ../nbs/07_readers.ipynb #086bdda8
+# %% ../nbs/07_readers.ipynb #b1e6f0fc
 import contextlib, fnmatch, io, re, warnings, zipfile, zlib
 from pathlib import Path
 import numpy as np, pandas as pd
 from .config import to_yaml
-from .core import InputError, Registry, file_sha256, nearest, write_bytes
+from .core import InputError, Registry, check_memory, file_sha256, nearest, write_bytes
 from .manifests import DatasetManifest, TaskSpec, load_manifest, parse_manifest, require_files, resolve_inside
 from .samples import Samples, as_media, is_media, make_samples, present_rows
 from .signals import apply_input
@@ -131,7 +131,7 @@ def _unprepared(manifest, name:str)->str:
     return (f"{manifest.name}: modality {name} is {manifest.modalities[name].kind} that is not decoded yet; "
             f"run mtpkd data prepare {manifest.name} --root {manifest.root} --out DIR, then use DIR/manifest.yaml")
 
-# %% ../nbs/07_readers.ipynb #ce5bd2e5
+# %% ../nbs/07_readers.ipynb #a8599a31
 BROKEN = OSError, ValueError, EOFError, KeyError, NotImplementedError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error
 
 def _open_npz(path):
@@ -145,6 +145,7 @@ def _open_npz(path):
 def _member(archive, key:str, path)->np.ndarray:
     "The array called `key`"
     if key not in archive.files: raise InputError(f"{path}: no array {key!r}; {nearest(key, archive.files)}")
+    check_memory(sum(i.file_size for i in archive.zip.infolist() if i.filename.removesuffix(".npy") == key), f"{path}: array {key!r}")
     try: x = archive[key]
     except BROKEN as e:
         if "pickle" in str(e): raise InputError(f"{path}: array {key!r} holds Python objects, a pickle, which is refused; save numbers or text, such as {key}.astype(str)") from e

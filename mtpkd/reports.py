@@ -7,12 +7,12 @@ __all__ = ['TRANSPORT', 'CSS', 'MACROS', 'RUN', 'PAGE', 'PAIRED', 'PAIRED_HEAD',
            'diff_text', 'significant', 'fallen', 'verdict_rows', 'words_winners', 'words_unclear', 'words_transport',
            'same_schedule', 'words_controls', 'words_rivals', 'best_method', 'words_teacher', 'words_fallback',
            'words_headroom', 'words_multiple', 'words_limits', 'words_power', 'words_calibration', 'words_modalities',
-           'most_hurt', 'words_hurt', 'words_unfinished', 'words_made', 'verdict_words', 'setting_rows',
-           'method_extras', 'verdict_table', 'overview', 'words_budgets', 'budget_section', 'Page', 'teacher_section',
-           'transfer_section', 'calibration_section', 'modality_section', 'pairing_section', 'plan_section',
-           'embedding_section', 'curve_sections', 'run_section', 'unit_words', 'repeat_section', 'as_yaml',
-           'figure_or_note', 'templates', 'render', 'report', 'paired_cells', 'protocols_to_name', 'comparison_page',
-           'demo']
+           'most_hurt', 'words_hurt', 'words_diverged', 'words_unfinished', 'words_made', 'verdict_words',
+           'setting_rows', 'method_extras', 'verdict_table', 'overview', 'words_budgets', 'budget_section', 'Page',
+           'teacher_section', 'transfer_section', 'calibration_section', 'modality_section', 'pairing_section',
+           'plan_section', 'embedding_section', 'curve_sections', 'run_section', 'unit_words', 'repeat_section',
+           'as_yaml', 'figure_or_note', 'templates', 'render', 'report', 'paired_cells', 'protocols_to_name',
+           'comparison_page', 'demo']
 
 # %% ../nbs/23_reports.ipynb #d67c72da
 import json
@@ -239,7 +239,14 @@ def words_hurt(summary, transfer)->str:
     said = [most_hurt(part, kind, of[k]) for k, part in transfer[transfer["method"] == best].groupby("kind", sort=False)]
     return f"Who is hurt by {best}: {'; '.join(said)}. Where a method does nothing, about half would lose."
 
-# %% ../nbs/23_reports.ipynb #60a46d28
+# %% ../nbs/23_reports.ipynb #be1643d9
+def words_diverged(summary)->str:
+    "Repeats whose training came to nothing"
+    where = lambda gone: "; ".join(f"fold {g['fold']} of seed {g['seed']}" + (f", at step {g['step']}" if g.get("step") is not None else "") for g in gone[:4]) + ("; ..." if len(gone) > 4 else "")
+    total = len(summary.get("seeds") or [])*(summary.get("folds") if isinstance(summary.get("folds"), int) else 0)
+    return " ".join(f"The training of {m} came to nothing in {len(gone)}{f' of {total}' if total else ''} repeats ({where(gone)}): a loss was NaN. Its numbers are those of the others." for m, gone in (summary.get("diverged") or {}).items() if ":" not in m)
+
+# %% ../nbs/23_reports.ipynb #3a8a46e5
 def words_unfinished(summary)->str:
     "Whether repeats are missing"
     folds, seeds = summary.get("folds"), summary.get("seeds") or []
@@ -263,7 +270,7 @@ def verdict_words(summary:dict,  # a run's summary
                   transfer=None, # its table of gains and losses
                  )->list:        # sentences, one list item per question
     "What the numbers show and what they do not, in plain words"
-    asked = [words_made, words_unfinished, words_winners, words_fallback, words_controls, words_rivals, words_unclear, words_power, words_transport, words_teacher, words_modalities, words_headroom,
+    asked = [words_made, words_unfinished, words_diverged, words_winners, words_fallback, words_controls, words_rivals, words_unclear, words_power, words_transport, words_teacher, words_modalities, words_headroom,
              lambda s: words_hurt(s, transfer), words_calibration, words_multiple, words_limits]
     return [said for said in (f(summary) for f in asked) if said]
 

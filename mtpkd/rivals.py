@@ -7,12 +7,13 @@ __all__ = ['TINY', 'FEATURES', 'EMBEDDED', 'SPOKEN', 'CLASS_TERMS', 'HELPERS', '
            'nckd', 'fitnets', 'cosine_mse', 'relative_distances', 'angles', 'rkd_distance', 'rkd_angle', 'sp', 'cc',
            'pkt', 'crd', 'prototype_cost', 'wkd']
 
-# %% ../nbs/13a_rivals.ipynb #122ab939
+# %% ../nbs/13a_rivals.ipynb #a6c5f1c0
 import torch
 from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 from .core import InputError
-from .transport import histogram_divergence, class_cost, cosine_gram
+from .couplings import class_cost, histogram_divergence
+from .transport import cosine_gram
 from .losses import ALIGNING, STRUCTURAL, terms, weighted_mean
 
 # %% ../nbs/13a_rivals.ipynb #be24ac36

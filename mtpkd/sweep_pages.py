@@ -7,9 +7,8 @@ __all__ = ['SWEEP', 'UPPER', 'RANKS', 'PAGE', 'groups_of', 'pool_results', 'grou
            'critical_difference', 'cliques', 'rank_figure', 'rank_words', 'count_words', 'table_cell', 'table_rows',
            'curve_figures', 'sweep_report']
 
-# %% ../nbs/23a_sweep_pages.ipynb #af82fc09
+# %% ../nbs/23a_sweep_pages.ipynb #786c2f6c
 import json
-from pathlib import Path
 import jinja2, numpy as np, pandas as pd
 from markupsafe import Markup
 from scipy import stats

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['KEYS', 'MOST', 'GRACE', 'Cell', 'Sweep', 'read_sweep', 'SweepFolder', 'last_events', 'check_cells', 'fitting_jobs',
-           'submit_cell', 'Log', 'run_cells', 'sweep']
+           'run_cell', 'submit_cell', 'Log', 'run_cells', 'sweep']
 
-# %% ../nbs/22b_sweeps.ipynb #f08bfb95
+# %% ../nbs/22b_sweeps.ipynb #8c1f2347
 import contextlib, hashlib, itertools, json, math, os, time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from .core import InputError, RunError, folder_lock, import_name, nearest, write
 from .config import read_yaml, to_yaml
 from .manifests import list_manifests
 from .runs import Follow, find_notebook, notebook_parameters
-from .workers import Pool
+from .workers import Pool, execute_warm
 
 # %% ../nbs/22b_sweeps.ipynb #223f1a07
 KEYS, MOST = ("out", "minutes", "fixed", "grid", "list"), 10_000 # cells: more is a mistake
@@ -36,7 +36,7 @@ class Sweep:
     minutes:float|None
     cells:list
 
-# %% ../nbs/22b_sweeps.ipynb #05a897ea
+# %% ../nbs/22b_sweeps.ipynb #8d095b06
 def read_sweep(source, # path of a YAML file, or what would be in it
               )->Sweep:
     "The cells of a sweep"
@@ -45,6 +45,7 @@ def read_sweep(source, # path of a YAML file, or what would be in it
         if k not in KEYS: raise InputError(f"unknown key {k!r} in a sweep; {nearest(str(k), KEYS)}")
     minutes = values.get("minutes")
     if minutes is not None and not (isinstance(minutes, (int, float)) and 0 < minutes < math.inf): raise InputError(f"minutes: expected a number above 0, got {minutes!r}")
+    if not isinstance(values.get("out") or "", (str, Path)): raise InputError(f"out: expected the path of a folder, got {values['out']!r}")
     asked = _combinations(values)
     told = [k for k in dict.fromkeys(k for a in asked for k in a) if len({json.dumps(a.get(k), default=str) for a in asked}) > 1]
     cells = [_cell(a, told, folder) for a in asked]
@@ -57,13 +58,13 @@ def _combinations(values)->list: # one dict of settings a cell
     fixed, grid, entries = values.get("fixed") or {}, values.get("grid") or {}, values.get("list") or [{}]
     for what, part in dict(fixed=fixed, grid=grid).items():
         if not isinstance(part, dict) or not all(isinstance(k, str) for k in part): raise InputError(f"{what}: expected settings by name, got {part!r}")
-    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries): raise InputError("list: expected entries such as {manifest: watch}, each a mapping of settings")
+    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries): raise InputError("list: expected entries, each a mapping of settings")
     for k, v in grid.items():
         if not isinstance(v, list) or not v: raise InputError(f"grid.{k}: expected a list of values, got {v!r}")
     if (n := math.prod(map(len, grid.values()))*len(entries)) > MOST: raise InputError(f"the sweep has {n} runs, more than {MOST}; split it")
     return [fixed | e | dict(zip(grid, v)) for e in entries for v in itertools.product(*grid.values())]
 
-# %% ../nbs/22b_sweeps.ipynb #733cf8b7
+# %% ../nbs/22b_sweeps.ipynb #ff3ddd27
 def _cell(asked:dict, told, folder:Path)->Cell:
     "The parameters of one run"
     options = [n for n in notebook_parameters(find_notebook()) if n not in ("out", "resume")]
@@ -75,7 +76,7 @@ def _cell(asked:dict, told, folder:Path)->Cell:
     parameters = {k: _plain(k, v) for k, v in asked.items() if k in options and k != "set"}
     settings = settings | {k: v for k, v in asked.items() if k not in options}
     try: key = hashlib.sha256(json.dumps([parameters, settings], sort_keys=True).encode()).hexdigest()[:12]
-    except (TypeError, ValueError) as e: raise InputError(f"a sweep holds numbers, texts and lists of them ({e})") from None
+    except (TypeError, ValueError, RecursionError) as e: raise InputError(f"a sweep holds numbers, texts, lists ({e})") from None
     manifest = str(parameters.get("manifest", "watch"))
     if manifest not in list_manifests() and (folder/manifest).exists(): parameters["manifest"] = str((folder/manifest).resolve())
     return Cell(key, ", ".join(f"{k}={_short(asked.get(k))}" for k in told), asked, parameters | (dict(set=settings) if settings else {}))
@@ -133,7 +134,7 @@ def check_cells(cells:list, # (label, parameters, folder)
         except InputError as e: wrong.append([label, str(e)])
     return wrong
 
-# %% ../nbs/22b_sweeps.ipynb #ced5f949
+# %% ../nbs/22b_sweeps.ipynb #67cac7af
 def fitting_jobs(jobs:int, cells)->int:
     "At most as many runs at a time as cores can be given to their threads"
     if jobs < 1: raise InputError(f"jobs is {jobs}; expected at least 1")
@@ -141,11 +142,13 @@ def fitting_jobs(jobs:int, cells)->int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return min(jobs, max(1, cores//threads))
 
+def run_cell(parameters:dict, out, minutes=None)->str: # the executed notebook
+    "The run of a cell; it goes on with what is in its folder"
+    return execute_warm(parameters | dict(resume=(Path(out)/"experiment.yaml").exists()), out, minutes=minutes)
+
 def submit_cell(pool, cell:Cell, out:Path, minutes)->None:
-    "Start the run of a cell; it goes on with what is in its folder"
-    folder = out/cell.key
-    parameters = cell.parameters | dict(resume=(folder/"experiment.yaml").exists())
-    pool.submit(cell.key, "mtpkd.workers:execute_warm", dict(parameters=parameters, out=str(folder), minutes=minutes), kernel=True)
+    "Start the run of a cell"
+    pool.submit(cell.key, "mtpkd.sweeps:run_cell", dict(parameters=cell.parameters, out=str(out/cell.key), minutes=minutes), kernel=True)
 
 # %% ../nbs/22b_sweeps.ipynb #2454bc3c
 class Log:
@@ -171,7 +174,7 @@ class Log:
         self.bar.n = self.done + sum(min(f.bar.n, 99)/100 for f in self.live.values())
         self.bar.set_postfix_str(f"{self.failed} failed" if self.failed else "", refresh=True)
 
-# %% ../nbs/22b_sweeps.ipynb #8ba8a25a
+# %% ../nbs/22b_sweeps.ipynb #61dd91e4
 GRACE = 60 # seconds beyond its time limit after which a run that does not listen is killed
 
 def run_cells(pool, cells, out:Path, jobs:int, minutes, log:Log)->None:
@@ -187,7 +190,7 @@ def run_cells(pool, cells, out:Path, jobs:int, minutes, log:Log)->None:
             cell, began = live.pop(key)
             _finish(log, cell, result, time.time() - began)
         for key, (cell, began) in live.items():
-            if minutes and time.time() - began > 60*minutes + GRACE: pool.kill(key)
+            if minutes and not getattr(pool, "queues", False) and time.time() - began > 60*minutes + GRACE: pool.kill(key)
         if time.time() - drawn > .5: log.redraw(); drawn = time.time()
         time.sleep(.05)
     log.redraw(); log.bar.close()

@@ -9,7 +9,7 @@ __all__ = ['Knowledge', 'look_up', 'Bags', 'pair_cost', 'tell', 'Course', 'make_
            'gather_knowledge', 'SelfDistillation', 'distillation_loss', 'frozen_inputs', 'adapted_knowledge',
            'self_distil']
 
-# %% ../nbs/17_teaching.ipynb #465d7ee4
+# %% ../nbs/17_teaching.ipynb #673f8a65
 from dataclasses import asdict, dataclass, field, replace
 import numpy as np, torch
 from torch import Tensor, nn
@@ -19,7 +19,8 @@ from .core import InputError, rng, seed_for
 from .config import OTConfig, ScheduleConfig, SelfDistillationConfig, TeachersConfig
 from .fusion import Output, build_fusion
 from .teachers import TeacherEnsemble, select_teachers
-from .transport import bag_targets, structural_divergence
+from .couplings import bag_targets
+from .transport import structural_divergence
 from .losses import alignments, row_losses, task_loss, terms
 from .rivals import EMBEDDED, HELPERS
 from .metrics import direction, metrics
@@ -227,7 +228,7 @@ class Learner:
         "An `Output` of numpy arrays for each repeat's rows"
         return predict(self.stack, self.params, table, rows, self.names)
 
-# %% ../nbs/17_teaching.ipynb #5f911062
+# %% ../nbs/17_teaching.ipynb #7de15f21
 def take_course(c:Course, stack:Stack, table:Table, samples, folds, metric:str,
                 checkpoint:str="last", name:str="network", saved=None, progress:bool=True,
                 watch=None)->Learner: # weights -> {name: one number a repeat}: looked at with the inner validation rows, written down, never learnt from
@@ -241,6 +242,7 @@ def take_course(c:Course, stack:Stack, table:Table, samples, folds, metric:str,
     looked_at = [f.test for f in folds] if best == "best_test" else val
     groups = [(p, c.schedule.lr) for p in (stack.params, c.helpers) if p]
     t = Trainer(groups, c.schedule, direction(metric) < 0)
+    t.counts = counts # saved and restored with the weights
     def look(weights):
         if watch: t.history += [(t.step, n, r, float(v)) for n, values in watch(own(weights)).items() for r, v in enumerate(values)]
         return evaluate(weights, looked_at)

@@ -6,7 +6,7 @@
 __all__ = ['CARD', 'MOST_BYTES', 'InputSpec', 'Member', 'EncoderPart', 'FusionPart', 'StudentCard', 'parse_card', 'card_of',
            'Kept', 'save_student', 'load_student', 'join', 'pick']
 
-# %% ../nbs/18a_weights.ipynb #beaa6ae2
+# %% ../nbs/18a_weights.ipynb #d489734b
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 import mtpkd
 from .core import InputError, atomic_path
-from .config import EncoderConfig, FusionConfig, stamp, to_dict
+from .config import stamp, to_dict
 from .manifests import TaskSpec
 from .samples import Normaliser
 

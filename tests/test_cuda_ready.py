@@ -19,7 +19,8 @@ from mtpkd.samples import fit_normaliser, synthetic
 from mtpkd.splits import nested_folds
 from mtpkd.teaching import course_loss, make_helpers
 from mtpkd.training import Trainer, update
-from mtpkd.transport import row_ot, structural_ot
+from mtpkd.couplings import row_ot
+from mtpkd.transport import structural_ot
 from tiny import quick
 
 READS = (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default, torch.ops.aten.masked_select.default, torch.ops.aten.equal.default)

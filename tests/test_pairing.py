@@ -14,7 +14,7 @@ from mtpkd.readers import save_set
 from mtpkd.samples import synthetic
 from mtpkd.splits import nested_folds
 from mtpkd.teaching import course_loss
-from mtpkd.transport import bag_plans, bag_targets
+from mtpkd.couplings import bag_plans, bag_targets
 from tiny import make_set, quick
 
 WEAK = [n for n in methods.names() if methods.get(n).bags]

@@ -6,7 +6,7 @@ import mtpkd
 from mtpkd.cli import main
 from mtpkd.core import InputError, folder_lock
 from mtpkd.sweeps import SweepFolder, fitting_jobs, last_events, read_sweep, sweep
-from mtpkd.sweep_pages import critical_difference, mean_ranks, sweep_report, sweep_table
+from mtpkd.sweep_pages import critical_difference, mean_ranks, sweep_table
 from tiny import make_set, quick
 
 FAST = dict(schedule=dict(steps=2, evaluate=1, batch=8, pool_batch=8))
@@ -14,7 +14,7 @@ FAST = dict(schedule=dict(steps=2, evaluate=1, batch=8, pool_batch=8))
 @pytest.fixture(scope="module")
 def sets(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sets")
-    make_set(folder/"one", subjects=6, protocol=dict(folds=2)); make_set(folder/"two", "ordinal", subjects=6, protocol=dict(folds=2))
+    make_set(folder/"one", subjects=6, protocol=dict(folds=2, labelled=15, labelled_validation=6)); make_set(folder/"two", "ordinal", subjects=6, protocol=dict(folds=2, labelled=15, labelled_validation=6))
     (folder/"quick.yaml").write_text(yaml.safe_dump(quick(**FAST)))
     return folder
 
@@ -28,22 +28,24 @@ def grid_file(sets, name, **grid):
 
 @pytest.fixture(scope="module")
 def mixed(sets):
-    "Three cells, of which one fails while it runs: a network of the user's own that raises when it is trained"
+    "Four cells, of which two fail while they run: a network of the user's own that raises when it is trained, and one that has its process killed"
     (sets/"parts").mkdir()
-    (sets/"parts"/"boom.py").write_text("import own_parts\nclass Encoder(own_parts.Encoder):\n    def forward(self, x): raise ArithmeticError('on purpose')\n")
+    (sets/"parts"/"boom.py").write_text("import own_parts\nclass Encoder(own_parts.Encoder):\n    def forward(self, x): raise ArithmeticError('on purpose')\n"
+                                             "class Killed(own_parts.Encoder):\n    def forward(self, x): __import__('os').kill(__import__('os').getpid(), 9)\n")
     paths = os.pathsep.join([str(sets/"parts"), str(Path(__file__).parent)])
     with pytest.MonkeyPatch.context() as m:
         m.setenv("PYTHONPATH", paths + os.pathsep + os.environ.get("PYTHONPATH", ""))
-        path = grid_file(sets, "mixed", labelled=[9, 12], **{"encoder.name": ["mlp", "boom:Encoder"]})
+        entries = [{"labelled": n, "encoder.name": e} for n, e in ((9, "mlp"), (9, "boom:Encoder"), (12, "boom:Killed"), (12, "mlp"))]
+        path = write(sets, "mixed", fixed=dict(manifest="one/manifest.yaml", methods="student_only", config="quick.yaml", seeds=0), list=entries)
         yield path, sweep(path, sets/"mixed", jobs=2, progress=False)
 
 def test_a_failing_run_keeps_its_notebook_and_the_others_go_on(mixed):
     path, made = mixed
     assert [c.label for c in made.done] == ["labelled=9, encoder.name=mlp", "labelled=12, encoder.name=mlp"]
-    assert len(made.failed) == 2
-    for c, said in made.failed:
-        assert "ArithmeticError: on purpose; the notebook with the error marked is" in said and "boom" in c.label
-        assert "papermill-error-cell-tag" in (made.path/c.key/"run.ipynb").read_text()
+    (raised, said), (killed, died) = made.failed
+    assert "ArithmeticError: on purpose; the notebook with the error marked is" in said and raised.label == "labelled=9, encoder.name=boom:Encoder"
+    assert "papermill-error-cell-tag" in (made.path/raised.key/"run.ipynb").read_text()
+    assert "the kernel of experiment.ipynb died (out of memory?)" in died and killed.label == "labelled=12, encoder.name=boom:Killed"
 
 def test_its_page_and_table(mixed):
     made = mixed[1]
@@ -91,7 +93,7 @@ def test_jobs_fit_the_cores(sets):
 @pytest.mark.parametrize("values, said", [
     ("[1, 2]", "expected a YAML mapping"), ("grid: {seeds: 3}", "grid.seeds: expected a list of values"), ("gird: {}", "unknown key 'gird' in a sweep; did you mean grid?"),
     ("fixed: {config: nowhere.yaml}", "nowhere.yaml: cannot be read"), ("fixed: {manifest: wach}", "unknown manifest 'wach'; did you mean watch?"), ("grid: {schedule.stepz: [1, 2]}", "schedule.stepz=1: unknown setting schedule.stepz; did you mean steps?"),
-    ("grid: {labelled: [50, 5000]}\nfixed: {manifest: watch}", "labelled=5000: 5000 labelled rows were asked for"), ("fixed: {seeds: 2020-01-01}", "holds numbers, texts and lists"), ("minutes: soon", "minutes: expected a number above 0")])
+    ("grid: {labelled: [50, 5000]}\nfixed: {manifest: watch}", "labelled=5000: 5000 labelled rows were asked for"), ("fixed: {seeds: 2020-01-01}", "holds numbers, texts, lists"), ("minutes: soon", "minutes: expected a number above 0")])
 def test_wrong_files(values, said, tmp_path, capsys):
     (tmp_path/"s.yaml").write_text(values)
     assert main(["sweep", str(tmp_path/"s.yaml"), "--out", str(tmp_path/"out")]) == 2
@@ -148,3 +150,40 @@ def test_overhead(root):
     bench = importlib.util.module_from_spec(spec); spec.loader.exec_module(bench)
     found = bench.measure(10)
     assert found["sweep"] - found["cells"] <= bench.LIMIT, found
+
+# past one machine
+
+def test_without_a_cluster(sets, tmp_path, capsys):
+    "One line, whether Ray is missing or only its cluster"
+    assert main(["sweep", str(grid_file(sets, "ray", labelled=[9])), "--out", str(tmp_path/"ray"), "--ray", "127.0.0.1:1"]) == 2
+    err = capsys.readouterr().err
+    assert ("pip install mtpkd[scale]" in err or "no Ray cluster at '127.0.0.1:1'" in err) and err.strip().splitlines()[-1].startswith("mtpkd: ")
+
+@pytest.mark.slow
+def test_a_node_that_is_killed(sets, tmp_path):
+    "Two nodes, one of which goes away while it works: its runs are done elsewhere, none is lost, none is done twice"
+    pytest.importorskip("ray", reason="Ray is not installed: pip install mtpkd[scale]")
+    from ray.cluster_utils import Cluster
+    import threading
+    cluster = Cluster(initialize_head=True, head_node_args=dict(num_cpus=0, include_dashboard=False))
+    nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+    path, out = grid_file(sets, "nodes", seeds=[0, 1, 2, 3, 4, 5]), tmp_path/"nodes"
+    killed = []
+    def kill_one():
+        end = time.time() + 300
+        while time.time() < end:
+            busy = [p for p in out.glob("*/journal.jsonl")]
+            if len(busy) >= 2: break
+            time.sleep(.05)
+        killed.append([p.parent.name for p in out.glob("*/journal.jsonl") if not (p.parent/"run.ipynb").exists()])
+        cluster.remove_node(nodes[1], allow_graceful=False)
+    try:
+        threading.Thread(target=kill_one, daemon=True).start()
+        made = sweep(path, out, ray=cluster.address, progress=False)
+    finally: cluster.shutdown()
+    assert killed and killed[0], "runs were under way when the node was killed"
+    assert len(made.done) == 6 and not made.failed
+    events = [json.loads(line) for line in (out/"journal.jsonl").read_text().splitlines()]
+    assert all(sum(e["cell"] == c.key and e["event"] == "done" for e in events) == 1 for c in made.cells)
+    alone = sweep(path, tmp_path/"alone", progress=False)
+    pd.testing.assert_frame_equal(sweep_table(made), sweep_table(alone))

@@ -1,0 +1,103 @@
+"""Breaks what is guarded, on purpose, one thing at a time, and requires that its guard is red.
+
+    python tests/mutants.py [--only WORD] [--list]
+
+Each mutant is one edit of one module, in a copy of the library, and the test that must fail because of it. The same tests must be green without the edit. Exit code 1: a mutant has survived."""
+import argparse, os, shutil, subprocess, sys, tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+@dataclass(frozen=True)
+class Mutant:
+    "One edit, and who must notice"
+    name:str
+    module:str
+    old:str  # must be there exactly once
+    new:str
+    guard:str # a test, as pytest names it
+
+MUTANTS = [
+    Mutant("leak check", "splits", "            if len(both): raise InputError(", "            if False: raise InputError(", "test_leaks.py::test_a_planted_leak_is_caught"),
+    Mutant("fold grouping", "splits", "    groups = None if subject is None else np.asarray(subject)[rows]", "    groups = None if subject is None else np.arange(len(rows))", "test_leaks.py::test_no_subject_is_on_two_sides"),
+    Mutant("normaliser", "experiments", "[fit_normaliser(plan.samples, f.fit_rows) for f in folds]", "[fit_normaliser(plan.samples, np.arange(len(plan.samples))) for f in folds]", "test_leaks.py::test_nan_in_the_test_rows_goes_unnoticed"),
+    Mutant("validation rows", "teaching", "    val, best = [f.val for f in folds],", "    val, best = [f.test for f in folds],", "test_leaks.py::test_garbage_in_the_test_rows_and_in_hidden_labels_goes_unnoticed"),
+    Mutant("batch independence", "fusion", "        return self.norm(self.blocks[-1](x, presence, 1)[:, 0]) # only", "        return self.norm((x:=self.blocks[-1](x, presence, 1)[:, 0]) + x.mean(0)) # only", "test_protocol.py::test_who_else_is_in_the_batch"),
+    Mutant("privileged modality at test", "teaching", "        return predict(self.stack, self.params, table, rows, self.names)",
+           "        x = dict(table.x); first = next(iter(x)); x[first] = x[first] + sum(v.flatten(1).sum(1) for n, v in x.items() if n not in self.names).reshape(-1, *[1]*(x[first].ndim-1)) if len(self.names) < len(x) else x[first]\n"
+           "        from dataclasses import replace; return predict(self.stack, self.params, replace(table, x=x), rows, self.names)", "test_leaks.py::test_students_do_not_look_at_privileged_test_rows"),
+    Mutant("envelope gradient of the divergence", "transport", "        g_x, g_y = (grad[..., None, None]*g if g.numel() else None for g in ctx.saved_tensors)",
+           "        g_x, g_y = (1.1*grad[..., None, None]*g if g.numel() else None for g in ctx.saved_tensors)", "test_transport.py::test_divergence_is_that_of_pot"),
+    Mutant("envelope gradient of the structural loss", "transport", "        last = torch.where(lowest, -g.sum((-3, -2, -1))[..., None], 0.), column.expand(lowest.shape)",
+           "        last = torch.where(lowest, 0*g.sum((-3, -2, -1))[..., None], 0.), column.expand(lowest.shape)", "test_transport.py::test_structural_loss_is_that_of_pot"),
+    Mutant("repeats are alone", "training", "    norm = sum(g.flatten(1).square().sum(1) for g in grads).sqrt()", "    norm = sum(g.flatten(1).square().sum(1) for g in grads).sqrt().sum()[None].expand(len(grads[0]))",
+           "test_faults.py::test_a_repeat_that_diverges_is_reported_and_the_others_go_on"),
+    Mutant("damage is noticed", "training", '        if said["sha256"] != _sha256(tensors, meta)', '        if False', "test_faults.py::test_a_stage_that_was_cut_or_changed[changed]"),
+    Mutant("what a loss wrote down", "training", "    t.counts[:] = zip(", "    list(", "test_faults.py::test_a_stopped_stage_goes_on_where_it_was"),
+    Mutant("stages have their own files", "training", "        name = hashlib.sha256(", "        name = 16*'0' or hashlib.sha256(", "test_faults.py::test_a_stopped_stage_goes_on_where_it_was"),
+    Mutant("moments of the optimiser", "training", 'for n in ("step", "exp_avg", "exp_avg_sq")', 'for n in ("step", "exp_avg_sq", "exp_avg_sq")', "test_faults.py::test_a_stopped_stage_goes_on_where_it_was"),
+    Mutant("finished tables", "experiments", "            if file_sha256(files[t]) != sha: raise", "            if False: raise", "test_faults.py::test_a_finished_method_whose_table_was_changed"),
+    Mutant("diverged repeats", "experiments", "    return diff if np.isnan(diff).all() else diff[~np.isnan(diff)]", "    return diff; diff[~np.isnan(diff)]", "test_faults.py::test_a_repeat_that_diverges_is_reported_and_the_others_go_on"),
+    Mutant("one process a folder", "core", "        try: fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)", "        try: fcntl.LOCK_EX", "test_faults.py::test_two_processes_in_one_folder"),
+    Mutant("a full disk is said", "experiments", "    except OSError as e: raise RunError(f\"{out}: cannot be written", "    except FileExistsError as e: raise RunError(f\"{out}: cannot be written", "test_faults.py::test_a_full_disk"),
+    Mutant("nothing half written", "core", "    finally: tmp.unlink(missing_ok=True)", "    finally: pass", "test_faults.py::test_a_full_disk"),
+    Mutant("text stays text", "reports", "jinja2.Environment(autoescape=True, undefined=", "jinja2.Environment(autoescape=False, undefined=", "test_fuzz.py::test_names_from_data_stay_text"),
+    Mutant("text stays text in a sweep", "sweep_pages", "    env = jinja2.Environment(autoescape=True)", "    env = jinja2.Environment(autoescape=False)", "test_fuzz.py::test_names_from_data_stay_text"),
+    Mutant("paths", "manifests", "    if Path(path).is_absolute() or not full.is_relative_to(root):", "    if False:", "test_fuzz.py::test_paths_stay_below_their_root"),
+    Mutant("pickles", "readers", "    try: archive = np.load(path, allow_pickle=False)", "    try: archive = np.load(path, allow_pickle=True)", "test_bad_data.py::test_pickles_are_refused_and_not_executed"),
+    Mutant("safe YAML", "config", "    try: values = yaml.safe_load(text)", "    try: values = yaml.unsafe_load(text)", "test_faults.py::test_no_module_reads_pickles"),
+    Mutant("sizes", "core", "    if size > memory_bytes(): raise", "    if False: raise", "test_fuzz.py::test_settings_that_would_not_fit"),
+    Mutant("journal of a sweep", "sweeps", "        except ValueError: continue", "        except KeyError: continue", "test_sweeps.py::test_a_journal_that_was_cut"),
+    Mutant("hash of a cell", "sweeps", "hashlib.sha256(json.dumps([parameters, settings], sort_keys=True)", "hashlib.sha256(json.dumps([parameters], sort_keys=True)", "test_sweeps.py::test_jobs_fit_the_cores"),
+]
+
+def source(m:Mutant)->str:
+    "The module with the edit"
+    text = (ROOT/"mtpkd"/f"{m.module}.py").read_text()
+    if text.count(m.old) != 1: raise SystemExit(f"mutant {m.name!r}: {m.old!r} stands {text.count(m.old)} times in mtpkd/{m.module}.py; expected once. Bring tests/mutants.py up to date")
+    return text.replace(m.old, m.new)
+
+def copy_of_the_project(folder:Path)->Path:
+    "The library and its tests, to be broken"
+    skip = shutil.ignore_patterns("__pycache__")
+    for name in ("mtpkd", "tests", "data_manifests", "benchmarks"): shutil.copytree(ROOT/name, folder/name, ignore=skip)
+    for name in ("nbs", "results", "settings.ini", "pytest.ini", "README.md"): (folder/name).symlink_to(ROOT/name)
+    return folder
+
+def guard(folder:Path, *tests)->subprocess.CompletedProcess:
+    "Run tests in the copy; 0: green, 1: red"
+    env = os.environ | dict(PYTHONPATH=str(folder), PYTHONDONTWRITEBYTECODE="1", OMP_NUM_THREADS="1")
+    code = "import sys, mtpkd, pytest; assert mtpkd.__file__.startswith(sys.argv[1]), mtpkd.__file__; sys.exit(pytest.main(['-q', '-x', '-p', 'no:cacheprovider', *sys.argv[2:]]))"
+    return subprocess.run([sys.executable, "-c", code, str(folder), *(f"tests/{t}" for t in tests)], cwd=folder, env=env, capture_output=True, text=True)
+
+def survives(folder:Path, m:Mutant)->str: # "" where the guard is red
+    "Try one mutant"
+    path = folder/"mtpkd"/f"{m.module}.py"
+    whole = path.read_text()
+    path.write_text(source(m))
+    try: done = guard(folder, m.guard)
+    finally: path.write_text(whole)
+    if done.returncode == 1 and " failed" in done.stdout: return ""
+    return f"{m.guard} is green" if done.returncode == 0 else f"{m.guard} did not run: {(done.stdout + done.stderr).strip().splitlines()[-1]}"
+
+def main()->int:
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument("--only", default="", metavar="WORD", help="mutants with this in their name or module")
+    p.add_argument("--list", action="store_true")
+    o = p.parse_args()
+    chosen = [m for m in MUTANTS if o.only in m.name or o.only == m.module]
+    if o.list: print("\n".join(f"{m.name:<42}{m.module:<14}{m.guard}" for m in chosen)); return 0
+    lived = 0
+    with tempfile.TemporaryDirectory() as d:
+        folder = copy_of_the_project(Path(d))
+        green = guard(folder, *dict.fromkeys(m.guard for m in chosen))
+        if green.returncode: print(green.stdout[-3000:]); print("the guards are red without any mutant"); return 1
+        for m in chosen:
+            said = survives(folder, m)
+            lived += bool(said)
+            print(f"{'SURVIVES' if said else 'killed':<10}{m.name}{': ' + said if said else ''}", flush=True)
+    print(f"{len(chosen) - lived} of {len(chosen)} mutants were killed")
+    return int(lived > 0)
+
+if __name__ == "__main__": sys.exit(main())
