@@ -1278,6 +1278,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
             'mtpkd.video': { 'mtpkd.video.Recording': ('video.html#recording', 'mtpkd/video.py'),
                              'mtpkd.video.Recording.__len__': ('video.html#recording.__len__', 'mtpkd/video.py'),
                              'mtpkd.video.Recording.between': ('video.html#recording.between', 'mtpkd/video.py'),
+                             'mtpkd.video._decoded': ('video.html#_decoded', 'mtpkd/video.py'),
                              'mtpkd.video._file_frames': ('video.html#_file_frames', 'mtpkd/video.py'),
                              'mtpkd.video._file_pixels': ('video.html#_file_pixels', 'mtpkd/video.py'),
                              'mtpkd.video._folder_frames': ('video.html#_folder_frames', 'mtpkd/video.py'),
