@@ -5,9 +5,9 @@ BIN := $(VENV)/bin
 SETTINGS := settings.ini setup.py pyproject.toml
 OUT ?= runs/demo
 
-.PHONY: help demo test test-slow lab install install-dev clean
+.PHONY: help demo test test-slow docs lab install install-dev clean
 help:
-	@echo "make demo | test | test-slow | lab | clean   (PYTHON=$(PYTHON), environment in $(VENV))"
+	@echo "make demo | test | test-slow | docs | lab | clean   (PYTHON=$(PYTHON), environment in $(VENV))"
 
 # The stamps make a second call reuse what the first installed; a newer settings.ini or setup.py installs again.
 $(BIN)/python:
@@ -41,10 +41,15 @@ test-slow: install-dev
 	$(BIN)/nbdev_test --flags slow
 	$(BIN)/python -m pytest -m slow
 
+docs: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[docs]"
+	$(BIN)/python tools/build_docs.py
+	@echo "the documentation: $(abspath _docs/index.html)"
+
 lab: install
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir="$(CURDIR)" \
 	  --LabApp.default_url=/lab/tree/nbs/explore $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS)
 
 clean:
-	rm -rf build dist .pytest_cache .hypothesis *.egg-info
+	rm -rf build dist _docs screenshots .pytest_cache .hypothesis *.egg-info
 	find nbs mtpkd tests tools data_manifests benchmarks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} + 2>/dev/null || true

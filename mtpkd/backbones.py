@@ -6,13 +6,13 @@
 __all__ = ['PARTS', 'CHANNELS', 'WIDTH', 'KINDS', 'Kind', 'kind_of', 'Affine', 'still_norms', 'Backbone', 'build_backbone',
            'set_learning', 'learning_table', 'learning_text', 'weights_sha256', 'begins_at', 'Pretrained']
 
-# %% ../nbs/08a_backbones.ipynb #f0f3762e
+# %% ../nbs/08a_backbones.ipynb #10efd1f4
 import hashlib
 from dataclasses import dataclass
 import torch
 from torch import nn, Tensor
 from .core import InputError, nearest
-from .encoders import TCN, encoders
+from .encoders import TCN, build_encoder, encoders
 
 # %% ../nbs/08a_backbones.ipynb #c0cbf649
 PARTS = ("stem", "layer1", "layer2", "layer3", "layer4")
@@ -157,7 +157,7 @@ def weights_sha256(module:nn.Module)->str:
     for k, v in sorted(module.state_dict().items()): h.update(k.encode() + v.detach().cpu().contiguous().numpy().tobytes())
     return h.hexdigest()
 
-# %% ../nbs/08a_backbones.ipynb #9bcadbb7
+# %% ../nbs/08a_backbones.ipynb #417b853d
 def begins_at(name:str, channels:int)->str: # a part
     "The part of a backbone that takes maps of so many channels"
     if channels == (1 if kind_of(name).takes == "picture" else 3): return "stem"
@@ -179,6 +179,6 @@ class Pretrained(nn.Module):
 
 def _register(name):
     def make(shape, width=64, depth=2, **options): return Pretrained(name, shape, width, depth, **options)
-    make.options = ("weights", "finetune")
+    make.options, make.dims = ("weights", "finetune"), 3 if kind_of(name).takes == "picture" else 4
     encoders.register(name)(make)
 for _name in KINDS: _register(_name)

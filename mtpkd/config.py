@@ -13,13 +13,15 @@ from dataclasses import dataclass, field
 import yaml
 from .core import InputError, nearest
 
-# %% ../nbs/01_config.ipynb #60ffc12f
+# %% ../nbs/01_config.ipynb #0e7b148b
 @dataclass(frozen=True)
 class EncoderConfig:
     "How one modality is encoded"
     name:str = "auto"   # a registered encoder; `auto`: `mlp` for features, `tcn` for signals
     width:int = 32      # width of every token and embedding
     depth:int = 2       # hidden layers or convolution blocks
+    weights:str = "default" # of a pretrained encoder: torchvision's, `random`, or a path
+    finetune:str = "layer4" # of a pretrained encoder: the first part that learns; none, stem, layer1, ..., all
 
 @dataclass(frozen=True)
 class FusionConfig:

@@ -12,9 +12,10 @@ import contextlib, difflib, hashlib, importlib, json, os, platform
 from pathlib import Path
 import numpy as np
 
-# %% ../nbs/00_core.ipynb #35b16892
+# %% ../nbs/00_core.ipynb #c8e69c35
 class InputError(ValueError):
     "The input is wrong; the message says what was expected, what came, and how to mend it (exit code 2)"
+    def __init__(self, *said): super().__init__(*(" ".join(str(s).splitlines()) for s in said)) # one line, whatever a name holds
 
 class RunError(RuntimeError):
     "A run failed although its input was fine; what was finished is kept (exit code 1)"

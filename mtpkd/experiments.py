@@ -40,8 +40,8 @@ from .transport import anchor_clouds, cosine_gram, least_similar, sinkhorn_diver
 from .weights import card_of, save_student
 from .distillation import Classroom, adapted, beside, get_method, knowledge_of, learn, methods, schedules, student, target_shares, teacher
 
-# %% ../nbs/19_experiments.ipynb #6c6c5c24
-_WRITTEN = ("format", "version", "code_sha256", "data_sha256") # what experiment.yaml says beside the settings
+# %% ../nbs/19_experiments.ipynb #a7ad31bd
+_WRITTEN = ("format", "version", "code_sha256", "data_sha256", "prepare") # what a file says beside the settings; `prepare` is for mtpkd data prepare
 
 def resolve_config(manifest=None, prevalent=None, privileged=None, methods=None, labelled=None, labelled_validation=None,
                    folds=None, seeds=None, config=None, set=None, device=None, pairing=None, protocol=None)->ExperimentConfig:

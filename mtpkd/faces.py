@@ -90,7 +90,7 @@ def fill(track:np.ndarray, # `(T, 4)`, NaN where not found
     x, y, s = np.stack([padded[i:i+len(track)] for i in range(smooth)]).mean(0).T
     return Track(np.stack([x-s/2, y-s/2, x+s/2, y+s/2], 1), how)
 
-# %% ../nbs/06b_faces.ipynb #dab12136
+# %% ../nbs/06b_faces.ipynb #199a2ba7
 def track_face(recording, positions, # ascending
                detector:str="mtcnn",
                every:int=1,          # the detector looks at every ... frame, and at the last
@@ -98,17 +98,20 @@ def track_face(recording, positions, # ascending
     "The face in some frames of a recording"
     r = recording if isinstance(recording, Recording) else open_recording(recording)
     positions, look = np.unique(positions), detectors.get(detector)
-    seen = np.unique(np.r_[0:len(positions):every, len(positions)-1]) if detector != "whole" else np.array([0])
+    seen = np.unique(np.r_[0:len(positions):every, len(positions)-1])
     found, shape = [(np.zeros((0, 4)), np.zeros(0))]*len(positions), None
     for i, frame in zip(seen, read_frames(r, positions[seen])):
         found[i], shape = look(frame), frame.shape
-    return fill(follow(found, surest), *shape[:2], margin, smooth=1 if detector == "whole" else 5)
+    return fill(follow(found, surest), *shape[:2], margin)
 
 def face_clip(recording, positions, # `(T,)`, in any order
               size:int=112, **how)->tuple: # `(T, size, size, 3)` uint8, and the `Track`
     "Crops of some frames of a recording"
     r = recording if isinstance(recording, Recording) else open_recording(recording)
     distinct, back = np.unique(positions, return_inverse=True)
+    if how.get("detector") == "whole": # nothing to look for: one pass
+        frames = np.stack([crop(x, centre_box(*x.shape[:2]), size) for x in read_frames(r, distinct)])
+        return frames[back], Track(np.full((len(distinct), 4), np.nan), ("centre",)*len(distinct))
     track = track_face(r, distinct, **how)
     frames = np.stack([crop(x, b, size) for x, b in zip(read_frames(r, distinct), track.boxes)])
     return frames[back], track

@@ -6,11 +6,12 @@
 __all__ = ['fusions', 'MANY', 'ACROSS_BATCH', 'build_fusion', 'Concat', 'masked_softmax', 'Gated', 'Attention', 'by_products',
            'Block', 'Tokens', 'present_mean', 'CrossAttention', 'AcrossBatch', 'Output', 'MultimodalNet']
 
-# %% ../nbs/10_fusion.ipynb #6a6185a2
+# %% ../nbs/10_fusion.ipynb #808fc305
 from typing import NamedTuple
 import torch
 from torch import nn, Tensor
 from .core import InputError, Registry
+import mtpkd.backbones # registers the pretrained encoders
 from .encoders import build_encoder
 
 # %% ../nbs/10_fusion.ipynb #f934ca46
@@ -128,7 +129,7 @@ class AcrossBatch(Tokens):
 
 ACROSS_BATCH = "mtpkd.fusion:AcrossBatch"
 
-# %% ../nbs/10_fusion.ipynb #835440a3
+# %% ../nbs/10_fusion.ipynb #5f21676e
 class Output(NamedTuple):
     "What a network says about a batch"
     embedding:Tensor # `(B, W)`
@@ -142,7 +143,7 @@ class MultimodalNet(nn.Module):
                  encoder, fusion):  # EncoderConfig, FusionConfig
         super().__init__()
         self.names = tuple(shapes)
-        self.encoders = nn.ModuleDict({f"m_{n}": build_encoder(encoder.name, s, encoder.width, encoder.depth) for n, s in shapes.items()})
+        self.encoders = nn.ModuleDict({f"m_{n}": build_encoder(encoder.name, s, encoder.width, encoder.depth, weights=encoder.weights, finetune=encoder.finetune) for n, s in shapes.items()})
         self.fusion = build_fusion(fusion.name, len(shapes), encoder.width, fusion.heads, fusion.depth)
         self.head = nn.Linear(encoder.width, outputs)
         self.stackable = all(getattr(e, "stackable", False) for e in self.encoders.values())

@@ -60,7 +60,7 @@ def choose(name:str, options, value=None, **kw)->w.Dropdown:
     values = [o[1] if isinstance(o, tuple) else o for o in options]
     return w.Dropdown(description=name, options=options, value=value if value in values else values[0], style=dict(description_width="initial"), layout=w.Layout(width="auto"), **kw)
 
-# %% ../nbs/20e_plan_explorer.ipynb #e8b485fb
+# %% ../nbs/20e_plan_explorer.ipynb #2252d52b
 class PlanExplorer(Explorer):
     "A transport plan at any teacher, batch, number of anchors and blur"
     def __init__(self, source, # a run folder, its path, or a `Batch`
@@ -82,17 +82,17 @@ class PlanExplorer(Explorer):
         n = len(next(iter(found.values()), []))
         students = [s.removeprefix("student_") for s in found if s.startswith("student_")]
         self.method.options = list(dict.fromkeys([*plan_names(self.run), *students])) or ["–"]
-        self.rows.options = [("kept from training", None)] + [(f"test rows, batch {i + 1}", i) for i in range(-(-n//128))]
+        self.rows.options = [("kept from training", -1)] + [(f"test rows, batch {i + 1}", i) for i in range(-(-n//128))]
         self.teacher.options = [s for s in found if not s.startswith("student_")] or ["–"]
         if method in self.method.options: self.method.value = method
         self._renew()
 
-# %% ../nbs/20e_plan_explorer.ipynb #bfe48a8f
+# %% ../nbs/20e_plan_explorer.ipynb #dac1c951
 def _renew(self, *_):
     "Another batch: draw everything anew"
-    test = self.rows.value is not None
+    test = self.rows.value != -1
     self.teacher.disabled = not test
-    batch = self.attempt(batch_of, self.run, self.method.value, self.teacher.value if test else "", self.rows.value)
+    batch = self.attempt(batch_of, self.run, self.method.value, self.teacher.value if test else "", self.rows.value if test else None)
     if batch is not None: self._set_batch(batch)
 
 def _set_batch(self, batch):

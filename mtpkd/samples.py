@@ -110,7 +110,7 @@ def make_samples(arrays:dict,     # modality name -> array `(N, ...)`; NaN rows 
     bag, paired = None if bag is None else np.asarray(bag).astype(str), None if paired is None else np.asarray(paired).astype(bool)
     return Samples(arrays, presence, None if target is None else _targets(target, task, sample), subject, sample, task, bag, paired)
 
-# %% ../nbs/03_samples.ipynb #9a0fa8cd
+# %% ../nbs/03_samples.ipynb #753bfded
 @dataclass(frozen=True)
 class Normaliser:
     "Mean and scale of every modality, fitted on some rows"
@@ -120,7 +120,7 @@ class Normaliser:
 
     def __call__(self, samples:Samples)->dict: # modality -> normalised array; missing rows stay zero
         "Normalise all rows of `samples`"
-        return {k: np.clip((x - self.mean[k])/self.scale[k], -self.clip, self.clip)
+        return {k: (np.clip((x - self.mean[k])/self.scale[k], -self.clip, self.clip) if x.ndim <= 3 else x)
                    * samples.presence[:, i].reshape(-1, *[1]*(x.ndim-1)) for i, (k, x) in enumerate(samples.arrays.items())}
 
 def fit_normaliser(samples:Samples, rows)->Normaliser:
@@ -128,6 +128,9 @@ def fit_normaliser(samples:Samples, rows)->Normaliser:
     mean, scale = {}, {}
     for i, (k, x) in enumerate(samples.arrays.items()):
         if is_media(x): raise InputError(f"modality {k} holds files, not numbers; run mtpkd data prepare first")
+        if x.ndim > 3: # maps of a pretrained network, which the rest of it wants as they are
+            mean[k], scale[k] = np.zeros([1]*(x.ndim-1), "float32"), np.ones([1]*(x.ndim-1), "float32")
+            continue
         there = x[rows][samples.presence[rows, i]].astype("float64")
         if len(there) == 0: there = np.zeros((1, *x.shape[1:]))
         axes = (0,) if x.ndim == 2 else (0, x.ndim-1)

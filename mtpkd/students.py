@@ -20,7 +20,7 @@ class TNet(nn.Module):
         self.layers = nn.Sequential(*[nn.Linear(a, b) for a, b in zip(sizes, sizes[1:])])
     def forward(self, token): return self.layers(token)
 
-# %% ../nbs/14_students.ipynb #5621fa9b
+# %% ../nbs/14_students.ipynb #92a15fff
 class Student(nn.Module):
     "Encoders of the prevalent modalities, T-Net tokens for the privileged ones, fusion, head"
     def __init__(self, shapes:dict,   # prevalent modality -> shape of one sample
@@ -28,7 +28,7 @@ class Student(nn.Module):
                  outputs:int, encoder, fusion, tnet:bool=True, tnet_scale:float=1.):
         super().__init__()
         self.names, self.imagined = tuple(shapes), tuple(privileged) if tnet else ()
-        self.encoders = nn.ModuleDict({f"m_{n}": build_encoder(encoder.name, s, encoder.width, encoder.depth) for n, s in shapes.items()})
+        self.encoders = nn.ModuleDict({f"m_{n}": build_encoder(encoder.name, s, encoder.width, encoder.depth, weights=encoder.weights, finetune=encoder.finetune) for n, s in shapes.items()})
         self.tnets = nn.ModuleDict({f"m_{n}": TNet(encoder.width, tnet_scale) for n in self.imagined})
         self.fusion = build_fusion(fusion.name, len(self.names)+len(self.imagined), encoder.width, fusion.heads, fusion.depth)
         self.head = nn.Linear(encoder.width, outputs)

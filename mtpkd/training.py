@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 from .core import InputError, RunError, rng, write_bytes
 from .config import ScheduleConfig
 
-# %% ../nbs/16_training.ipynb #58d0af5d
+# %% ../nbs/16_training.ipynb #13b77bd5
 @dataclass
 class Table:
     "A data set as tensors, with one normaliser for each of `R` repeats"
@@ -45,7 +45,8 @@ class Table:
         "Normalised inputs of a batch; missing ones are zero"
         there, batch = self.there(names, rows), {}
         for i, n in enumerate(names):
-            z = ((self.x[n][self.standing_in(n, rows)] - self.mean[n])/self.scale[n]).clamp(-self.clip, self.clip)
+            z = (self.x[n][self.standing_in(n, rows)] - self.mean[n])/self.scale[n]
+            if self.x[n].ndim <= 3: z = z.clamp(-self.clip, self.clip) # not the maps of a pretrained network
             batch[n] = z*there[..., i].reshape(*rows.shape, *[1]*(z.ndim-2))
         return batch, there
 
@@ -144,7 +145,7 @@ def boxes_of(bags, most:int)->tuple: # rows `(G, S)` int64, and which of them co
     "Bags side by side in boxes of `most` rows"
     return np.stack([np.r_[b, np.full(most-len(b), b[0])] for b in bags]).astype("int64"), np.stack([np.arange(most) < len(b) for b in bags])
 
-# %% ../nbs/16_training.ipynb #9dd5902b
+# %% ../nbs/16_training.ipynb #a39ac633
 class Stack:
     "`R` repeats of one network: parameters `(R, ...)`, and a call that maps stacked inputs to stacked outputs"
     def __init__(self, build, # makes a freshly initialised network
@@ -153,7 +154,8 @@ class Stack:
         made = [_seeded(build, s) for s in seeds]
         params, buffers = stack_module_state(made)
         if buffers: raise InputError("a network with buffers (BatchNorm?) cannot be trained here; use LayerNorm or GroupNorm")
-        self.params = {k: p.detach().to(device).requires_grad_() for k, p in params.items()}
+        learns = {k: p.requires_grad for k, p in made[0].named_parameters()} # of a pretrained encoder, some parts may be frozen
+        self.params = {k: p.detach().to(device).requires_grad_(learns[k]) for k, p in params.items()}
         self.module, self.stackable = made[0].to("meta"), getattr(made[0], "stackable", False)
     def __len__(self): return len(next(iter(self.params.values())))
 

@@ -6,11 +6,12 @@
 __all__ = ['NORMALISATIONS', 'need_av', 'write_video', 'Recording', 'open_recording', 'read_frames', 'segments', 'strided',
            'draw_views', 'crop', 'centre_box', 'normalise', 'read_sound']
 
-# %% ../nbs/06_video.ipynb #318c4295
+# %% ../nbs/06_video.ipynb #f20d1d89
 import functools, itertools, re
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
+from scipy.sparse import csr_array
 from .core import InputError, atomic_path, rng
 
 # %% ../nbs/06_video.ipynb #253b79f4
@@ -128,23 +129,30 @@ def _image(path):
         try: return next(box.decode(video=0)).to_ndarray(format="rgb24")
         except (av.FFmpegError, StopIteration) as e: raise InputError(f"{path}: not a readable image ({_why(e) or 'empty'}); get it again, or remove it and leave a gap") from e
 
-# %% ../nbs/06_video.ipynb #0c80af7c
+# %% ../nbs/06_video.ipynb #698c062c
 def _file_pixels(r, wanted):
     "Frames of a file at `wanted` positions, each once"
     av = need_av()
     with _opened(r.path) as box:
         stream = box.streams.video[0]
         stream.codec_context.thread_count = 1 # clips are read in parallel, not frames
-        here, frames = -1, None # the position decoded last
+        here, frames, convert = -1, None, av.video.reformatter.VideoReformatter() # the position decoded last
         for w in wanted:
             key = r.keys[max(0, np.searchsorted(r.keys, w, "right") - 1)] if len(r.keys) and not r.counted else 0
             if frames is None or key > here + 1:
                 if key: box.seek(int(r.stamps[key]), stream=stream)
-                frames = box.decode(stream)
+                frames = box.decode(stream) if r.counted else _decoded(box, stream, set(r.stamps[wanted].tolist()))
             try: frame = next(itertools.islice(frames, w-here-1, None)) if r.counted else next(f for f in frames if f.pts is not None and f.pts >= r.stamps[w])
             except (av.FFmpegError, StopIteration) as e: raise InputError(f"{r.path}: frame {w} of {len(r)} cannot be decoded ({_why(e) or 'the stream ends before it'}); get the file again") from e
             here = w
-            yield frame.to_ndarray(format="rgb24")
+            yield convert.reformat(frame, format="rgb24").to_ndarray()
+
+# %% ../nbs/06_video.ipynb #a3bb8ed8
+def _decoded(box, stream, wanted):
+    "Frames of a stream, without some that are not wanted"
+    for packet in box.demux(stream):
+        stream.codec_context.skip_frame = "DEFAULT" if packet.pts is None or packet.pts in wanted else "NONREF"
+        yield from packet.decode()
 
 # %% ../nbs/06_video.ipynb #b265bf7b
 def segments(n:int, frames:int, random=None)->np.ndarray: # positions `(frames,)`
@@ -164,9 +172,9 @@ def draw_views(n:int, frames:int, views:int=1, stride:int=0, # 0: segments
     pick = (lambda r: strided(n, frames, stride, r)) if stride else (lambda r: segments(n, frames, r))
     return np.stack([pick(rng("view", key, v) if v else None) for v in range(views)])
 
-# %% ../nbs/06_video.ipynb #6d2e3c9c
+# %% ../nbs/06_video.ipynb #e47109e2
 @functools.lru_cache(maxsize=256)
-def _weights(start:float, side:float, size:int, n:int)->tuple: # first source pixel, weights `(size, used)`
+def _weights(start:float, side:float, size:int, n:int)->tuple: # first source pixel, sparse weights `(size, used)`
     "Triangle filter from `n` source pixels to `size` pixels of the stretch `start ... start + side`"
     step = side/size
     centre, reach = start + step*(np.arange(size) + .5) - .5, max(1., step)
@@ -176,7 +184,7 @@ def _weights(start:float, side:float, size:int, n:int)->tuple: # first source pi
     inside = np.clip(np.arange(low, high), 0, n-1)
     out = np.zeros((size, int(inside[-1] - inside[0] + 1)))
     np.add.at(out.T, inside - inside[0], w.T)
-    return int(inside[0]), out.astype("float32")
+    return int(inside[0]), csr_array(out.astype("float32"))
 
 def crop(x,        # frame `(H, W, 3)` uint8
          box,      # left, top, right, bottom, in pixels
@@ -187,8 +195,9 @@ def crop(x,        # frame `(H, W, 3)` uint8
     if not (right > left and bottom > top): raise InputError(f"box {[left, top, right, bottom]} is empty; expected left < right and top < bottom")
     (x0, wx), (y0, wy) = _weights(left, right-left, size, x.shape[1]), _weights(top, bottom-top, size, x.shape[0])
     part = x[y0:y0+wy.shape[1], x0:x0+wx.shape[1]].astype("float32")
-    rows = (wy @ part.reshape(len(part), -1)).reshape(size, -1, 3)
-    return np.clip((rows.transpose(0, 2, 1) @ wx.T).transpose(0, 2, 1) + .5, 0, 255).astype("uint8")
+    rows = (wy @ part.reshape(len(part), -1)).reshape(size, -1, 3).transpose(1, 0, 2)
+    both = (wx @ rows.reshape(len(rows), -1)).reshape(size, size, 3).transpose(1, 0, 2)
+    return np.ascontiguousarray(np.clip(both + .5, 0, 255).astype("uint8"))
 
 def centre_box(height:int, width:int)->tuple:
     "The largest square in the middle of a frame"

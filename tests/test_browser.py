@@ -1,17 +1,18 @@
 "JupyterLab in Chromium: a notebook is opened and run as a reader would, a slider moved, a sample clicked; nothing may be said on the console, and no request may fail."
 import json, os, re, secrets, shutil, socket, subprocess, sys, time, urllib.request
-import numpy as np, pytest, torch
+import numpy as np, plotly, pytest, torch
 from pathlib import Path
 from project import ROOT
 from mtpkd.experiments import RunFolder
 from mtpkd.transport import anchor_clouds, cosine_gram, least_similar, sinkhorn_divergence
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow] # notebooks are run from top to bottom
 EXPLORE, SHOTS = ROOT/"nbs"/"explore", ROOT/"screenshots"
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync".split()
 SETTINGS = {"apputils-extension/notification": dict(fetchNews="false", checkForUpdates=False), "notebook-extension/tracker": dict(windowingMode="none")} # every cell is drawn, seen or not
 QUICK = [("schedule.steps=100", "schedule.steps=10"), ("teachers.steps=100", "teachers.steps=10"), ("schedule.evaluate=20", "schedule.evaluate=5")]
 
+PREFIX = Path(plotly.__file__).parents[4] # where the packages put what they bring for JupyterLab, also where one environment stands on another
 SHOTS.mkdir(exist_ok=True)
 
 class Lab:
@@ -30,7 +31,8 @@ class Lab:
         with socket.socket() as s: s.bind(("127.0.0.1", 0)); self.port = s.getsockname()[1]
 
     def __enter__(self):
-        env = os.environ | dict(HOME=str(self.home), JUPYTER_CONFIG_DIR=str(self.home/"config"), JUPYTER_RUNTIME_DIR=str(self.home/"rt"), IPYTHONDIR=str(self.home/"ip"), TMPDIR=str(self.home/"tmp"), OMP_NUM_THREADS="1")
+        env = os.environ | dict(HOME=str(self.home), JUPYTER_CONFIG_DIR=str(self.home/"config"), JUPYTER_RUNTIME_DIR=str(self.home/"rt"), IPYTHONDIR=str(self.home/"ip"), TMPDIR=str(self.home/"tmp"), OMP_NUM_THREADS="1",
+                                JUPYTER_PATH=str(PREFIX/"share"/"jupyter"), JUPYTER_CONFIG_PATH=str(PREFIX/"etc"/"jupyter"))
         options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={self.port}", f"--IdentityProvider.token={self.token}", f"--ServerApp.root_dir={self.work}", "--LabApp.news_url=None",
                    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
         self.log = (self.home/"lab.log").open("w")
@@ -69,8 +71,8 @@ class Page:
         tab = self.tab
         tab.get_by_role("menuitem", name="Run", exact=True).first.click()
         tab.get_by_text("Run All Cells", exact=True).first.click()
-        tab.wait_for_function("""() => { const p = [...document.querySelectorAll('.jp-CodeCell')].filter(c => c.querySelector('.cm-content')?.innerText.trim()).map(c => c.querySelector('.jp-InputPrompt').innerText);
-            return p.length && p.every(t => /\\[\\d+\\]/.test(t)) || document.querySelector('[data-mime-type="application/vnd.jupyter.error"], [data-mime-type="application/vnd.jupyter.stderr"]') }""", timeout=limit_s*1000)
+        tab.wait_for_function("""() => { const cells = [...document.querySelectorAll('.jp-Notebook .jp-CodeCell')], wrong = '[data-mime-type="application/vnd.jupyter.error"], [data-mime-type="application/vnd.jupyter.stderr"]';
+            return document.querySelector(wrong) || cells.length && cells.every(c => /\\[\\d+\\]/.test(c.querySelector('.jp-InputPrompt').textContent)) }""", timeout=limit_s*1000)
         wrong = tab.locator('[data-mime-type="application/vnd.jupyter.error"], [data-mime-type="application/vnd.jupyter.stderr"]').all_inner_texts()
         assert not wrong, wrong
         tab.wait_for_function("() => [...document.querySelectorAll('.js-plotly-plot')].every(p => p.querySelector('.main-svg'))", timeout=60_000)
@@ -146,7 +148,6 @@ def click_a_cell(page, p):
     listed = mine.locator("tbody tr td:first-child").all_inner_texts()
     assert [int(v) for v in listed] == list(want), "the anchors of the clicked row"
 
-@pytest.mark.slow
 def test_verdict(lab, browser):
     page = Page(browser, lab, "verdict")
     page.run_all()
@@ -154,7 +155,6 @@ def test_verdict(lab, browser):
     assert page.said == []
     page.tab.close()
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(p.stem for p in EXPLORE.glob("*.ipynb")))
 def test_every_notebook_fits_the_page(lab, browser, name):
     "Runs in the browser; nothing sticks out, nothing complains; a picture is kept for a look"
