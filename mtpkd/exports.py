@@ -18,12 +18,12 @@ from .weights import Kept, StudentCard, join, load_student, pick
 from .experiments import BASES, RunFolder
 from .deploy import METADATA, MOST_BYTES, open_session
 
-# %% ../nbs/24b_exports.ipynb #7b5373b7
+# %% ../nbs/24b_exports.ipynb #c1d14cdd
 def build_student(card:StudentCard, trust=())->Student: # without memory for its weights
     "The network that a card describes"
     for part in (card.encoder, card.fusion):
         if ":" in part.name and part.name not in trust: raise InputError(f"the student is made of {part.name}, which is code of somebody's own; if you know it, say --trust {part.name}")
-    e, f = EncoderConfig(**card.encoder.model_dump()), FusionConfig(**card.fusion.model_dump())
+    e, f = EncoderConfig(**card.encoder.model_dump(), weights="random"), FusionConfig(**card.fusion.model_dump())
     with torch.device("meta"): return Student({i.name: i.shape for i in card.inputs}, card.privileged, card.task.outputs, e, f, card.tnet, card.tnet_scale).eval()
 
 def load_member(kept:Kept, r:int, trust=())->Student:

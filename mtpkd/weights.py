@@ -21,7 +21,7 @@ from .config import stamp, to_dict
 from .manifests import TaskSpec
 from .samples import Normaliser
 
-# %% ../nbs/18a_weights.ipynb #89a3a087
+# %% ../nbs/18a_weights.ipynb #b7a283a7
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -43,6 +43,7 @@ class EncoderPart(_Strict):
     name:str
     width:int = Field(ge=1, le=2**14)
     depth:int = Field(ge=1, le=256)
+    finetune:str = Field("layer4", max_length=16) # of a pretrained encoder; what it learnt is among the weights of this file
 
 class FusionPart(_Strict):
     name:str
@@ -77,7 +78,7 @@ class StudentCard(_Strict):
     @property
     def names(self)->list[str]: return [i.name for i in self.inputs]
 
-# %% ../nbs/18a_weights.ipynb #110c287d
+# %% ../nbs/18a_weights.ipynb #48fcfd2d
 def parse_card(text:str, source="card")->StudentCard:
     "A card out of JSON; what is wrong with it is one line"
     if len(text) > 2**20: raise InputError(f"{source}: a card of {len(text)} characters, expected at most {2**20}; this is no student of mtpkd")
@@ -93,7 +94,7 @@ def card_of(manifest, samples, config, folds, method:str, metric:str, made:str="
     "The card of the students of `method`, one for each of `folds`"
     inputs = [InputSpec(name=n, kind=m.kind, shape=samples.arrays[n].shape[1:], recorded=m.shape, rate_hz=m.rate_hz, input=m.input)
               for n, m in ((n, manifest.modalities[n]) for n in config.prevalent)]
-    c, parts = config.student, {k: vars(getattr(config, k)) for k in ("encoder", "fusion")}
+    c, parts = config.student, {k: {n: getattr(getattr(config, k), n) for n in part.model_fields} for k, part in (("encoder", EncoderPart), ("fusion", FusionPart))}
     return StudentCard(version=mtpkd.__version__, made=made, data=manifest.name, method=method, words=words, task=manifest.task, metric=metric, checkpoint=config.checkpoint, labelled=config.labelled or 0,
                        inputs=tuple(inputs), privileged=config.privileged, encoder=parts["encoder"], fusion=parts["fusion"], tnet=c.tnet, tnet_scale=c.tnet_scale, clip=Normaliser.clip,
                        members=tuple(Member(fold=f.fold, seed=f.seed) for f in folds), marks=stamp(to_dict(config)))
