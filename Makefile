@@ -38,6 +38,7 @@ test: install-dev
 	$(BIN)/python tools/build_readme.py --check
 
 test-slow: install-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[docs]"
 	$(BIN)/nbdev_test --flags slow
 	$(BIN)/python -m pytest -m slow
 

@@ -4,7 +4,7 @@
     python benchmarks/verdicts.py --out runs/verdicts --data DIR          also StressID, Stress-Predict and CEAP out of DIR/stressid.npz, stress_predict.npz, ceap.npz
     python benchmarks/verdicts.py --out runs/verdicts --sets watch,mor --methods kd,mtpkd --jobs 2
     python benchmarks/verdicts.py --out runs/verdicts --collect results/verdicts.csv     only the table, out of the run folders that are there
-    python benchmarks/verdicts.py --table pairing --out runs/verdicts_pairing --data DIR --collect results/verdicts_pairing.csv     weakly paired data, a table of its own
+    python benchmarks/verdicts.py --table pairing                          weakly paired data, a table of its own, in runs/verdicts_pairing; --collect writes it as above
 
 Settings and seeds are those of benchmarks/verdicts.yaml, and of benchmarks/verdicts_pairing.yaml: committed before any of these runs, the seeds from that commit's hash. A set's folder is run anew unless it is finished; --resume goes on with one that
 is not. Synthetic sets are drawn with generator seed 0 and stand beside their runs as a manifest and arrays, as do the sets out of DIR, of which each file holds a float array per modality, `subject`, and `meta`, JSON with `classes`:
@@ -108,10 +108,11 @@ def run_set(name, out, o, settings, seeds)->int:
 
 # --- the table -----------------------------------------------------------------------------------------------------------------------
 
-def rows_of(name, folder)->list:
+def rows_of(name, folder, pairing)->list:
     "Every method of a run folder, with what the run is about"
     run = RunFolder(folder)
     s, rows = run.summary, []
+    if (s.get("pairing") or "full") != pairing: raise InputError(f"{folder} is a run with pairing {s.get('pairing') or 'full'}, the table is of {pairing}; give the table a folder of its own with --out")
     about = dict(set=name, title=s["title"], prevalent=" ".join(s["prevalent"]), privileged=" ".join(s["privileged"]), metric=s["metric"], n=s["n"], subjects=s["subjects"], chance=s["task"]["chance"],
                  labelled=int(run.results.n_train.mean().round()), validation=int(run.results.n_val.mean().round()), pool=int(run.results.n_pool.mean().round()))
     beside = {m: {} for m in s["methods"]}
@@ -125,7 +126,7 @@ def rows_of(name, folder)->list:
 
 def collect(sets, out, path):
     "The table out of the run folders that are there"
-    rows = [r for name in sets if (out/name/"summary.json").exists() for r in rows_of(name, out/name)]
+    rows = [r for name in sets if (out/name/"summary.json").exists() for r in rows_of(name, out/name, "bag:8" if sets[name][1][-2:] == BAGS else "full")]
     if not rows: raise InputError(f"{out} holds no finished run")
     table = pd.DataFrame(rows, columns=COLUMNS)
     write_table(Path(path), table.round(6))
@@ -143,7 +144,7 @@ def show(table):
 
 def options(args=None):
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--out", type=Path, default=Path("runs/verdicts"))
+    p.add_argument("--out", type=Path, help="runs/verdicts, or runs/verdicts_pairing")
     p.add_argument("--data", type=Path, help="folder with stressid.npz, stress_predict.npz, ceap.npz")
     p.add_argument("--table", choices=TABLES, default="verdicts", help="pairing: bags of eight")
     p.add_argument("--sets", help=f"of {', '.join(SETS)}; of the table pairing, {', '.join(BAG_SETS)}")
@@ -154,6 +155,7 @@ def options(args=None):
     p.add_argument("--collect", type=Path, help="write the table of the runs in --out here")
     o = p.parse_args(args)
     sets = TABLES[o.table]
+    o.out = o.out or Path("runs")/("verdicts" if o.table == "verdicts" else f"verdicts_{o.table}")
     names = o.sets.split(",") if o.sets else [n for n, (source, *_) in sets.items() if o.data or o.collect or source not in FROM_DATA]
     for n in names:
         if n not in sets: p.error(f"unknown set {n!r}; known are {', '.join(sets)}")
