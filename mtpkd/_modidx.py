@@ -352,6 +352,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                    'mtpkd.experiments.RunFolder._explained': ( 'experiments.html#runfolder._explained',
                                                                                'mtpkd/experiments.py'),
                                    'mtpkd.experiments.RunFolder._file': ('experiments.html#runfolder._file', 'mtpkd/experiments.py'),
+                                   'mtpkd.experiments.RunFolder._json': ('experiments.html#runfolder._json', 'mtpkd/experiments.py'),
+                                   'mtpkd.experiments.RunFolder._read': ('experiments.html#runfolder._read', 'mtpkd/experiments.py'),
                                    'mtpkd.experiments.RunFolder.config': ('experiments.html#runfolder.config', 'mtpkd/experiments.py'),
                                    'mtpkd.experiments.RunFolder.environment': ( 'experiments.html#runfolder.environment',
                                                                                 'mtpkd/experiments.py'),

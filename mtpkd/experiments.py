@@ -499,7 +499,7 @@ def _frame(plan, parts)->dict:
                 frozen=dict(student="every weight learns; the teachers do not", self_distillation="encoders of all teachers and the single teachers",
                             tnet="the joint teacher, whose tokens it predicts"))
 
-# %% ../nbs/19_experiments.ipynb #7b90f0b4
+# %% ../nbs/19_experiments.ipynb #c4e329e4
 FORMAT = 1
 
 class RunFolder:
@@ -514,26 +514,35 @@ class RunFolder:
         p = self.path/name
         if not p.exists(): raise InputError(f"{p} is missing; the run is unfinished (go on with --resume) or this is no run folder")
         return p
-    def _csv(self, name): return pd.read_csv(self._file(name), keep_default_na=True, dtype=dict(method=str, teacher=str))
+    def _read(self, name, how):
+        "What `how` reads from a file; damage is one line"
+        path = self._file(name)
+        try: return how(path)
+        except (ValueError, OSError) as e: raise InputError(f"{path} is damaged ({' '.join(str(e).split())[:100]}); restore it, or run again into a new folder") from e
+    def _csv(self, name, **how): return self._read(name, lambda p: pd.read_csv(p, **dict(keep_default_na=True, dtype=dict(method=str, teacher=str)) | how))
+    def _json(self, name)->dict:
+        found = self._read(name, lambda p: json.loads(p.read_text()))
+        if not isinstance(found, dict): raise InputError(f"{self.path/name} is damaged (it holds no settings by name); restore it, or run again into a new folder")
+        return found
 
     @cached_property
     def config(self): return _check_format(read_yaml(self._file("experiment.yaml")), self.path)
     @cached_property
-    def summary(self): return json.loads(self._file("summary.json").read_text())
+    def summary(self): return self._json("summary.json")
     @cached_property
-    def environment(self): return json.loads(self._file("environment.json").read_text())
+    def environment(self): return self._json("environment.json")
     results = cached_property(lambda self: self._csv("results.csv"))
     metrics = cached_property(lambda self: self._csv("metrics.csv"))
     history = cached_property(lambda self: self._csv("history.csv"))
     teachers = cached_property(lambda self: self._csv("teachers.csv"))
-    predictions = cached_property(lambda self: pd.read_parquet(self._file("predictions.parquet")))
+    predictions = cached_property(lambda self: self._read("predictions.parquet", pd.read_parquet))
     pairing = cached_property(lambda self: pairing_table(self.history).assign(**marks(self.summary)))
     transfer = cached_property(lambda self: self._explained("transfer", transfer))
     calibration = cached_property(lambda self: self._explained("calibration", calibration))
 
     def _explained(self, name, make):
         "A table of explanations, from the predictions where the folder was written before there was one"
-        if (self.path/f"{name}.csv").exists(): return pd.read_csv(self.path/f"{name}.csv", dtype=dict(method=str, group=str), keep_default_na=False, na_values=[""])
+        if (self.path/f"{name}.csv").exists(): return self._csv(f"{name}.csv", dtype=dict(method=str, group=str), keep_default_na=False, na_values=[""])
         return make(self.predictions, task_of(self.summary))
 for _n in ("results", "metrics", "history", "teachers", "predictions", "pairing", "transfer", "calibration"): getattr(RunFolder, _n).__set_name__(RunFolder, _n)
 

@@ -3,6 +3,7 @@ import json, os, subprocess, sys
 import numpy as np, onnx, pandas as pd, pytest, torch, yaml
 from onnx import helper
 from mtpkd.cli import main
+from mtpkd.config import EncoderConfig
 from mtpkd.core import InputError
 from mtpkd.deploy import Predictor, predict
 from mtpkd.distillation import get_method, student
@@ -49,7 +50,7 @@ def test_file_says_what_torch_says(deployed):
     c = kept.card
     z = [Normaliser({n: kept.mean[n][r] for n in p.names}, {n: kept.scale[n][r] for n in p.names}) for r in range(2)]
     only = type(s)({n: s.arrays[n] for n in p.names}, s.presence[:, [s.modalities.index(n) for n in p.names]], s.target, s.subject, s.sample, s.task)
-    stack = Stack(lambda: Student({i.name: i.shape for i in c.inputs}, c.privileged, c.task.outputs, c.encoder, c.fusion, c.tnet, c.tnet_scale), [0, 1])
+    stack = Stack(lambda: Student({i.name: i.shape for i in c.inputs}, c.privileged, c.task.outputs, EncoderConfig(**c.encoder.model_dump()), c.fusion, c.tnet, c.tnet_scale), [0, 1])
     outs = in_stack(stack, {k: torch.from_numpy(v) for k, v in kept.params.items()}, make_table(only, z), [np.arange(len(s))]*2, p.names)
     want = np.mean([as_prediction(s.task.kind, o.logits) for o in outs], 0)
     got = p({n: whole(s, n) for n in p.names}, inputs=False)
