@@ -8,8 +8,8 @@ __all__ = ['WEAK', 'BASES', 'RANGES', 'STACK', 'TABLES', 'COLUMNS', 'FALLS_BACK'
            'predictions_of', 'history_rows', 'teacher_rows', 'open_classroom', 'run_method', 'first_outputs', 'plan_of',
            'embeddings_of', 'choose', 'paired', 'fall_back', 'with_fallbacks', 'compare', 'summarise', 'parts_results',
            'anchors_used', 'RunFolder', 'pairing_table', 'task_of', 'write_tensors', 'write_table', 'identity',
-           'code_sha256', 'claim_folder', 'save_part', 'student_file', 'keep_students', 'load_part', 'Journal',
-           'environment', 'train_all', 'diverged', 'write_folder', 'default_out', 'run', 'forecast']
+           'code_sha256', 'claim_folder', 'save_part', 'student_file', 'takes_maps', 'keep_students', 'load_part',
+           'Journal', 'environment', 'train_all', 'diverged', 'write_folder', 'default_out', 'run', 'forecast']
 
 # %% ../nbs/19_experiments.ipynb #8e9db191
 import hashlib, json, os, platform, re, shutil, sys, time
@@ -622,7 +622,7 @@ def claim_folder(out:Path, who:dict, resume:bool)->None:
     with folder_lock(out): pass # refused where another process writes to it
     if not resume: raise InputError(f"{out} holds this experiment already; add --resume to go on with it, or use another --out")
 
-# %% ../nbs/19_experiments.ipynb #7cb951bf
+# %% ../nbs/19_experiments.ipynb #82c60b5c
 def _slug(name, chunk): return f"{chunk:03d}-{name.replace(':', '~')}"
 
 def save_part(out:Path, name:str, chunk:int, part:Part)->None:
@@ -635,9 +635,13 @@ def student_file(out:Path, name:str, chunk:int)->Path:
     "Where a method's students are kept"
     return out/"checkpoints"/f"{_slug(name, chunk)}.student.safetensors"
 
+def takes_maps(plan:Plan)->bool:
+    "Whether a student is given clips, or maps that a network's frozen beginning has made of them: no recordings of the field, so it is not exported"
+    return any(plan.samples.arrays[n].ndim > 3 for n in plan.config.prevalent)
+
 def keep_students(plan:Plan, room:Classroom, name:str, path, **card)->None: # card: what else `card_of` is to say
     "The students of a method, so that they can be exported; a teacher needs what the field does not have"
-    if name.startswith("teacher_"): return
+    if name.startswith("teacher_") or takes_maps(plan): return # students of maps are not kept
     learner = room.kept[("learner", name)]
     params = {k: v.detach().cpu().numpy() for k, v in learner.params.items()}
     save_student(path, params, room.normalisers, card_of(plan.manifest, plan.samples, plan.config, room.folds, name, plan.metric, **card))

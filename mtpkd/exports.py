@@ -161,7 +161,7 @@ def write_onnx(kept:Kept, path, trust=())->dict: # what there is to know
     write_bytes(path, data)
     return dict(path=str(path), method=kept.card.method, words=kept.card.words, members=len(kept.card.members), bytes=len(data), difference=far, inputs={i.name: list(i.shape) for i in kept.card.inputs}, outputs=kept.card.task.labels)
 
-# %% ../nbs/24b_exports.ipynb #de31e777
+# %% ../nbs/24b_exports.ipynb #b9513275
 def find_students(folder, method=None)->Kept:
     "The students that a folder of `mtpkd fit` or `mtpkd run` holds of `method`"
     folder = Path(folder)
@@ -176,7 +176,7 @@ def _of_run(run:RunFolder, method)->Kept:
     files, told = {}, run.summary
     for p in sorted((run.path/"checkpoints").glob("*-*.student.safetensors")):
         files.setdefault(p.name.partition("-")[2].removesuffix(".student.safetensors").replace("~", ":"), []).append(p)
-    if not files: raise InputError(f"{run.path} holds no students; it was made by an earlier version, or they were deleted: use mtpkd fit")
+    if not files: raise InputError(f"{run.path} holds no students: it was made by an earlier version, they were deleted (use mtpkd fit), or they take the maps of --finetune, which are not exported")
     known = [n for n in told["methods"] if stands_for(told, n) in files]
     method = method or ("mtpkd" if "mtpkd" in known else None)
     if method is None: raise InputError(f"{run.path} holds the students of several methods; give --method, one of {', '.join(known)}")

@@ -21,7 +21,7 @@ from .config import stamp, to_dict
 from .manifests import TaskSpec
 from .samples import Normaliser
 
-# %% ../nbs/18a_weights.ipynb #b7a283a7
+# %% ../nbs/18a_weights.ipynb #f1439e31
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -29,7 +29,7 @@ class InputSpec(_Strict):
     "A prevalent modality as the student is given it, and how it comes out of a recording"
     name:str = Field(pattern="^[A-Za-z0-9_-]+$")
     kind:str
-    shape:tuple[int, ...] = Field(min_length=1, max_length=3)   # of a sample, after the input transform
+    shape:tuple[int, ...] = Field(min_length=1, max_length=4)   # of a sample, after the input transform
     recorded:tuple[int, ...] = ()           # of a recording, before it; empty: any
     rate_hz:float|None = None
     input:str = "raw"                       # input transform
@@ -78,7 +78,7 @@ class StudentCard(_Strict):
     @property
     def names(self)->list[str]: return [i.name for i in self.inputs]
 
-# %% ../nbs/18a_weights.ipynb #48fcfd2d
+# %% ../nbs/18a_weights.ipynb #ce7dae62
 def parse_card(text:str, source="card")->StudentCard:
     "A card out of JSON; what is wrong with it is one line"
     if len(text) > 2**20: raise InputError(f"{source}: a card of {len(text)} characters, expected at most {2**20}; this is no student of mtpkd")
@@ -92,6 +92,12 @@ def parse_card(text:str, source="card")->StudentCard:
 
 def card_of(manifest, samples, config, folds, method:str, metric:str, made:str="run", words:str="")->StudentCard:
     "The card of the students of `method`, one for each of `folds`"
+    try: return _card(manifest, samples, config, folds, method, metric, made, words)
+    except ValidationError as e:
+        first = e.errors()[0]
+        raise InputError(f"students of {method} fit no card: {'.'.join(map(str, first['loc']))} is {str(first['input'])[:60]} ({first['msg']}); correct the manifest or the settings") from None
+
+def _card(manifest, samples, config, folds, method, metric, made, words):
     inputs = [InputSpec(name=n, kind=m.kind, shape=samples.arrays[n].shape[1:], recorded=m.shape, rate_hz=m.rate_hz, input=m.input)
               for n, m in ((n, manifest.modalities[n]) for n in config.prevalent)]
     c, parts = config.student, {k: {n: getattr(getattr(config, k), n) for n in part.model_fields} for k, part in (("encoder", EncoderPart), ("fusion", FusionPart))}
