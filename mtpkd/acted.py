@@ -5,12 +5,13 @@
 # %% auto #0
 __all__ = ['RAVDESS', 'CREMA_D', 'SENTENCES', 'parse_ravdess', 'parse_crema_d', 'once', 'as_files', 'ravdess', 'crema_d']
 
-# %% ../nbs/07f_acted.ipynb #012e72a1
+# %% ../nbs/07f_acted.ipynb #0907dac5
 import os, re
 from collections import Counter
 from pathlib import Path
 import numpy as np
 from .corpora import as_part, check_sound, check_video, corpus, listing, near, option, shown, text_of
+from .probe import empty_file
 from .samples import as_media
 
 # %% ../nbs/07f_acted.ipynb #32196403
@@ -56,12 +57,12 @@ def as_files(clips, have:dict, log)->np.ndarray: # MEDIA `(N,)`
     "The file of each clip"
     return as_media([have[c].relative_to(log.root).as_posix() if c in have else "" for c in clips])
 
-# %% ../nbs/07f_acted.ipynb #ce3424a5
+# %% ../nbs/07f_acted.ipynb #94309b4a
 def _whole(files:dict, log, kind, **how)->dict: # those that can be used
     "Files that open as what they should be"
     out = {}
     for clip, path in log.walk(files.items(), kind):
-        if not path.stat().st_size: log.lost(path, f"a {'video' if kind == 'video' else 'sound file'}", "is empty (0 bytes)", "unpack the archive again")
+        if fault := empty_file(path): log.lost(path, f"a {'video' if kind == 'video' else 'sound file'}", fault, "unpack the archive again")
         elif not log.deep or (check_video if kind == "video" else check_sound)(path, log, **how): out[clip] = path
     return out
 
@@ -97,7 +98,7 @@ def ravdess(manifest, log)->dict:
         if kind in manifest.modalities and not have: log.lost(log.root, f"{kind} files", "none", f"unpack the archives with {kind}, or leave the modality out")
     return _acted(manifest, log, films, sounds, about, {"video": "Video_Speech_Actor_*", "audio": "Audio_Speech_Actors_01-24"})
 
-# %% ../nbs/07f_acted.ipynb #cdf44464
+# %% ../nbs/07f_acted.ipynb #54873092
 @corpus
 def crema_d(manifest, log)->dict:
     "CREMA-D: a clip is a sentence and emotion of an actor"
@@ -108,7 +109,7 @@ def crema_d(manifest, log)->dict:
         for path in paths:
             d = parse_crema_d(path.stem)
             if d is None: log.lost(path, "a name like 1001_IEO_NEU_XX", path.name, f"{near(path.stem, about)} correct the name, or remove the file"); continue
-            if path.stat().st_size < 200 and path.read_bytes().startswith(b"version https://git-lfs"): log.lost(path, "a recording", "a pointer of git-lfs", "fetch the large files with git lfs pull"); continue
+            if not empty_file(path) and path.stat().st_size < 200 and path.read_bytes().startswith(b"version https://git-lfs"): log.lost(path, "a recording", "a pointer of git-lfs", "fetch the large files with git lfs pull"); continue
             about[d["clip"]] = d
             once(have, d["clip"], path, log)
     if log.deep: _licence(log)

@@ -5,11 +5,12 @@
 # %% auto #0
 __all__ = ['CLASSES', 'parse_name', 'biovid']
 
-# %% ../nbs/07b_biovid.ipynb #34fc4737
+# %% ../nbs/07b_biovid.ipynb #05c316c1
 import re
 from pathlib import Path
 import numpy as np, pandas as pd
 from .corpora import as_part, check_pictures, check_video, corpus, listing, near, numbered, numbers_of, option, rows_of, text_of
+from .probe import empty_file
 from .samples import as_media
 
 # %% ../nbs/07b_biovid.ipynb #7471a671
@@ -62,7 +63,7 @@ def _listed(log)->pd.DataFrame: # sample, subject, label, row, first, last
     log.stop()
     return pd.DataFrame(clips.values(), columns=["sample", "subject", "label", "row", "first", "last"]).sort_values("sample", ignore_index=True)
 
-# %% ../nbs/07b_biovid.ipynb #d11b8374
+# %% ../nbs/07b_biovid.ipynb #9ee10e82
 def _videos(clips, log)->np.ndarray: # MEDIA `(N,)`
     "One .mp4 a clip"
     part, usual = option(log.manifest, "window_s"), option(log.manifest, "frames", [137, 138])
@@ -76,7 +77,7 @@ def _videos(clips, log)->np.ndarray: # MEDIA `(N,)`
         for name in some["sample"]:
             file = folder/f"{name}.mp4"
             if file.name not in have: log.lost(file, "a video", "is missing", f"copy it again; {near(file.name, have)}")
-            elif not file.stat().st_size: log.lost(file, "a video", "is empty (0 bytes)", "copy the file again")
+            elif fault := empty_file(file): log.lost(file, "a video", fault, "copy the file again")
             elif not log.deep or check_video(file, log, usual, rate): there[name] = file.relative_to(log.root).as_posix()
     first, last = (round(part[0]*rate) + 1, round(part[1]*rate)) if part else (-1, -1)
     return as_media([there.get(n, "") for n in clips["sample"]], first, last, clips["row"])

@@ -47,9 +47,9 @@ def gather(root, name:str, frame:pd.DataFrame)->np.ndarray: # `(N, V, ...)`, NaN
     if out is None: raise InputError(f"modality {name}: not one recording could be prepared; see the column {name}:status of index.parquet")
     return out
 
-# %% ../nbs/07z_cache.ipynb #c23d359d
+# %% ../nbs/07z_cache.ipynb #2238c8df
 def prepared(manifest:DatasetManifest)->dict:
-    "Reader of what `mtpkd data prepare` has written"
+    "Reader of what `mtpkd data prepare` has written; the shards' digests are compared by `mtpkd data check`, not here"
     path = require_files(manifest.model_copy(update={"files": {"index": manifest.files["index"]}}))["index"]
     with naming(path):
         frame, task, ids = load_table(path), manifest.task, {k: c for k, c in manifest.columns().items() if k != "target"}

@@ -93,7 +93,7 @@ def build_parser()->argparse.ArgumentParser:
     _command(sub, "doctor", "versions, device, browser, optional parts: what is missing", "mtpkd doctor", do_doctor)
     return top
 
-# %% ../nbs/25_cli.ipynb #6fc0234a
+# %% ../nbs/25_cli.ipynb #163769e3
 def _data_commands(sub):
     "mtpkd data list | show | check | prepare"
     data = sub.add_parser("data", help="data sets: list, show, check, prepare", allow_abbrev=False, epilog="example: mtpkd data show watch").add_subparsers(dest="action", metavar="ACTION", required=True)
@@ -105,7 +105,7 @@ def _data_commands(sub):
     p.add_argument("--root", metavar="DIR", help="folder with the files; default: the manifest's own")
     p.add_argument("--csv", metavar="FILE", help="write the whole table there")
     p.add_argument("--every-frame", action="store_true", help="decode every frame, not the first alone: finds damage in the middle, takes long")
-    _prepare_options(_command(data, "prepare", "video, sound and signals through frozen backbones, once; may be killed and started again", "mtpkd data prepare biovid_a --root /data/BioVid --out prepared/biovid --encoder r3d18 --views 4", do_data_prepare))
+    _prepare_options(_command(data, "prepare", "video, sound and signals through frozen backbones, once; may be killed and started again", "mtpkd data prepare biovid_a --root /data/BioVid --out prepared/biovid --encoder r3d18", do_data_prepare))
 
 def _prepare_options(p):
     "The options of `mtpkd.prepare.prepare`"
@@ -114,7 +114,7 @@ def _prepare_options(p):
     p.add_argument("--out", metavar="DIR", required=True, help="where features, index and manifest.yaml go")
     p.add_argument("--encoder", metavar="a,b=c", help="r3d18, r2plus1d18, frames_tcn, resnet18_logmel, logmel, resnet18_spectrogram, raw: for what each takes, or modality=name; default r3d18")
     p.add_argument("--weights", metavar="default|FILE|random", help="torchvision's, a state dict of your own, or none; a=FILE,b=random for several")
-    p.add_argument("--views", type=int, metavar="N", help="views of a video: the middle, and N-1 more for training; default 1")
+    p.add_argument("--views", type=int, metavar="N", help="views of a video: the middle, and N-1 more, stored for your own use, not trained on; default 1")
     p.add_argument("--finetune", metavar="PART", help="keep the maps before layer4 (or layer3, ...), so that training can go on from there; default none")
     p.add_argument("--config", metavar="FILE", help="settings as YAML; its section `prepare` counts here")
     p.add_argument("--set", action="append", metavar="key=value", help="one setting, such as faces=whole; may be repeated")

@@ -90,10 +90,10 @@ def fill(track:np.ndarray, # `(T, 4)`, NaN where not found
     x, y, s = np.stack([padded[i:i+len(track)] for i in range(smooth)]).mean(0).T
     return Track(np.stack([x-s/2, y-s/2, x+s/2, y+s/2], 1), how)
 
-# %% ../nbs/06b_faces.ipynb #199a2ba7
+# %% ../nbs/06b_faces.ipynb #fba07548
 def track_face(recording, positions, # ascending
                detector:str="mtcnn",
-               every:int=1,          # the detector looks at every ... frame, and at the last
+               every:int=1,          # the detector looks at every ... of the positions, and at the last
                margin:float=.2, surest:float=.8)->Track: # of the distinct positions
     "The face in some frames of a recording"
     r = recording if isinstance(recording, Recording) else open_recording(recording)

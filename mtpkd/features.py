@@ -20,19 +20,19 @@ from .manifests import resolve_inside
 from .signals import log_mel, spectrogram
 from .video import draw_views, normalise, open_recording, read_sound
 
-# %% ../nbs/09_features.ipynb #96bdc9ea
+# %% ../nbs/09_features.ipynb #6707ebea
 @dataclass(frozen=True)
 class PrepareConfig:
     "How recordings become numbers"
     encoder:str = "r3d18"     # names by comma, each for the modalities it takes; or modality=name
     weights:str = "default"   # default, random or a path; or name=path by comma
     finetune:str = "none"     # the first part that is to learn later: maps of the part before it are kept; none: pooled features
-    views:int = 1             # of a video: the middle, and more for training
+    views:int = 1             # of a video: the middle, and more, stored for your own use: mtpkd trains on the middle alone
     frames:int = 10           # of a clip
     stride:int = 0            # frames between two of a clip; 0: one in each of `frames` equal segments
     size:int = 112            # pixels
     faces:str = "mtcnn"       # whole: no detector, the middle of the picture
-    face_every:int = 3        # the detector looks at every ... frame
+    face_every:int = 3        # the detector looks at every ... of the frames that were picked
     face_margin:float = .2    # of a face's side, around it
     sound_hz:float = 16000.
     sound_seconds:float = 3.  # cut or padded to this, in the middle; 0: all of it (not for logmel)

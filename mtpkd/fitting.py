@@ -5,26 +5,27 @@
 # %% auto #0
 __all__ = ['plan_fit', 'members', 'fit', 'one_thread', 'chosen', 'fit_text']
 
-# %% ../nbs/24a_fitting.ipynb #4857651c
+# %% ../nbs/24a_fitting.ipynb #08fea33a
 import contextlib
 from dataclasses import replace
 from pathlib import Path
 import numpy as np, torch
-from .core import InputError, RunError, write_json, write_text
+from .core import InputError, RunError, folder_lock, write_json, write_text
 from .config import stamp, to_dict, to_yaml
 from .splits import whole_fold
 from .metrics import metrics
 from .teaching import as_prediction
 from .distillation import get_method, student
-from .experiments import FALLS_BACK, Plan, choose, claim_folder, environment, fall_back, identity, keep_students, open_classroom, plan_run
+from .experiments import FALLS_BACK, Plan, choose, claim_folder, environment, fall_back, identity, keep_students, open_classroom, plan_run, takes_maps
 
-# %% ../nbs/24a_fitting.ipynb #721cd244
+# %% ../nbs/24a_fitting.ipynb #5b9d0788
 def plan_fit(method:str="mtpkd", ensemble:int=1, seed:int=0, **asked)->Plan: # `asked`: what `mtpkd.run` takes of manifest, roles, labels, settings, device, pairing
     "Check everything that a fit needs"
     if not isinstance(ensemble, int) or not 1 <= ensemble <= 100: raise InputError(f"ensemble is {ensemble}, expected a number of students from 1 to 100")
     if method.startswith("teacher_"): raise InputError(f"method {method}: a teacher needs privileged modalities, which the field does not have; fit a student, such as kd")
     plan = plan_run(draw=lambda config, samples: members(config, samples, seed), methods=[method], seeds=range(seed, seed + ensemble), **asked)
     if made := stamp(to_dict(plan.config)): raise InputError(f"{made}: a student with faults or under a control is not for the field; take it out")
+    if takes_maps(plan): raise InputError(f"modalities {', '.join(plan.config.prevalent)}: students of clips, or of the maps of --finetune, cannot be exported; prepare the set without --finetune, or use mtpkd run")
     candidates = [n for n in plan.methods if n != method and method.partition(":")[0] == n.partition(":")[0]]
     if method not in (*plan.methods, "student_only") and not candidates: raise InputError(f"method {method} needs an unlabelled pool, and there is none; give --labelled, or use student_only")
     return plan
@@ -34,7 +35,7 @@ def members(config, samples, seed:int)->list: # one Fold a member: the same rows
     fold = whole_fold(samples, config.folds, seed, config.inner_validation, config.labelled or None, config.labelled_validation or None)
     return [replace(fold, seed=s) for s in config.seeds]
 
-# %% ../nbs/24a_fitting.ipynb #a6cad277
+# %% ../nbs/24a_fitting.ipynb #8df62698
 def fit(manifest="watch",         # shipped name, path to a manifest
         method:str="mtpkd",       # whose student
         out=None,                 # folder; None: fits/NAME-METHOD
@@ -47,16 +48,17 @@ def fit(manifest="watch",         # shipped name, path to a manifest
                     config=config, set=set, device=device, pairing=pairing)
     out = Path(out) if out else Path("fits")/f"{Path(plan.manifest.name).name}-{method.replace(':', '~')}"
     claim_folder(out, {}, False)
-    with one_thread(plan.config.threads):
-        room = open_classroom(plan, progress=progress)
-        learners = {n: student(room, get_method(n, plan.config, room.table.kind)) for n in plan.methods}
-    name, facts = chosen(plan, learners, method)
-    room.kept |= {("learner", n): l for n, l in learners.items()}
-    facts = facts | _verdict(plan, room, learners, name) | dict(out=str(out))
-    write_text(out/"fit.yaml", to_yaml(identity(plan)))
-    write_json(out/"environment.json", environment())
-    keep_students(plan, room, name, out/"student.safetensors", made="fit", words=facts["words"])
-    write_json(out/"fit.json", facts)
+    with folder_lock(out):
+        with one_thread(plan.config.threads):
+            room = open_classroom(plan, progress=progress)
+            learners = {n: student(room, get_method(n, plan.config, room.table.kind)) for n in plan.methods}
+        name, facts = chosen(plan, learners, method)
+        room.kept |= {("learner", n): l for n, l in learners.items()}
+        facts = facts | _verdict(plan, room, learners, name) | dict(out=str(out))
+        write_text(out/"fit.yaml", to_yaml(identity(plan)))
+        write_json(out/"environment.json", environment())
+        keep_students(plan, room, name, out/"student.safetensors", made="fit", words=facts["words"])
+        write_json(out/"fit.json", facts)
     return facts
 
 @contextlib.contextmanager

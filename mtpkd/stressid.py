@@ -46,14 +46,16 @@ def _number(cell)->float|None:
     except ValueError: return None
     return x if np.isfinite(x) else np.nan
 
-# %% ../nbs/07e_stressid.ipynb #2ba597b8
+# %% ../nbs/07e_stressid.ipynb #98499082
 def filled(rows:dict, names)->np.ndarray: # `(N, D)`; NaN rows where a recording is missing
-    "The rows of `names`, with single gaps filled by the column's median"
+    "The rows of `names`, with single gaps filled by the column's median over the subject's own recordings, or 0"
     width = len(next(iter(rows.values())))
     x = np.stack([rows.get(n, np.full(width, np.nan, "float32")) for n in names])
-    gone = np.isnan(x).all(1)
-    with np.errstate(all="ignore"): middle = np.array([np.nanmedian(c) if np.isfinite(c).any() else 0 for c in x.T], "float32")
-    return np.where(np.isnan(x) & ~gone[:, None], middle, x)
+    gone, who = np.isnan(x).all(1), np.array([n[:4] for n in names])
+    for i, j in np.argwhere(np.isnan(x) & ~gone[:, None]):
+        own = np.array([v[j] for n, v in rows.items() if n[:4] == who[i]])
+        x[i, j] = np.nanmedian(own) if np.isfinite(own).any() else 0
+    return x
 
 # %% ../nbs/07e_stressid.ipynb #c88be1ba
 def _targets(manifest, names, log)->dict: # recording -> class

@@ -36,6 +36,9 @@ def row(path, n, new):
     lines = path.read_text().splitlines()
     lines[n - 1] = new if isinstance(new, str) else new(lines[n - 1])
     path.write_text("\n".join(lines) + "\n")
+def dangling(path):
+    "A link to a file that is gone, as a sync of large files leaves it"
+    path.unlink(); path.symlink_to("gone")
 def unreadable(path):
     "A folder that cannot be listed, for root neither"
     shutil.rmtree(path); path.symlink_to(path.name)
@@ -78,6 +81,7 @@ BIOVID = {
     "truncated mp4": (lambda r: cut(clip(r)), [f"{A}-BL1-001.mp4", "frame", "ends early", "copy the file again"], "lost"),
     "headless mp4": (lambda r: clip(r).write_bytes(clip(r).read_bytes()[:40]), [f"{A}-BL1-001.mp4", "does not open as video", "copy"], "lost"),
     "zero-byte mp4": (lambda r: empty(clip(r)), [f"{A}-BL1-001.mp4", "0 bytes", "copy the file again"], "lost"),
+    "link to nothing": (lambda r: dangling(clip(r)), [f"{A}-BL1-001.mp4", "is missing", "copy the file again"], "lost"),
     "short mp4": (lambda r: trees.write_video(clip(r), [trees.picture(0)]*100), [f"{A}-BL1-001.mp4, frame 101", "137 to 138 frames", "copy"], "lost"),
     "wrong frame rate": (lambda r: trees.write_video(clip(r), [trees.picture(0)]*138, fps=30), [f"{A}-BL1-001.mp4", "25 frames a second, found 30", "convert"], "lost"),
     "missing mp4": (lambda r: clip(r).unlink(), [f"{A}-BL1-001.mp4", "is missing", "copy it again"], "lost"),
@@ -438,6 +442,7 @@ def test_ravdess_intact(planted, tmp_path):
 RAV = {
     "truncated mp4": (lambda r: cut(film(r)), ["01-01-03-01-01-01-02.mp4", "does not open", "copy"], "lost"),
     "zero-byte mp4": (lambda r: empty(film(r)), ["01-01-03-01-01-01-02.mp4", "0 bytes", "unpack"], "lost"),
+    "link to nothing": (lambda r: dangling(film(r)), ["01-01-03-01-01-01-02.mp4", "is missing", "unpack"], "lost"),
     "no video": (lambda r: film(r).write_text("x"*500), ["01-01-03-01-01-01-02.mp4", "does not open", "copy"], "lost"),
     "truncated wav": (lambda r: cut(wav(r)), ["03-01-03-01-01-01-02.wav", "ends early", "copy"], "lost"),
     "zero-byte wav": (lambda r: empty(wav(r)), ["03-01-03-01-01-01-02.wav", "0 bytes", "unpack"], "lost"),
@@ -474,6 +479,7 @@ def test_crema_d_intact(planted):
 CREMA = {
     "truncated flv": (lambda r: cut(flv(r), .01), ["1002_IEO_HAP_LO.flv", "does not", "copy"], "lost"),
     "zero-byte flv": (lambda r: empty(flv(r)), ["1002_IEO_HAP_LO.flv", "0 bytes", "unpack"], "lost"),
+    "link to nothing": (lambda r: dangling(flv(r)), ["1002_IEO_HAP_LO.flv", "is missing", "unpack"], "lost"),
     "pointer of git-lfs": (lambda r: flv(r).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"), ["1002_IEO_HAP_LO.flv", "git-lfs", "git lfs pull"], "lost"),
     "truncated wav": (lambda r: cut(voice(r)), ["1002_IEO_HAP_LO.wav", "ends early", "copy"], "lost"),
     "silent wav": (lambda r: trees.write_wav(voice(r), trees.tone(0, 1, 16000), 16000), ["1002_IEO_HAP_LO.wav", "holds no sound", "copy"], "lost"),

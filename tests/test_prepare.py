@@ -8,6 +8,7 @@ from mtpkd import run
 from mtpkd.cli import main
 from mtpkd.core import InputError
 from mtpkd.experiments import resolve_config
+from mtpkd.fitting import plan_fit
 from mtpkd.prepare import prepare, prepare_settings
 from mtpkd.readers import read
 from tiny import quick
@@ -139,10 +140,12 @@ def test_an_expression_is_learnt_from_mp4(tmp_path):
 def test_layer4_learns_from_kept_maps(films, tmp_path):
     "What layer3 puts out is kept; layer4 starts from the pretrained weights, in teacher and student, and learns"
     m = prepare(films, out=tmp_path/"out", encoder="r3d18", weights="random", faces="whole", frames=3, size=16, finetune="layer4", jobs=1, progress=False)
-    assert read(m).arrays["face"].shape == (24, 256, 1, 1, 1)
+    assert read(m).arrays["face"].shape == (24, 256, 1, 2, 2)
     settings = quick(encoder=dict(name="r3d18", weights="random", finetune="layer4"))
     r = run(m, methods="student_only,kd", config=settings, labelled=4, folds=2, seeds="0", out=tmp_path/"run")
     assert r.results["value"].notna().all() and r.predictions["sample"].nunique() == 24
+    assert not list((tmp_path/"run").rglob("*.student.safetensors")) # no recordings of the field
+    with pytest.raises(InputError, match="students of clips, or of the maps of --finetune, cannot be exported"): plan_fit("kd", manifest=str(m), config=settings, labelled=4)
 
 # the shipped configurations
 
