@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['node_pool', 'run_on_node', 'join_cluster', 'RayPool']
 
-# %% ../nbs/22c_clusters.ipynb #d95af025
+# %% ../nbs/22c_clusters.ipynb #0d0a78ce
 import atexit, os, time
 from functools import cache
 from .core import InputError
+from .sweeps import threads_of
 from .workers import Pool
 
 # %% ../nbs/22c_clusters.ipynb #a879f650
@@ -27,7 +28,7 @@ def run_on_node(key:str, call:str, args:dict, kernel:bool)->dict: # as from `Poo
         if "is in use by" not in result.get("error", "") or time.time() > end: return result
         time.sleep(1) # whoever had it before is about to end
 
-# %% ../nbs/22c_clusters.ipynb #70581c7a
+# %% ../nbs/22c_clusters.ipynb #39587a65
 def join_cluster(address:str): # `auto`, or HOST:PORT
     "The ray module, connected"
     try: import ray
@@ -46,7 +47,7 @@ class RayPool:
 
     def submit(self, key:str, call:str, args:dict, kernel:bool=False)->None:
         args = args | ({"out": os.path.abspath(args["out"])} if "out" in args else {}) # a node has a folder of its own
-        self.live[key] = self.remote.remote(key, call, args, kernel)
+        self.live[key] = self.remote.options(num_cpus=threads_of(args.get("parameters") or {})).remote(key, call, args, kernel)
 
     def poll(self)->list: # (key, {"value"} or {"error", "kind"})
         "What has ended since the last call"

@@ -6,7 +6,7 @@
 __all__ = ['OPSET', 'TOLERANCE', 'build_student', 'load_member', 'Deployed', 'deployed', 'one_graph', 'graph_of', 'as_onnx',
            'in_torch', 'difference', 'write_onnx', 'find_students', 'stands_for', 'export']
 
-# %% ../nbs/24b_exports.ipynb #88f79d78
+# %% ../nbs/24b_exports.ipynb #e7658da5
 import json, logging, warnings
 from pathlib import Path
 import numpy as np, torch
@@ -14,7 +14,7 @@ from torch import nn
 from .core import InputError, RunError, nearest, write_bytes
 from .config import EncoderConfig, FusionConfig
 from .students import Student
-from .weights import Kept, StudentCard, join, load_student, pick
+from .weights import Kept, StudentCard, join, load_student, pick, whole_members
 from .experiments import BASES, RunFolder
 from .deploy import METADATA, MOST_BYTES, open_session
 
@@ -144,10 +144,10 @@ def difference(kept:Kept, path, trust=(), rows:int=16)->float: # largest, of pro
     feed = lambda rows: session.run(None, {n: a[rows] for n, a in zip(kept.card.names, arrays)})[0]
     return max(float((np.abs(got - want)/(1 + np.abs(want) if kept.card.task.kind == "regression" else 1)).max()) for got in (feed(slice(None)), np.concatenate([feed(slice(i, i+1)) for i in range(rows)])))
 
-# %% ../nbs/24b_exports.ipynb #2271dc8f
+# %% ../nbs/24b_exports.ipynb #0a2aab17
 def write_onnx(kept:Kept, path, trust=())->dict: # what there is to know
     "Export, check and write"
-    onnx, path = _onnx(), Path(path)
+    onnx, path, kept = _onnx(), Path(path), whole_members(kept)
     if path.suffix != ".onnx": raise InputError(f"{path}: expected an .onnx file")
     if kept.card.marks: raise InputError(f"{kept.card.marks}: a student with faults or under a control is not for the field")
     size = sum(v.nbytes for v in kept.params.values())

@@ -16,7 +16,7 @@ from .insights import choice_by_group
 from .pictures import main_rows, need, open_run
 from .plots import PALETTE, style, teacher_colours, text
 
-# %% ../nbs/20d_figures.ipynb #81fdd033
+# %% ../nbs/20d_figures.ipynb #25901708
 def choice_bars(shares:pd.DataFrame)->go.Figure: # index: class or subject; a column a teacher, in percent
     "Stacked shares of the teachers, a bar a group"
     fig, colours = go.Figure(), teacher_colours(shares.columns)
@@ -33,7 +33,7 @@ def choice_figure(run, method:str="", by:str="epoch")->go.Figure: # by: epoch, c
     t = need(run, "teachers")
     several = t.groupby("method")["teacher"].nunique()
     t = t[t["method"].isin([method] if method else several.index[several > 1])]
-    if not len(t): raise InputError(f"{method or 'no method of this run'} chose between teachers" if not method else f"{method} had no teachers to choose from in this run")
+    if not len(t): raise InputError(f"{method} had no teachers to choose from in this run" if method else "no method of this run chose between teachers")
     return plots.teacher_choice(t)
 
 # %% ../nbs/20d_figures.ipynb #6b5f3647
@@ -55,7 +55,7 @@ def runs_figure(runs:dict, method:str="student_only", name:str="validation")->go
     fig = plots.line_panels(pd.DataFrame(curves), "training step")
     return fig.update_yaxes(title=plots.CURVES.get(name, name) + (" (%)" if name == "validation" else ""))
 
-# %% ../nbs/20d_figures.ipynb #bb37a413
+# %% ../nbs/20d_figures.ipynb #765f91a1
 PAGES = dict(light=("#FFFFFF", "#333333"), dark=("#111418", "#D8D8D8"))
 
 def on_page(fig:go.Figure, theme:str)->go.Figure: # theme: light or dark
@@ -64,13 +64,24 @@ def on_page(fig:go.Figure, theme:str)->go.Figure: # theme: light or dark
     ground, ink = PAGES[theme]
     return go.Figure(fig).update_layout(paper_bgcolor=ground, plot_bgcolor=ground, font_color=ink)
 
+class _Figure(go.FigureWidget):
+    "Told to the browser once it is whole: what is sent while the drawing library loads may be lost"
+    _whole = False
+    def open(self):
+        if self._whole: super().open()
+
 def as_widget(fig:go.Figure)->go.FigureWidget:
     "The figure as a widget"
-    return go.FigureWidget(fig)
+    made = _Figure(fig)
+    made._whole = True
+    made.open()
+    return made
 
 def refill(widget:go.FigureWidget, fig:go.Figure)->go.FigureWidget:
     "Another figure in the same widget: a new one would send the drawing library again"
     widget.data = ()
+    with widget.batch_update(): # the browser keeps what it is not told to forget
+        for k in set(widget.layout._props) - set(fig.layout._props): widget.layout[k] = None
     widget.layout = fig.layout
     widget.add_traces(fig.data)
     return widget

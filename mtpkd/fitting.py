@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['plan_fit', 'members', 'fit', 'one_thread', 'chosen', 'fit_text']
 
-# %% ../nbs/24a_fitting.ipynb #87cecfde
+# %% ../nbs/24a_fitting.ipynb #08fea33a
 import contextlib
 from dataclasses import replace
 from pathlib import Path
 import numpy as np, torch
-from .core import InputError, RunError, write_json, write_text
+from .core import InputError, RunError, folder_lock, write_json, write_text
 from .config import stamp, to_dict, to_yaml
 from .splits import whole_fold
 from .metrics import metrics
@@ -35,7 +35,7 @@ def members(config, samples, seed:int)->list: # one Fold a member: the same rows
     fold = whole_fold(samples, config.folds, seed, config.inner_validation, config.labelled or None, config.labelled_validation or None)
     return [replace(fold, seed=s) for s in config.seeds]
 
-# %% ../nbs/24a_fitting.ipynb #a6cad277
+# %% ../nbs/24a_fitting.ipynb #8df62698
 def fit(manifest="watch",         # shipped name, path to a manifest
         method:str="mtpkd",       # whose student
         out=None,                 # folder; None: fits/NAME-METHOD
@@ -48,16 +48,17 @@ def fit(manifest="watch",         # shipped name, path to a manifest
                     config=config, set=set, device=device, pairing=pairing)
     out = Path(out) if out else Path("fits")/f"{Path(plan.manifest.name).name}-{method.replace(':', '~')}"
     claim_folder(out, {}, False)
-    with one_thread(plan.config.threads):
-        room = open_classroom(plan, progress=progress)
-        learners = {n: student(room, get_method(n, plan.config, room.table.kind)) for n in plan.methods}
-    name, facts = chosen(plan, learners, method)
-    room.kept |= {("learner", n): l for n, l in learners.items()}
-    facts = facts | _verdict(plan, room, learners, name) | dict(out=str(out))
-    write_text(out/"fit.yaml", to_yaml(identity(plan)))
-    write_json(out/"environment.json", environment())
-    keep_students(plan, room, name, out/"student.safetensors", made="fit", words=facts["words"])
-    write_json(out/"fit.json", facts)
+    with folder_lock(out):
+        with one_thread(plan.config.threads):
+            room = open_classroom(plan, progress=progress)
+            learners = {n: student(room, get_method(n, plan.config, room.table.kind)) for n in plan.methods}
+        name, facts = chosen(plan, learners, method)
+        room.kept |= {("learner", n): l for n, l in learners.items()}
+        facts = facts | _verdict(plan, room, learners, name) | dict(out=str(out))
+        write_text(out/"fit.yaml", to_yaml(identity(plan)))
+        write_json(out/"environment.json", environment())
+        keep_students(plan, room, name, out/"student.safetensors", made="fit", words=facts["words"])
+        write_json(out/"fit.json", facts)
     return facts
 
 @contextlib.contextmanager

@@ -93,9 +93,9 @@ class PublishedSpec(_Strict):
     protocol:str
     source:str
 
-# %% ../nbs/02_manifests.ipynb #e0a7f80c
+# %% ../nbs/02_manifests.ipynb #7ac9ccf9
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
-_COLUMNS = ("method", "fold", "seed", "sample", "subject", "target")
+_COLUMNS = ("method", "fold", "seed", "sample", "subject", "target", "predicted", "seen")
 
 class DatasetManifest(_Strict):
     "A data set, as read from `data_manifests/NAME.yaml` or from a path"

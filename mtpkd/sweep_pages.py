@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['SWEEP', 'UPPER', 'RANKS', 'PAGE', 'groups_of', 'pool_results', 'group_rows', 'sweep_table', 'mean_ranks',
            'critical_difference', 'cliques', 'rank_figure', 'rank_words', 'count_words', 'table_cell', 'table_rows',
-           'curve_figures', 'sweep_report']
+           'curve_figures', 'lost_words', 'sweep_report']
 
-# %% ../nbs/23a_sweep_pages.ipynb #786c2f6c
+# %% ../nbs/23a_sweep_pages.ipynb #0a2d0cfa
 import json
 import jinja2, numpy as np, pandas as pd
 from markupsafe import Markup
@@ -15,13 +15,13 @@ from scipy import stats
 from . import plots
 from .core import write_text
 from .config import marks, stamp
-from .metrics import corrected_t, direction, holm, rho_for
+from .metrics import PairedTest, corrected_t, direction, holm, rho_for
 from .experiments import RunFolder, write_table
 from .comparisons import budget_name
 from .sweeps import SweepFolder
 from .reports import CSS, Page, num
 
-# %% ../nbs/23a_sweep_pages.ipynb #13ec9187
+# %% ../nbs/23a_sweep_pages.ipynb #018f440d
 def groups_of(folder:SweepFolder)->list: # (label, runs), in the order of the sweep
     "Finished runs by what was asked for, seeds aside"
     found, told = {}, [k for k in dict.fromkeys(k for c in folder.cells for k in c.asked) if k != "seeds"]
@@ -32,14 +32,14 @@ def groups_of(folder:SweepFolder)->list: # (label, runs), in the order of the sw
         found.setdefault(who, (label, []))[1].append(RunFolder(folder.path/c.key))
     return list(found.values())
 
-SWEEP = ["group", "data", "labelled", "n_train", "method", "metric", "n", "mean", "sd", "diff", "low", "high", "p", "p_holm"]
+SWEEP = ["group", "data", "labelled", "n_train", "method", "metric", "n", "mean", "sd", "pairs", "diff", "low", "high", "p", "p_holm"]
 
 def pool_results(runs)->pd.DataFrame: # columns of results.csv
     "Results of runs that differ in their seeds, without the candidates of a schedule"
     table = pd.concat([r.results for r in runs], ignore_index=True)
     return table[~table["method"].str.contains(":")].drop_duplicates(["method", "fold", "seed"])
 
-# %% ../nbs/23a_sweep_pages.ipynb #2443f519
+# %% ../nbs/23a_sweep_pages.ipynb #0104148b
 def group_rows(label:str, runs)->pd.DataFrame: # columns `SWEEP`
     "Every method of a group beside the student alone"
     table, s = pool_results(runs), runs[0].summary
@@ -48,8 +48,9 @@ def group_rows(label:str, runs)->pd.DataFrame: # columns `SWEEP`
     rho, rows = rho_for(s["n"], base["n_test"].mean()), []
     for m in dict.fromkeys(table["method"]):
         v = wide[m].dropna()
-        t = corrected_t((v - wide["student_only"].loc[v.index]).values, rho)
-        rows.append((label or s["name"], s["name"], budget_name(s.get("labelled")), base["n_train"].mean(), m, s["metric"], len(v), v.mean(), v.std(ddof=1), t.mean, t.low, t.high, t.p))
+        d = (v - wide["student_only"]).dropna() # a repeat in which either has diverged is no pair
+        t = corrected_t(d.values, rho) if len(d) else PairedTest(*[np.nan]*5, -1)
+        rows.append((label or s["name"], s["name"], budget_name(s.get("labelled")), base["n_train"].mean(), m, s["metric"], len(v), v.mean(), v.std(ddof=1), len(d), t.mean, t.low, t.high, t.p))
     rows = pd.DataFrame(rows, columns=SWEEP[:-1])
     rival = ~rows["method"].str.startswith(UPPER) & (rows["method"] != "student_only")
     rows["p_holm"] = np.nan
@@ -135,7 +136,7 @@ def table_cell(v)->tuple: # text, whether significant
     if v["method"] == "student_only": return num(v["mean"]), False
     return f"{num(v['diff'], '{:+.1f}')} [{num(v['low'])}, {num(v['high'])}]", bool(v["p"] < .05)
 
-# %% ../nbs/23a_sweep_pages.ipynb #5017af6d
+# %% ../nbs/23a_sweep_pages.ipynb #23612e9b
 def table_rows(table:pd.DataFrame)->tuple: # groups, [(method, [(text, strong) a group])]
     "The table method by group"
     groups = list(dict.fromkeys(table["group"]))
@@ -155,6 +156,12 @@ def curve_figures(page:Page, folder:SweepFolder, table:pd.DataFrame)->list: # (t
 
 def _without_budget(label, runs): return ", ".join([p for p in label.split(", ") if not p.startswith("labelled ")]) or runs[0].summary["name"]
 
+def lost_words(table:pd.DataFrame, groups)->list: # a sentence a method that lacks repeats in some group
+    "How many repeats came to nothing, and so are in no difference"
+    asked = {(label or runs[0].summary["name"]): len(pool_results(runs)[["seed", "fold"]].drop_duplicates()) for label, runs in groups}
+    lost = table.assign(lost=table["group"].map(asked) - table["pairs"]).query("lost > 0 and method != 'student_only'")
+    return [f"{m} and student_only: {int(g['lost'].sum())} repeats are in no difference, as one of the two diverged there ({', '.join(g['group'])})." for m, g in lost.groupby("method", sort=False)]
+
 def sweep_report(sweep)->str: # folder or SweepFolder -> path of the page
     "`report.html` and `sweep.csv` about the finished runs of a sweep"
     folder = sweep if isinstance(sweep, SweepFolder) else SweepFolder(sweep)
@@ -165,6 +172,6 @@ def sweep_report(sweep)->str: # folder or SweepFolder -> path of the page
     groups, rows = table_rows(table)
     stamps = list(dict.fromkeys(filter(None, (stamp(r.summary) for _, runs in groups_of(folder) for r in runs))))
     env = jinja2.Environment(autoescape=True)
-    text = env.from_string(PAGE).render(name=folder.path.name, done=len(folder.done), total=len(folder.cells), failed=folder.failed, stamps=stamps, words=[rank_words(ranks, N, cd), *count_words(table)],
+    text = env.from_string(PAGE).render(name=folder.path.name, done=len(folder.done), total=len(folder.cells), failed=folder.failed, stamps=stamps, words=[rank_words(ranks, N, cd), *count_words(table), *lost_words(table, groups_of(folder))],
         curves=curve_figures(page, folder, table), groups=groups, rows=rows, ranks=rank_figure(ranks, cd) if len(ranks) else "", cd=cd, css=Markup(CSS), js=Markup(plots.plotly_js()))
     return str(write_text(folder.path/"report.html", text))

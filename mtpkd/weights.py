@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['CARD', 'MOST_BYTES', 'InputSpec', 'Member', 'EncoderPart', 'FusionPart', 'StudentCard', 'parse_card', 'card_of',
-           'Kept', 'save_student', 'load_student', 'join', 'pick']
+           'Kept', 'save_student', 'load_student', 'join', 'pick', 'whole_members']
 
-# %% ../nbs/18a_weights.ipynb #d489734b
+# %% ../nbs/18a_weights.ipynb #82dd8bea
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,9 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 import mtpkd
-from .core import InputError, atomic_path
+from .core import InputError, write_bytes
 from .config import stamp, to_dict
 from .manifests import TaskSpec
 from .samples import Normaliser
@@ -105,7 +105,7 @@ def _card(manifest, samples, config, folds, method, metric, made, words):
                        inputs=tuple(inputs), privileged=config.privileged, encoder=parts["encoder"], fusion=parts["fusion"], tnet=c.tnet, tnet_scale=c.tnet_scale, clip=Normaliser.clip,
                        members=tuple(Member(fold=f.fold, seed=f.seed) for f in folds), marks=stamp(to_dict(config)))
 
-# %% ../nbs/18a_weights.ipynb #6bc907cb
+# %% ../nbs/18a_weights.ipynb #bdaf8a15
 @dataclass
 class Kept:
     "Students from a file: `R` members"
@@ -120,9 +120,9 @@ def save_student(path, params:dict, normalisers, card:StudentCard)->None: # para
     "Write students, whole or not at all"
     arrays = {f"params/{k}": v for k, v in params.items()}
     for part in ("mean", "scale"): arrays |= {f"{part}/{n}": np.stack([getattr(z, part)[n] for z in normalisers]) for n in card.names}
-    with atomic_path(path) as tmp: save_file({k: np.ascontiguousarray(v, "float32") for k, v in arrays.items()}, tmp, {"student": card.model_dump_json()})
+    write_bytes(path, save({k: np.ascontiguousarray(v, "float32") for k, v in arrays.items()}, {"student": card.model_dump_json()}))
 
-# %% ../nbs/18a_weights.ipynb #c88ac8e5
+# %% ../nbs/18a_weights.ipynb #64eb7c74
 def load_student(path)->Kept:
     "Students from a file, checked as far as that is possible without building them"
     path = Path(path)
@@ -139,17 +139,16 @@ def load_student(path)->Kept:
     return kept
 
 def _check_sizes(kept, path):
-    "One entry a member, a normaliser that fits its modality, numbers that are numbers"
+    "One entry a member, a normaliser that fits its modality"
     R = len(kept.card.members)
     for name, a in (*kept.params.items(), *kept.mean.items(), *kept.scale.items()):
         if a.dtype != np.float32 or a.ndim < 1 or len(a) != R: raise InputError(f"{path}: {name} has shape {a.shape} of {a.dtype}, expected float32 of {R} members; the file is damaged")
-        if not np.isfinite(a).all(): raise InputError(f"{path}: {name} holds NaN or infinite numbers; a member has diverged, train again")
     for i in kept.card.inputs:
         want = (R, *i.shape) if len(i.shape) == 1 else (R, *i.shape[:-1], 1)
         for part in (kept.mean, kept.scale):
             if i.name not in part or part[i.name].shape != want: raise InputError(f"{path}: the normaliser of {i.name} is missing or has another shape than {want}; the file is damaged")
 
-# %% ../nbs/18a_weights.ipynb #d74db687
+# %% ../nbs/18a_weights.ipynb #560642d6
 def join(parts)->Kept: # of files with the same card but for the members
     "Students of several files as one"
     first = parts[0]
@@ -162,5 +161,18 @@ def pick(kept:Kept, keep)->Kept: # member -> bool
     "Some of the members"
     index = [r for r, m in enumerate(kept.card.members) if keep(m)]
     if not index: raise InputError(f"no student is left; there are folds {sorted({m.fold for m in kept.card.members})} and seeds {sorted({m.seed for m in kept.card.members})}")
+    return _members(kept, index)
+
+def whole_members(kept:Kept)->Kept:
+    "Without the members that have diverged; the card names them"
+    fine = [all(np.isfinite(a[r]).all() for part in (kept.params, kept.mean, kept.scale) for a in part.values()) for r in range(len(kept.card.members))]
+    if all(fine): return kept
+    gone = ", ".join(f"fold {m.fold} seed {m.seed}" for m, ok in zip(kept.card.members, fine) if not ok)
+    if not any(fine): raise InputError(f"no student is left: {gone} diverged and holds NaN or infinite numbers; train again, with a lower schedule.lr")
+    rest = _members(kept, [r for r, ok in enumerate(fine) if ok])
+    rest.card = rest.card.model_copy(update=dict(words="; ".join(filter(None, [kept.card.words, f"left out, as it diverged: {gone}"]))))
+    return rest
+
+def _members(kept, index):
     some = lambda part: {k: v[index] for k, v in part.items()}
     return Kept(kept.card.model_copy(update=dict(members=tuple(kept.card.members[r] for r in index))), some(kept.params), some(kept.mean), some(kept.scale))

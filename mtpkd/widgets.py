@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['EmbeddingExplorer', 'pick', 'TeacherChoice', 'TransferLedger', 'RunBrowser', 'refresh', 'PlanExplorer']
 
-# %% ../nbs/21_widgets.ipynb #a9136240
+# %% ../nbs/21_widgets.ipynb #8e5041dd
 import html, threading
 import ipywidgets as w
 import pandas as pd
@@ -13,7 +13,7 @@ from .explorers import embedding_figure, project_all
 from .figures import choice_figure, ledger_figure, runs_figure
 from .insights import Spaces, changed_samples, colourings, presets, spaces_of
 from .pictures import ABSENT, find_runs, first_line, open_run, part, run_line, settings_that_differ
-from .plan_explorer import Explorer, PlanExplorer, choose, opened, table_html
+from .plan_explorer import Explorer, PlanExplorer, choose, on_hit, opened, table_html
 
 _all_ = ["PlanExplorer"]
 
@@ -42,15 +42,24 @@ class EmbeddingExplorer(Explorer):
         else: self.say("; ".join(self.spaces.notes))
         self.attempt(self._draw, names, how)
 
-# %% ../nbs/21_widgets.ipynb #d3a059dd
+# %% ../nbs/21_widgets.ipynb #e25488c4
 def _draw(self, names, how):
     key, z = (how, *names), self.spaces.z
     if key not in self.places: self.places[key] = project_all({n: z[n] for n in names}, how)
     self.figure, = self.show(embedding_figure(self.spaces, names, self.colour.value, how, self.places[key]))
     self.panels = self.figure.data[:len(names)]
+    self.hit = set()
     for t in self.panels:
-        t.on_selection(lambda t, p, s: self.pick(p.point_inds))
-        if len(self.spaces.facts) > 4000: t.on_hover(lambda t, p, s: self.pick(p.point_inds[:1], mark=False)) # texts of so many points would be slow to send
+        t.on_selection(self._lasso)
+        if len(self.spaces.facts) > 4000: t.on_hover(lambda t, p, s: self.pick(p.point_inds[:1], mark=False) if p.point_inds else None) # texts of so many points would be slow to send
+    self.panels[-1].on_deselect(lambda t, p: self.pick([]))
+
+def _lasso(self, trace, points, _):
+    "Every panel is told of a lasso in turn, those beside it with no points: the last of them acts"
+    self.hit |= set(points.point_inds)
+    if trace is not self.panels[-1]: return
+    rows, self.hit = sorted(self.hit), set()
+    self.pick(rows)
 
 def _later(self, names):
     "UMAP in the background"
@@ -69,7 +78,7 @@ def pick(self, rows, mark=True):
         with self.figure.batch_update():
             for t in self.panels: t.selectedpoints = rows or None
     self.details.value = table_html(self.spaces.facts.iloc[rows], f"{len(rows):,} rows") if rows else ""
-EmbeddingExplorer._draw, EmbeddingExplorer._later, EmbeddingExplorer.pick = _draw, _later, pick
+EmbeddingExplorer._draw, EmbeddingExplorer._lasso, EmbeddingExplorer._later, EmbeddingExplorer.pick = _draw, _lasso, _later, pick
 
 # %% ../nbs/21_widgets.ipynb #5c973492
 class TeacherChoice(Explorer):
@@ -93,7 +102,7 @@ class TeacherChoice(Explorer):
         fig = self.attempt(choice_figure, self.run, self.method.value, self.by.value)
         if fig is not None: self.figure, = self.show(fig)
 
-# %% ../nbs/21_widgets.ipynb #7f12d158
+# %% ../nbs/21_widgets.ipynb #eae1b697
 class TransferLedger(Explorer):
     "Whom a method helps and whom it hurts, with the samples behind a bar"
     def __init__(self, source, method:str=""):
@@ -112,7 +121,7 @@ class TransferLedger(Explorer):
         if fig is None: return
         self.say(); self.figure, = self.show(fig)
         kinds = [a.text.removeprefix("by ") for a in fig.layout.annotations]
-        for t, kind in zip(self.figure.data, kinds): t.on_click(lambda t, p, s, kind=kind: self.open_bar(kind, p.point_inds[0], t))
+        for t, kind in zip(self.figure.data, kinds): on_hit(t, lambda p, t, kind=kind: self.open_bar(kind, p.point_inds[0], t))
         self.details.value = "Click on a bar to see the samples behind it."
 
     def open_bar(self, kind:str, i:int, trace):
@@ -121,7 +130,7 @@ class TransferLedger(Explorer):
         rows = self.attempt(changed_samples, self.run, self.method.value, kind, group)
         if rows is not None: self.details.value = table_html(rows, f"{kind} {group}: test rows on which {self.method.value} and student_only differ, lost ones first; in how many repeats, and the mean change of the score")
 
-# %% ../nbs/21_widgets.ipynb #501ddd34
+# %% ../nbs/21_widgets.ipynb #0925e4dd
 class RunBrowser(Explorer):
     "The run folders below a folder, finished or not"
     def __init__(self, root="runs"):
@@ -129,7 +138,7 @@ class RunBrowser(Explorer):
         self.runs = w.SelectMultiple(description="runs", rows=6, layout=w.Layout(width="480px"))
         self.method, self.curve = choose("curve of", []), choose("which", [("validation", "validation"), ("training loss", "loss")])
         super().__init__(self.filter, self.runs, self.method, self.curve)
-        self.paths = self.attempt(find_runs, root)
+        self.paths, self.quiet = self.attempt(find_runs, root), False
         if self.paths is None: return
         if not self.paths: return self.say(f"{root}: no run folder here or below; `mtpkd demo` makes some")
         self.lines = [run_line(p) for p in self.paths]
@@ -141,23 +150,32 @@ class RunBrowser(Explorer):
     def _list(self, *_):
         asked = self.filter.value.lower()
         shown = [i for i, l in enumerate(self.lines) if asked in " ".join(map(str, l.values())).lower()]
+        self.quiet = True # drawn once, when all controls are set
         self.runs.options = [(f"{self.lines[i]['run']}: {self.lines[i]['state']}", i) for i in shown]
         self.runs.value = tuple(i for i in shown if self.lines[i]["state"] == "finished")[:4]
+        self.quiet = False
         self.refresh()
 
-# %% ../nbs/21_widgets.ipynb #791723e6
+# %% ../nbs/21_widgets.ipynb #5fae99a8
 def refresh(self, *_):
     "What the chosen runs have, in what they differ, and their curves"
+    if self.quiet: return
     self.say(f"{len(self.runs.options)} of {len(self.lines)} run folders")
     at = [i for i in self.runs.value]
     listed = table_html(pd.DataFrame([self.lines[i] for i in at or range(len(self.lines))]), "Runs")
     runs = {self.lines[i]["run"]: r for i in at if (r := self.attempt(open_run, self.paths[i])) is not None}
     differ = settings_that_differ(runs) if len(runs) > 1 else []
     methods = list(dict.fromkeys(m for r in runs.values() if (h := part(r, "history")[0]) is not None for m in h["method"].unique() if ":" not in m))
-    if methods and list(self.method.options) != methods:
-        with self.method.hold_trait_notifications(): self.method.options = methods
+    if methods and list(self.method.options) != methods: self._name_methods(methods)
     fig = self.attempt(runs_figure, runs, self.method.value, self.curve.value) if methods else None
     if fig is not None: self.figure, = self.show(fig)
-    else: self.stage.children = ()
+    else: self.clear()
     self.details.value = listed + (table_html(differ.reset_index(names="setting"), "Settings that differ") if len(differ) else "")
-RunBrowser.refresh = refresh
+
+def _name_methods(self, methods):
+    "Other methods to choose from; the chosen one stays where it can"
+    before, self.quiet = self.method.value, True
+    self.method.options = methods
+    if before in methods: self.method.value = before
+    self.quiet = False
+RunBrowser.refresh, RunBrowser._name_methods = refresh, _name_methods

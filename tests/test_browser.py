@@ -55,6 +55,9 @@ class Lab:
         for a, b in QUICK: text = text.replace(a, b)
         p.write_text(text, encoding="utf-8")
 
+DRAWN = """() => { const all = [...document.querySelectorAll('.js-plotly-plot')], drawn = all.filter(p => p.querySelector('.main-svg')); return drawn.length > 0 && drawn.length == all.length
+    && [...document.querySelectorAll('.mtpkd-status + .widget-box > .widget-box')].every(b => b.querySelector('.js-plotly-plot .main-svg')) }""" # an explorer's boxes each hold a figure, however late its script comes
+
 class Page:
     "A notebook in a tab, and what the browser said about it"
     def __init__(self, browser, lab, name, width=1280, height=1000):
@@ -75,7 +78,7 @@ class Page:
             return document.querySelector(wrong) || cells.length && cells.every(c => /\\[\\d+\\]/.test(c.querySelector('.jp-InputPrompt').textContent)) }""", timeout=limit_s*1000)
         wrong = tab.locator('[data-mime-type="application/vnd.jupyter.error"], [data-mime-type="application/vnd.jupyter.stderr"]').all_inner_texts()
         assert not wrong, wrong
-        tab.wait_for_function("() => [...document.querySelectorAll('.js-plotly-plot')].every(p => p.querySelector('.main-svg'))", timeout=60_000)
+        tab.wait_for_function(DRAWN, timeout=60_000)
 
     def figures(self): return self.tab.evaluate("[...document.querySelectorAll('.js-plotly-plot')].map(p => [p.querySelectorAll('.point, .js-line, .hm image, .bars path, .gl-canvas, .errorbar').length, p.getBoundingClientRect().right])")
     def shot(self, name):

@@ -7,7 +7,7 @@ from project import ROOT, cells
 
 EXPLORE = ROOT/"nbs"/"explore"
 NOTEBOOKS = sorted(EXPLORE.glob("*.ipynb"))
-SLOW = {"transport_plans", "embeddings", "verdict", "leaks", "self_distillation", "teacher_choice", "your_own_data"} # they train
+SLOW = {"transport_plans", "embeddings", "verdict", "leaks", "encoders_and_teachers", "self_distillation", "teacher_choice", "your_own_data"} # they train
 LIMIT_S, LIMIT_BYTES = 60, 700_000
 FIGURE = "application/vnd.plotly.v1+json"
 ABSOLUTE = re.compile(r"(?<![\w.:/~+-])/(?:home|root|tmp|var|usr|opt|work|mnt|private|Users)/|\b[A-Za-z]:\\\\?(?:Users|Windows|Temp)\b|file://")

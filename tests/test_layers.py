@@ -54,6 +54,12 @@ def test_every_library_used_is_required():
             if not names & (base | extras | BY_HAND if inner else base): missing.append(f"{number(path)} imports {top}")
     assert not missing, f"add to requirements in settings.ini: {sorted(set(missing))}"
 
+def test_what_comes_after_the_experiment_is_not_its_code():
+    "A change of a picture or a page refuses no run that is to be resumed; a change of what trains does"
+    from mtpkd.experiments import _LATER
+    after = {name for name, n in rooms().items() if n > rooms()["experiments"]}
+    assert set(_LATER) == after | {"__init__", "_modidx"}
+
 def test_batch_and_companion_notebooks_export_nothing(root):
     from project import cells
     for path in [*(root/"nbs"/"batch").glob("*.ipynb"), *(root/"nbs"/"explore").glob("*.ipynb")]:

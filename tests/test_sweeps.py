@@ -187,3 +187,14 @@ def test_a_node_that_is_killed(sets, tmp_path):
     assert all(sum(e["cell"] == c.key and e["event"] == "done" for e in events) == 1 for c in made.cells)
     alone = sweep(path, tmp_path/"alone", progress=False)
     pd.testing.assert_frame_equal(sweep_table(made), sweep_table(alone))
+
+def test_a_repeat_that_diverged_leaves_the_others():
+    from types import SimpleNamespace
+    from mtpkd.sweep_pages import group_rows, lost_words
+    rows = pd.DataFrame([dict(method=m, fold=f, seed=0, value=v + .01*f*(m == "kd"), n_test=10, n_train=30) for m, v in (("student_only", .5), ("kd", .6)) for f in range(5)])
+    rows.loc[2, "value"] = float("nan")
+    run = SimpleNamespace(results=rows, summary=dict(n=50, name="toy", metric="accuracy", labelled=None))
+    table = group_rows("", [run])
+    kd = table.set_index("method").loc["kd"]
+    assert (kd["n"], kd["pairs"]) == (5, 4) and kd["low"] < kd["diff"] < kd["high"]
+    assert lost_words(table, [("", [run])]) == ["kd and student_only: 1 repeats are in no difference, as one of the two diverged there (toy)."]

@@ -3,7 +3,7 @@ import html, importlib.util, json, shutil, sys, time
 import ipywidgets, numpy as np, pytest
 import fake_run
 import mtpkd
-from mtpkd import figures, plots, reports
+from mtpkd import figures, plots, reports, widgets
 from mtpkd.core import InputError
 from mtpkd.pictures import explain_plan, kept_batch
 from mtpkd.widgets import EmbeddingExplorer, PlanExplorer, RunBrowser, TeacherChoice, TransferLedger
@@ -66,11 +66,56 @@ def test_samples_behind_a_bar_add_up(run):
     assert (rows["gained"].sum(), rows["lost"].sum()) == (row["turned_right"], row["turned_wrong"])
     e.open_bar("class", 0, e.figure.data[1]); assert "test rows on which kd" in e.details.value
 
-def test_the_report_draws_the_same(run):
-    "One figure for one thing: the explorer's is that of the report"
+def test_bars_and_areas_are_the_tables(run):
+    "What an explorer and the report draw, against the files of the run"
     r = mtpkd.RunFolder(run)
-    assert figures.ledger_figure(run, reports.best_method(r.summary)) == reports.figure_or_note(r, "transfer")
-    assert figures.choice_figure(run, "mtpkdot") == plots.teacher_choice(r.teachers[r.teachers.method == "mtpkdot"])
+    for m, fig in [("kd", TransferLedger(run, "kd").figure), (reports.best_method(r.summary), reports.figure_or_note(r, "transfer"))]:
+        for panel, kind in zip(fig.data, ("subject", "class"), strict=True):
+            t = r.transfer[(r.transfer.method == m) & (r.transfer.kind == kind)].set_index("group")
+            assert len(panel.y) == len(t) and np.allclose(panel.x, [100*t["diff"][html.unescape(g)] for g in panel.y])
+    shares, e = r.teachers[r.teachers.method == "mtpkdot"].groupby(["teacher", "epoch"])["share"].mean(), TeacherChoice(run, "mtpkdot")
+    areas = {t.name.replace(" ", "_"): np.ravel(t.y) for t in e.figure.data}
+    assert set(areas) == set(shares.index.unique("teacher")) and all(np.allclose(y, 100*shares[t]) for t, y in areas.items())
+
+def tell(figure, kind, trace, points, **more):
+    "An event as the browser tells it"
+    n = len(points)
+    figure._handler_js2py_pointsCallback(dict(new=dict(event_type=kind, points=dict(xs=[0]*n, ys=more.get("ys", [0]*n), point_indexes=points, trace_indexes=[trace]*n))))
+
+def test_a_click_is_for_the_trace_that_was_hit(run):
+    e = PlanExplorer(run, "mtpkdot", k=6)
+    for fig in (e.heat, e.lines):
+        for i, t in enumerate(fig.data):
+            e.chosen, e.details.value = None, ""
+            tell(fig, "plotly_click", i, [3], ys=[list(dict.fromkeys(t.y))[3]] if t.type == "heatmap" else [0])
+            want = e.order[3] if t.type == "heatmap" else 3 if t in (e._teachers, e._students) else None
+            assert e.chosen == want and ("anchors, the rows" in e.details.value) == (want is not None)
+    e = TransferLedger(run, "kd")
+    for i, kind in enumerate(("subject", "class")):
+        tell(e.figure, "plotly_click", i, [0])
+        assert f"{kind} {e.figure.data[i].y[0]}: test rows" in html.unescape(e.details.value)
+
+def test_a_lasso_in_any_panel_marks_all(run):
+    e = EmbeddingExplorer(run)
+    assert len(e.panels) > 1
+    for i in range(len(e.panels)):
+        tell(e.figure, "plotly_selected", i, [3, 1 + i])
+        rows = sorted({3, 1 + i})
+        assert all(list(t.selectedpoints) == rows for t in e.panels) and f"{len(rows)} rows" in e.details.value and e.spaces.facts["sample"][3] in e.details.value
+    tell(e.figure, "plotly_deselect", 0, [])
+    assert all(t.selectedpoints is None for t in e.panels) and e.details.value == ""
+
+def test_another_batch_in_the_same_widgets(tmp_path):
+    "The last one is short: fewer rows than anchors were asked for"
+    e = PlanExplorer(fake_run.write(fake_run.FakeRun(seeds=2), tmp_path/"fake"))
+    last = e.rows.options[-1][1]
+    figures_, boxes, e.k.value = (e.heat, e.lines), e.stage.children, 120
+    if last > 0: e.rows.value = 0; assert len(e.batch) == 128
+    e.rows.value = last
+    n = len(e.batch)
+    assert 1 < n < 120 and e.k.value == n - 1 and e.heat.data[0].z.size == n*n and (e.heat, e.lines) == figures_ and e.stage.children is boxes
+    e.blur.value = .5; tell(e.lines, "plotly_click", list(e.lines.data).index(e._teachers), [n - 1])
+    assert e.chosen == n - 1
 
 @pytest.mark.parametrize("gone", ["summary.json", "plans", "embeddings", "predictions.parquet", "teachers.csv", "history.csv", "experiment.yaml", "transfer.csv"])
 @pytest.mark.parametrize("explorer", OF_A_RUN)
@@ -87,7 +132,11 @@ def test_a_half_finished_run_says_what_is_missing(explorer, gone, copy):
 @pytest.mark.parametrize("explorer", OF_A_RUN)
 def test_a_torn_file_is_a_line(explorer, torn, copy):
     (copy/torn).write_bytes((copy/torn).read_bytes()[:40])
-    explorer(copy)
+    e = explorer(copy)
+    used = {PlanExplorer: "plans/mtpkdot.safetensors", EmbeddingExplorer: "predictions.parquet", TeacherChoice: "teachers.csv", TransferLedger: "transfer.csv"}[explorer]
+    if torn in ("summary.json", used): assert said(e) and "Traceback" not in said(e)
+    else: assert e.stage.children
+    if torn == "summary.json": assert not e.stage.children
 
 @pytest.mark.parametrize("explorer", OF_A_RUN)
 def test_what_is_no_run_is_a_line(explorer, tmp_path):
@@ -107,10 +156,21 @@ def test_runs_are_browsed(run, copy):
     shutil.copytree(run, copy.parent/"other"); (copy/"summary.json").unlink()
     text = (copy.parent/"other"/"experiment.yaml").read_text().replace("k: 6", "k: 7"); (copy.parent/"other"/"experiment.yaml").write_text(text)
     b = RunBrowser(copy.parent)
-    assert [o[0].split(":")[0] for o in b.runs.options] == ["other", "run"] and "unfinished" in b.details.value or b.runs.value == (0,)
+    assert [o[0].split(":")[0] for o in b.runs.options] == ["other", "run"] and b.runs.value == (0,)
+    assert "<td>other</td>" in b.details.value and "<td>run</td>" not in b.details.value and len(b.figure.data) == 1
+    b.runs.value = ()
+    assert "unfinished" in b.details.value and not b.stage.children
     b.runs.value = (0, 1)
-    assert "ot.k" in b.details.value and len(b.figure.data) >= 1
+    assert "ot.k" in b.details.value and len(b.figure.data) >= 1 and len(b.stage.children) == 1
     b.filter.value = "unfinished"; assert [o[0].split(":")[0] for o in b.runs.options] == ["run"]
+
+def test_runs_are_drawn_once(run, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(widgets, "runs_figure", lambda *a: (drawn.append(a[1]), figures.runs_figure(*a))[1])
+    b = RunBrowser(run.parent)
+    assert drawn == [b.method.value] and len(b.stage.children) == 1
+    b.method.value = "kd"; b.filter.value = "nothing like it"; b.filter.value = "tiny"
+    assert drawn[1:] == ["kd", "kd"] and b.method.value == "kd"
 
 def test_evil_names_stay_text(tmp_path):
     evil = "<script>alert(1)</script>"
