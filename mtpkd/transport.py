@@ -106,7 +106,7 @@ def half_squared_distance(x:Tensor, # `(..., N, K)`
     x, y = x - centre, y - centre
     return ((x*x).sum(-1)[..., :, None]/2 + (y*y).sum(-1)[..., None, :]/2 - x @ y.mT).clamp_min(0)
 
-# %% ../nbs/12_transport.ipynb #96684f72
+# %% ../nbs/12_transport.ipynb #a7a841a0
 class _Cloud(NamedTuple):
     "A centred cloud, its weights and what every kernel needs of it"
     z:Tensor      # centred points `(L, N, K)`
@@ -114,20 +114,20 @@ class _Cloud(NamedTuple):
     low:Tensor    # minus half the squared norms `(L, N, 1)`
     weight:Tensor # `(L, 1, N)`, positive
 
-def _centred(x, w=None):
-    "Points `(L, N, K)` with weights `(L, N)`, uniform unless given, as a cloud"
-    w = x.new_full((x.shape[0], 1, x.shape[1]), 1/x.shape[1]) if w is None else w[:, None].clamp_min(1e-20) # no weight is next to none
+def _centred(x, w=None, unit:float=1.):
+    "Points `(L, N, K)` with weights `(L, N)`, uniform unless given, as a cloud measured in `unit`"
+    w = x.new_full((len(x), 1, x.shape[1]), 1/x.shape[1]) if w is None else w[:, None].clamp_min(1e-20) # no weight is next to none
+    x = x/unit
     mean = torch.bmm(w, x)
     z = x - mean
     return _Cloud(z, mean, torch.linalg.vecdot(z, z).unsqueeze(-1).div_(-2), w)
 
-# %% ../nbs/12_transport.ipynb #0a284912
-def _pair(x, y, a=None, b=None):
+# %% ../nbs/12_transport.ipynb #d02f270d
+def _pair(x, y, a=None, b=None, unit:float=1.):
     "Clouds of `x (L, N, K)` and `y (L, M, K)`, and both in one `(2L, N, K)` where `N == M`"
-    if x.shape != y.shape: return _centred(x, a), _centred(y, b), None
-    one = _centred(torch.cat([x, y]), None if a is None else torch.cat([a, b]))
-    x, y = (_Cloud(*half) for half in zip(*(t.chunk(2) for t in one)))
-    return x, y, one
+    if x.shape != y.shape: return _centred(x, a, unit), _centred(y, b, unit), None
+    one = _centred(torch.cat([x, y]), None if a is None else torch.cat([a, b]), unit)
+    return _Cloud(*(t[:len(x)] for t in one)), _Cloud(*(t[len(x):] for t in one)), one
 
 # %% ../nbs/12_transport.ipynb #d9d66a3c
 _EXPONENT = 100. # 2^-100 is 1e-30
@@ -220,16 +220,13 @@ def _slowest(eps:float, tol:float, n:int)->float:
     rho = min(.9, tol/_BEFORE)**(1/max(1, n - 2))
     return min(1 - ((1 - rho)/(1 + rho))**2, 1 - min(.5, eps/50))
 
-# %% ../nbs/12_transport.ipynb #622c7ede
+# %% ../nbs/12_transport.ipynb #d45079ef
 class _Schedule(NamedTuple):
     "The course of a solution"
     stages:int    # temperatures above `eps`
     sweeps:tuple  # relaxations, one sequence a kernel
     powers:tuple  # of the symmetric terms
     iterations:int
-
-    @property
-    def plain(self)->bool: return not self.stages and set(self.sweeps[0]) == {1.} # one kernel, no relaxation
 
 def _course(stages:int, sweeps:tuple, tol:float)->_Schedule:
     return _Schedule(stages, sweeps, _powers(math.ceil(math.log(2/tol)/1.763)), sum(map(len, sweeps))//2)
@@ -273,7 +270,7 @@ def _cross_cost(x, y, schedule, kernel, both:bool=True):
     g_y = y.weight.mT*(y.z + d) - v.mT*torch.bmm(kernel.mT, u.mT*x.z)
     return cost[:, 0, 0], p, q, (rows - x.weight).abs_().sum((1, 2)), g_x, g_y
 
-# %% ../nbs/12_transport.ipynb #756a013b
+# %% ../nbs/12_transport.ipynb #17357a74
 def _self_cost(x, powers, kernel, first:int|None=0):
     "Half the transport cost `(L,)` of centred clouds to themselves, and its gradient in those from the `first` on; None: no gradient"
     w = _self_plan(x, powers, kernel)
@@ -283,39 +280,21 @@ def _self_cost(x, powers, kernel, first:int|None=0):
     z, w, rows, kernel = (t[first:] for t in (x.z, w, rows, kernel))
     return cost, rows.mT*z - w.mT*torch.bmm(kernel, w.mT*z)
 
-# %% ../nbs/12_transport.ipynb #44b0c5cd
 _SMALL = 1 << 15 # entries below which a call costs more than its work
 
-def _stacked_divergence(x, y, a, b, schedule, both:bool):
-    "Divergence in squared units, violation, potentials and gradients of clouds of one size, from the problems (x, y), (x, x), (y, y) as one stack"
-    stack = lambda *parts: None if parts[0] is None else torch.cat(parts)
-    left, right = _centred(stack(x, x, y), stack(a, a, b)), _centred(stack(y, x, y), stack(b, a, b))
-    found = _cross_cost(left, right, schedule, x.new_empty(left.z.shape[0], x.shape[1], x.shape[1]), both)
-    (cost, cost_x, cost_y), p, q, violation, g_x, g_y = (g if g is None else g.chunk(3) for g in found)
-    return cost - (cost_x + cost_y)/2, violation[0], p[0], q[0], g_x[0] - g_x[1] if both else None, g_y[0] - g_y[2]
-
-# %% ../nbs/12_transport.ipynb #b46920ee
-def _separate_divergence(x, y, a, b, schedule, both:bool):
-    "The same with the symmetric terms apart, for any clouds and courses"
-    lead, n, m = x.shape[0], x.shape[1], y.shape[1]
-    x, y, one = _pair(x, y, a, b)
+def _divergence(x, y, a, b, eps:float, schedule, both:bool=True):
+    "Sinkhorn divergence `(L,)` of `x (L, N, K)` and `y (L, M, K)`, violation, potentials over `eps ln 2` of the centred clouds, gradients (that in `x` None unless `both`)"
+    unit, lead, n, m = (eps*math.log(2))**.5, len(x), x.shape[1], y.shape[1]
+    x, y, one = _pair(x, y, a, b, unit)
     kernel = x.z.new_empty(lead, n, m)
     cost, p, q, violation, g_x, g_y = _cross_cost(x, y, schedule, kernel, both)
     if one and kernel.numel() <= _SMALL: # one call for both
         own, gradient = _self_cost(one, schedule.powers, kernel.new_empty(2*lead, n, n), 0 if both else lead)
-        (cost_x, cost_y), (self_x, self_y) = own.chunk(2), gradient.chunk(2) if both else (None, gradient)
+        cost_x, cost_y, self_x, self_y = own[:lead], own[lead:], gradient[:lead], gradient[-lead:]
     else: # one kernel at a time
         cost_x, self_x = _self_cost(x, schedule.powers, kernel if n == m else kernel.new_empty(lead, n, n), 0 if both else None)
         cost_y, self_y = _self_cost(y, schedule.powers, kernel if n == m else kernel.new_empty(lead, m, m))
-    return cost - cost_x - cost_y, violation, p, q, g_x.sub_(self_x) if both else None, g_y.sub_(self_y)
-
-# %% ../nbs/12_transport.ipynb #53ad59bd
-def _divergence(x, y, a, b, eps:float, schedule, both:bool=True):
-    "Sinkhorn divergence `(L,)` of `x (L, N, K)` and `y (L, M, K)`, violation, potentials over `eps ln 2` of the centred clouds, gradients (that in `x` None unless `both`)"
-    unit = (eps*math.log(2))**.5
-    solve = _stacked_divergence if x.shape == y.shape and schedule.plain and x.shape[:2].numel()*x.shape[1] <= _SMALL else _separate_divergence
-    value, violation, p, q, g_x, g_y = solve(x/unit, y/unit, a, b, schedule, both)
-    return value*unit**2, violation, p[..., 0], q[..., 0], g_x.mul_(unit) if both else None, g_y.mul_(unit)
+    return (cost - cost_x - cost_y)*unit**2, violation, p[..., 0], q[..., 0], g_x.sub_(self_x).mul_(unit) if both else None, g_y.sub_(self_y).mul_(unit)
 
 # %% ../nbs/12_transport.ipynb #92b56cb3
 def _lead(batch:int, dims, tensors):
