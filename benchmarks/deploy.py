@@ -33,7 +33,7 @@ def students(what:str, members:int)->Kept:
     "Untrained students of the default sizes"
     shape, random = SHAPES[what], np.random.default_rng(0)
     card = StudentCard(version="0", made="fit", data=what, method="kd", task=dict(kind="classification", target="label", classes=CLASSES), metric="accuracy", checkpoint="last", inputs=(InputSpec(name="x", kind="features", shape=shape),),
-                       privileged=("privileged",), encoder=vars(EncoderConfig()), fusion=vars(FusionConfig()), tnet=True, tnet_scale=StudentConfig().tnet_scale, clip=5., members=tuple(Member(fold=0, seed=i) for i in range(members)))
+                       privileged=("privileged",), encoder={n: v for n, v in vars(EncoderConfig()).items() if n != "weights"}, fusion=vars(FusionConfig()), tnet=True, tnet_scale=StudentConfig().tnet_scale, clip=5., members=tuple(Member(fold=0, seed=i) for i in range(members)))
     params = {k: random.normal(size=(members, *p.shape)).astype("float32")/max(p.shape)**.5 for k, p in build_student(card).named_parameters()}
     one = (members, *shape) if len(shape) == 1 else (members, *shape[:-1], 1)
     return Kept(card, params, {"x": np.zeros(one, "float32")}, {"x": np.ones(one, "float32")})
