@@ -210,7 +210,7 @@ def _finish(log, cell, result, seconds):
     else: log.write("done", cell, seconds=round(seconds, 2))
     log.done += 1
 
-# %% ../nbs/22b_sweeps.ipynb #4e1a7d9a
+# %% ../nbs/22b_sweeps.ipynb #051a2fe7
 def sweep(source,              # path of a sweep.yaml, or what would be in it
           out=None,            # folder; None: as the file says
           jobs:int=1,          # runs at a time
@@ -229,8 +229,8 @@ def sweep(source,              # path of a sweep.yaml, or what would be in it
         write_text(out/"sweep.yaml", to_yaml(dict(name=s.name, minutes=s.minutes, cells=[vars(c) for c in s.cells])))
         folder = SweepFolder(out)
         done = {c.key for c in folder.done}
-        log = Log(out, len(s.cells), len(done), progress)
-        with import_name("mtpkd.clusters:RayPool")(ray) if ray else contextlib.nullcontext(pool) as cluster:
+        with import_name("mtpkd.clusters:RayPool")(ray) if ray else contextlib.nullcontext(pool) as cluster: # before the bar, so that a refusal has a line of its own
+            log = Log(out, len(s.cells), len(done), progress)
             run_cells(cluster, [c for c in s.cells if c.key not in done], out, jobs if not ray else len(s.cells), s.minutes, log)
         if folder.done:
             pool.submit("report", "mtpkd.sweep_pages:sweep_report", dict(sweep=str(out)))

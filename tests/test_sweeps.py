@@ -156,7 +156,15 @@ def test_overhead(root):
 def test_without_ray(sets, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     assert main(["sweep", str(grid_file(sets, "ray", labelled=[9])), "--out", str(tmp_path/"ray"), "--ray", "127.0.0.1:1"]) == 2
-    assert "mtpkd: Ray is not installed here" in (err := capsys.readouterr().err) and "pip install mtpkd[scale]" in err
+    err = capsys.readouterr().err
+    assert "pip install mtpkd[scale]" in err and err.strip().splitlines()[-1].startswith("mtpkd: ")
+
+@pytest.mark.slow
+def test_without_a_cluster(sets, tmp_path, capsys):
+    pytest.importorskip("ray", reason="Ray is not installed: pip install mtpkd[scale]")
+    assert main(["sweep", str(grid_file(sets, "ray", labelled=[9])), "--out", str(tmp_path/"ray"), "--ray", "127.0.0.1:1"]) == 2
+    err = capsys.readouterr().err
+    assert "no Ray cluster at '127.0.0.1:1'" in err and err.strip().splitlines()[-1].startswith("mtpkd: ")
 
 @pytest.mark.slow
 def test_a_node_that_is_killed(sets, tmp_path):
