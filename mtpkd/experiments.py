@@ -9,10 +9,11 @@ __all__ = ['WEAK', 'BASES', 'RANGES', 'STACK', 'TABLES', 'COLUMNS', 'FALLS_BACK'
            'embeddings_of', 'choose', 'paired', 'fall_back', 'with_fallbacks', 'compare', 'summarise', 'parts_results',
            'anchors_used', 'RunFolder', 'pairing_table', 'task_of', 'write_tensors', 'write_table', 'identity',
            'code_sha256', 'claim_folder', 'save_part', 'student_file', 'takes_maps', 'keep_students', 'load_part',
-           'Journal', 'environment', 'train_all', 'diverged', 'write_folder', 'default_out', 'run', 'forecast']
+           'Journal', 'environment', 'train_all', 'diverged', 'write_folder', 'default_out', 'run', 'flushes',
+           'computing', 'forecast']
 
-# %% ../nbs/19_experiments.ipynb #8e9db191
-import hashlib, json, os, platform, re, shutil, sys, time
+# %% ../nbs/19_experiments.ipynb #49f805e0
+import contextlib, hashlib, json, os, platform, re, shutil, sys, time
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from pathlib import Path
@@ -777,7 +778,7 @@ def run(manifest="watch",      # shipped name, path to a manifest
     if dry_run: return forecast(plan, out)
     return _run(plan, who, out, progress)
 
-# %% ../nbs/19_experiments.ipynb #39e45693
+# %% ../nbs/19_experiments.ipynb #4a85ecba
 def _write_run(plan, who, out, progress):
     write_text(out/"experiment.yaml", to_yaml(who))
     write_json(out/"environment.json", environment())
@@ -789,14 +790,23 @@ def _write_run(plan, who, out, progress):
 
 def _run(plan, who, out, progress):
     "The run itself, in a folder that was claimed"
-    threads = torch.get_num_threads()
-    torch.set_num_threads(plan.config.threads)
-    torch.set_flush_denormal(True) # a student that has memorised its labels has gradients of 1e-40, which a CPU multiplies ten times more slowly
     try:
-        with folder_lock(out): _write_run(plan, who, out, progress)
+        with computing(plan.config.threads), folder_lock(out): _write_run(plan, who, out, progress)
     except OSError as e: raise RunError(f"{out}: cannot be written ({e}); what was finished is kept, go on with --resume") from e
-    finally: torch.set_num_threads(threads)
     return RunFolder(out)
+
+# %% ../nbs/19_experiments.ipynb #66dcfa1b
+def flushes()->bool:
+    "Whether numbers too small for full precision are zero in this thread"
+    return (torch.tensor(1e-310, dtype=torch.float64)*1).item() == 0
+
+@contextlib.contextmanager
+def computing(threads:int):
+    "Torch threads as configured and no subnormal numbers, while the block runs"
+    before, flushed = torch.get_num_threads(), flushes()
+    torch.set_num_threads(threads); torch.set_flush_denormal(True)
+    try: yield
+    finally: torch.set_num_threads(before); torch.set_flush_denormal(flushed)
 
 # %% ../nbs/19_experiments.ipynb #fa94a8f9
 def forecast(plan:Plan, out)->dict:

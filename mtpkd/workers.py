@@ -100,7 +100,7 @@ def execute_warm(parameters:dict, out, notebook:str="experiment", minutes:float|
         raise
     finally: over.set()
 
-# %% ../nbs/22a_workers.ipynb #9e8e81e0
+# %% ../nbs/22a_workers.ipynb #4283a55a
 PRELOAD = ("torch._dynamo", "torch.func", "scipy.stats", "pyarrow.parquet", "pyarrow.pandas_compat", "pandas.io.formats.html", "papermill", "nbclient", "ipykernel.kernelapp", "ipykernel.ipkernel",
            "ipykernel.debugger", "IPython.core.completerlib", "IPython.extensions.storemagic", "sqlite3", "tornado.platform.asyncio", "plotly.io._renderers", "plotly.io._kaleido", "plotly.offline",
            "plotly.tools", "plotly.graph_objs.*", "narwhals.stable.v1", "narwhals._pandas_like.namespace", "narwhals._interchange.dataframe", "mtpkd.comparisons", "mtpkd.plots:plotly_js", "mtpkd.reports:templates")
@@ -109,12 +109,15 @@ def serve(preload=PRELOAD)->None:
     "Read jobs from the standard input, fork them, say on the standard output what became of them"
     for name in preload: load(name)
     gc.collect(); gc.freeze()
-    (alive, held), jobs, text = os.pipe(), {}, b""
+    (alive, held), jobs, read = os.pipe(), {}, []
     try:
         while True:
             if select.select([0], [], [], .05)[0]:
                 if not (new := os.read(0, 1 << 16)): break
-                *lines, text = (text + new).split(b"\n")
+                read.append(new)
+                if b"\n" not in new: continue # a long line
+                *lines, rest = b"".join(read).split(b"\n")
+                read = [rest]
                 for line in map(json.loads, lines): _obey(line, jobs, alive, held)
             _reap(jobs)
     finally:
