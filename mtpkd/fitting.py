@@ -80,14 +80,14 @@ def _verdict(plan, room, learners, name)->dict:
     return dict(metric=plan.metric, inner_validation=dict(kept=whole, members=list(map(float, learners[name].validation)), means=each), members=len(room.folds), n_train=len(f.train), n_pool=len(f.pool), n_validation=len(f.val),
                 prevalent=list(plan.config.prevalent), privileged=list(plan.config.privileged), data=plan.manifest.name)
 
-# %% ../nbs/24a_fitting.ipynb #bddb548e
+# %% ../nbs/24a_fitting.ipynb #0a097cea
 def fit_text(facts:dict)->str:
     "A fit in words, with what its score is and is not"
     v, many = facts["inner_validation"], facts["members"]
     lines = [f"{facts['kept']} of {facts['data']}: {many} student{'s' if many > 1 else ''} of {', '.join(facts['prevalent'])}, taught with {', '.join(facts['privileged']) or 'nothing else'}; "
              f"{facts['n_train']} labelled rows, {facts['n_pool']} in the pool, {facts['n_validation']} for inner validation",
              *([facts["words"]] if facts["words"] else []),
-             f"inner validation, {facts['metric']} x 100: {100*v['kept']:.1f}" + (f" together, {', '.join(f'{100*x:.1f}' for x in v['members'])} each" if many > 1 else ""),
-             "; ".join(f"{n} {100*x:.1f}" for n, x in v["means"].items()) + (" (means of single students)" if many > 1 else ""),
+             f"{facts['metric']} x 100 on the {facts['n_validation']} inner validation rows, on which no student was trained: {100*v['kept']:.1f}" + (f" together, {', '.join(f'{100*x:.1f}' for x in v['members'])} each" if many > 1 else ""),
+             "on the same rows: " + "; ".join(f"{n} {100*x:.1f}" for n, x in v["means"].items()) + (" (means of single students)" if many > 1 else ""),
              "This is no test score: these rows have chosen what was kept. What the method is worth is for mtpkd run to say."]
     return "\n".join(lines)
