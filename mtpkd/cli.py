@@ -4,17 +4,17 @@
 
 # %% auto #0
 __all__ = ['build_parser', 'do_run', 'do_budgets', 'curve_text', 'do_sweep', 'sweep_text', 'do_compare', 'compare_text',
-           'verdict_text', 'do_demo', 'do_report', 'do_data_list', 'do_data_show', 'do_data_check', 'do_data_prepare',
-           'do_doctor', 'main']
+           'verdict_text', 'do_demo', 'do_report', 'do_track', 'do_data_list', 'do_data_show', 'do_data_check',
+           'do_data_prepare', 'do_doctor', 'main']
 
-# %% ../nbs/25_cli.ipynb #997f5f9a
+# %% ../nbs/25_cli.ipynb #5126eb4b
 import argparse, importlib.util, json, os, platform, shutil, sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 import mtpkd
 from .config import FAULTS, stamp
 from .core import InputError, RunError, nearest
-from .deploying import deploy_commands
+from .deploying import deploy_commands, study_options
 from .manifests import audit, list_manifests, load_manifest
 
 # %% ../nbs/25_cli.ipynb #0b0895d0
@@ -36,7 +36,7 @@ class _Parser(argparse.ArgumentParser):
         chosen = commands[0].choices.get(getattr(known, commands[0].dest)) if commands else None
         return chosen.all_options(known) if chosen else [o for a in self._actions for o in a.option_strings]
 
-# %% ../nbs/25_cli.ipynb #4c9c52f4
+# %% ../nbs/25_cli.ipynb #c3df5aa7
 def _command(sub, name, text, example, run):
     "A subcommand with an example at the end of its help"
     p = sub.add_parser(name, help=text, description=text, epilog=f"example: {example}", allow_abbrev=False)
@@ -45,21 +45,14 @@ def _command(sub, name, text, example, run):
 
 def _run_options(p):
     "The options of `mtpkd.run`"
-    p.add_argument("--manifest", required=True, metavar="NAME|PATH", help="a shipped data set (mtpkd data list) or a manifest.yaml of your own; NAME+VARIANT@FOLDER names a variant and the folder of your copy")
-    p.add_argument("--prevalent", metavar="a,b", help="modalities the student sees, always; default: the manifest's roles")
-    p.add_argument("--privileged", metavar="c,d", help="modalities for training only")
+    study_options(p)
     p.add_argument("--methods", metavar="m1,m2", help="default: student_only, self_training, kd, pkdot, mtpkdot, mtpkd, teachers and ceiling")
     p.add_argument("--labelled", metavar="N|all|N,M,all", help="labelled training rows a fold; the others are the unlabelled pool; several: a run folder each, and a curve")
-    p.add_argument("--labelled-validation", metavar="N|all", help="labelled inner validation rows")
     p.add_argument("--folds", metavar="N|loso", help="outer folds, grouped by subject")
     p.add_argument("--seeds", metavar="0,1,2", help="each redraws the folds and everything else; default 0,1,2,3,4")
-    p.add_argument("--config", metavar="FILE", help="settings as YAML; a run's experiment.yaml repeats that run")
-    p.add_argument("--set", action="append", metavar="key=value", help="one setting, such as schedule.steps=400; may be repeated")
-    p.add_argument("--pairing", metavar="bag:KEY|none|...", help="weakly paired privileged recordings: bag:KEY (array or subject), none, or simulated: bag:8, lag:SECONDS[,JITTER]; default: the manifest's, full")
-    p.add_argument("--device", metavar="auto|cpu|cuda", help="where to compute")
     p.add_argument("--protocol", metavar="honest|released|a,b", help=f"turn faults of the released code on, to see what they are worth: {', '.join(FAULTS)}, or released for all")
 
-# %% ../nbs/25_cli.ipynb #ce450add
+# %% ../nbs/25_cli.ipynb #825542d9
 def build_parser()->argparse.ArgumentParser:
     "All commands and options"
     top = _Parser(prog="mtpkd", description="Multi-teacher privileged knowledge distillation with optimal transport", allow_abbrev=False,
@@ -88,6 +81,9 @@ def build_parser()->argparse.ArgumentParser:
     p.add_argument("second", metavar="DIR", help="another, of the same data, folds and seeds; differences are first minus second")
     p.add_argument("--methods", metavar="a,b", help="a of the first against b of the second; default: every method that is in both")
     p.add_argument("--out", metavar="FILE", help="a .csv or .html file for the table")
+    p = _command(sub, "track", "copy finished runs to TensorBoard; the run folders stay as they are", "mtpkd track runs/demo/watch --to logs", do_track)
+    p.add_argument("folders", nargs="+", metavar="DIR", help="run folders, or folders of sweeps")
+    p.add_argument("--to", required=True, metavar="DIR", help="folder of logs, for tensorboard --logdir DIR (extra: trackers)")
     deploy_commands(sub, _command)
     _data_commands(sub)
     _command(sub, "doctor", "versions, device, browser, optional parts: what is missing", "mtpkd doctor", do_doctor)
@@ -121,16 +117,20 @@ def _prepare_options(p):
     p.add_argument("--jobs", type=int, metavar="N", help="processes; default: one a core")
     p.add_argument("--device", default="cpu", metavar="cpu|cuda", help="where the backbones run")
 
-# %% ../nbs/25_cli.ipynb #13f146c5
+# %% ../nbs/25_cli.ipynb #6760639c
 _RUN = ("manifest", "prevalent", "privileged", "methods", "labelled", "labelled_validation", "folds", "seeds", "config", "set", "device", "pairing", "protocol")
 
 def do_run(o)->str:
     "mtpkd run"
+    from mtpkd.distributed import launched
     from mtpkd.experiments import RunFolder, claim_folder, default_out, forecast, identity, plan_run
     asked = {k: getattr(o, k) for k in _RUN}
     if "," in (o.labelled or ""): return do_budgets(o, asked)
     plan = plan_run(**asked)
     out = Path(o.out) if o.out else default_out(plan)
+    if (rank := launched()[0]) and not o.dry_run: # torchrun has started several: the first one has the notebook
+        mtpkd.run(**asked, out=out, resume=o.resume, progress=False)
+        return f"process {rank} is done"
     claim_folder(out, identity(plan), o.resume)
     if o.dry_run: return "\n".join(f"{k}: {', '.join(v) if isinstance(v, list) else v}" for k, v in forecast(plan, out).items())
     from mtpkd.runs import execute
@@ -220,7 +220,7 @@ def verdict_text(summary:dict)->str: # lines of a table
         lines.append(f"{name:<28}{number(m['mean'], '{:.1f}'):>7}{number(m['diff'], '{:+.1f}'):>8}  {ci:<16}{p:>7}")
     return "\n".join(lines)
 
-# %% ../nbs/25_cli.ipynb #4bdbad0d
+# %% ../nbs/25_cli.ipynb #8d7886d7
 def do_demo(o)->str:
     "mtpkd demo: the embedded data, both experiments side by side"
     from mtpkd.experiments import RunFolder
@@ -234,6 +234,11 @@ def do_report(o)->str:
     "mtpkd report"
     from mtpkd.reports import report
     return f"report: {report(o.runs, o.out or Path(o.runs[0])/'report.html', o.embedding)}"
+def do_track(o)->str:
+    "mtpkd track"
+    from mtpkd.trackers import log
+    made = [place for folder in o.folders for place in log(folder, o.to)]
+    return f"{len(made)} run{'s' if len(made) != 1 else ''} logged under {o.to}; look at them by: tensorboard --logdir {o.to}"
 
 # %% ../nbs/25_cli.ipynb #f2ad773d
 def do_data_list(o)->str:
@@ -273,8 +278,8 @@ def do_data_prepare(o)->str:
     prepare(o.manifest, o.root, o.out, o.config, o.set, jobs=o.jobs, device=str(pick_device(o.device)), encoder=o.encoder, weights=o.weights, views=o.views, finetune=o.finetune)
     return prepared_text(o.out)
 
-# %% ../nbs/25_cli.ipynb #89fccb7b
-_PARTS = dict(video=("torchvision", "av"), signals=("neurokit2", "cvxopt"), scale=("ray",), deploy=("onnx", "onnxruntime"), dev=("nbdev", "pytest", "playwright"))
+# %% ../nbs/25_cli.ipynb #b4b303ba
+_PARTS = dict(video=("torchvision", "av"), signals=("neurokit2", "cvxopt"), scale=("ray",), trackers=("tensorboard",), deploy=("onnx", "onnxruntime"), dev=("nbdev", "pytest", "playwright"))
 
 def do_doctor(o)->str:
     "mtpkd doctor"
@@ -294,11 +299,12 @@ def do_doctor(o)->str:
         lines.append(f"extra {extra}: {'complete' if not lack else 'missing ' + ', '.join(lack) + f'; pip install mtpkd[{extra}]'}")
     return "\n".join(lines)
 
-# %% ../nbs/25_cli.ipynb #0a1090c6
+# %% ../nbs/25_cli.ipynb #c54533fb
 def main(args=None)->int: # exit code
     "Run the command; mistakes become one line and an exit code"
     try:
         options = build_parser().parse_args(args)
+        if int(os.environ.get("TORCHELASTIC_RESTART_COUNT", -1)) >= 0 and (options.call is not do_run or "," in (options.labelled or "")): raise InputError(f"torchrun spreads the batches of one mtpkd run over processes; call mtpkd {options.command} without it")
         print(options.call(options))
         return 0
     except InputError as e: return _say(e, 2)

@@ -12,8 +12,8 @@ __all__ = ['WEAK', 'BASES', 'RANGES', 'STACK', 'TABLES', 'COLUMNS', 'FALLS_BACK'
            'Journal', 'environment', 'train_all', 'diverged', 'write_folder', 'default_out', 'run', 'flushes',
            'computing', 'forecast']
 
-# %% ../nbs/19_experiments.ipynb #49f805e0
-import contextlib, hashlib, json, os, platform, re, shutil, sys, time
+# %% ../nbs/19_experiments.ipynb #348d6df6
+import contextlib, hashlib, json, os, platform, re, shutil, sys, tempfile, time
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from pathlib import Path
@@ -37,6 +37,7 @@ from .metrics import bootstrap_subjects, by_subject, chance_level, corrected_t, 
 from .explanations import calibration, modality_values, per_sample_score, transfer
 from .teaching import as_prediction, make_batch, Course, draw_course, tabulate
 from .training import Shelf, shelved
+from .distributed import company, launched, meet
 from .transport import anchor_clouds, cosine_gram, least_similar, sinkhorn_divergence
 from .weights import card_of, save_student
 from .distillation import Classroom, adapted, beside, get_method, knowledge_of, learn, methods, schedules, student, target_shares, teacher
@@ -598,7 +599,7 @@ def write_table(path, table:pd.DataFrame)->None:
         if Path(path).suffix == ".csv": table.to_csv(tmp, index=False, lineterminator="\n")
         else: table.to_parquet(tmp, index=False)
 
-# %% ../nbs/19_experiments.ipynb #be85545c
+# %% ../nbs/19_experiments.ipynb #55b85616
 def identity(plan:Plan)->dict:
     "What makes two runs the same: settings, data, format, code"
     h = hashlib.sha256()
@@ -613,7 +614,7 @@ def code_sha256()->str:
     files = sorted(p for p in Path(mtpkd.__file__).parent.glob("*.py") if p.stem not in _LATER)
     return hashlib.sha256(b"".join(p.read_bytes() for p in files)).hexdigest()
 
-_LATER = ("__init__", "_modidx", "comparisons", "plots", "pictures", "insights", "explorers", "figures", "plan_explorer", "widgets", "runs", "workers", "sweeps", "clusters", "reports", "sweep_pages",
+_LATER = ("__init__", "_modidx", "comparisons", "plots", "pictures", "insights", "explorers", "figures", "plan_explorer", "widgets", "runs", "workers", "sweeps", "clusters", "reports", "sweep_pages", "trackers",
           "deploy", "fitting", "exports", "deploying", "cli") # they only show and start
 
 def claim_folder(out:Path, who:dict, resume:bool)->None:
@@ -746,7 +747,7 @@ def write_folder(plan:Plan, out:Path, parts:dict)->dict: # the summary
     write_json(out/"summary.json", summary)
     return summary
 
-# %% ../nbs/19_experiments.ipynb #e160f91b
+# %% ../nbs/19_experiments.ipynb #a614f3ad
 def default_out(plan:Plan)->Path: # runs/NAME-HASH
     "Where a run goes that was given no folder"
     name, who = re.sub(r"[^\w.-]+", "-", plan.manifest.name), json.dumps(identity(plan), sort_keys=True)
@@ -772,13 +773,14 @@ def run(manifest="watch",      # shipped name, path to a manifest
     "Run an experiment: every method, the same student, subject-disjoint folds, the test rows read once"
     plan = plan_run(manifest=manifest, prevalent=prevalent, privileged=privileged, methods=methods, labelled=labelled,
                     labelled_validation=labelled_validation, folds=folds, seeds=seeds, config=config, set=set, device=device, pairing=pairing, protocol=protocol)
+    if launched()[1] > 1 and "batch_attention" in faults_of(plan.config.protocol): raise InputError("protocol batch_attention: rows attend to their batch-mates, so a batch cannot be spread over processes; start one")
     who = identity(plan)
     out = Path(out) if out else default_out(plan)
-    claim_folder(out, who, resume)
+    if not launched()[0]: claim_folder(out, who, resume)
     if dry_run: return forecast(plan, out)
     return _run(plan, who, out, progress)
 
-# %% ../nbs/19_experiments.ipynb #4a85ecba
+# %% ../nbs/19_experiments.ipynb #4e06f44c
 def _write_run(plan, who, out, progress):
     write_text(out/"experiment.yaml", to_yaml(who))
     write_json(out/"environment.json", environment())
@@ -790,10 +792,26 @@ def _write_run(plan, who, out, progress):
 
 def _run(plan, who, out, progress):
     "The run itself, in a folder that was claimed"
+    rank, _ = company(plan.config.device)
     try:
-        with computing(plan.config.threads), folder_lock(out): _write_run(plan, who, out, progress)
+        with computing(plan.config.threads), _place(out, rank) as own: _write_run(plan, who, own, progress and not rank)
     except OSError as e: raise RunError(f"{out}: cannot be written ({e}); what was finished is kept, go on with --resume") from e
     return RunFolder(out)
+@contextlib.contextmanager
+def _place(out:Path, rank:int): # a folder
+    "Where this process writes: the run folder, held, or, all but the first of several, a copy of it that nobody keeps"
+    if not rank:
+        with folder_lock(out):
+            meet(); meet() # the others copy in between
+            yield out
+            meet()
+        return
+    with tempfile.TemporaryDirectory() as d:
+        meet()
+        shutil.copytree(out, Path(d)/"run", ignore=shutil.ignore_patterns(".lock"))
+        meet()
+        yield Path(d)/"run"
+        meet()
 
 # %% ../nbs/19_experiments.ipynb #66dcfa1b
 def flushes()->bool:

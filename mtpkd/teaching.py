@@ -9,7 +9,7 @@ __all__ = ['Knowledge', 'look_up', 'Bags', 'pair_cost', 'tell', 'Course', 'make_
            'gather_knowledge', 'SelfDistillation', 'distillation_loss', 'frozen_inputs', 'adapted_knowledge',
            'self_distil']
 
-# %% ../nbs/17_teaching.ipynb #673f8a65
+# %% ../nbs/17_teaching.ipynb #fb35840f
 from dataclasses import asdict, dataclass, field, replace
 import numpy as np, torch
 from torch import Tensor, nn
@@ -24,6 +24,7 @@ from .transport import structural_divergence
 from .losses import alignments, row_losses, task_loss, terms
 from .rivals import EMBEDDED, HELPERS
 from .metrics import direction, metrics
+from .distributed import average, over_processes
 from .training import Stack, Table, Trainer, draw_bags, draw_batches, draw_mixup, fit, mix, predict
 
 # %% ../nbs/17_teaching.ipynb #a53dc965
@@ -170,17 +171,18 @@ def tell_batch(c:Course, stack:Stack, table:Table, rows, there, n:int)->tuple: #
     loose = torch.cat([torch.zeros_like(who[:, :1]).expand(-1, n), there.flatten(1)*seen[:, n:].to(who)], 1)
     return torch.cat([said[:, :n], told], 1), torch.cat([seen[:, :n].to(who), who], 1), loose
 
-# %% ../nbs/17_teaching.ipynb #5b5ac7b7
+# %% ../nbs/17_teaching.ipynb #128da63e
 def gradient_shares(parts:dict, weights:dict, params)->dict: # {"ot_share": (R,), ...}
     "Share of every term beside the task in the sum of the terms' gradient norms, per repeat"
     norms = {}
     for name, value in parts.items():
         grads = torch.autograd.grad(weights[name]*value.sum(), params, retain_graph=True, allow_unused=True)
+        average(grads)
         norms[name] = sum(g.flatten(1).square().sum(1) for g in grads if g is not None).sqrt()
     total = sum(norms.values()).clamp_min(1e-12)
     return {f"{n}_share": v/total for n, v in norms.items() if n != "task"}
 
-# %% ../nbs/17_teaching.ipynb #dfd5dfb2
+# %% ../nbs/17_teaching.ipynb #0d448e09
 def course_loss(c:Course, stack:Stack, table:Table, folds, counts=None):
     "The function of the step that `fit` minimises; `counts` collects (step, teacher weights `(R, T)`)"
     (rows, labelled), weights = draw_course(c, folds), dict(c.terms)
@@ -194,7 +196,7 @@ def course_loss(c:Course, stack:Stack, table:Table, folds, counts=None):
     def loss(step):
         told = tell_batch(c, stack, table, rows[:, step], there[:, step], n) if c.bags else None
         x, present, b, chosen = make_batch(c, table, rows[:, step], labelled, *(None if d is None else d[:, step] for d in (keep, seen)), partner, told)
-        out = stack(x, present)
+        out = over_processes(stack, x, present)
         b |= dict(output=out.logits, embedding=out.embedding)
         parts, notes = run_terms(b), {}
         if counts is not None and chosen is not None: counts.append((step, chosen.mean(-1)))

@@ -8,7 +8,7 @@ __all__ = ['PAUSE', 'SHELF', 'Table', 'make_table', 'permute', 'alike', 'permute
            'Trainer', 'update', 'keep_best', 'fit', 'save_checkpoint', 'resume_checkpoint', 'Shelf', 'stage_of',
            'shelved', 'predict']
 
-# %% ../nbs/16_training.ipynb #7b3aadee
+# %% ../nbs/16_training.ipynb #109c0bdb
 import contextlib, hashlib, json, math, time
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -20,6 +20,7 @@ from safetensors.torch import save
 from tqdm.auto import tqdm
 from .core import InputError, RunError, rng, write_bytes
 from .config import ScheduleConfig
+from .distributed import average
 
 # %% ../nbs/16_training.ipynb #13b77bd5
 @dataclass
@@ -203,12 +204,13 @@ class Trainer:
         if checkpoint == "best_validation" and self.best is not None: return self.best
         return {k: v.detach() for k, v in (self.average or self.params).items()}
 
-# %% ../nbs/16_training.ipynb #1d249e99
+# %% ../nbs/16_training.ipynb #a2dc8763
 def update(trainer:Trainer, losses:Tensor)->None: # losses `(R,)`
     "One optimiser step on the sum of the repeats' losses"
     t, s = trainer, trainer.schedule
     t.optimiser.zero_grad(set_to_none=True)
     losses.sum().backward()
+    average(p.grad for p in t.params.values())
     if s.clip: clip_per_repeat([p.grad for p in t.params.values() if p.grad is not None], s.clip)
     for group, peak in zip(t.optimiser.param_groups, t.peaks): group["lr"] = peak*learning_rate(t.step, s.steps, s.decay)
     t.optimiser.step()
