@@ -34,7 +34,7 @@ test test-slow: export PATH := $(abspath $(BIN)):$(PATH)
 test: install-dev
 	$(BIN)/python tools/check_clean.py
 	$(BIN)/nbdev_test
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile
 	$(BIN)/python tools/build_readme.py --check
 
 test-slow: install-dev

@@ -5,7 +5,7 @@
     python benchmarks/transport.py --profile          where the time of one step goes
 
 A ratio is the time (or memory) of the peer over that of mtpkd: above 1, mtpkd is ahead. Times come in interleaved pairs, in
-alternating order, on one core and one thread; reported are the paired median with the smallest and largest. A contender that can stop
+alternating order, on one core and one thread, each the mean of as many calls as fill 20 ms; reported are the paired median with the smallest and largest. A contender that can stop
 early, mtpkd among them, runs with the coarsest setting that brings the L1 violation of both marginals to 1e-3 *on the very data it is timed on*, found
 beforehand and printed; of several paths of a peer the fastest is taken. Violations are computed here, in
 float64, from what each contender returns (of a whole step of mtpkd, it is the engine's own word); the settings are bisected, as if finer ones always came closer. Errors are relative, against POT's log-domain solver in float64, tolerance 1e-10.
@@ -254,8 +254,8 @@ def clock(act)->float:
     act()
     return time.perf_counter() - start
 
-def repeats(act, at_least:float=2e-3)->int:
-    "How often to repeat an action for a time that a clock can tell; warms up on the way"
+def repeats(act, at_least:float=2e-2)->int:
+    "How often to repeat an action for a time that an interruption does not change much, as long as that of slower ones; warms up on the way"
     times = [clock(act)]
     while len(times) < 6 and sum(times) < .1: times.append(clock(act))
     return max(1, math.ceil(at_least/min(times)))

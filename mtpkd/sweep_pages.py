@@ -7,7 +7,7 @@ __all__ = ['SWEEP', 'UPPER', 'RANKS', 'PAGE', 'groups_of', 'pool_results', 'grou
            'critical_difference', 'cliques', 'rank_figure', 'rank_words', 'count_words', 'table_cell', 'table_rows',
            'curve_figures', 'lost_words', 'sweep_report']
 
-# %% ../nbs/23a_sweep_pages.ipynb #0a2d0cfa
+# %% ../nbs/23a_sweep_pages.ipynb #b0929cd6
 import json
 import jinja2, numpy as np, pandas as pd
 from markupsafe import Markup
@@ -19,7 +19,8 @@ from .metrics import PairedTest, corrected_t, direction, holm, rho_for
 from .experiments import RunFolder, write_table
 from .comparisons import budget_name
 from .sweeps import SweepFolder
-from .reports import CSS, Page, num
+from .reports import CSS, Page
+from .words import num
 
 # %% ../nbs/23a_sweep_pages.ipynb #018f440d
 def groups_of(folder:SweepFolder)->list: # (label, runs), in the order of the sweep

@@ -7,12 +7,11 @@ __all__ = ['cosine_gram', 'least_similar', 'anchor_clouds', 'half_squared_distan
            'sinkhorn_divergence', 'structural_divergence', 'structural_ot', 'PlanResult', 'exact_ot', 'unbalanced_ot',
            'gromov_wasserstein', 'fused_gromov_wasserstein']
 
-# %% ../nbs/12_transport.ipynb #88e49cad
-import inspect, math, warnings
+# %% ../nbs/12_transport.ipynb #19e55067
+import math, warnings
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
-from types import SimpleNamespace
 from typing import NamedTuple
 import torch
 from torch import Tensor
@@ -106,7 +105,7 @@ def half_squared_distance(x:Tensor, # `(..., N, K)`
     x, y = x - centre, y - centre
     return ((x*x).sum(-1)[..., :, None]/2 + (y*y).sum(-1)[..., None, :]/2 - x @ y.mT).clamp_min(0)
 
-# %% ../nbs/12_transport.ipynb #a7a841a0
+# %% ../nbs/12_transport.ipynb #f7a91b2b
 class _Cloud(NamedTuple):
     "A centred cloud, its weights and what every kernel needs of it"
     z:Tensor      # centred points `(L, N, K)`
@@ -117,17 +116,17 @@ class _Cloud(NamedTuple):
 def _centred(x, w=None, unit:float=1.):
     "Points `(L, N, K)` with weights `(L, N)`, uniform unless given, as a cloud measured in `unit`"
     w = x.new_full((len(x), 1, x.shape[1]), 1/x.shape[1]) if w is None else w[:, None].clamp_min(1e-20) # no weight is next to none
-    x = x/unit
-    mean = torch.bmm(w, x)
-    z = x - mean
-    return _Cloud(z, mean, torch.linalg.vecdot(z, z).unsqueeze(-1).div_(-2), w)
+    z = x/unit
+    mean = torch.bmm(w, z)
+    z.sub_(mean)
+    return _Cloud(z, mean, z.square().sum(2, keepdim=True).div_(-2), w)
 
-# %% ../nbs/12_transport.ipynb #d02f270d
+# %% ../nbs/12_transport.ipynb #4d87fffd
 def _pair(x, y, a=None, b=None, unit:float=1.):
     "Clouds of `x (L, N, K)` and `y (L, M, K)`, and both in one `(2L, N, K)` where `N == M`"
     if x.shape != y.shape: return _centred(x, a, unit), _centred(y, b, unit), None
     one = _centred(torch.cat([x, y]), None if a is None else torch.cat([a, b]), unit)
-    return _Cloud(*(t[:len(x)] for t in one)), _Cloud(*(t[len(x):] for t in one)), one
+    return *(_Cloud(*half) for half in zip(*(t.chunk(2) for t in one))), one
 
 # %% ../nbs/12_transport.ipynb #d9d66a3c
 _EXPONENT = 100. # 2^-100 is 1e-30
@@ -146,15 +145,14 @@ def _omegas(n:int, mu:float)->tuple: # `(2n,)`, one a half step
     while len(w) < 2*n: w.append(1/(1 - mu*w[-1]/4))
     return (*w[:2*n-2], 1., 1.)
 
-# %% ../nbs/12_transport.ipynb #e76687ba
+# %% ../nbs/12_transport.ipynb #041162f9
 _BEYOND = math.exp(.5)
 
 def _half_step(kernel, other, mass, scaling, buffers, omega):
     "One relaxed rescaling, in place: `other (L, 1, M)` through `kernel (L, M, N)` to `scaling (L, 1, N)`"
     plain, step = buffers
-    torch.bmm(other, kernel, out=plain)
-    if omega == 1: return torch.div(mass, plain, out=scaling)
-    torch.div(mass, plain, out=plain)
+    torch.div(mass, torch.bmm(other, kernel, out=plain), out=plain if omega != 1 else scaling)
+    if omega == 1: return
     torch.div(plain, scaling, out=step).clamp_(1/_BEYOND, _BEYOND).pow_(omega - 1)
     return torch.mul(plain, step, out=scaling).clamp_(1e-25, 1e25)
 
@@ -220,7 +218,7 @@ def _slowest(eps:float, tol:float, n:int)->float:
     rho = min(.9, tol/_BEFORE)**(1/max(1, n - 2))
     return min(1 - ((1 - rho)/(1 + rho))**2, 1 - min(.5, eps/50))
 
-# %% ../nbs/12_transport.ipynb #d45079ef
+# %% ../nbs/12_transport.ipynb #31e5051f
 class _Schedule(NamedTuple):
     "The course of a solution"
     stages:int    # temperatures above `eps`
@@ -229,7 +227,7 @@ class _Schedule(NamedTuple):
     iterations:int
 
 def _course(stages:int, sweeps:tuple, tol:float)->_Schedule:
-    return _Schedule(stages, sweeps, _powers(math.ceil(math.log(2/tol)/1.763)), sum(map(len, sweeps))//2)
+    return _Schedule(stages, sweeps, _powers(math.ceil(math.log(2*_BEFORE/tol)/1.763)), sum(map(len, sweeps))//2)
 
 def _quick(eps:float, tol:float, n:int, stages:int)->_Schedule:
     return _course(stages, (_omegas(4, .9),)*stages + (_omegas(n, _slowest(eps, tol, n)),), tol)
@@ -260,17 +258,21 @@ def _schedule_of(n:int, eps:float, tol:float)->_Schedule:
     left = n - 8*_stages(eps) # what the careful course's temperatures would leave
     return _careful(eps, tol, left) if left > 16 else _quick(eps, tol, n-8, 2)
 
-# %% ../nbs/12_transport.ipynb #df94bdb7
+# %% ../nbs/12_transport.ipynb #3c7b0d1b
+def _carried(z, u, kernel, v): # `(L, M, K)`
+    "The points `z (L, N, K)` carried by the plan of `kernel (L, N, M)`, `u (L, 1, N)` and `v (L, 1, M)`; not transposed, the product takes twice as long"
+    return torch.bmm((u.mT*z).mT, kernel).mul_(v).mT
+
 def _cross_cost(x, y, schedule, kernel, both:bool=True):
     "Transport cost `(L,)` between centred clouds, potentials, violation and the gradients in `x` (or None) and `y`"
     p, q, u, v = _potentials(x, y, schedule, kernel)
     rows, d = torch.bmm(v, kernel.mT).mul_(u), y.mean - x.mean # the columns sum to their weights, by the last half step
     cost = torch.baddbmm(torch.bmm(x.weight, p - x.low), d, d.mT, alpha=.5).baddbmm_(y.weight, q - y.low)
-    g_x = rows.mT*(x.z - d) - u.mT*torch.bmm(kernel, v.mT*y.z) if both else None
-    g_y = y.weight.mT*(y.z + d) - v.mT*torch.bmm(kernel.mT, u.mT*x.z)
+    g_x = rows.mT*(x.z - d) - _carried(y.z, v, kernel.mT, u) if both else None
+    g_y = y.weight.mT*(y.z + d) - _carried(x.z, u, kernel, v)
     return cost[:, 0, 0], p, q, (rows - x.weight).abs_().sum((1, 2)), g_x, g_y
 
-# %% ../nbs/12_transport.ipynb #17357a74
+# %% ../nbs/12_transport.ipynb #455a13c8
 def _self_cost(x, powers, kernel, first:int|None=0):
     "Half the transport cost `(L,)` of centred clouds to themselves, and its gradient in those from the `first` on; None: no gradient"
     w = _self_plan(x, powers, kernel)
@@ -278,7 +280,7 @@ def _self_cost(x, powers, kernel, first:int|None=0):
     cost = torch.add(x.weight*_logs(w, x.weight), rows - x.weight, alpha=-.5/math.log(2)).sum((1, 2))
     if first is None: return cost, None
     z, w, rows, kernel = (t[first:] for t in (x.z, w, rows, kernel))
-    return cost, rows.mT*z - w.mT*torch.bmm(kernel, w.mT*z)
+    return cost, rows.mT*z - _carried(z, w, kernel, w)
 
 _SMALL = 1 << 15 # entries below which a call costs more than its work
 
@@ -296,7 +298,7 @@ def _divergence(x, y, a, b, eps:float, schedule, both:bool=True):
         cost_y, self_y = _self_cost(y, schedule.powers, kernel if n == m else kernel.new_empty(lead, m, m))
     return (cost - cost_x - cost_y)*unit**2, violation, p[..., 0], q[..., 0], g_x.sub_(self_x).mul_(unit) if both else None, g_y.sub_(self_y).mul_(unit)
 
-# %% ../nbs/12_transport.ipynb #92b56cb3
+# %% ../nbs/12_transport.ipynb #15ff51c3
 def _lead(batch:int, dims, tensors):
     "The tensors with their `vmap` dimension first, expanded where they have none"
     return [t if t is None else t.expand(batch, *t.shape) if d is None else t.movedim(d, 0) for t, d in zip(tensors, dims)]
@@ -329,14 +331,19 @@ class _Divergence(torch.autograd.Function):
     def vmap(info, dims, x, y, a, b, eps, schedule, both): # whether `x` has a gradient shows when it is unwrapped
         return _Divergence.apply(*_lead(info.batch_size, dims, (x, y, a, b)), eps, schedule, both or x.requires_grad), (0,)*6
 
-class _AsGiven(inspect.Signature):
-    "A signature that takes every argument as it comes"
-    def bind(self, *args): return SimpleNamespace(args=args, kwargs={}, apply_defaults=lambda: None)
+def _transformed()->bool: return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
 
-def _keep_signature(function): # `apply` asks for it and binds to it every time, which would take as long as six iterations
-    function.forward.__signature__ = _AsGiven(inspect.signature(function.forward).parameters.values())
+def _direct(function):
+    "`function` for ordinary calls: a context of its own, as `torch.func` wants it, costs as much as six iterations"
+    def forward(ctx, *args):
+        out = function.forward(*args)
+        function.setup_context(ctx, args, out)
+        return out
+    return type(function.__name__, (torch.autograd.Function,), dict(forward=staticmethod(forward), backward=staticmethod(function.backward)))
 
-_keep_signature(_Divergence)
+_Divergence.direct = _direct(_Divergence)
+
+def _apply(function, *args): return (function if _transformed() else function.direct).apply(*args)
 
 # %% ../nbs/12_transport.ipynb #d5570f77
 @dataclass
@@ -384,7 +391,7 @@ def _check_problem(x, y, eps, tol=1e-3, max_iters=None):
     if 0 in (*x.shape[:-1], *y.shape[:-1]): raise InputError(f"clouds have shapes {tuple(x.shape)} and {tuple(y.shape)}; one of them has no points")
     if max_iters is not None and max_iters < 1: raise InputError(f"max_iters is {max_iters}, expected at least 1, or None to have it from eps and tol")
 
-# %% ../nbs/12_transport.ipynb #18765f94
+# %% ../nbs/12_transport.ipynb #d35ba92c
 def _same_lead(x, y, a, b):
     "Clouds and weights with the same leading dimensions"
     given = [x.shape[:-2], y.shape[:-2], *(w.shape[:-1] for w in (a, b) if w is not None)]
@@ -407,8 +414,8 @@ def sinkhorn_divergence(x:Tensor,       # first cloud `(..., N, K)`
     x, y, a, b = _same_lead(x, y, a, b)
     eps, tol = float(eps), float(tol)
     schedule = _schedule_of(max_iters, eps, tol) if max_iters else _schedule(eps, tol)
-    value, violation, p, q, *_ = _Divergence.apply(x, y, a, b, eps, schedule, x.requires_grad)
-    if check and not (torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()): _check_result(x, y, a, b, violation, eps, tol)
+    value, violation, p, q, *_ = _apply(_Divergence, x, y, a, b, eps, schedule, x.requires_grad)
+    if check and not _transformed(): _check_result(x, y, a, b, violation, eps, tol)
     return OTResult(value.to(kind) if kind.is_floating_point else value, violation, schedule.iterations, (x.detach(), y.detach(), a, b, eps, p, q))
 
 # %% ../nbs/12_transport.ipynb #1fe328e6
@@ -422,18 +429,25 @@ def _check_result(x, y, a, b, violation, eps, tol):
     if not worst <= tol: # one text, so that Python says it once
         warnings.warn(f"transport at eps={eps:g} did not reach a marginal violation of tol={tol:g}; the result's `violation` says how far it came; raise max_iters or eps", stacklevel=3)
 
-# %% ../nbs/12_transport.ipynb #4b735405
-def _cosine_gradient(g, columns, z, inverse):
-    "Gradient in `z (..., B, D)` from `g (..., B, E)` in the entries `columns (..., B, E)` of every row of its Gram matrix"
-    m = g.new_zeros(()).expand(*g.shape[:-1], z.shape[-2]).scatter_add(-1, columns, g)
-    m.mT.scatter_add_(-1, columns, g) # both samples of a pair
-    out, step = m.mul_(inverse).mul_(inverse.mT) @ z, _rows_at_once(z)
-    for i in range(0, z.shape[-2], step): # without the part along z, some rows at a time
-        own, rows = out[..., i:i+step, :], z[..., i:i+step, :]
-        own.sub_(rows*(torch.linalg.vecdot(own, rows).unsqueeze(-1)*inverse[..., i:i+step, :]**2))
-    return out
+# %% ../nbs/12_transport.ipynb #f93d31f8
+def _both_ways(g, columns, i:int, n:int):
+    "Rows `i` to `i + n` of `D + D'`, both `(..., B, B)`, where `g (..., B, E)` stands in the entries `columns` of every row of `D`"
+    b = g.shape[-2]
+    at = columns if n == b else torch.where((columns < i) | (columns >= i + n), n, columns - i) # what belongs to other rows goes to one more
+    m = g.new_zeros(()).expand(*g.shape[:-2], n + (n < b), b).scatter_add(-1, columns[..., i:i+n, :], g[..., i:i+n, :])
+    m.mT.scatter_add_(-1, at, g)
+    return m[..., :n, :]
 
-# %% ../nbs/12_transport.ipynb #dad466e2
+def _cosine_gradient(g, columns, z, inverse):
+    "Gradient in `z (..., B, D)` from `g (..., B, E)` in the entries `columns (..., B, E)` of every row of its Gram matrix, some rows at a time"
+    b, parts = z.shape[-2], []
+    for i in range(0, b, step := min(b, _rows_at_once(z))):
+        rows, unit = z[..., i:i+step, :], inverse[..., i:i+step, :]
+        out = _both_ways(g, columns, i, rows.shape[-2]).mul_(unit).mul_(inverse.mT) @ z
+        parts.append(out.sub_(rows*(torch.linalg.vecdot(out, rows).unsqueeze(-1)*unit**2))) # without the part along z
+    return parts[0] if len(parts) == 1 else torch.cat(parts, -2)
+
+# %% ../nbs/12_transport.ipynb #82d228f6
 def _structural(z_s, z_t, k, eps, schedule):
     "Losses and violations `(..., T)`, and what their gradient in `z_s (..., B, Ds)` is made of"
     x, y, *rest = _clouds(z_s, z_t, k)
@@ -463,7 +477,9 @@ class _Structural(torch.autograd.Function):
     def vmap(info, dims, z_s, z_t, *rest):
         return _Structural.apply(*_lead(info.batch_size, dims, (z_s, z_t)), *rest), (0,)*7
 
-# %% ../nbs/12_transport.ipynb #0987cd33
+_Structural.direct = _direct(_Structural)
+
+# %% ../nbs/12_transport.ipynb #6bc8da5e
 def _blocks(z_s, z_t, block:int):
     "`(..., B, Ds)` and `(..., T, B, Dt)` as `(..., B/block, block, Ds)` and `(..., B/block, T, block, Dt)`"
     b = z_s.shape[-2]
@@ -479,7 +495,7 @@ def structural_divergence(z_s:Tensor, z_t:Tensor, k:int=30, blur:float=.1, block
         value, violation = structural_divergence(*_blocks(z_s, z_t, block), k, blur, None, max_iters)
         return value.mean(-2), violation.amax(-2)
     schedule = _schedule_of(max_iters, eps, 1e-3) if max_iters else _schedule(eps, 1e-3, 2.*k)
-    value, violation, *_ = _Structural.apply(*_alike(z_s, z_t), k, eps, schedule)
+    value, violation, *_ = _apply(_Structural, *_alike(z_s, z_t), k, eps, schedule)
     return value, violation
 
 def structural_ot(z_s:Tensor,     # student embeddings `(B, Ds)`

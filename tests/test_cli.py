@@ -423,7 +423,7 @@ def test_label_budgets(sets, tmp_path, monkeypatch, capsys):
 def test_the_advice_on_modality_values_can_be_followed(tmp_path):
     "A report without values of the privileged modalities says with which words a run has them"
     from mtpkd.explanations import teachers_to_set
-    from mtpkd.reports import words_modalities
+    from mtpkd.words import words_modalities
     from tiny import ROLES
     manifest = str(make_set(tmp_path/"set", roles=ROLES | dict(voice="privileged")))
     run = mtpkd.run(manifest, methods=["kd"], seeds=[0], config=quick(), out=tmp_path/"run", progress=False)

@@ -6,7 +6,8 @@ import pandas as pd, pytest, torch
 import mtpkd, mtpkd.core, mtpkd.experiments, mtpkd.training
 from mtpkd.cli import main
 from mtpkd.core import InputError, RunError
-from mtpkd.reports import report, words_diverged
+from mtpkd.reports import report
+from mtpkd.words import words_diverged
 from tiny import make_set, quick
 
 @pytest.fixture(scope="module")

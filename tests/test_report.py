@@ -3,7 +3,8 @@ import re, shutil
 from types import SimpleNamespace
 import pytest
 import fake_run
-from mtpkd.reports import report, verdict_words
+from mtpkd.reports import report
+from mtpkd.words import verdict_words
 from mtpkd.core import InputError
 
 LIMIT = 8_000_000
