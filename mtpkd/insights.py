@@ -6,12 +6,13 @@
 __all__ = ['Spaces', 'spaces_of', 'first_repeat', 'row_losses', 'chosen_teacher', 'default_spaces', 'presets', 'colourings',
            'choice_by_group', 'changed_samples']
 
-# %% ../nbs/20b_insights.ipynb #2ef5f5b1
+# %% ../nbs/20b_insights.ipynb #d7c418cb
 from dataclasses import dataclass, field
 import numpy as np, pandas as pd
 from .core import InputError, nearest
 from .explanations import with_scores
 from .pictures import need, panel_order, panels_of, part, task_classes
+from .plots import target_groups
 
 # %% ../nbs/20b_insights.ipynb #e9fd6a93
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def colourings(s:Spaces)->list: # names
     said = [c.removesuffix(" says") for c in s.facts if c.endswith(" says")]
     return ["class" if s.classes else s.value] + ["subject"]*bool("subject" in s.facts and s.facts["subject"].astype(str).ne("").any()) + [f"error of {m}" for m in said] + ["chosen teacher"]*("teacher" in s.facts)
 
-# %% ../nbs/20b_insights.ipynb #a9a59e79
+# %% ../nbs/20b_insights.ipynb #ddd7a432
 def choice_by_group(p:pd.DataFrame, summary, kind:str="class")->pd.DataFrame: # kind: class or subject; index: group, a column a teacher, in percent
     "How often each teacher has the lowest loss on a test row, by class or subject, over all folds and seeds"
     if kind not in ("class", "subject"): raise InputError(f"unknown group {kind!r}; {nearest(kind, ['class', 'subject'])}")
@@ -100,12 +101,13 @@ def choice_by_group(p:pd.DataFrame, summary, kind:str="class")->pd.DataFrame: # 
     if kind == "subject" and not (t["subject"].astype(str) != "").any(): raise InputError("this set names no subjects")
     t["loss"] = row_losses(t, summary)
     best = t.loc[t.groupby(["fold", "seed", "sample"], sort=False)["loss"].idxmin()]
-    if kind == "class": group = best["target"] if task_classes(summary) else _third(best[f"target_{summary['task']['names'][0]}"])
+    if kind == "class": group = best["target"] if task_classes(summary) else _thirds(best[f"target_{summary['task']['names'][0]}"])
     else: group = best["subject"]
     return 100*pd.crosstab(group.rename(kind), best["method"].str.removeprefix("teacher_").rename("teacher"), normalize="index")
 
-def _third(x):
-    return pd.Series(np.array(["low", "middle", "high"], dtype=object)[np.searchsorted(np.quantile(x.dropna(), [1/3, 2/3]), x.fillna(0))], index=x.index)
+def _thirds(x):
+    at, names = target_groups(x.to_numpy())
+    return pd.Series(np.array(names, dtype=object)[at], index=x.index)
 
 # %% ../nbs/20b_insights.ipynb #89e6713c
 def changed_samples(run, method:str, kind:str, group:str)->pd.DataFrame: # sample, subject, target, before, after, seeds; what changed most first

@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['table_html', 'Explorer', 'opened', 'choose', 'on_hit', 'PlanExplorer', 'select']
 
-# %% ../nbs/20e_plan_explorer.ipynb #3b3e8832
+# %% ../nbs/20e_plan_explorer.ipynb #1d224ef9
 import html
 import ipywidgets as w
 import numpy as np
 from .core import InputError
 from .explorers import batch_of, in_columns, lines_data, plan_lines, sample_lines
-from .figures import as_widget, refill
+from .live import as_widget, refill
 from .pictures import ABSENT, Batch, anchors_of, explain_plan, first_line, open_run, panels_of, part, plan_names
 from .plots import class_order, mass_within, plan_heatmap
 
@@ -94,16 +94,18 @@ class PlanExplorer(Explorer):
         if method in self.method.options: self.method.value = method
         self._renew()
 
-# %% ../nbs/20e_plan_explorer.ipynb #55341b97
+# %% ../nbs/20e_plan_explorer.ipynb #af4bce81
 def _renew(self, *_):
     "Another batch: draw everything anew"
     test = self.rows.value != -1
     self.teacher.disabled, self.batch = not test, None
     batch = self.attempt(batch_of, self.run, self.method.value, self.teacher.value if test else "", self.rows.value if test else None)
-    if batch is not None: self._set_batch(batch)
+    if batch is not None: self.attempt(self._set_batch, batch)
 
 def _set_batch(self, batch):
-    self.batch, self.chosen, self.details.value = None, None, "Click on a cell or on a point to see its anchors."
+    self.batch, self.chosen, self.details.value = None, None, ""
+    if len(batch) < 2: self.clear(); return self.say("this batch has a single row, and a plan needs two; choose another batch")
+    self.details.value = "Click on a cell or on a point to see its anchors."
     self.k.max = len(batch) - 1 # may lower k: nothing is drawn while there is no batch
     self.batch = batch
     self.found = explain_plan(batch, self.k.value, self.blur.value)

@@ -1,12 +1,14 @@
-"JupyterLab in Chromium: a notebook is opened and run as a reader would, a slider moved, a sample clicked; nothing may be said on the console, and no request may fail."
+"""JupyterLab in Chromium: a notebook is opened and run as a reader would, a slider moved, a sample clicked; nothing may be said on the console, and no request may fail.
+Quick: a page of explorers over a run folder that was written, not trained. Slow: the companion notebooks."""
 import json, os, re, secrets, shutil, socket, subprocess, sys, time, urllib.request
-import numpy as np, plotly, pytest, torch
+import nbformat, numpy as np, plotly, pytest, torch
 from pathlib import Path
+import fake_run
 from project import ROOT
 from mtpkd.experiments import RunFolder
 from mtpkd.transport import anchor_clouds, cosine_gram, least_similar, sinkhorn_divergence
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow] # notebooks are run from top to bottom
+pytestmark = pytest.mark.browser
 EXPLORE, SHOTS = ROOT/"nbs"/"explore", ROOT/"screenshots"
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync".split()
 SETTINGS = {"apputils-extension/notification": dict(fetchNews="false", checkForUpdates=False), "notebook-extension/tracker": dict(windowingMode="none")} # every cell is drawn, seen or not
@@ -58,10 +60,14 @@ class Lab:
 DRAWN = """() => { const all = [...document.querySelectorAll('.js-plotly-plot')], drawn = all.filter(p => p.querySelector('.main-svg')); return drawn.length > 0 && drawn.length == all.length
     && [...document.querySelectorAll('.mtpkd-status + .widget-box > .widget-box')].every(b => b.querySelector('.js-plotly-plot .main-svg')) }""" # an explorer's boxes each hold a figure, however late its script comes
 
+SLOW_SCRIPT = """const made = URL.createObjectURL.bind(URL); globalThis.delayed = 0; URL.createObjectURL = b => made(b instanceof Blob && b.size > 1e6 && b.type == "text/javascript"
+    ? (globalThis.delayed++, new Blob([`await new Promise(done => setTimeout(done, 4000));\n`, b], {type: b.type})) : b)""" # twice what anywidget waits
+
 class Page:
     "A notebook in a tab, and what the browser said about it"
-    def __init__(self, browser, lab, name, width=1280, height=1000):
-        self.said, self.tab = [], browser.new_page(viewport=dict(width=width, height=height))
+    def __init__(self, browser, lab, name, width=1280, height=1000, script="", scheme="light"):
+        self.said, self.tab = [], browser.new_page(viewport=dict(width=width, height=height), color_scheme=scheme)
+        if script: self.tab.add_init_script(script)
         self.tab.on("console", lambda m: self.said.append(m.text) if m.type == "error" else None)
         self.tab.on("pageerror", lambda e: self.said.append(str(e)))
         self.tab.on("requestfailed", lambda r: self.said.append(f"failed: {r.url} {r.failure}"))
@@ -111,17 +117,12 @@ def plan_of(p, k, blur):
 def entropy(plan): return float(-(plan*plan.clamp_min(1e-300).log()).sum())
 def number(text): return float(re.search(r"[\d.]+(e-?\d+)?", text).group())
 
-def test_transport_plans(lab, browser):
-    "Run it, move the blur, read the entropy, click a sample, see its anchors"
-    lab.shorten("transport_plans")
-    page = Page(browser, lab, "transport_plans")
-    page.run_all()
-    page.tab.screenshot(path=str(SHOTS/"transport_plans_top.png"))
-    assert len(page.figures()) >= 9 and all(marks > 0 for marks, _ in page.figures()), page.figures()
-    p, tab = kept_plan(lab), page.tab
+def move_the_blur(page, p, k):
+    "The blur slider six steps up; what is read is the entropy of the library's plan, before and after"
+    tab = page.tab
     slider, told = tab.locator(".widget-hslider", has=tab.get_by_text("blur", exact=True)).first, tab.locator(".mtpkd-entropy").first
     before = told.inner_text()
-    assert abs(number(before) - entropy(plan_of(p, 30, .1))) < 2e-4
+    assert abs(number(before) - entropy(plan_of(p, k, .1))) < 2e-4
     slider.locator(".noUi-handle").focus()
     for _ in range(6): tab.keyboard.press("ArrowRight")
     tab.wait_for_function("t => document.querySelector('.mtpkd-entropy').innerText != t", arg=before, timeout=20_000)
@@ -129,13 +130,46 @@ def test_transport_plans(lab, browser):
     blur = number(slider.locator(".widget-readout").inner_text())
     assert blur > .15
     blur = 10**(round(np.log10(blur)/.05)*.05) # the readout has three digits, the slider steps of .05
-    assert abs(number(told.inner_text()) - entropy(plan_of(p, 30, blur))) < 2e-4
-    click_a_cell(page, p)
+    plan = plan_of(p, k, blur)
+    assert abs(number(told.inner_text()) - entropy(plan)) < 2e-4
+    drawn = tab.evaluate("(() => { const z = document.querySelector('.mtpkd-status + .widget-box .js-plotly-plot').data[0].z; return Array.from(z.flat ? z.flat() : z) })()")
+    assert np.allclose(np.sort(drawn), np.sort(plan.numpy().ravel()), atol=1e-6), "the picture moved with the numbers"
+
+def page_of(lab, name, *cells):
+    "A notebook of these code cells"
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells], metadata=dict(kernelspec=dict(name="python3", display_name="Python 3", language="python")))
+    nbformat.write(nb, lab.work/f"{name}.ipynb")
+
+def test_explorers_hear_the_kernel_however_late_their_script_comes(lab, browser):
+    "Figures drawn, the blur moved, a sample clicked; the drawing library takes longer than anywidget waits, and is loaded once for all"
+    path = fake_run.write(fake_run.FakeRun(seeds=2), lab.home/"fake")
+    page_of(lab, "explorers", f"from mtpkd.widgets import PlanExplorer, TransferLedger\nfrom mtpkd.explorers import plan_figure\nrun = {str(path)!r}", "PlanExplorer(run, k=20)", "TransferLedger(run)", "plan_figure(run, k=20, view='lines')")
+    page, p = Page(browser, lab, "explorers", script=SLOW_SCRIPT), RunFolder(path).plan("mtpkdot")
+    page.run_all(120)
+    assert len(page.figures()) == 4 and all(marks > 0 for marks, _ in page.figures()), page.figures()
+    move_the_blur(page, p, 20)
+    click_a_cell(page, p, 20)
+    page.tab.screenshot(path=str(SHOTS/"explorers.png"))
+    assert page.tab.evaluate("globalThis.delayed") == 1
+    assert page.said == []
+    page.tab.close()
+
+@pytest.mark.slow
+def test_transport_plans(lab, browser):
+    "Run it, move the blur, read the entropy, click a sample, see its anchors"
+    lab.shorten("transport_plans")
+    page = Page(browser, lab, "transport_plans")
+    page.run_all()
+    page.tab.screenshot(path=str(SHOTS/"transport_plans_top.png"))
+    assert len(page.figures()) >= 9 and all(marks > 0 for marks, _ in page.figures()), page.figures()
+    p = kept_plan(lab)
+    move_the_blur(page, p, 30)
+    click_a_cell(page, p, 30)
     page.tab.screenshot(path=str(SHOTS/"transport_plans_explorer.png"))
     assert page.said == []
     page.tab.close()
 
-def click_a_cell(page, p):
+def click_a_cell(page, p, k):
     "A click on the heat map names a row of the batch and its anchors, as the teacher's similarities have them"
     mine = page.tab.locator(".mtpkd-details").first
     explorer = page.tab.locator(".widget-vbox", has=page.tab.locator(".mtpkd-status")).first
@@ -147,10 +181,11 @@ def click_a_cell(page, p):
     text = mine.inner_text()
     row = int(re.search(r"Sample (\d+) ", text).group(1))
     i = list(p["row"]).index(row)
-    want = p["row"][least_similar(cosine_gram(torch.from_numpy(p["z_teacher"]).double()), 30)[i]]
+    want = p["row"][least_similar(cosine_gram(torch.from_numpy(p["z_teacher"]).double()), k)[i]]
     listed = mine.locator("tbody tr td:first-child").all_inner_texts()
     assert [int(v) for v in listed] == list(want), "the anchors of the clicked row"
 
+@pytest.mark.slow
 def test_verdict(lab, browser):
     page = Page(browser, lab, "verdict")
     page.run_all()
@@ -158,6 +193,7 @@ def test_verdict(lab, browser):
     assert page.said == []
     page.tab.close()
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(p.stem for p in EXPLORE.glob("*.ipynb")))
 def test_every_notebook_fits_the_page(lab, browser, name):
     "Runs in the browser; nothing sticks out, nothing complains; a picture is kept for a look"

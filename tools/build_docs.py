@@ -66,16 +66,16 @@ def put(name, text):
     p.parent.mkdir(parents=True, exist_ok=True)
     p.write_text(text, encoding="utf-8")
 
-def linked(text, here, pages):
-    "Links to files of the project as links to their pages; what has no page stays as words"
+def linked(text, here, page, pages):
+    "Links to files of the project, as seen from the folder `here`, as links from `page` to their pages; what has no page stays as words"
+    up = "../"*page.count("/")
     def to(m):
         target, _, anchor = m[2].partition("#")
         if re.match(r"[a-z]+:", m[2]) or not target: return m[0]
         there = (here/target).resolve()
         rel = str(there.relative_to(ROOT)) if there.is_relative_to(ROOT) else ""
-        if rel in pages: return f"[{m[1]}]({'../'*depth + pages[rel]}{'#' + anchor if anchor else ''})"
+        if rel in pages: return f"[{m[1]}]({up + pages[rel]}{'#' + anchor if anchor else ''})"
         return m[0] if there.suffix in (".png", ".svg") else m[1]
-    depth = 0 if here == ROOT else 1
     return re.sub(r"(?<!!)\[([^\]]+)\]\(([^)\s]+)\)", to, text)
 
 def gather():
@@ -93,7 +93,7 @@ def write_pages():
         p = ROOT/file
         if file == "nbs/index.ipynb": continue
         text = notebook_text(p) if p.suffix == ".ipynb" else with_math(p.read_text(encoding="utf-8"))
-        put(page, linked(text, p.parent, pages))
+        put(page, linked(text, p.parent, page, pages))
         kind = page.split("/")[0]
         if kind in nav: nav[kind].append({title_of(text): page})
     for p in sorted((ROOT/"mtpkd").glob("[!_]*.py")):
