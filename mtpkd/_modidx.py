@@ -136,6 +136,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                 'mtpkd.clusters.RayPool.poll': ('clusters.html#raypool.poll', 'mtpkd/clusters.py'),
                                 'mtpkd.clusters.RayPool.submit': ('clusters.html#raypool.submit', 'mtpkd/clusters.py'),
                                 'mtpkd.clusters.join_cluster': ('clusters.html#join_cluster', 'mtpkd/clusters.py'),
+                                'mtpkd.clusters.knock': ('clusters.html#knock', 'mtpkd/clusters.py'),
                                 'mtpkd.clusters.node_pool': ('clusters.html#node_pool', 'mtpkd/clusters.py'),
                                 'mtpkd.clusters.run_on_node': ('clusters.html#run_on_node', 'mtpkd/clusters.py')},
             'mtpkd.comparisons': { 'mtpkd.comparisons._other_settings': ('comparisons.html#_other_settings', 'mtpkd/comparisons.py'),
