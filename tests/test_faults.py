@@ -174,6 +174,20 @@ def test_two_processes_in_one_folder(manifest, tmp_path, capsys):
     assert "is in use by" in capsys.readouterr().err
     assert not (run.path/".lock").exists()
 
+@pytest.mark.parametrize("flush", [False, True])
+def test_torch_is_given_back_as_it_was(flush, manifest, tmp_path):
+    "Threads, and whether numbers of 1e-310 are zero, also after a run that failed"
+    flushes, threads = lambda: (torch.tensor(1e-310, dtype=torch.float64)*1).item() == 0, torch.get_num_threads()
+    torch.set_flush_denormal(flush)
+    try:
+        go(manifest, tmp_path/"run", ["student_only"])
+        assert (flushes(), torch.get_num_threads()) == (flush, threads)
+        with pytest.MonkeyPatch.context() as m:
+            stop_after(m, 2)
+            with pytest.raises(KeyboardInterrupt): go(manifest, tmp_path/"stopped", ["student_only"])
+        assert (flushes(), torch.get_num_threads()) == (flush, threads)
+    finally: torch.set_flush_denormal(False)
+
 # a loss of NaN
 
 def test_a_repeat_that_diverges_is_reported_and_the_others_go_on(manifest, tmp_path, monkeypatch):
