@@ -34,10 +34,10 @@ def one_line(e): assert "\n" not in str(e) and len(str(e)) < 600; return str(e)
 def stop_after(monkeypatch, updates, error=KeyboardInterrupt):
     "Save at every evaluation, and stop at the given update"
     seen, real = [0], mtpkd.training.update
-    def counted(trainer, losses):
+    def counted(trainer):
         seen[0] += 1
         if seen[0] == updates: raise error
-        return real(trainer, losses)
+        return real(trainer)
     monkeypatch.setattr(mtpkd.training, "PAUSE", 0.)
     monkeypatch.setattr(mtpkd.training, "update", counted)
     return seen
