@@ -40,7 +40,7 @@ test: install-dev
 test-slow: install-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[docs]"
 	$(BIN)/nbdev_test --flags slow
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n auto --maxprocesses 2 --dist loadfile
 
 docs: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[docs]"

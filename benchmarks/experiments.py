@@ -1,6 +1,6 @@
 """What a method costs, as ratios: 25 stacked repeats over one repeat, and every method over `student_only`.
 
-    python benchmarks/experiments.py                        every method on the embedded sets, about half an hour on one core
+    python benchmarks/experiments.py                        every method on the embedded sets, some two hours on one core
     python benchmarks/experiments.py --methods kd,mtpkd     some of them; --quick: tiny sizes, to see that it works
 
 A method's time is that of `experiments.run_method`: its students, its predictions and scores on the test rows, and whatever teachers nobody has trained before it. So

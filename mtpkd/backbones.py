@@ -84,7 +84,7 @@ def _network(name:str, weights:str, seed:int):
     elif weights != "random": _load(net, _read_state(weights), f"weights {weights}")
     return net
 
-# %% ../nbs/08a_backbones.ipynb #3039d39a
+# %% ../nbs/08a_backbones.ipynb #da49ec85
 class Affine(nn.Module):
     "A scale and a shift of every channel: BatchNorm with its statistics held still"
     def __init__(self, norm):
@@ -102,7 +102,7 @@ def still_norms(module:nn.Module)->nn.Module:
         else: still_norms(child)
     return module
 
-# %% ../nbs/08a_backbones.ipynb #8e1815e7
+# %% ../nbs/08a_backbones.ipynb #f8af343e
 class Backbone(nn.Module):
     "Some parts of a pretrained network: `(B, 3, T, H, W)`, `(B, 1, F, T)` or maps to `(B, 512)`, `(B, 512, T)`, or maps"
     stackable = False
@@ -111,7 +111,7 @@ class Backbone(nn.Module):
         self.name, self.parts, self.pooled = name, nn.ModuleDict(parts), "layer4" in parts
         self.by_frame = kind_of(name).takes == "frames"
     def forward(self, x):
-        size = len(x)
+        size = x.shape[0] # not len(x), which an export would take for a constant
         if self.by_frame: x = x.transpose(1, 2).flatten(0, 1) # every frame is a picture
         for part in self.parts.values(): x = part(x)
         if self.pooled: x = x.flatten(2).mean(2)

@@ -47,7 +47,7 @@ def gather(root, name:str, frame:pd.DataFrame)->np.ndarray: # `(N, V, ...)`, NaN
     if out is None: raise InputError(f"modality {name}: not one recording could be prepared; see the column {name}:status of index.parquet")
     return out
 
-# %% ../nbs/07z_cache.ipynb #2238c8df
+# %% ../nbs/07z_cache.ipynb #81e0f76c
 def prepared(manifest:DatasetManifest)->dict:
     "Reader of what `mtpkd data prepare` has written; the shards' digests are compared by `mtpkd data check`, not here"
     path = require_files(manifest.model_copy(update={"files": {"index": manifest.files["index"]}}))["index"]
@@ -55,7 +55,13 @@ def prepared(manifest:DatasetManifest)->dict:
         frame, task, ids = load_table(path), manifest.task, {k: c for k, c in manifest.columns().items() if k != "target"}
         for n in manifest.modalities:
             if f"{n}:shard" not in frame: raise InputError(f"no column {n}:shard; the index belongs to another preparation")
-        target = number_columns(frame, [f"target:{n}" for n in task.names], "the target") if task.kind == "regression" else text_column(frame, "target", "the target")
+        target = _index_target(frame, task) if task.target else None
         ids = {k: text_column(frame, k, k) if c else None for k, c in ids.items()}
     views = {n: gather(manifest.root, n, frame) for n in manifest.modalities}
-    return dict(arrays={n: np.ascontiguousarray(v[:, 0]) for n, v in views.items()}, views={n: v[:, 1:] for n, v in views.items() if v.shape[1] > 1}, target=target, source=str(path), **ids)
+    return dict(arrays={n: v[:, 0] for n, v in views.items()}, views={n: v for n, v in views.items() if v.shape[1] > 1}, target=target, source=str(path), **ids)
+
+def _index_target(frame, task):
+    "The labels in the index"
+    columns = [f"target:{n}" for n in task.names] if task.kind == "regression" else ["target"]
+    if columns[0] not in frame: raise InputError("holds no labels: the set was prepared with --unlabelled, which is for mtpkd predict; prepare it again without")
+    return number_columns(frame, columns, "the target") if task.kind == "regression" else text_column(frame, "target", "the target")

@@ -89,7 +89,7 @@ def build_parser()->argparse.ArgumentParser:
     _command(sub, "doctor", "versions, device, browser, optional parts: what is missing", "mtpkd doctor", do_doctor)
     return top
 
-# %% ../nbs/25_cli.ipynb #163769e3
+# %% ../nbs/25_cli.ipynb #fa85d6c4
 def _data_commands(sub):
     "mtpkd data list | show | check | prepare"
     data = sub.add_parser("data", help="data sets: list, show, check, prepare", allow_abbrev=False, epilog="example: mtpkd data show watch").add_subparsers(dest="action", metavar="ACTION", required=True)
@@ -110,20 +110,21 @@ def _prepare_options(p):
     p.add_argument("--out", metavar="DIR", required=True, help="where features, index and manifest.yaml go")
     p.add_argument("--encoder", metavar="a,b=c", help="r3d18, r2plus1d18, frames_tcn, resnet18_logmel, logmel, resnet18_spectrogram, raw: for what each takes, or modality=name; default r3d18")
     p.add_argument("--weights", metavar="default|FILE|random", help="torchvision's, a state dict of your own, or none; a=FILE,b=random for several")
-    p.add_argument("--views", type=int, metavar="N", help="views of a video: the middle, and N-1 more, stored for your own use, not trained on; default 1")
+    p.add_argument("--views", type=int, metavar="N", help="views of a video: the middle, which evaluations see, and N-1 at random; training takes one of them in every step; default 1")
+    p.add_argument("--unlabelled", action="store_true", help="recordings of the field, whose labels nobody knows: for mtpkd predict")
     p.add_argument("--finetune", metavar="PART", help="keep the maps before layer4 (or layer3, ...), so that training can go on from there; default none")
     p.add_argument("--config", metavar="FILE", help="settings as YAML; its section `prepare` counts here")
     p.add_argument("--set", action="append", metavar="key=value", help="one setting, such as faces=whole; may be repeated")
     p.add_argument("--jobs", type=int, metavar="N", help="processes; default: one a core")
     p.add_argument("--device", default="cpu", metavar="cpu|cuda", help="where the backbones run")
 
-# %% ../nbs/25_cli.ipynb #6760639c
+# %% ../nbs/25_cli.ipynb #ba609913
 _RUN = ("manifest", "prevalent", "privileged", "methods", "labelled", "labelled_validation", "folds", "seeds", "config", "set", "device", "pairing", "protocol")
 
 def do_run(o)->str:
     "mtpkd run"
     from mtpkd.distributed import launched
-    from mtpkd.experiments import RunFolder, claim_folder, default_out, forecast, identity, plan_run
+    from mtpkd.experiments import RunFolder, claim_folder, default_out, forecast, identity, learns_text, plan_run
     asked = {k: getattr(o, k) for k in _RUN}
     if "," in (o.labelled or ""): return do_budgets(o, asked)
     plan = plan_run(**asked)
@@ -133,6 +134,7 @@ def do_run(o)->str:
         return f"process {rank} is done"
     claim_folder(out, identity(plan), o.resume)
     if o.dry_run: return "\n".join(f"{k}: {', '.join(v) if isinstance(v, list) else v}" for k, v in forecast(plan, out).items())
+    if words := learns_text(plan): print(words, file=sys.stderr)
     from mtpkd.runs import execute
     execute(asked | dict(resume=o.resume), out)
     run = RunFolder(out)
@@ -259,7 +261,7 @@ def do_data_show(o)->str:
         lines.append(str(read(m)))
     return "\n".join(lines)
 
-# %% ../nbs/25_cli.ipynb #3d77172f
+# %% ../nbs/25_cli.ipynb #f997557b
 def do_data_check(o)->str:
     "mtpkd data check: what is in a copy of a set, against what should be"
     from mtpkd.checks import check, check_text
@@ -275,7 +277,7 @@ def do_data_prepare(o)->str:
     from mtpkd.prepare import prepare, prepared_text
     for name in ("views", "jobs"):
         if (n := getattr(o, name)) is not None and n < 1: raise InputError(f"--{name} {n}: expected at least 1")
-    prepare(o.manifest, o.root, o.out, o.config, o.set, jobs=o.jobs, device=str(pick_device(o.device)), encoder=o.encoder, weights=o.weights, views=o.views, finetune=o.finetune)
+    prepare(o.manifest, o.root, o.out, o.config, o.set, labels=not o.unlabelled, jobs=o.jobs, device=str(pick_device(o.device)), encoder=o.encoder, weights=o.weights, views=o.views, finetune=o.finetune)
     return prepared_text(o.out)
 
 # %% ../nbs/25_cli.ipynb #b4b303ba

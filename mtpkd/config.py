@@ -30,7 +30,7 @@ class FusionConfig:
     heads:int = 4       # attention heads; must divide the width
     depth:int = 1       # attention blocks
 
-# %% ../nbs/01_config.ipynb #b025f0cf
+# %% ../nbs/01_config.ipynb #ad49e7a9
 @dataclass(frozen=True)
 class ScheduleConfig:
     "What a training loop does"
@@ -44,6 +44,8 @@ class ScheduleConfig:
     clip:float = 5.          # largest gradient norm of a repeat; 0: no clipping
     ema:float = 0.           # decay of the weights' moving average; 0: none
     evaluate:int = 50        # steps between two looks at the inner validation rows
+    accumulate:int = 1       # batches whose gradients make a step
+    precision:str = "float32" # of a network that learns on CUDA: float32, bfloat16, float16
 
 # %% ../nbs/01_config.ipynb #4bf924b0
 @dataclass(frozen=True)

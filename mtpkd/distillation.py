@@ -441,12 +441,12 @@ def start_as_teacher(room:Classroom, stack:Stack, m:Method)->list: # history of 
     tokens = tabulate(teacher(room, room.ensemble.joint), room.table).tokens.detach()
     return _train_tnets(room, stack, tokens)
 
-# %% ../nbs/18_distillation.ipynb #923629b7
+# %% ../nbs/18_distillation.ipynb #3b9d44e2
 def _train_tnets(room, stack, tokens):
     "T-Net by mean squared error on tokens that the joint teacher gives: `(R, N, M, W)`"
     n, there, c = len(room.prevalent), room.table.there(room.modalities), room.config.student
     params = {k: p for k, p in stack.params.items() if k.startswith("tnets.")}
-    schedule = replace(room.config.schedule, steps=c.tnet_steps, mixup=0.)
+    schedule = replace(room.config.schedule, steps=c.tnet_steps, mixup=0., accumulate=1, precision="float32") # on tokens, which are small
     rows, _ = draw_course(Course(room.modalities, (), schedule, ("tnet",), pool=True), room.folds)
     rows, nets = rows.to(room.table.device), [f"m_{m}" for m in room.privileged]
     def loss(step):

@@ -4,15 +4,15 @@
 
 # %% auto #0
 __all__ = ['WEAK', 'BASES', 'RANGES', 'STACK', 'TABLES', 'COLUMNS', 'FALLS_BACK', 'EFFECT', 'FORMAT', 'resolve_config', 'Plan',
-           'hop_of', 'loose_of', 'draw_folds', 'default_methods', 'list_methods', 'plan_run', 'Part', 'score_rows',
-           'predictions_of', 'history_rows', 'teacher_rows', 'open_classroom', 'run_method', 'first_outputs', 'plan_of',
-           'embeddings_of', 'choose', 'paired', 'fall_back', 'with_fallbacks', 'compare', 'summarise', 'parts_results',
-           'anchors_used', 'RunFolder', 'pairing_table', 'task_of', 'write_tensors', 'write_table', 'identity',
-           'code_sha256', 'claim_folder', 'save_part', 'student_file', 'takes_maps', 'keep_students', 'load_part',
-           'Journal', 'environment', 'train_all', 'diverged', 'write_folder', 'default_out', 'run', 'flushes',
-           'computing', 'forecast']
+           'hop_of', 'loose_of', 'draw_folds', 'default_methods', 'list_methods', 'plan_run', 'stack_size',
+           'learns_text', 'Part', 'score_rows', 'predictions_of', 'history_rows', 'teacher_rows', 'open_classroom',
+           'run_method', 'first_outputs', 'plan_of', 'embeddings_of', 'choose', 'paired', 'fall_back', 'with_fallbacks',
+           'compare', 'summarise', 'parts_results', 'anchors_used', 'RunFolder', 'pairing_table', 'task_of',
+           'write_tensors', 'write_table', 'identity', 'code_sha256', 'claim_folder', 'save_part', 'student_file',
+           'keep_students', 'load_part', 'Journal', 'environment', 'train_all', 'diverged', 'write_folder',
+           'default_out', 'run', 'flushes', 'computing', 'forecast']
 
-# %% ../nbs/19_experiments.ipynb #348d6df6
+# %% ../nbs/19_experiments.ipynb #adad2f4f
 import contextlib, hashlib, json, os, platform, re, shutil, sys, tempfile, time
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
@@ -36,7 +36,9 @@ from .students import Student
 from .metrics import bootstrap_subjects, by_subject, chance_level, corrected_t, detectable, direction, gap_closed, holm, metric_for, rho_for, score_all, subjects_needed, wilcoxon_p
 from .explanations import calibration, modality_values, per_sample_score, transfer
 from .teaching import as_prediction, make_batch, Course, draw_course, tabulate
-from .training import Shelf, shelved
+from .backbones import learning_text
+from .encoders import build_encoder
+from .training import Shelf, mixed_dtype, shelved
 from .distributed import company, launched, meet
 from .transport import anchor_clouds, cosine_gram, least_similar, sinkhorn_divergence
 from .weights import card_of, save_student
@@ -214,8 +216,8 @@ def _check_teacher(name, config):
     known = teacher_subsets([*config.prevalent, *config.privileged], config.teachers.subsets)
     if name.removeprefix("teacher_") not in known: raise InputError(f"unknown method {name!r}; {nearest(name, [f'teacher_{k}' for k in known])}")
 
-# %% ../nbs/19_experiments.ipynb #e3580f26
-RANGES = [("at least 1", lambda v: v >= 1, "schedule.steps schedule.pool_batch schedule.evaluate teachers.steps teachers.ensemble self_distillation.steps student.tnet_steps "
+# %% ../nbs/19_experiments.ipynb #daefa230
+RANGES = [("at least 1", lambda v: v >= 1, "schedule.steps schedule.pool_batch schedule.evaluate schedule.accumulate teachers.steps teachers.ensemble self_distillation.steps student.tnet_steps "
                                            "ot.k encoder.width encoder.depth fusion.heads fusion.depth threads"),
           ("at least 2", lambda v: v >= 2, "schedule.batch teachers.inner_folds"), ("at least 4", lambda v: v >= 4, "self_distillation.batch"),
           ("above 0", lambda v: v > 0, "schedule.lr teachers.lr self_distillation.lr_adapter self_distillation.lr_joint student.tnet_lr student.tnet_scale "
@@ -224,7 +226,7 @@ RANGES = [("at least 1", lambda v: v >= 1, "schedule.steps schedule.pool_batch s
           ("at least 0.05", lambda v: v >= .05, "ot.row_eps"), ("from 0 to 1", lambda v: 0 <= v <= 1, "ot.alpha"),
           ("at least 0 and below 1", lambda v: 0 <= v < 1, "schedule.ema teachers.modality_dropout"),
           ("at most 64", lambda v: v <= 64, "encoder.depth fusion.depth teachers.ensemble threads"), ("at most 16384", lambda v: v <= 16384, "encoder.width fusion.heads teachers.inner_folds"),
-          ("at most 1000000", lambda v: v <= 1_000_000, "schedule.batch schedule.pool_batch self_distillation.batch ot.k"),
+          ("at most 1000000", lambda v: v <= 1_000_000, "schedule.batch schedule.pool_batch schedule.accumulate self_distillation.batch ot.k"),
           ("at most 1000000000", lambda v: v <= 1_000_000_000, "schedule.steps schedule.evaluate teachers.steps self_distillation.steps student.tnet_steps"),
           ("that is finite", lambda v: abs(v) < np.inf, "schedule.lr schedule.weight_decay schedule.mixup schedule.clip teachers.lr self_distillation.lr_adapter self_distillation.lr_joint "
                                                          "student.tnet_lr student.tnet_scale ot.blur ot.reg_m ot.row_temperature ot.row_eps")]
@@ -238,20 +240,36 @@ def _check_parts(c, samples):
     alignments.get(c.self_distillation.alignment)
     if c.self_distillation.alignment == "kl" and samples.task.kind == "regression": raise InputError("self_distillation.alignment: kl compares classes; use cosine, mse or mmd for regression")
     if c.schedule.decay not in ("cosine", "constant"): raise InputError(f"schedule.decay is {c.schedule.decay!r}; known: cosine, constant")
+    mixed_dtype(c.schedule.precision, "cpu") # a name that is known
     shapes = {n: samples.arrays[n].shape[1:] for n in (*c.prevalent, *c.privileged)}
     with torch.device("meta"):
         built = [Student({n: shapes[n] for n in c.prevalent}, c.privileged, samples.task.outputs, c.encoder, c.fusion, c.student.tnet, c.student.tnet_scale)]
         ensemble = TeacherEnsemble(shapes, samples.task.outputs, c.encoder, c.fusion, c.teachers.subsets)
         built += [ensemble.build(n) for n in ensemble.names]
-    _check_sizes(c, built)
+    _check_sizes(c, built, stack_size(c, samples))
 
 STACK = 25 # repeats trained at a time
 
-def _check_sizes(c, built):
+def stack_size(c, samples)->int:
+    "How many repeats are trained at a time: one, where a pretrained network is among what learns"
+    return 1 if any(samples.arrays[n].ndim > 3 for n in (*c.prevalent, *c.privileged)) else STACK
+
+def _check_sizes(c, built, most):
     "Networks and their batches, of all repeats at once, must fit into memory"
-    repeats = min(STACK, len(c.seeds)*(c.folds if isinstance(c.folds, int) else STACK))
+    repeats = min(most, len(c.seeds)*(c.folds if isinstance(c.folds, int) else STACK))
     check_memory(16*repeats*max(sum(p.numel() for p in m.parameters()) for m in built), f"a stack of {repeats} networks of encoder.width {c.encoder.width} and its optimiser")
-    check_memory(8*repeats*max(c.schedule.steps, c.teachers.steps)*(c.schedule.batch + c.schedule.pool_batch), "the row numbers of all batches (schedule.steps, teachers.steps, schedule.batch, schedule.pool_batch)")
+    check_memory(8*repeats*c.schedule.accumulate*max(c.schedule.steps, c.teachers.steps)*(c.schedule.batch + c.schedule.pool_batch), "the row numbers of all batches (schedule.steps, schedule.accumulate, teachers.steps, schedule.batch, schedule.pool_batch)")
+
+# %% ../nbs/19_experiments.ipynb #3d051e0f
+def learns_text(plan:Plan)->str: # empty where nothing is pretrained and the settings are the usual ones
+    "Which layers of the student learn and how, in some lines"
+    c, shapes = plan.config, {n: plan.samples.arrays[n].shape[1:] for n in plan.config.prevalent}
+    with torch.device("meta"): encoders = {n: build_encoder(c.encoder.name, s, c.encoder.width, c.encoder.depth, weights=c.encoder.weights, finetune=c.encoder.finetune) for n, s in shapes.items()}
+    lines = [f"{n}: {e.backbone.name}, weights {c.encoder.weights}; {learning_text(e)}" for n, e in encoders.items() if hasattr(e, "backbone")]
+    s, dtype = c.schedule, mixed_dtype(c.schedule.precision, c.device)
+    if s.precision != "float32": lines.append(f"precision: {s.precision} in networks that learn, float32 in losses" if dtype else f"precision: float32 ({s.precision} is for CUDA, this is {c.device})")
+    if s.accumulate > 1: lines.append(f"a step: {s.accumulate} batches of {s.batch} labelled rows")
+    return "\n".join(lines)
 
 # %% ../nbs/19_experiments.ipynb #2017b3b4
 @dataclass
@@ -599,11 +617,11 @@ def write_table(path, table:pd.DataFrame)->None:
         if Path(path).suffix == ".csv": table.to_csv(tmp, index=False, lineterminator="\n")
         else: table.to_parquet(tmp, index=False)
 
-# %% ../nbs/19_experiments.ipynb #84eb199e
+# %% ../nbs/19_experiments.ipynb #dbc2d771
 def identity(plan:Plan)->dict:
     "What makes two runs the same: settings, data, format, code"
     h = hashlib.sha256()
-    for name, a in plan.samples.arrays.items(): h.update(name.encode() + np.ascontiguousarray(a).tobytes())
+    for name, a in (*plan.samples.arrays.items(), *plan.samples.views.items()): h.update(name.encode() + np.ascontiguousarray(a).tobytes())
     for a in (plan.samples.presence, plan.samples.target): h.update(np.ascontiguousarray(a).tobytes())
     h.update("\n".join(plan.samples.sample).encode() + b"".join([] if plan.samples.subject is None else [s.encode() for s in plan.samples.subject]))
     for ids in (plan.samples.bag, plan.samples.paired): h.update(b"".join([] if ids is None else [str(i).encode() for i in ids]))
@@ -633,7 +651,7 @@ def claim_folder(out:Path, who:dict, resume:bool)->None:
     with folder_lock(out): pass # refused where another process writes to it
     if not resume: raise InputError(f"{out} holds this experiment already; add --resume to go on with it, or use another --out")
 
-# %% ../nbs/19_experiments.ipynb #82c60b5c
+# %% ../nbs/19_experiments.ipynb #ca0ff002
 def _slug(name, chunk): return f"{chunk:03d}-{name.replace(':', '~')}"
 
 def save_part(out:Path, name:str, chunk:int, part:Part)->None:
@@ -646,13 +664,9 @@ def student_file(out:Path, name:str, chunk:int)->Path:
     "Where a method's students are kept"
     return out/"checkpoints"/f"{_slug(name, chunk)}.student.safetensors"
 
-def takes_maps(plan:Plan)->bool:
-    "Whether a student is given clips, or maps that a network's frozen beginning has made of them: no recordings of the field, so it is not exported"
-    return any(plan.samples.arrays[n].ndim > 3 for n in plan.config.prevalent)
-
 def keep_students(plan:Plan, room:Classroom, name:str, path, **card)->None: # card: what else `card_of` is to say
     "The students of a method, so that they can be exported; a teacher needs what the field does not have"
-    if name.startswith("teacher_") or takes_maps(plan): return # students of maps are not kept
+    if name.startswith("teacher_"): return
     learner = room.kept[("learner", name)]
     params = {k: v.detach().cpu().numpy() for k, v in learner.params.items()}
     save_student(path, params, room.normalisers, card_of(plan.manifest, plan.samples, plan.config, room.folds, name, plan.metric, **card))
@@ -683,10 +697,11 @@ def environment()->dict:
     return dict(mtpkd=mtpkd.__version__, python=platform.python_version(), platform=platform.platform(), machine=platform.machine(),
                 torch_threads=torch.get_num_threads(), cuda=torch.version.cuda if torch.cuda.is_available() else None, **{n: version(n) for n in names})
 
-# %% ../nbs/19_experiments.ipynb #252241ba
+# %% ../nbs/19_experiments.ipynb #f1f7f8f8
 def train_all(plan:Plan, out:Path, journal:Journal, progress:bool=True)->dict: # name -> Part over all repeats
     "Every method in every repeat"
-    chunks = [plan.folds[i:i+STACK] for i in range(0, len(plan.folds), STACK)]
+    size = stack_size(plan.config, plan.samples)
+    chunks = [plan.folds[i:i+size] for i in range(0, len(plan.folds), size)]
     parts, total, done = {n: [] for n in plan.methods}, len(chunks)*len(plan.methods), 0
     bar = tqdm(total=total, desc=plan.manifest.name, disable=not progress)
     for c, folds in enumerate(chunks):
@@ -826,18 +841,20 @@ def computing(threads:int):
     try: yield
     finally: torch.set_num_threads(before); torch.set_flush_denormal(flushed)
 
-# %% ../nbs/19_experiments.ipynb #fa94a8f9
+# %% ../nbs/19_experiments.ipynb #c0a16891
 def forecast(plan:Plan, out)->dict:
     "Planned repeats, time and memory"
     steps = {n: plan.config.teachers.steps if n.startswith("teacher_") else schedules(plan.config)[get_method(n, plan.config, plan.samples.task.kind).schedule].steps
              for n in plan.methods}
     small = replace(plan.config, schedule=replace(plan.config.schedule, steps=8, evaluate=8))
-    room = open_classroom(replace(plan, config=small), plan.folds[:STACK])
+    size = stack_size(plan.config, plan.samples)
+    room = open_classroom(replace(plan, config=small), plan.folds[:size])
     started = time.perf_counter()
     learner = learn(room, get_method("student_only", small))
     per_step = (time.perf_counter() - started)/8
     members = 2*(2*plan.config.teachers.ensemble + 1)*plan.config.teachers.steps*("mtpkd" in steps) # ensembles of mtpkd and of its control
-    stacks = -(-len(plan.folds)//STACK)
-    memory = sum(p.nbytes for p in learner.params.values())*4*len(steps) + sum(a.nbytes for a in plan.samples.arrays.values())
-    return dict(out=str(out), **marks(to_dict(plan.config)), repeats=len(plan.folds), methods=plan.methods, steps=sum(steps.values()) + members,
+    stacks = -(-len(plan.folds)//size)
+    memory = sum(p.nbytes for p in learner.params.values())*4*len(steps) + sum(a.nbytes for part in (plan.samples.arrays, plan.samples.views) for a in part.values())
+    learns = {"learns": words} if (words := learns_text(plan)) else {}
+    return dict(out=str(out), **marks(to_dict(plan.config)), **learns, repeats=len(plan.folds), methods=plan.methods, steps=sum(steps.values()) + members,
                 minutes=round(1.6*per_step*stacks*(sum(steps.values()) + members)/60, 1), memory_mb=round(memory/2**20))

@@ -6,7 +6,7 @@
 __all__ = ['OPSET', 'TOLERANCE', 'build_student', 'load_member', 'Deployed', 'deployed', 'one_graph', 'graph_of', 'as_onnx',
            'in_torch', 'difference', 'write_onnx', 'find_students', 'stands_for', 'export']
 
-# %% ../nbs/24b_exports.ipynb #e7658da5
+# %% ../nbs/24b_exports.ipynb #ea734856
 import json, logging, warnings
 from pathlib import Path
 import numpy as np, torch
@@ -14,7 +14,7 @@ from torch import nn
 from .core import InputError, RunError, nearest, write_bytes
 from .config import EncoderConfig, FusionConfig
 from .students import Student
-from .weights import Kept, StudentCard, join, load_student, pick, whole_members
+from .weights import Kept, StudentCard, join, load_student, normal_shape, pick, whole_members
 from .experiments import BASES, RunFolder
 from .deploy import METADATA, MOST_BYTES, open_session
 
@@ -36,7 +36,7 @@ def load_member(kept:Kept, r:int, trust=())->Student:
     net.load_state_dict({k: torch.from_numpy(v[r].copy()) for k, v in kept.params.items()}, assign=True)
     return net
 
-# %% ../nbs/24b_exports.ipynb #3e4324e7
+# %% ../nbs/24b_exports.ipynb #37059dfa
 class Deployed(nn.Module):
     "A student from recordings to probabilities `(B, C)` or values `(B, K)`"
     def __init__(self, net:Student, mean:dict, scale:dict, clip:float, kind:str):
@@ -52,7 +52,7 @@ class Deployed(nn.Module):
             here = ~torch.isnan(x).flatten(1).any(1)
             column = here.reshape(-1, *[1]*(x.ndim-1))
             z = (torch.where(column, x, 0.) - getattr(self, f"mean_{n}"))/getattr(self, f"scale_{n}")
-            inputs[n] = z.clamp(-self.clip, self.clip)*column
+            inputs[n] = (z.clamp(-self.clip, self.clip) if x.ndim <= 3 else z)*column # maps of a pretrained network are as in training
             there.append(here)
         out = self.net(inputs, torch.stack(there, -1)).logits
         return out if self.kind == "regression" else out.softmax(-1)
@@ -144,11 +144,12 @@ def difference(kept:Kept, path, trust=(), rows:int=16)->float: # largest, of pro
     feed = lambda rows: session.run(None, {n: a[rows] for n, a in zip(kept.card.names, arrays)})[0]
     return max(float((np.abs(got - want)/(1 + np.abs(want) if kept.card.task.kind == "regression" else 1)).max()) for got in (feed(slice(None)), np.concatenate([feed(slice(i, i+1)) for i in range(rows)])))
 
-# %% ../nbs/24b_exports.ipynb #0a2aab17
+# %% ../nbs/24b_exports.ipynb #6145e838
 def write_onnx(kept:Kept, path, trust=())->dict: # what there is to know
     "Export, check and write"
     onnx, path, kept = _onnx(), Path(path), whole_members(kept)
     if path.suffix != ".onnx": raise InputError(f"{path}: expected an .onnx file")
+    if deep := [i.name for i in kept.card.inputs if len(i.shape) > 2]: raise InputError(f"modality {deep[0]}: students of clips, or of the maps of --finetune, are kept but cannot be exported to ONNX yet; prepare the set without --finetune")
     if kept.card.marks: raise InputError(f"{kept.card.marks}: a student with faults or under a control is not for the field")
     size = sum(v.nbytes for v in kept.params.values())
     if size > MOST_BYTES: raise InputError(f"{len(kept.card.members)} students have {size} bytes, more than one file may hold ({MOST_BYTES}); export fewer of them, such as --seed 0")
@@ -161,7 +162,7 @@ def write_onnx(kept:Kept, path, trust=())->dict: # what there is to know
     write_bytes(path, data)
     return dict(path=str(path), method=kept.card.method, words=kept.card.words, members=len(kept.card.members), bytes=len(data), difference=far, inputs={i.name: list(i.shape) for i in kept.card.inputs}, outputs=kept.card.task.labels)
 
-# %% ../nbs/24b_exports.ipynb #b9513275
+# %% ../nbs/24b_exports.ipynb #7f9a05c3
 def find_students(folder, method=None)->Kept:
     "The students that a folder of `mtpkd fit` or `mtpkd run` holds of `method`"
     folder = Path(folder)
@@ -176,7 +177,7 @@ def _of_run(run:RunFolder, method)->Kept:
     files, told = {}, run.summary
     for p in sorted((run.path/"checkpoints").glob("*-*.student.safetensors")):
         files.setdefault(p.name.partition("-")[2].removesuffix(".student.safetensors").replace("~", ":"), []).append(p)
-    if not files: raise InputError(f"{run.path} holds no students: it was made by an earlier version, they were deleted (use mtpkd fit), or they take the maps of --finetune, which are not exported")
+    if not files: raise InputError(f"{run.path} holds no students: it was made by an earlier version, or they were deleted; use mtpkd fit")
     known = [n for n in told["methods"] if stands_for(told, n) in files]
     method = method or ("mtpkd" if "mtpkd" in known else None)
     if method is None: raise InputError(f"{run.path} holds the students of several methods; give --method, one of {', '.join(known)}")

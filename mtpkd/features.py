@@ -20,14 +20,14 @@ from .manifests import resolve_inside
 from .signals import log_mel, spectrogram
 from .video import draw_views, normalise, open_recording, read_sound
 
-# %% ../nbs/09_features.ipynb #6707ebea
+# %% ../nbs/09_features.ipynb #48a81590
 @dataclass(frozen=True)
 class PrepareConfig:
     "How recordings become numbers"
     encoder:str = "r3d18"     # names by comma, each for the modalities it takes; or modality=name
     weights:str = "default"   # default, random or a path; or name=path by comma
     finetune:str = "none"     # the first part that is to learn later: maps of the part before it are kept; none: pooled features
-    views:int = 1             # of a video: the middle, and more, stored for your own use: mtpkd trains on the middle alone
+    views:int = 1             # of a video: the middle, which is what every evaluation sees, and more at random, for training to choose from
     frames:int = 10           # of a clip
     stride:int = 0            # frames between two of a clip; 0: one in each of `frames` equal segments
     size:int = 112            # pixels

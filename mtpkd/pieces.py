@@ -71,7 +71,7 @@ def digest_files(paths, out, progress=True)->dict: # path -> sha256
     write_json(memo, found)
     return {p: v[2] for p, v in found.items()}, bad
 
-# %% ../nbs/09a_pieces.ipynb #a001616a
+# %% ../nbs/09a_pieces.ipynb #c9bab6dd
 def plan_modality(recipe:Recipe, x, there, root, digests:dict, bad:dict)->Modality:
     "The pieces of a modality: `x` is `(N,)` of `MEDIA` or `(N, ...)` numbers"
     m = Modality(recipe, [], {})
@@ -90,11 +90,11 @@ def plan_modality(recipe:Recipe, x, there, root, digests:dict, bad:dict)->Modali
 
 def media_path(root, path, name)->Path: return resolve_inside(root, path, f"modality {name}")
 
-def plan_set(manifest, root, out, c:PrepareConfig, progress=True)->tuple: # samples, manifest, [Modality]
+def plan_set(manifest, root, out, c:PrepareConfig, progress=True, labels=True)->tuple: # samples, manifest, [Modality]
     "Read a set and say what is to be done"
     m = load_manifest(manifest)
     root = Path(root or m.root)
-    samples = read(m, inputs=False, root=root, files=True)
+    samples = read(m, inputs=False, root=root, files=True, labels=labels)
     recipes = [make_recipe(c, n, m.modalities[n].kind, m.modalities[n].rate_hz) for n in samples.modalities]
     paths = {media_path(root, p, r.modality) for r in recipes if is_media(samples.arrays[r.modality]) for p in samples.arrays[r.modality]["path"] if p}
     digests, bad = digest_files(sorted(paths), out, progress)

@@ -19,11 +19,12 @@ from .features import PrepareConfig, backbone
 from .manifests import load_manifest
 from .pieces import Modality, plan_set, prepare_modality, shard_name
 
-# %% ../nbs/09b_prepare.ipynb #91c7d57c
+# %% ../nbs/09b_prepare.ipynb #12a4eaa7
 def index_of(samples, modalities, out)->pd.DataFrame:
     "One row a sample: who, what, and where its features are"
     cols = {"sample": samples.sample} | {k: v for k, v in (("subject", samples.subject), ("bag", samples.bag), ("paired", samples.paired)) if v is not None}
-    if samples.task.kind == "regression": cols |= {f"target:{n}": samples.target[:, i] for i, n in enumerate(samples.task.names)}
+    if samples.target is None: pass # recordings of the field
+    elif samples.task.kind == "regression": cols |= {f"target:{n}": samples.target[:, i] for i, n in enumerate(samples.task.names)}
     else: cols["target"] = np.array(samples.task.classes)[samples.target]
     for m in modalities:
         n, at = m.recipe.modality, {k: (shard_name(m, keys), i) for keys in m.shards() for i, k in enumerate(keys)}
@@ -71,19 +72,19 @@ def manifest_digest(m)->str:
     values = m.model_dump(mode="json", exclude=_WORDS) | {"files": {n: f.path for n, f in m.files.items()}}
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
-# %% ../nbs/09b_prepare.ipynb #decdb97c
+# %% ../nbs/09b_prepare.ipynb #fcafb707
 def prepare_settings(config=None, set=None, **asked)->PrepareConfig:
     "Settings from a file's `prepare` section, single ones, and named ones, the later before the earlier"
     values = (read_yaml(config) if isinstance(config, (str, Path)) else config or {}).get("prepare") or {}
     return from_dict(PrepareConfig, apply_set(values, set) | {k: v for k, v in asked.items() if v is not None}, "prepare")
 
-def prepare(manifest, root=None, out=None, config=None, set=None, jobs:int=None, device:str="cpu", progress:bool=True, **settings)->Path: # of the manifest
-    "Turn the recordings of a data set into features, once"
+def prepare(manifest, root=None, out=None, config=None, set=None, jobs:int=None, device:str="cpu", progress:bool=True, labels:bool=True, **settings)->Path: # of the manifest
+    "Turn the recordings of a data set into features, once; without `labels` for `mtpkd predict` alone"
     c, out = prepare_settings(config, set, **settings), Path(out)
     manifest = load_manifest(manifest)
     claim(out, dict(set=manifest.name, manifest=manifest_digest(manifest), **asdict(c)))
     with folder_lock(out):
-        samples, old, modalities = plan_set(manifest, root, out, c, progress)
+        samples, old, modalities = plan_set(manifest, root, out, c, progress, labels)
         for m in modalities:
             if progress: print(describe(m), file=sys.stderr)
             prepare_modality(m, out, jobs or len(os.sched_getaffinity(0)), device, progress)

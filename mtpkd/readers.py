@@ -98,7 +98,7 @@ def transform(x,     # `(N, ...)`, NaN rows are missing
     if there.any(): out[there] = y
     return out
 
-# %% ../nbs/07_readers.ipynb #c61cb457
+# %% ../nbs/07_readers.ipynb #034a9cb5
 def to_samples(manifest:DatasetManifest,
                raw:dict,    # what a reader returns
                inputs=True, # apply the input transforms
@@ -116,14 +116,17 @@ def to_samples(manifest:DatasetManifest,
             if manifest.columns()[k] and raw.get(k) is None: raise InputError(f"reader {manifest.reader} returned no {k!r}, which pairing asks for; add it to what the reader returns")
         paired = None if raw.get("paired") is None else as_flags(raw["paired"], "paired")
         label = np.array([f"{i:06d}" for i in range(n)]) if sample is None else sample
-        arrays = {}
+        arrays, views = {}, {}
         for name, spec in manifest.modalities.items():
             if name not in raw["arrays"]: raise InputError(f"reader {manifest.reader} returned no modality {name}; {nearest(name, raw['arrays'])}")
             x = as_modality(name, raw["arrays"][name], spec, n)
             if is_media(x) and not files: raise InputError(_unprepared(manifest, name))
             there = present_rows(name, x, label)
-            with naming(f"modality {name}"): arrays[name] = transform(x, there, spec) if inputs else x
-        return make_samples(arrays, target, manifest.task, subject, sample, bag, paired)
+            change = lambda a: transform(a, there, spec) if inputs else a
+            with naming(f"modality {name}"):
+                arrays[name] = change(x)
+                if name in (raw.get("views") or {}): views[name] = np.stack([change(as_modality(name, v, spec, n)) for v in raw["views"][name].swapaxes(0, 1)], 1)
+        return make_samples(arrays, target, manifest.task, subject, sample, bag, paired, views)
 
 # %% ../nbs/07_readers.ipynb #5cba2eda
 def _unprepared(manifest, name:str)->str:
@@ -290,7 +293,7 @@ def _table_target(frame, task:TaskSpec):
     numbers = pd.to_numeric(pd.Series(text), errors="coerce").to_numpy()
     return text if set(text) & set(task.classes) or np.isnan(numbers).any() else numbers
 
-# %% ../nbs/07_readers.ipynb #d9491ec9
+# %% ../nbs/07_readers.ipynb #7cb252c3
 def read(manifest,    # shipped name, path to a manifest, or a `DatasetManifest`
          names=None,  # modalities, in this order; None: those with a role
          inputs:bool=True, # apply the declared input transforms
@@ -313,8 +316,8 @@ def read(manifest,    # shipped name, path to a manifest, or a `DatasetManifest`
     return to_samples(m, reader(m), inputs, files, labels)
 
 def without_labels(m:DatasetManifest)->DatasetManifest:
-    "A manifest whose files need hold recordings only, for the readers of this notebook"
-    task = m.task.model_copy(update={"target": None}) if m.reader in ("npz", "table") else m.task
+    "A manifest whose files need hold recordings only, for the readers of this notebook and of the cache"
+    task = m.task.model_copy(update={"target": None}) if m.reader in ("npz", "table", "mtpkd.cache:prepared") else m.task
     return m.model_copy(update={"task": task, "pairing": m.pairing.model_copy(update={"key": None, "paired": None})})
 
 # %% ../nbs/07_readers.ipynb #060bc83f

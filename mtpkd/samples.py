@@ -6,8 +6,8 @@
 __all__ = ['MEDIA', 'as_media', 'is_media', 'Samples', 'present_rows', 'make_samples', 'Normaliser', 'fit_normaliser',
            'synthetic']
 
-# %% ../nbs/03_samples.ipynb #498ce164
-from dataclasses import dataclass, replace
+# %% ../nbs/03_samples.ipynb #2f0670c1
+from dataclasses import dataclass, field, replace
 import numpy as np
 from .core import InputError, rng
 from .manifests import TaskSpec
@@ -29,7 +29,7 @@ def is_media(x)->bool:
     "Whether an array is a modality of files"
     return getattr(x, "dtype", None) == MEDIA
 
-# %% ../nbs/03_samples.ipynb #c403f1d2
+# %% ../nbs/03_samples.ipynb #dee58a66
 @dataclass(frozen=True)
 class Samples:
     "A data set in memory"
@@ -41,6 +41,7 @@ class Samples:
     task:TaskSpec
     bag:np.ndarray|None = None    # `(N,)` str: weakly paired sets only, the bag of each row's privileged recordings
     paired:np.ndarray|None = None # `(N,)` bool: whether the pair is known all the same
+    views:dict = field(default_factory=dict) # modality -> `(N, V, ...)` float32: every stored look at a recording; the first is the one in `arrays`
 
     def __len__(self): return len(self.sample)
     @property
@@ -87,13 +88,14 @@ def _class_indices(target, task, sample):
         raise InputError(f"target {task.target}: sample {sample[i]} is {target[i]!s}, expected one of {', '.join(task.classes)}")
     return index
 
-# %% ../nbs/03_samples.ipynb #95aaf2bd
+# %% ../nbs/03_samples.ipynb #0be531d5
 def make_samples(arrays:dict,     # modality name -> array `(N, ...)`; NaN rows are missing
                  target,          # `(N,)` class names or indices, or `(N, K)` values; None: nobody knows
                  task:TaskSpec,
                  subject=None,    # `(N,)` subject ids
                  sample=None,     # `(N,)` sample ids; None: the row numbers
                  bag=None, paired=None, # `(N,)` of weakly paired sets: bag ids, and where the pair is known
+                 views=None,      # modality name -> array `(N, V, ...)`, where several looks at a recording are stored
                 )->Samples:
     "Check the parts of a data set and put them together"
     n = len(next(iter(arrays.values())) if target is None else target)
@@ -105,10 +107,21 @@ def make_samples(arrays:dict,     # modality name -> array `(N, ...)`; NaN rows 
     if (counts > 1).any(): raise InputError(f"sample id {ids[counts.argmax()]} occurs {counts.max()} times; expected unique ids")
     arrays = {k: v if is_media(v) else np.asarray(v, dtype="float32") for k, v in arrays.items()}
     presence = np.stack([present_rows(k, v, sample) for k, v in arrays.items()], 1)
-    arrays = {k: v if is_media(v) else np.nan_to_num(v) for k, v in arrays.items()}
+    arrays, views = {k: v if is_media(v) else np.nan_to_num(v) for k, v in arrays.items()}, _views(views or {}, arrays, presence)
     subject = None if subject is None else np.asarray(subject).astype(str)
     bag, paired = None if bag is None else np.asarray(bag).astype(str), None if paired is None else np.asarray(paired).astype(bool)
-    return Samples(arrays, presence, None if target is None else _targets(target, task, sample), subject, sample, task, bag, paired)
+    return Samples(arrays, presence, None if target is None else _targets(target, task, sample), subject, sample, task, bag, paired, views)
+
+def _views(views, arrays, presence)->dict:
+    "All looks at the recordings of a modality, in the shape of the one that is in `arrays`"
+    out = {}
+    for i, (k, x) in enumerate(arrays.items()):
+        if k not in views: continue
+        v = np.asarray(views[k], dtype="float32")
+        if (v.shape[:1], v.shape[2:]) != (x.shape[:1], x.shape[1:]): raise InputError(f"modality {k}: its views have shape {v.shape}, expected (N, V, ...) for an array of {x.shape}")
+        if not np.isfinite(v[presence[:, i]]).all(): raise InputError(f"modality {k}: a view of a recording holds NaN or infinite values; expected finite numbers")
+        out[k] = np.nan_to_num(v)
+    return out
 
 # %% ../nbs/03_samples.ipynb #753bfded
 @dataclass(frozen=True)

@@ -229,7 +229,7 @@ def _finish(log, cell, result, seconds):
     else: log.write("done", cell, seconds=round(seconds, 2))
     log.done += 1
 
-# %% ../nbs/22b_sweeps.ipynb #26ad8745
+# %% ../nbs/22b_sweeps.ipynb #f6ae2382
 def sweep(source,              # path of a sweep.yaml, or what would be in it
           out=None,            # folder; None: as the file says
           jobs:int=1,          # runs at a time
@@ -242,16 +242,15 @@ def sweep(source,              # path of a sweep.yaml, or what would be in it
     s = read_sweep(source)
     out, jobs = Path(out or s.out), fitting_jobs(jobs, s.cells) if not ray else jobs
     _claim(out, resume)
-    with folder_lock(out), Pool() as pool:
+    with folder_lock(out), (import_name("mtpkd.clusters:RayPool")(ray) if ray else contextlib.nullcontext()) as cluster, Pool() as pool: # the cluster first, so that its refusal comes at once
         pool.submit("check", "mtpkd.sweeps:check_cells", dict(cells=[(c.label, c.parameters, str(out/c.key)) for c in s.cells]))
         for label, said in _value(pool.wait("check")): raise InputError(f"{label}: {said}" if label else said)
         write_cells(out/"cells.jsonl", s.cells)
         write_text(out/"sweep.yaml", to_yaml(dict(name=s.name, minutes=s.minutes, runs=len(s.cells))))
         folder = SweepFolder(out)
         done = {c.key for c in folder.done}
-        with import_name("mtpkd.clusters:RayPool")(ray) if ray else contextlib.nullcontext(pool) as cluster: # before the bar, so that a refusal has a line of its own
-            log = Log(out, len(s.cells), len(done), progress)
-            run_cells(cluster, [c for c in s.cells if c.key not in done], out, jobs if not ray else len(s.cells), s.minutes, log)
+        log = Log(out, len(s.cells), len(done), progress)
+        run_cells(cluster if ray else pool, [c for c in s.cells if c.key not in done], out, jobs if not ray else len(s.cells), s.minutes, log)
         if folder.done:
             pool.submit("report", "mtpkd.sweep_pages:sweep_report", dict(sweep=str(out)))
             _value(pool.wait("report"))

@@ -9,7 +9,7 @@ __all__ = ['Knowledge', 'look_up', 'Bags', 'pair_cost', 'tell', 'Course', 'make_
            'gather_knowledge', 'SelfDistillation', 'distillation_loss', 'frozen_inputs', 'adapted_knowledge',
            'self_distil']
 
-# %% ../nbs/17_teaching.ipynb #fb35840f
+# %% ../nbs/17_teaching.ipynb #05c5d998
 from dataclasses import asdict, dataclass, field, replace
 import numpy as np, torch
 from torch import Tensor, nn
@@ -25,7 +25,7 @@ from .losses import alignments, row_losses, task_loss, terms
 from .rivals import EMBEDDED, HELPERS
 from .metrics import direction, metrics
 from .distributed import average, over_processes
-from .training import Stack, Table, Trainer, draw_bags, draw_batches, draw_mixup, fit, mix, predict
+from .training import Stack, Table, Trainer, draw_bags, draw_batches, draw_looks, draw_mixup, fit, mix, predict
 
 # %% ../nbs/17_teaching.ipynb #a53dc965
 @dataclass
@@ -104,22 +104,23 @@ def make_helpers(names, ds:int, dt:int, seeds, device="cpu")->dict: # name -> `(
             made[k].requires_grad_()
     return made
 
-# %% ../nbs/17_teaching.ipynb #c3e9c7fd
+# %% ../nbs/17_teaching.ipynb #e868c60a
 def draw_course(course:Course, folds)->tuple: # rows `(R, steps, B)`, labelled `(B,)`
     "All batches of a course"
     s, seeds = course.schedule, [seed_for(*course.key, f.seed, f.fold) for f in folds]
+    batches = s.steps*s.accumulate
     train, pool = [f.train for f in folds], [f.pool for f in folds]
     both = all(len(p) for p in pool) and (course.pool or course.all_labels)
     if course.all_labels and both: train, size, both = [f.fit_rows for f in folds], s.batch + s.pool_batch, False
     else: size = s.batch
-    rows = draw_batches(train, size, s.steps, [seed_for("labelled", x) for x in seeds])
-    if both: rows = torch.cat([rows, draw_boxes(course, seeds)[0].flatten(2) if course.bags else draw_batches(pool, s.pool_batch, s.steps, [seed_for("pool", x) for x in seeds])], 2)
+    rows = draw_batches(train, size, batches, [seed_for("labelled", x) for x in seeds])
+    if both: rows = torch.cat([rows, draw_boxes(course, seeds)[0].flatten(2) if course.bags else draw_batches(pool, s.pool_batch, batches, [seed_for("pool", x) for x in seeds])], 2)
     return rows, torch.arange(rows.shape[2]) < size
 
 def draw_boxes(course, seeds)->tuple: # `(R, steps, G, S)`: rows in boxes, and which of them count
     "The pool's part of all batches of a course with bags"
     s, b = course.schedule, course.bags
-    return draw_bags(b.rows, b.most, s.pool_batch, s.steps, [seed_for("bags", x) for x in seeds])
+    return draw_bags(b.rows, b.most, s.pool_batch, s.steps*s.accumulate, [seed_for("bags", x) for x in seeds])
 
 def draw_hidden(course, folds, shape)->Tensor: # `(R, steps, B, M)` bool
     "Which modalities stay visible: each is hidden with chance `hide`, but never all"
@@ -139,10 +140,10 @@ def _partners(labelled, bag:int=0)->Tensor: # `(B,)`: the next row of the same p
     n, index = int(labelled.sum()), torch.arange(len(labelled))
     return torch.cat([index[:n].roll(-1), index[n:].roll(-1-bag)])
 
-# %% ../nbs/17_teaching.ipynb #82bfd7c5
-def make_batch(c:Course, table:Table, rows, labelled, keep=None, seen=None, partner=None, told=None)->tuple: # inputs, presence, what the terms get, teacher weights
+# %% ../nbs/17_teaching.ipynb #555b0ef7
+def make_batch(c:Course, table:Table, rows, labelled, keep=None, seen=None, look=None, partner=None, told=None)->tuple: # inputs, presence, what the terms get, teacher weights
     "Everything a step needs, with leading `R`"
-    x, there = table.inputs(rows, c.names)
+    x, there = table.inputs(rows, c.names, look)
     if seen is not None: there = torch.where((there & seen).any(-1, keepdim=True), there & seen, there) # never hide all that is there
     hidden = ~labelled[:, None] # labels of the pool are cut off here, before anything can look at them
     target, valid = table.labels(rows)
@@ -182,7 +183,7 @@ def gradient_shares(parts:dict, weights:dict, params)->dict: # {"ot_share": (R,)
     total = sum(norms.values()).clamp_min(1e-12)
     return {f"{n}_share": v/total for n, v in norms.items() if n != "task"}
 
-# %% ../nbs/17_teaching.ipynb #0d448e09
+# %% ../nbs/17_teaching.ipynb #f5ede7ed
 def course_loss(c:Course, stack:Stack, table:Table, folds, counts=None):
     "The function of the step that `fit` minimises; `counts` collects (step, teacher weights `(R, T)`)"
     (rows, labelled), weights = draw_course(c, folds), dict(c.terms)
@@ -190,17 +191,19 @@ def course_loss(c:Course, stack:Stack, table:Table, folds, counts=None):
     partner = _partners(labelled, there.shape[3] if c.bags and there.shape[2] > 1 else 0).to(table.device) # counted before the move: the device is never asked
     (rows, labelled), s, o = (t.to(table.device) for t in (rows, labelled)), c.schedule, dict(kind=table.kind, temperature=c.temperature, **asdict(c.ot))
     o["k"] = min(c.ot.k, rows.shape[2] - 1)
-    keep = draw_mixup(s.mixup, rows.shape[2], s.steps, [seed_for(*c.key, f.seed, f.fold) for f in folds]).to(table.device) if s.mixup else None
+    seeds = [seed_for(*c.key, f.seed, f.fold) for f in folds]
+    keep = draw_mixup(s.mixup, *rows.shape[:0:-1], seeds).to(table.device) if s.mixup else None
+    look = draw_looks(rows.shape[1:], seeds).to(table.device) if set(table.views) & set(c.names) else None # which view of a recording
     seen = draw_hidden(c, folds, rows.shape[1:]).to(table.device) if c.hide else None
     run_terms = vmap(lambda b: {n: terms.get(n)(b, o) for n in weights})
     def loss(step):
         told = tell_batch(c, stack, table, rows[:, step], there[:, step], n) if c.bags else None
-        x, present, b, chosen = make_batch(c, table, rows[:, step], labelled, *(None if d is None else d[:, step] for d in (keep, seen)), partner, told)
+        x, present, b, chosen = make_batch(c, table, rows[:, step], labelled, *(None if d is None else d[:, step] for d in (keep, seen, look)), partner, told)
         out = over_processes(stack, x, present)
         b |= dict(output=out.logits, embedding=out.embedding)
         parts, notes = run_terms(b), {}
-        if counts is not None and chosen is not None: counts.append((step, chosen.mean(-1)))
-        if set(EMBEDDED) & set(weights) and step % s.evaluate == 0:
+        if counts is not None and chosen is not None: counts.append((step//s.accumulate, chosen.mean(-1)))
+        if set(EMBEDDED) & set(weights) and step % (s.evaluate*s.accumulate) == 0:
             notes = gradient_shares(parts, weights, list(stack.params.values()))
             if "ot" in weights: notes["violation"] = structural_divergence(out.embedding.detach(), b["teacher_embedding"].unsqueeze(1), o["k"], o["blur"])[1][:, 0]
         return sum(weights[n]*v for n, v in parts.items()), notes

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['CARD', 'MOST_BYTES', 'InputSpec', 'Member', 'EncoderPart', 'FusionPart', 'StudentCard', 'parse_card', 'card_of',
-           'Kept', 'save_student', 'load_student', 'join', 'pick', 'whole_members']
+           'Kept', 'normal_shape', 'save_student', 'load_student', 'join', 'pick', 'whole_members']
 
 # %% ../nbs/18a_weights.ipynb #82dd8bea
 import json
@@ -105,7 +105,7 @@ def _card(manifest, samples, config, folds, method, metric, made, words):
                        inputs=tuple(inputs), privileged=config.privileged, encoder=parts["encoder"], fusion=parts["fusion"], tnet=c.tnet, tnet_scale=c.tnet_scale, clip=Normaliser.clip,
                        members=tuple(Member(fold=f.fold, seed=f.seed) for f in folds), marks=stamp(to_dict(config)))
 
-# %% ../nbs/18a_weights.ipynb #bdaf8a15
+# %% ../nbs/18a_weights.ipynb #54f6b343
 @dataclass
 class Kept:
     "Students from a file: `R` members"
@@ -114,7 +114,11 @@ class Kept:
     mean:dict   # modality -> `(R, D)` or `(R, C, 1)`
     scale:dict
 
-MOST_BYTES = 2**30 # of a file of students
+MOST_BYTES = 2**32 # of a file of students; one that holds the end of a pretrained network has 100 MB
+
+def normal_shape(shape)->tuple:
+    "The shape of a modality's mean and scale, for samples of `shape`; maps of a pretrained network stay as they are"
+    return shape if len(shape) == 1 else (*shape[:-1], 1) if len(shape) == 2 else (1,)*len(shape)
 
 def save_student(path, params:dict, normalisers, card:StudentCard)->None: # params: name -> `(R, ...)`; one normaliser a member
     "Write students, whole or not at all"
@@ -122,7 +126,7 @@ def save_student(path, params:dict, normalisers, card:StudentCard)->None: # para
     for part in ("mean", "scale"): arrays |= {f"{part}/{n}": np.stack([getattr(z, part)[n] for z in normalisers]) for n in card.names}
     write_bytes(path, save({k: np.ascontiguousarray(v, "float32") for k, v in arrays.items()}, {"student": card.model_dump_json()}))
 
-# %% ../nbs/18a_weights.ipynb #64eb7c74
+# %% ../nbs/18a_weights.ipynb #3689e5dc
 def load_student(path)->Kept:
     "Students from a file, checked as far as that is possible without building them"
     path = Path(path)
@@ -144,7 +148,7 @@ def _check_sizes(kept, path):
     for name, a in (*kept.params.items(), *kept.mean.items(), *kept.scale.items()):
         if a.dtype != np.float32 or a.ndim < 1 or len(a) != R: raise InputError(f"{path}: {name} has shape {a.shape} of {a.dtype}, expected float32 of {R} members; the file is damaged")
     for i in kept.card.inputs:
-        want = (R, *i.shape) if len(i.shape) == 1 else (R, *i.shape[:-1], 1)
+        want = (R, *normal_shape(i.shape))
         for part in (kept.mean, kept.scale):
             if i.name not in part or part[i.name].shape != want: raise InputError(f"{path}: the normaliser of {i.name} is missing or has another shape than {want}; the file is damaged")
 

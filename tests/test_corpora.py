@@ -500,21 +500,61 @@ def test_crema_d_broken(planted, tmp_path, fault):
     do, words, level = CREMA[fault]
     expect("crema_d", planted("crema_d", trees.crema_d), tmp_path, do, words, level)
 
-# check -> run
+# check -> prepare -> run -> report
 
-RUNS = {"wesad": (trees.wesad, "wesad+folds5", ["--folds", "3"]), "stress_predict": (trees.stress_predict, "stress_predict", ["--folds", "3"]),
-        "stressid": (trees.stressid, "stressid", ["--folds", "2"]), "ceap": (trees.ceap, "ceap", ["--folds", "3"])}
-@pytest.mark.parametrize("name", RUNS)
-def test_check_then_plan(planted, name):
-    "What the check approves of can be planned as a run over subject-disjoint folds, straight from the folder"
-    from mtpkd.experiments import plan_run
-    build, address, more = RUNS[name]
-    plan = plan_run(manifest=f"{address}@{planted(name, build)}", methods="student_only,kd", seeds="0", folds=more[1])
-    assert len(plan.folds) and all(not set(plan.samples.subject[f.test]) & set(plan.samples.subject[f.train]) for f in plan.folds)
+FOUR = dict(subjects=trees.SUBJECTS, levels=["BL1", "PA4"])
+CHAIN = {"biovid": (trees.biovid, FOUR, "biovid_b+bl1_pa4+seconds_2_to_5", 4), "biovid_a": (trees.biovid, FOUR, "biovid_a+bl1_pa4", 2), "frames": (trees.biovid_frames, FOUR | dict(last=12), "biovid_b+bl1_pa4", 4),
+         "affwild2": (trees.affwild2, {}, "affwild2_va", None), "wesad": (trees.wesad, {}, "wesad+folds5", 3), "stress_predict": (trees.stress_predict, {}, "stress_predict", 3),
+         "stressid": (trees.stressid, {}, "stressid+binary_stress", 2), "ceap": (trees.ceap, {}, "ceap", 3), "ravdess": (trees.ravdess, dict(emotions=range(1, 9)), "ravdess", 3), "crema_d": (trees.crema_d, dict(emotions=("ANG", "DIS", "FEA", "HAP", "NEU", "SAD")), "crema_d", 3)}
+OF_TREE = {"biovid_a": "biovid_four", "biovid": "biovid_four", "frames": "frames_four", "ravdess": "ravdess_all", "crema_d": "crema_d_all"}
+SMALL = [f"--set={s}" for s in ("weights=random", "faces=whole", "frames=2", "size=16", "sound_seconds=.5", "signal_window=.5", "signal_step=.25")]
 
-def test_check_then_run(planted, tmp_path):
-    "One of them is trained to the end"
+@pytest.fixture(scope="module")
+def trained(planted, tmp_path_factory):
+    "A run folder by name, made by the commands that a user gives"
     from mtpkd import run
+    from mtpkd.cli import main
     from tiny import quick
-    r = run(manifest=f"stressid+binary_stress@{planted('stressid', trees.stressid)}", methods="student_only,kd", seeds="0", folds=2, labelled=11, labelled_validation=6, out=tmp_path/"run", config=quick(), progress=False)
-    assert {"student_only", "kd"} <= set(r.results["method"]) and np.isfinite(r.results["value"]).all()
+    made = {}
+    def make(name):
+        if name in made: return made[name]
+        (build, how, address, folds), out = CHAIN[name], tmp_path_factory.mktemp(f"chain_{name}")
+        at = ["--root", str(planted(OF_TREE.get(name, name), build, **how))]
+        assert main(["data", "check", address, *at]) == 0
+        encoder = "r3d18,resnet18_logmel" + (",resnet18_spectrogram" if "biovid" in address else "") # the paper's for pain; the others' signals as they are
+        assert main(["data", "prepare", address, *at, "--out", str(out/"set"), "--encoder", encoder, "--jobs", "1", *SMALL]) == 0
+        assert main(["data", "check", str(out/"set"/"manifest.yaml")]) == 0
+        made[name] = run(out/"set"/"manifest.yaml", methods="student_only,kd", seeds="0", folds=folds, config=quick(), labelled="all", labelled_validation="all", out=out/"run", progress=False)
+        return made[name]
+    return make
+
+@pytest.mark.parametrize("name", CHAIN)
+def test_check_prepare_run(trained, name):
+    "What the check approves of is prepared and trained on, over subject-disjoint folds"
+    r = trained(name)
+    assert {"student_only", "kd"} <= set(r.results["method"]) and r.results["value"].notna().all()
+    s = read(r.path.parent/"set"/"manifest.yaml")
+    assert s.presence.all() or name == "stressid" # people are silent in some of its tasks
+    said = r.predictions[r.predictions["method"] == "kd"]
+    if name != "affwild2": assert set(said["sample"]) == set(s.sample)
+    else: assert set(said["sample"]) == {n for n in s.sample if n.startswith("Validation_Set")}
+
+def test_one_report_of_all(trained, tmp_path):
+    from mtpkd.cli import main
+    runs = [trained(n) for n in CHAIN]
+    assert main(["report", *(str(r.path) for r in runs), "--out", str(tmp_path/"all.html")]) == 0
+    page = (tmp_path/"all.html").read_text()
+    assert len(runs) == 10 and len(page) < 8e6
+    for r in runs: assert f"{r.summary['methods']['kd']['mean']*100:.1f}" in page # every run has its row
+
+def test_a_damaged_shard_is_found_by_the_check(trained, tmp_path, capsys):
+    "Reading maps shards without looking at every byte; the check compares digests"
+    from mtpkd.cli import main
+    shutil.copytree(trained("ravdess").path.parent/"set", tmp_path/"set")
+    path = sorted((tmp_path/"set"/"shards").iterdir())[0]
+    data = bytearray(path.read_bytes())
+    data[-2] ^= 64
+    path.write_bytes(data)
+    assert len(read(tmp_path/"set"/"manifest.yaml")) == 24
+    assert main(["data", "check", str(tmp_path/"set"/"manifest.yaml")]) == 2
+    assert path.name in capsys.readouterr().out

@@ -34,10 +34,10 @@ def one_line(e): assert "\n" not in str(e) and len(str(e)) < 600; return str(e)
 def stop_after(monkeypatch, updates, error=KeyboardInterrupt):
     "Save at every evaluation, and stop at the given update"
     seen, real = [0], mtpkd.training.update
-    def counted(trainer, losses):
+    def counted(trainer):
         seen[0] += 1
         if seen[0] == updates: raise error
-        return real(trainer, losses)
+        return real(trainer)
     monkeypatch.setattr(mtpkd.training, "PAUSE", 0.)
     monkeypatch.setattr(mtpkd.training, "update", counted)
     return seen
@@ -173,6 +173,20 @@ def test_two_processes_in_one_folder(manifest, tmp_path, capsys):
         assert main(["run", "--manifest", str(manifest), "--methods", "kd", "--seeds", "0", "--config", str(run.path/"experiment.yaml"), "--out", str(run.path), "--resume"]) == 2
     assert "is in use by" in capsys.readouterr().err
     assert not (run.path/".lock").exists()
+
+@pytest.mark.parametrize("flush", [False, True])
+def test_torch_is_given_back_as_it_was(flush, manifest, tmp_path):
+    "Threads, and whether numbers of 1e-310 are zero, also after a run that failed"
+    flushes, threads = lambda: (torch.tensor(1e-310, dtype=torch.float64)*1).item() == 0, torch.get_num_threads()
+    torch.set_flush_denormal(flush)
+    try:
+        go(manifest, tmp_path/"run", ["student_only"])
+        assert (flushes(), torch.get_num_threads()) == (flush, threads)
+        with pytest.MonkeyPatch.context() as m:
+            stop_after(m, 2)
+            with pytest.raises(KeyboardInterrupt): go(manifest, tmp_path/"stopped", ["student_only"])
+        assert (flushes(), torch.get_num_threads()) == (flush, threads)
+    finally: torch.set_flush_denormal(False)
 
 # a loss of NaN
 

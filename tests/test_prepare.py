@@ -5,14 +5,17 @@ import numpy as np, pandas as pd, pytest
 from scipy.stats import ttest_1samp
 from filmed import film_tree
 from mtpkd import run
+from mtpkd.backbones import build_backbone
+from mtpkd.cache import open_shard, write_shard
 from mtpkd.cli import main
 from mtpkd.core import InputError
 from mtpkd.experiments import resolve_config
-from mtpkd.fitting import plan_fit
+from mtpkd.exports import export, find_students
 from mtpkd.prepare import prepare, prepare_settings
 from mtpkd.readers import read
 from tiny import quick
 
+FOLDS = dict(train=["s00", "s01"], val=["s02"], test=["s03"])
 HOW = dict(encoder="r3d18,resnet18_spectrogram", weights="random", faces="whole", frames=3, size=16, views=2)
 
 def tree(out): return {str(p.relative_to(out)): p.read_bytes() for p in sorted(Path(out).rglob("*")) if p.is_file()}
@@ -94,11 +97,26 @@ def test_missing_weights_are_one_line(films, tmp_path, capsys):
     assert main(["data", "prepare", str(films), "--out", str(tmp_path/"out"), "--weights", "nowhere.pth"]) == 2
     assert "weights nowhere.pth: cannot be read" in capsys.readouterr().err
 
+def test_training_looks_at_every_view_and_evaluation_at_the_middle(clean, tmp_path):
+    "Other second views of the training subjects change a student; those of the test subject change nothing"
+    def said(folder, who):
+        if who: shutil.copytree(clean[0], tmp_path/folder)
+        root = tmp_path/folder if who else clean[0]
+        if who:
+            index = pd.read_parquet(root/"index.parquet")
+            path, = (root/"shards").glob("face-*")
+            x, keys, facts = open_shard(path)
+            x, rows = np.array(x), index[index["subject"].isin(who)]["face:row"]
+            x[rows, 1] = np.random.default_rng(0).normal(size=x[rows, 1].shape)
+            write_shard(path, x, keys, facts)
+        r = run(root/"manifest.yaml", methods="student_only", prevalent="face", privileged="emg", config=quick(), folds=FOLDS, seeds="0", out=tmp_path/f"run{folder}")
+        return r.predictions.query("method == 'student_only'").set_index("sample")[["calm", "pain"]]
+    before = said("clean", ())
+    assert np.array_equal(before, said("test", ["s03", "s02"])) and not np.array_equal(before, said("train", ["s00"]))
+
 # the privileged modality
 
 STUDENTS = ["student_only", "kd", "pkdot", "mtpkdot"]
-FOLDS = dict(train=["s00", "s01"], val=["s02"], test=["s03"])
-
 def predictions(manifest, out):
     r = run(manifest, methods=STUDENTS + ["teacher_joint"], config=quick(), labelled=6, labelled_validation=4, folds=FOLDS, seeds="0", out=out)
     return r.predictions.set_index(["method", "sample"])[["calm", "pain"]]
@@ -123,7 +141,8 @@ def test_a_student_gets_no_byte_of_the_privileged_modality(films, clean, poison,
 
 @pytest.mark.slow
 def test_an_expression_is_learnt_from_mp4(tmp_path):
-    "A face that moves, its expression the label, through r3d18 on the CPU: every subject is predicted by students that never saw it"
+    """A face that moves, its expression the label, through r3d18 on the CPU: every subject is predicted by students that never saw it.
+    The weights are random, so this is a weak learner. 14 subjects of 12 clips are the third size that was tried (10 of 16 was one before), and the first with p < .01 for every method: accuracies .60 to .63, p from .0014 to .0089."""
     films = film_tree(tmp_path/"films", subjects=14, each=12)
     m = prepare(films, out=tmp_path/"out", weights="random", faces="whole", frames=6, size=64, progress=False) # no pretrained weights where there is no network
     r = run(m, methods="student_only,kd,mtpkdot", prevalent="face", privileged="emg", config=dict(schedule=dict(steps=150)), folds=5, seeds="0", out=tmp_path/"run")
@@ -144,8 +163,14 @@ def test_layer4_learns_from_kept_maps(films, tmp_path):
     settings = quick(encoder=dict(name="r3d18", weights="random", finetune="layer4"))
     r = run(m, methods="student_only,kd", config=settings, labelled=4, folds=2, seeds="0", out=tmp_path/"run")
     assert r.results["value"].notna().all() and r.predictions["sample"].nunique() == 24
-    assert not list((tmp_path/"run").rglob("*.student.safetensors")) # no recordings of the field
-    with pytest.raises(InputError, match="students of clips, or of the maps of --finetune, cannot be exported"): plan_fit("kd", manifest=str(m), config=settings, labelled=4)
+    kept = find_students(tmp_path/"run", "kd")
+    pretrained = dict(build_backbone("r3d18", "random", first="layer4").named_parameters())
+    ours = {k.partition("backbone.")[2]: v for k, v in kept.params.items() if "backbone." in k}
+    assert set(ours) == set(pretrained) and len(kept.card.members) == 2
+    moved = [k for k, v in ours.items() if not np.array_equal(v[0], pretrained[k].detach().numpy())]
+    assert len(moved) == len(ours) and all(np.abs(v[0] - pretrained[k].detach().numpy()).max() < .5 for k, v in ours.items()) # from the pretrained weights on, not from anywhere
+
+    with pytest.raises(InputError, match="are kept but cannot be exported to ONNX yet"): export(tmp_path/"run", tmp_path/"student.onnx", "kd")
 
 # the shipped configurations
 

@@ -45,6 +45,19 @@ def test_divergence_is_that_of_pot(eps, dtype):
             ours = sinkhorn_divergence(p.to(dtype), q.to(dtype), eps, tol=1e-4).value.item()
             assert ours == pytest.approx(pot(p.numpy(), q.numpy(), eps), rel=1e-3, abs=3e-6*max(1, eps)), (kind, len(p))
 
+@pytest.mark.parametrize("what", ["divergence", "structural"])
+def test_gradients_are_those_of_pot(what):
+    "Along the gradient and along three random directions, against differences of POT's value"
+    z_t, z_s = embeddings("normal", 12)
+    x, y = (c[0] for c in anchor_clouds(z_s, z_t[None], 4))
+    at, ours, theirs = dict(divergence=(y, lambda v: sinkhorn_divergence(x, v, .25, tol=1e-7).value, lambda v: pot(x.numpy(), v.numpy(), .25)),
+                            structural=(z_s, lambda v: structural_ot(v, z_t[None], 4, .5).sum(), lambda v: pot(*(c[0].numpy() for c in anchor_clouds(v, z_t[None], 4)), .25)))[what]
+    grad, = torch.autograd.grad(ours(v := at.clone().requires_grad_()), v)
+    g, h = torch.Generator().manual_seed(1), 1e-3
+    for way in [grad, *torch.randn(3, *at.shape, generator=g, dtype=torch.float64)]:
+        way = way/way.norm()
+        assert (grad*way).sum().item() == pytest.approx((theirs(at + h*way) - theirs(at - h*way))/(2*h), abs=.02*grad.norm().item())
+
 def test_cold_problems_come_near_the_exact_cost():
     "At eps 1e-4 the entropic cost is the exact one to within eps log N; what the symmetric terms take away is of that size too"
     for kind in ("normal", "classes", "zeros"):
