@@ -617,7 +617,7 @@ def write_table(path, table:pd.DataFrame)->None:
         if Path(path).suffix == ".csv": table.to_csv(tmp, index=False, lineterminator="\n")
         else: table.to_parquet(tmp, index=False)
 
-# %% ../nbs/19_experiments.ipynb #dbc2d771
+# %% ../nbs/19_experiments.ipynb #950ea413
 def identity(plan:Plan)->dict:
     "What makes two runs the same: settings, data, format, code"
     h = hashlib.sha256()
@@ -632,7 +632,7 @@ def code_sha256()->str:
     files = sorted(p for p in Path(mtpkd.__file__).parent.glob("*.py") if p.stem not in _LATER)
     return hashlib.sha256(b"".join(p.read_bytes() for p in files)).hexdigest()
 
-_LATER = ("__init__", "_modidx", "comparisons", "plots", "pictures", "insights", "explorers", "figures", "plan_explorer", "widgets", "runs", "workers", "sweeps", "clusters", "words", "reports", "sweep_pages", "trackers",
+_LATER = ("__init__", "_modidx", "comparisons", "plots", "pictures", "insights", "explorers", "figures", "live", "plan_explorer", "widgets", "runs", "workers", "sweeps", "clusters", "words", "reports", "sweep_pages", "trackers",
           "deploy", "fitting", "exports", "deploying", "cli") # they only show and start
 
 def claim_folder(out:Path, who:dict, resume:bool)->None:

@@ -94,7 +94,7 @@ class PlanExplorer(Explorer):
         if method in self.method.options: self.method.value = method
         self._renew()
 
-# %% ../nbs/20e_plan_explorer.ipynb #af4bce81
+# %% ../nbs/20e_plan_explorer.ipynb #bd744a36
 def _renew(self, *_):
     "Another batch: draw everything anew"
     test = self.rows.value != -1
@@ -103,9 +103,7 @@ def _renew(self, *_):
     if batch is not None: self.attempt(self._set_batch, batch)
 
 def _set_batch(self, batch):
-    self.batch, self.chosen, self.details.value = None, None, ""
-    if len(batch) < 2: self.clear(); return self.say("this batch has a single row, and a plan needs two; choose another batch")
-    self.details.value = "Click on a cell or on a point to see its anchors."
+    self.batch, self.chosen, self.details.value = None, None, "Click on a cell or on a point to see its anchors."
     self.k.max = len(batch) - 1 # may lower k: nothing is drawn while there is no batch
     self.batch = batch
     self.found = explain_plan(batch, self.k.value, self.blur.value)
