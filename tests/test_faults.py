@@ -193,8 +193,13 @@ def test_torch_is_given_back_as_it_was(flush, manifest, tmp_path):
 def test_a_repeat_that_diverges_is_reported_and_the_others_go_on(manifest, tmp_path, monkeypatch):
     healthy = go(manifest, tmp_path/"healthy")
     # the teacher of kd is poisoned on its way, so kd has nothing to learn from in that repeat from its first step on
-    real, poison = mtpkd.training.update, torch.tensor([1., float("nan"), 1.])
-    monkeypatch.setattr(mtpkd.training, "update", lambda t, losses: real(t, losses*poison if t.step >= 4 and "kd" in stage[0] else losses))
+    real, poison = mtpkd.training.gather_gradients, torch.tensor([1., float("nan"), 1.])
+    def gather(trainer, loss):
+        def poisoned(i):
+            losses, parts = loss(i)
+            return losses*poison, parts
+        return real(trainer, poisoned if trainer.step >= 4 and "kd" in stage[0] else loss)
+    monkeypatch.setattr(mtpkd.training, "gather_gradients", gather)
     stage, real_learn = [""], mtpkd.distillation.learn
     def learn(room, m, *a, **k):
         stage[0] = m.name
