@@ -28,7 +28,7 @@ def run_on_node(key:str, call:str, args:dict, kernel:bool)->dict: # as from `Poo
         if "is in use by" not in result.get("error", "") or time.time() > end: return result
         time.sleep(1) # whoever had it before is about to end
 
-# %% ../nbs/22c_clusters.ipynb #d84f085f
+# %% ../nbs/22c_clusters.ipynb #1670eb78
 def knock(address:str)->None: # `auto`, or HOST:PORT
     "Refuse an address where nobody answers; ray itself would wait for minutes"
     host, colon, port = address.removeprefix("ray://").rpartition(":")
@@ -59,7 +59,7 @@ class RayPool:
     def poll(self)->list: # (key, {"value"} or {"error", "kind"})
         "What has ended since the last call"
         if not self.live: return []
-        ready, _ = self.ray.wait(list(self.live.values()), num_returns=len(self.live), timeout=0)
+        ready = {*self.ray.wait(list(self.live.values()), num_returns=len(self.live), timeout=0)[0]}
         return [(k, self._result(self.live.pop(k))) for k in [k for k, ref in self.live.items() if ref in ready]]
 
     def _result(self, ref):

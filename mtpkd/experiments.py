@@ -521,7 +521,7 @@ def _frame(plan, parts)->dict:
                 frozen=dict(student="every weight learns; the teachers do not", self_distillation="encoders of all teachers and the single teachers",
                             tnet="the joint teacher, whose tokens it predicts"))
 
-# %% ../nbs/19_experiments.ipynb #c4e329e4
+# %% ../nbs/19_experiments.ipynb #e506542b
 FORMAT = 1
 
 class RunFolder:
@@ -568,6 +568,7 @@ class RunFolder:
         return make(self.predictions, task_of(self.summary))
 for _n in ("results", "metrics", "history", "teachers", "predictions", "pairing", "transfer", "calibration"): getattr(RunFolder, _n).__set_name__(RunFolder, _n)
 
+# %% ../nbs/19_experiments.ipynb #62bb56d7
 def pairing_table(history:pd.DataFrame)->pd.DataFrame: # method, fold, seed, step, mass, chance, hit
     "Weakly paired data: how much the rows listened to their true partner, how much they would by chance, how often most of all; nothing for other runs"
     rows = history[history["name"].isin(["pairing_mass", "pairing_chance", "pairing_hit"])]

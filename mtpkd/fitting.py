@@ -17,13 +17,14 @@ from .teaching import as_prediction
 from .distillation import get_method, student
 from .experiments import FALLS_BACK, Plan, choose, claim_folder, computing, environment, fall_back, identity, keep_students, open_classroom, plan_run
 
-# %% ../nbs/24a_fitting.ipynb #afd3fdea
+# %% ../nbs/24a_fitting.ipynb #36555869
 def plan_fit(method:str="mtpkd", ensemble:int=1, seed:int=0, **asked)->Plan: # `asked`: what `mtpkd.run` takes of manifest, roles, labels, settings, device, pairing
     "Check everything that a fit needs"
     if not isinstance(ensemble, int) or not 1 <= ensemble <= 100: raise InputError(f"ensemble is {ensemble}, expected a number of students from 1 to 100")
     if method.startswith("teacher_"): raise InputError(f"method {method}: a teacher needs privileged modalities, which the field does not have; fit a student, such as kd")
     plan = plan_run(draw=lambda config, samples: members(config, samples, seed), methods=[method], seeds=range(seed, seed + ensemble), **asked)
     if made := stamp(to_dict(plan.config)): raise InputError(f"{made}: a student with faults or under a control is not for the field; take it out")
+    if deep := [n for n in plan.config.prevalent if plan.samples.arrays[n].ndim > 3]: raise InputError(f"modality {deep[0]}: students of clips, or of the maps of --finetune, cannot be exported to ONNX yet; prepare the set without --finetune, or use mtpkd run")
     candidates = [n for n in plan.methods if n != method and method.partition(":")[0] == n.partition(":")[0]]
     if method not in (*plan.methods, "student_only") and not candidates: raise InputError(f"method {method} needs an unlabelled pool, and there is none; give --labelled, or use student_only")
     return plan

@@ -92,7 +92,7 @@ def _plain(name, value):
 
 def _short(value)->str: return "-" if value is None else ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
-# %% ../nbs/22b_sweeps.ipynb #a370f6da
+# %% ../nbs/22b_sweeps.ipynb #353a2528
 class SweepFolder:
     "A sweep on disk"
     def __init__(self, path):
@@ -112,6 +112,7 @@ class SweepFolder:
         said = self.events
         return [(c, said[c.key].get("error", "")) for c in self.cells if said.get(c.key, {}).get("event") == "failed"]
 
+# %% ../nbs/22b_sweeps.ipynb #38d181c1
 BYTES = 1 << 28 # of a file of cells: more is not one of ours
 
 def write_cells(path, cells)->None:
@@ -229,7 +230,7 @@ def _finish(log, cell, result, seconds):
     else: log.write("done", cell, seconds=round(seconds, 2))
     log.done += 1
 
-# %% ../nbs/22b_sweeps.ipynb #f6ae2382
+# %% ../nbs/22b_sweeps.ipynb #4d85004a
 def sweep(source,              # path of a sweep.yaml, or what would be in it
           out=None,            # folder; None: as the file says
           jobs:int=1,          # runs at a time
@@ -265,5 +266,6 @@ def _claim(out:Path, resume:bool)->None:
     "Make sure that the folder is new, empty, or a sweep to go on with"
     if out.exists() and not out.is_dir(): raise InputError(f"{out} is a file; expected a folder to write the sweep to")
     there = [p.name for p in out.iterdir() if not p.name.startswith(".")] if out.exists() else []
+    if there == ["cells.jsonl"]: return # stopped before it had begun
     if "sweep.yaml" in there and not resume: raise InputError(f"{out} holds a sweep already; add --resume to run what is missing or failed, or use another --out")
     if there and "sweep.yaml" not in there: raise InputError(f"{out} holds {there[0]} but no sweep.yaml; use an empty folder or another --out")

@@ -157,7 +157,7 @@ def draw_looks(shape, seeds)->Tensor: # `(R, *shape)` int64
     "Numbers that say which view of its recording a row of a batch is"
     return torch.from_numpy(np.stack([rng("looks", seed).integers(0, 2**30, shape) for seed in seeds]))
 
-# %% ../nbs/16_training.ipynb #98de4a33
+# %% ../nbs/16_training.ipynb #5ca0d281
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 PRECISION = ContextVar("precision", default=None) # dtype of the matrix products in a network that learns
 
@@ -173,6 +173,7 @@ def in_precision(dtype):
     try: yield
     finally: PRECISION.reset(token)
 
+# %% ../nbs/16_training.ipynb #d193bafc
 class Stack:
     "`R` repeats of one network: parameters `(R, ...)`, and a call that maps stacked inputs to stacked outputs"
     def __init__(self, build, # makes a freshly initialised network

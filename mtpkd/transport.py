@@ -218,7 +218,7 @@ def _slowest(eps:float, tol:float, n:int)->float:
     rho = min(.9, tol/_BEFORE)**(1/max(1, n - 2))
     return min(1 - ((1 - rho)/(1 + rho))**2, 1 - min(.5, eps/50))
 
-# %% ../nbs/12_transport.ipynb #31e5051f
+# %% ../nbs/12_transport.ipynb #e0a37ff2
 class _Schedule(NamedTuple):
     "The course of a solution"
     stages:int    # temperatures above `eps`
@@ -227,7 +227,7 @@ class _Schedule(NamedTuple):
     iterations:int
 
 def _course(stages:int, sweeps:tuple, tol:float)->_Schedule:
-    return _Schedule(stages, sweeps, _powers(math.ceil(math.log(2*_BEFORE/tol)/1.763)), sum(map(len, sweeps))//2)
+    return _Schedule(stages, sweeps, _powers(max(1, math.ceil(math.log(2*_BEFORE/tol)/1.763))), sum(map(len, sweeps))//2)
 
 def _quick(eps:float, tol:float, n:int, stages:int)->_Schedule:
     return _course(stages, (_omegas(4, .9),)*stages + (_omegas(n, _slowest(eps, tol, n)),), tol)

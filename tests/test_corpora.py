@@ -1,5 +1,5 @@
 "Trees of every data set that mtpkd reads: the check finds nothing in the intact one and names path, row or frame and the mend of every fault."
-import json, os, shutil, subprocess, sys
+import json, os, re, shutil, subprocess, sys
 import numpy as np, pandas as pd, pytest
 import trees
 from mtpkd.checks import check, check_text
@@ -541,11 +541,13 @@ def test_check_prepare_run(trained, name):
 
 def test_one_report_of_all(trained, tmp_path):
     from mtpkd.cli import main
+    from mtpkd.words import num
     runs = [trained(n) for n in CHAIN]
     assert main(["report", *(str(r.path) for r in runs), "--out", str(tmp_path/"all.html")]) == 0
     page = (tmp_path/"all.html").read_text()
     assert len(runs) == 10 and len(page) < 8e6
-    for r in runs: assert f"{r.summary['methods']['kd']['mean']*100:.1f}" in page # every run has its row
+    seen = [x for x in re.findall(r"</span>kd</td><td>([-−]?[\d.]+) ±", page)]
+    assert seen == [num(r.summary["methods"]["kd"]["mean"]) for r in runs] # every run has its row, in order
 
 def test_a_damaged_shard_is_found_by_the_check(trained, tmp_path, capsys):
     "Reading maps shards without looking at every byte; the check compares digests"

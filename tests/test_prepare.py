@@ -11,6 +11,7 @@ from mtpkd.cli import main
 from mtpkd.core import InputError
 from mtpkd.experiments import resolve_config
 from mtpkd.exports import export, find_students
+from mtpkd.fitting import plan_fit
 from mtpkd.prepare import prepare, prepare_settings
 from mtpkd.readers import read
 from tiny import quick
@@ -168,9 +169,10 @@ def test_layer4_learns_from_kept_maps(films, tmp_path):
     ours = {k.partition("backbone.")[2]: v for k, v in kept.params.items() if "backbone." in k}
     assert set(ours) == set(pretrained) and len(kept.card.members) == 2
     moved = [k for k, v in ours.items() if not np.array_equal(v[0], pretrained[k].detach().numpy())]
-    assert len(moved) == len(ours) and all(np.abs(v[0] - pretrained[k].detach().numpy()).max() < .5 for k, v in ours.items()) # from the pretrained weights on, not from anywhere
-
+    alike = lambda k, v: np.corrcoef(v[0].ravel(), pretrained[k].detach().numpy().ravel())[0, 1] # of other random weights: 0, to .01
+    assert len(moved) == len(ours) and min(alike(k, v) for k, v in ours.items() if v[0].ndim == 5) > .2 # from the pretrained weights on, not from anywhere
     with pytest.raises(InputError, match="are kept but cannot be exported to ONNX yet"): export(tmp_path/"run", tmp_path/"student.onnx", "kd")
+    with pytest.raises(InputError, match="cannot be exported to ONNX yet"): plan_fit("kd", manifest=m, config=settings, labelled=4)
 
 # the shipped configurations
 

@@ -39,6 +39,14 @@ def mixed(sets):
         path = write(sets, "mixed", fixed=dict(manifest="one/manifest.yaml", methods="student_only", config="quick.yaml", seeds=0), list=entries)
         yield path, sweep(path, sets/"mixed", jobs=2, progress=False)
 
+def test_a_sweep_that_was_stopped_before_it_began(tmp_path):
+    "Its list of cells alone does not close the folder; a stranger's file does"
+    from mtpkd.sweeps import _claim
+    (tmp_path/"cells.jsonl").write_text("")
+    for resume in (False, True): _claim(tmp_path, resume)
+    (tmp_path/"thesis.tex").write_text("")
+    with pytest.raises(InputError, match="no sweep.yaml"): _claim(tmp_path, True)
+
 def test_a_failing_run_keeps_its_notebook_and_the_others_go_on(mixed):
     path, made = mixed
     assert [c.label for c in made.done] == ["labelled=9, encoder.name=mlp", "labelled=12, encoder.name=mlp"]

@@ -1,5 +1,5 @@
 "Runs in TensorBoard: its own reader finds what the run folder holds, once, however often it is logged; the run folder is not touched."
-import sys
+import shutil, sys
 import numpy as np, pytest
 import mtpkd
 from mtpkd.cli import main
@@ -39,7 +39,15 @@ def test_a_sweep_is_one_log_a_finished_run(run, tmp_path, capsys):
     assert main(["track", str(folder), "--to", str(tmp_path/"logs")]) == 2 and "no run of this sweep is finished" in capsys.readouterr().err
     (folder/"journal.jsonl").write_text('{"event": "done", "cell": "0123456789ab"}\n')
     assert main(["track", str(folder), "--to", str(tmp_path/"logs")]) == 0
-    assert [p.name for p in (tmp_path/"logs"/"sweep").iterdir()] == ["labelled=9-0123456789ab"]
+    assert [p.name for p in (tmp_path/"logs"/"sweep").iterdir() if p.is_dir()] == ["labelled=9-0123456789ab"]
+
+def test_two_runs_of_one_name_do_not_meet(run, tmp_path, capsys):
+    "The second is refused, and the first stays as it is"
+    shutil.copytree(run.path, other := tmp_path/"elsewhere"/run.path.name)
+    assert main(["track", str(run.path), "--to", str(tmp_path/"logs")]) == 0
+    before = files(tmp_path/"logs")
+    assert main(["track", str(other), "--to", str(tmp_path/"logs")]) == 2
+    assert f"holds the logs of {run.path}" in capsys.readouterr().err and files(tmp_path/"logs") == before
 
 def test_without_the_extra(run, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
