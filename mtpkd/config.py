@@ -87,18 +87,18 @@ class OTConfig:
     row_eps:float = .1       # `row_ot`: entropic regularisation, at least 0.05
     row_temperature:float = .1 # `row_ot`: of the distributions over anchors
 
-# %% ../nbs/01_config.ipynb #a43409fb
+# %% ../nbs/01_config.ipynb #3a57465f
 @dataclass(frozen=True)
 class ExperimentConfig:
     "Everything a run depends on besides its data"
     manifest:str = "watch"           # a shipped manifest's name or a path
-    prevalent:tuple = ()             # modality names; empty: the manifest's roles
-    privileged:tuple = ()
-    methods:tuple = ()               # method names; empty: the default list
+    prevalent:tuple[str, ...] = ()             # modality names; empty: the manifest's roles
+    privileged:tuple[str, ...] = ()
+    methods:tuple[str, ...] = ()               # method names; empty: the default list
     labelled:int|None = None         # labelled training rows; None: the manifest's budget, 0: all
     labelled_validation:int|None = None
     folds:int|str|dict|None = None   # a number, `loso` or fixed lists; None: the manifest's
-    seeds:tuple = (0, 1, 2, 3, 4)
+    seeds:tuple[int, ...] = (0, 1, 2, 3, 4)
     inner_validation:float|None = None # share of the training subjects; None: the manifest's
     checkpoint:str = "last"          # last | best_validation
     protocol:str = "honest"          # honest | released | faults of the released code, by comma
@@ -115,10 +115,11 @@ class ExperimentConfig:
     ot:OTConfig = field(default_factory=OTConfig)
     options:dict = field(default_factory=dict) # per method: {"mtpkd": {"temperature": 2}}
 
-# %% ../nbs/01_config.ipynb #88580f71
+# %% ../nbs/01_config.ipynb #e1e9d68e
 def _coerce(value, kind, where:str):
     "`value` as `kind` (a type, a union of types, or a config dataclass)"
     if dataclasses.is_dataclass(kind): return from_dict(kind, value, where)
+    if typing.get_origin(kind) is tuple and isinstance(value, (list, tuple)): return tuple(_coerce(v, typing.get_args(kind)[0], f"{where}[{i}]") for i, v in enumerate(value))
     kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
     if value is None and type(None) in kinds: return None
     if tuple in kinds and isinstance(value, (list, tuple)): return tuple(tuple(v) if isinstance(v, list) else v for v in value)

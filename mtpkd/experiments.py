@@ -271,7 +271,7 @@ def learns_text(plan:Plan)->str: # empty where nothing is pretrained and the set
     if s.accumulate > 1: lines.append(f"a step: {s.accumulate} batches of {s.batch} labelled rows")
     return "\n".join(lines)
 
-# %% ../nbs/19_experiments.ipynb #2017b3b4
+# %% ../nbs/19_experiments.ipynb #fabcacde
 @dataclass
 class Part:
     "Everything one method left behind, as tables"
@@ -290,7 +290,8 @@ class Part:
 TABLES = ("results", "metrics", "history", "predictions", "teachers")
 COLUMNS = dict(results=["method", "fold", "seed", "metric", "value", "n_train", "n_pool", "n_val", "n_test", "steps", "checkpoint", "seconds"],
                metrics=["method", "fold", "seed", "checkpoint", "metric", "value"], history=["method", "fold", "seed", "stage", "step", "name", "value"],
-               teachers=["method", "fold", "seed", "epoch", "teacher", "count", "share"])
+               teachers=["method", "fold", "seed", "epoch", "teacher", "count", "share"],
+               transfer=["method", "kind", "group", "samples", "n", "alone", "value", "diff", "turned_right", "turned_wrong", "seeds", "seeds_worse"], calibration=["method", "bin", "n", "confidence", "right"])
 
 # %% ../nbs/19_experiments.ipynb #fe0121b9
 def score_rows(plan, folds, learner, name:str, steps:int, seconds:float)->tuple: # results, metrics, predictions
@@ -521,7 +522,7 @@ def _frame(plan, parts)->dict:
                 frozen=dict(student="every weight learns; the teachers do not", self_distillation="encoders of all teachers and the single teachers",
                             tnet="the joint teacher, whose tokens it predicts"))
 
-# %% ../nbs/19_experiments.ipynb #e506542b
+# %% ../nbs/19_experiments.ipynb #8ead7c77
 FORMAT = 1
 
 class RunFolder:
@@ -541,7 +542,12 @@ class RunFolder:
         path = self._file(name)
         try: return how(path)
         except (ValueError, OSError) as e: raise InputError(f"{path} is damaged ({' '.join(str(e).split())[:100]}); restore it, or run again into a new folder") from e
-    def _csv(self, name, **how): return self._read(name, lambda p: pd.read_csv(p, **dict(keep_default_na=True, dtype=dict(method=str, teacher=str)) | how))
+    def _csv(self, name, **how):
+        def table(path):
+            found = pd.read_csv(path, **dict(keep_default_na=True, dtype=dict(method=str, teacher=str)) | how)
+            if lack := [c for c in COLUMNS.get(path.stem, ["method"]) if c not in found]: raise ValueError(f"no column {lack[0]}")
+            return found
+        return self._read(name, table)
     def _json(self, name)->dict:
         found = self._read(name, lambda p: json.loads(p.read_text()))
         if not isinstance(found, dict): raise InputError(f"{self.path/name} is damaged (it holds no settings by name); restore it, or run again into a new folder")

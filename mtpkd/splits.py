@@ -97,9 +97,10 @@ def _require_classes(samples, rows, where):
     lack = np.setdiff1d(np.arange(len(samples.task.classes)), samples.target[rows])
     if len(lack): raise InputError(f"class {samples.task.classes[lack[0]]} is missing from {where}; use fewer folds, more labelled rows or merge classes")
 
-# %% ../nbs/04_splits.ipynb #baa273c4
+# %% ../nbs/04_splits.ipynb #73e82b5f
 def _fixed(samples, folds):
     "Rows of fixed lists of subjects or samples; a list may hold patterns, which leave alone what another list names in full"
+    if {*folds} != {"train", "val", "test"} or not all(isinstance(part, (list, tuple)) for part in folds.values()): raise InputError(f"folds is {str(folds)[:100]}, expected a number, loso, or lists named train, val and test")
     lists = {n: [str(x) for x in folds[n]] for n in ("train", "val", "test")}
     named = [x for part in lists.values() for x in part]
     bare = {x for x in named if not any(w in x for w in "*?[")}

@@ -196,6 +196,16 @@ def test_an_archive_that_is_larger_than_it_seems(there, tmp_path, monkeypatch):
 def test_settings_that_would_not_fit(setting, said, there):
     with pytest.raises(InputError, match=said): plan_run(manifest=str(there/"set"/"manifest.yaml"), config=quick(encoder=dict(depth=8)), seeds=[0], set=[setting])
 
+@pytest.mark.parametrize("folds", [{}, dict(train=["s00"]), dict(train=["s00"], val=[], test=3)])
+def test_fixed_folds_are_three_lists(there, folds):
+    with pytest.raises(InputError, match="lists named train, val and test"): plan_run(manifest=str(there/"set"/"manifest.yaml"), config=quick(folds=folds), seeds=[0])
+
+def test_a_table_without_its_columns_is_damaged(run, tmp_path):
+    shutil.copytree(run.path, tmp_path/"run")
+    for name in ("results", "metrics", "history", "teachers"):
+        (tmp_path/"run"/f"{name}.csv").write_text("m")
+        with pytest.raises(InputError, match=rf"{name}.csv is damaged \(no column method\)"): getattr(RunFolder(tmp_path/"run"), name)
+
 def test_names_from_data_stay_text(tmp_path):
     "A class, a modality and a data set that are called <script>: in the report of a run and of a sweep"
     evil = "<script>alert(1)</script>"
