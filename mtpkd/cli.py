@@ -151,7 +151,7 @@ def do_budgets(o, asked)->str:
     from mtpkd.experiments import forecast
     planned = plan_budgets(asked.pop("labelled"), o.out, o.resume, **asked)
     if o.dry_run: return "\n\n".join("\n".join(f"{k}: {', '.join(v) if isinstance(v, list) else v}" for k, v in forecast(plan, out).items()) for _, plan, out in planned)
-    from mtpkd.reports import words_budgets
+    from mtpkd.tables import words_budgets
     from mtpkd.runs import execute
     for ask, _, out in planned: execute(ask | dict(resume=o.resume and out.exists()), out)
     runs = [RunFolder(out) for *_, out in planned]
@@ -205,7 +205,7 @@ def do_compare(o)->str:
 
 def compare_text(table)->str: # lines of a table
     "A paired comparison for a terminal, in points of the metric"
-    from mtpkd.reports import PAIRED_HEAD, paired_cells, protocols_to_name
+    from mtpkd.tables import PAIRED_HEAD, paired_cells, protocols_to_name
     facts, made = table.attrs, protocols_to_name(table)
     lines = [*([f"first: {made[0]}, second: {made[1]}"] if made else []), f"{facts['metric']} x 100, {facts['n']} samples; first: {facts['a']}, second: {facts['b']}; differences: first minus second",
              *([f"settings that differ: {'; '.join(facts['settings'])}"] if facts["settings"] else [])]

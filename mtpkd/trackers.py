@@ -12,7 +12,7 @@ import numpy as np, pandas as pd
 from .core import InputError, write_text
 from .config import stamp
 from .pictures import open_run
-from .reports import as_yaml
+from .sections import as_yaml
 from .sweeps import SweepFolder
 from .words import verdict_words
 

@@ -42,7 +42,7 @@ MUTANTS = [
     Mutant("one process a folder", "core", "        try: fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)", "        try: fcntl.LOCK_EX", "test_faults.py::test_two_processes_in_one_folder"),
     Mutant("a full disk is said", "experiments", "    except OSError as e: raise RunError(f\"{out}: cannot be written", "    except FileExistsError as e: raise RunError(f\"{out}: cannot be written", "test_faults.py::test_a_full_disk"),
     Mutant("nothing half written", "core", "    finally: tmp.unlink(missing_ok=True)", "    finally: pass", "test_faults.py::test_a_full_disk"),
-    Mutant("text stays text", "reports", "jinja2.Environment(autoescape=True, undefined=", "jinja2.Environment(autoescape=False, undefined=", "test_fuzz.py::test_names_from_data_stay_text"),
+    Mutant("text stays text", "layouts", "jinja2.Environment(autoescape=True, undefined=", "jinja2.Environment(autoescape=False, undefined=", "test_fuzz.py::test_names_from_data_stay_text"),
     Mutant("text stays text in a sweep", "sweep_pages", "    env = jinja2.Environment(autoescape=True)", "    env = jinja2.Environment(autoescape=False)", "test_fuzz.py::test_names_from_data_stay_text"),
     Mutant("paths", "manifests", "    if Path(path).is_absolute() or not full.is_relative_to(root):", "    if False:", "test_fuzz.py::test_paths_stay_below_their_root"),
     Mutant("pickles", "readers", "    try: archive = np.load(path, allow_pickle=False)", "    try: archive = np.load(path, allow_pickle=True)", "test_bad_data.py::test_pickles_are_refused_and_not_executed"),
