@@ -124,7 +124,10 @@ _RUN = ("manifest", "prevalent", "privileged", "methods", "labelled", "labelled_
 def do_run(o)->str:
     "mtpkd run"
     from mtpkd.distributed import launched
-    from mtpkd.experiments import RunFolder, claim_folder, default_out, forecast, identity, learns_text, plan_run
+    from mtpkd.planning import learns_text, plan_run
+    from mtpkd.folders import RunFolder
+    from mtpkd.resuming import claim_folder, identity
+    from mtpkd.experiments import default_out, forecast
     asked = {k: getattr(o, k) for k in _RUN}
     if "," in (o.labelled or ""): return do_budgets(o, asked)
     plan = plan_run(**asked)
@@ -144,7 +147,8 @@ def do_run(o)->str:
 def do_budgets(o, asked)->str:
     "mtpkd run --labelled 50,100,all: a run a budget, and the curve"
     from mtpkd.comparisons import curve_table, finish_curve, plan_budgets
-    from mtpkd.experiments import RunFolder, forecast
+    from mtpkd.folders import RunFolder
+    from mtpkd.experiments import forecast
     planned = plan_budgets(asked.pop("labelled"), o.out, o.resume, **asked)
     if o.dry_run: return "\n\n".join("\n".join(f"{k}: {', '.join(v) if isinstance(v, list) else v}" for k, v in forecast(plan, out).items()) for _, plan, out in planned)
     from mtpkd.reports import words_budgets
@@ -192,7 +196,7 @@ def do_compare(o)->str:
     table = compare(o.first, o.second, o.methods)
     if not o.out: return compare_text(table)
     if Path(o.out).suffix == ".csv":
-        from mtpkd.experiments import write_table
+        from mtpkd.folders import write_table
         write_table(o.out, table)
     else:
         from mtpkd.reports import comparison_page
@@ -225,7 +229,7 @@ def verdict_text(summary:dict)->str: # lines of a table
 # %% ../nbs/25_cli.ipynb #8d7886d7
 def do_demo(o)->str:
     "mtpkd demo: the embedded data, both experiments side by side"
-    from mtpkd.experiments import RunFolder
+    from mtpkd.folders import RunFolder
     from mtpkd.reports import demo
     page = demo(o.out, resume=True)
     folders = sorted(p.parent for p in Path(o.out).glob("*/summary.json"))
