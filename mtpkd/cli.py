@@ -7,13 +7,13 @@ __all__ = ['build_parser', 'do_run', 'do_budgets', 'curve_text', 'do_sweep', 'sw
            'verdict_text', 'do_demo', 'do_report', 'do_track', 'do_data_list', 'do_data_show', 'do_data_check',
            'do_data_prepare', 'do_doctor', 'main']
 
-# %% ../nbs/25_cli.ipynb #5126eb4b
+# %% ../nbs/25_cli.ipynb #3e1953d6
 import argparse, importlib.util, json, os, platform, shutil, sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 import mtpkd
 from .config import FAULTS, stamp
-from .core import InputError, RunError, nearest
+from .core import InputError, RunError, launched, nearest
 from .deploying import deploy_commands, study_options
 from .manifests import audit, list_manifests, load_manifest
 
@@ -118,19 +118,18 @@ def _prepare_options(p):
     p.add_argument("--jobs", type=int, metavar="N", help="processes; default: one a core")
     p.add_argument("--device", default="cpu", metavar="cpu|cuda", help="where the backbones run")
 
-# %% ../nbs/25_cli.ipynb #ba609913
+# %% ../nbs/25_cli.ipynb #3bffc59e
 _RUN = ("manifest", "prevalent", "privileged", "methods", "labelled", "labelled_validation", "folds", "seeds", "config", "set", "device", "pairing", "protocol")
 
 def do_run(o)->str:
     "mtpkd run"
-    from mtpkd.distributed import launched
     from mtpkd.experiments import RunFolder, claim_folder, default_out, forecast, identity, learns_text, plan_run
     asked = {k: getattr(o, k) for k in _RUN}
     if "," in (o.labelled or ""): return do_budgets(o, asked)
     plan = plan_run(**asked)
     out = Path(o.out) if o.out else default_out(plan)
-    if (rank := launched()[0]) and not o.dry_run: # torchrun has started several: the first one has the notebook
-        mtpkd.run(**asked, out=out, resume=o.resume, progress=False)
+    if rank := launched()[0]: # torchrun has started several: the first one has the notebook
+        if not o.dry_run: mtpkd.run(**asked, out=out, resume=o.resume, progress=False)
         return f"process {rank} is done"
     claim_folder(out, identity(plan), o.resume)
     if o.dry_run: return "\n".join(f"{k}: {', '.join(v) if isinstance(v, list) else v}" for k, v in forecast(plan, out).items())
@@ -301,12 +300,12 @@ def do_doctor(o)->str:
         lines.append(f"extra {extra}: {'complete' if not lack else 'missing ' + ', '.join(lack) + f'; pip install mtpkd[{extra}]'}")
     return "\n".join(lines)
 
-# %% ../nbs/25_cli.ipynb #c54533fb
+# %% ../nbs/25_cli.ipynb #8c139e66
 def main(args=None)->int: # exit code
     "Run the command; mistakes become one line and an exit code"
     try:
         options = build_parser().parse_args(args)
-        if int(os.environ.get("TORCHELASTIC_RESTART_COUNT", -1)) >= 0 and (options.call is not do_run or "," in (options.labelled or "")): raise InputError(f"torchrun spreads the batches of one mtpkd run over processes; call mtpkd {options.command} without it")
+        if launched()[1] > 1 and (options.call is not do_run or "," in (options.labelled or "")): raise InputError(f"torchrun spreads the batches of one mtpkd run over processes; call mtpkd {options.command} without it")
         print(options.call(options))
         return 0
     except InputError as e: return _say(e, 2)

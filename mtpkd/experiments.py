@@ -12,7 +12,7 @@ __all__ = ['WEAK', 'BASES', 'RANGES', 'STACK', 'TABLES', 'COLUMNS', 'FALLS_BACK'
            'keep_students', 'load_part', 'Journal', 'environment', 'train_all', 'diverged', 'write_folder',
            'default_out', 'run', 'flushes', 'computing', 'forecast']
 
-# %% ../nbs/19_experiments.ipynb #adad2f4f
+# %% ../nbs/19_experiments.ipynb #118c8a98
 import contextlib, hashlib, json, os, platform, re, shutil, sys, tempfile, time
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
@@ -22,7 +22,7 @@ from safetensors import safe_open
 from safetensors.numpy import save
 from tqdm.auto import tqdm
 import mtpkd
-from .core import InputError, RunError, atomic_path, check_memory, file_sha256, folder_lock, import_name, jsonable, nearest, pick_device, write_bytes, write_json, write_text
+from .core import InputError, RunError, atomic_path, check_memory, file_sha256, folder_lock, import_name, jsonable, launched, nearest, pick_device, write_bytes, write_json, write_text
 from .config import ExperimentConfig, apply_set, faults_of, from_dict, marks, read_yaml, stamp, to_dict, to_yaml
 from .fusion import ACROSS_BATCH
 from .manifests import PairingSpec, TaskSpec, load_manifest
@@ -39,7 +39,7 @@ from .teaching import as_prediction, make_batch, Course, draw_course, tabulate
 from .backbones import learning_text
 from .encoders import build_encoder
 from .training import Shelf, mixed_dtype, shelved
-from .distributed import company, launched, meet
+from .distributed import company, from_first, meet, processes
 from .transport import anchor_clouds, cosine_gram, least_similar, sinkhorn_divergence
 from .weights import card_of, save_student
 from .distillation import Classroom, adapted, beside, get_method, knowledge_of, learn, methods, schedules, student, target_shares, teacher
@@ -689,11 +689,12 @@ def load_part(out:Path, name:str, chunk:int):
         return Part(**{t: pd.read_parquet(f) for t, f in files.items()}, validation=[np.nan if v is None else v for v in said["validation"]])
     except Exception as e: raise InputError(f"{mark}: damaged ({e}); delete the checkpoints of {name} and resume") from e
 
-# %% ../nbs/19_experiments.ipynb #1821b757
+# %% ../nbs/19_experiments.ipynb #d597e808
 class Journal:
-    "What happened when, one JSON object a line, appended"
-    def __init__(self, path): self.path, self.started = Path(path), time.time()
+    "What happened when, one JSON object a line, appended; nothing where there is no path"
+    def __init__(self, path): self.path, self.started = path, time.time()
     def write(self, event:str, **facts):
+        if self.path is None: return
         line = json.dumps(jsonable(dict(event=event, seconds=round(time.time()-self.started, 2), **facts)))
         with open(self.path, "a", encoding="utf-8") as f: f.write(line + "\n")
 
@@ -704,10 +705,10 @@ def environment()->dict:
     return dict(mtpkd=mtpkd.__version__, python=platform.python_version(), platform=platform.platform(), machine=platform.machine(),
                 torch_threads=torch.get_num_threads(), cuda=torch.version.cuda if torch.cuda.is_available() else None, **{n: version(n) for n in names})
 
-# %% ../nbs/19_experiments.ipynb #f1f7f8f8
+# %% ../nbs/19_experiments.ipynb #743fd4b4
 def train_all(plan:Plan, out:Path, journal:Journal, progress:bool=True)->dict: # name -> Part over all repeats
-    "Every method in every repeat"
-    size = stack_size(plan.config, plan.samples)
+    "Every method in every repeat. Of several processes the first one knows what was done, and writes; the others train with it and have no tables"
+    size, first = stack_size(plan.config, plan.samples), not processes()[0]
     chunks = [plan.folds[i:i+size] for i in range(0, len(plan.folds), size)]
     parts, total, done = {n: [] for n in plan.methods}, len(chunks)*len(plan.methods), 0
     bar = tqdm(total=total, desc=plan.manifest.name, disable=not progress)
@@ -715,18 +716,17 @@ def train_all(plan:Plan, out:Path, journal:Journal, progress:bool=True)->dict: #
         room = open_classroom(plan, folds, progress)
         for name in plan.methods:
             journal.write("method", method=name, stack=c, done=done, total=total)
-            part = load_part(out, name, c)
-            if part is None:
+            part = load_part(out, name, c) if first else None
+            if not from_first(b"done" if part else b""):
                 with shelved(Shelf(out/"checkpoints"/"training"/f"{c:03d}", lambda event, **facts: journal.write(event, method=name, **facts))): part = run_method(plan, room, name)
                 for gone in diverged(part): journal.write("diverged", method=name, **gone)
-                if c == 0: _keep_pictures(plan, room, name, out)
-                keep_students(plan, room, name, student_file(out, name, c))
-                save_part(out, name, c, part)
+                if c == 0: _keep_pictures(plan, room, name, out, first)
+                if first: keep_students(plan, room, name, student_file(out, name, c)), save_part(out, name, c, part)
             parts[name].append(part)
             done += 1
             bar.update()
     bar.close()
-    return {n: _join(p) for n, p in parts.items()}
+    return {n: _join(p) for n, p in parts.items()} if first else {}
 
 # %% ../nbs/19_experiments.ipynb #f8eaa9c1
 def diverged(part:Part)->list: # fold, seed and step of the repeats that have no value
@@ -735,16 +735,18 @@ def diverged(part:Part)->list: # fold, seed and step of the repeats that have no
     bad = part.history[(part.history["name"] == "loss") & part.history["value"].isna()]
     return [dict(fold=int(r.fold), seed=int(r.seed), step=next(iter(bad[(bad["fold"] == r.fold) & (bad["seed"] == r.seed)]["step"].tolist()), None)) for r in lost.itertuples()]
 
-# %% ../nbs/19_experiments.ipynb #87f1584d
+# %% ../nbs/19_experiments.ipynb #8e24b9ed
 def _join(parts)->Part:
     "The tables of a method over all stacks"
     tables = {t: pd.concat([getattr(p, t) for p in parts if len(getattr(p, t))] or [getattr(parts[0], t)], ignore_index=True) for t in TABLES}
     return Part(**tables, validation=[v for p in parts for v in p.validation])
 
-def _keep_pictures(plan, room, name, out):
+def _keep_pictures(plan, room, name, out, write=True):
     "Transport plan of a method with a teacher, and its embeddings, as far as they are known now"
     m = None if name.startswith("teacher_") else get_method(name, plan.config, room.table.kind)
-    if m and m.teacher not in ("", "self"): write_tensors(out/"plans"/f"{name}.safetensors", *plan_of(plan, room, name))
+    drawn = plan_of(plan, room, name) if m and m.teacher not in ("", "self") else None # by all processes, as what it asks for they would train together
+    if not write: return
+    if drawn: write_tensors(out/"plans"/f"{name}.safetensors", *drawn)
     path = out/"embeddings"/f"fold{room.folds[0].fold}_seed{room.folds[0].seed}.safetensors"
     before = {k: v for k, v in _tensors(path).items() if not isinstance(v, str)} if path.exists() else {}
     write_tensors(path, before | embeddings_of(plan, room, before), dict(classes=plan.samples.task.classes))
@@ -802,8 +804,11 @@ def run(manifest="watch",      # shipped name, path to a manifest
     if dry_run: return forecast(plan, out)
     return _run(plan, who, out, progress)
 
-# %% ../nbs/19_experiments.ipynb #4e06f44c
+# %% ../nbs/19_experiments.ipynb #c97f243a
 def _write_run(plan, who, out, progress):
+    if processes()[0]: # all processes do the same with their part of every batch; the first one writes
+        train_all(plan, out, Journal(None), False)
+        return meet()
     write_text(out/"experiment.yaml", to_yaml(who))
     write_json(out/"environment.json", environment())
     journal = Journal(out/"journal.jsonl")
@@ -811,29 +816,25 @@ def _write_run(plan, who, out, progress):
     write_folder(plan, out, train_all(plan, out, journal, progress))
     shutil.rmtree(out/"checkpoints"/"training", ignore_errors=True) # no stage is half done now
     journal.write("done", done=1, total=1)
+    meet()
+
+def _same_run(who:dict):
+    "Refuse a process that would train something else than the first one"
+    theirs = json.loads(from_first(json.dumps(jsonable(who), sort_keys=True).encode()))
+    other = [k for k in sorted({*theirs} | {*who}) if theirs.get(k) != jsonable(who.get(k))]
+    if other: raise InputError(f"process {processes()[0]} would run another experiment than the first ({other[0]}: {theirs.get(other[0])!r} there, {who.get(other[0])!r} here); give all of them the same code, data and settings")
 
 def _run(plan, who, out, progress):
     "The run itself, in a folder that was claimed"
     rank, _ = company(plan.config.device)
     try:
-        with computing(plan.config.threads), _place(out, rank) as own: _write_run(plan, who, own, progress and not rank)
-    except OSError as e: raise RunError(f"{out}: cannot be written ({e}); what was finished is kept, go on with --resume") from e
+        with computing(plan.config.threads), contextlib.nullcontext() if rank else folder_lock(out):
+            _same_run(who)
+            _write_run(plan, who, out, progress)
+    except OSError as e:
+        if rank: raise RunError(f"process {rank} could not go on ({e}); what was finished is kept in {out}, go on with --resume") from e
+        raise RunError(f"{out}: cannot be written ({e}); what was finished is kept, go on with --resume") from e
     return RunFolder(out)
-@contextlib.contextmanager
-def _place(out:Path, rank:int): # a folder
-    "Where this process writes: the run folder, held, or, all but the first of several, a copy of it that nobody keeps"
-    if not rank:
-        with folder_lock(out):
-            meet(); meet() # the others copy in between
-            yield out
-            meet()
-        return
-    with tempfile.TemporaryDirectory() as d:
-        meet()
-        shutil.copytree(out, Path(d)/"run", ignore=shutil.ignore_patterns(".lock"))
-        meet()
-        yield Path(d)/"run"
-        meet()
 
 # %% ../nbs/19_experiments.ipynb #66dcfa1b
 def flushes()->bool:

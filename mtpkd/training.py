@@ -6,10 +6,10 @@
 __all__ = ['PRECISIONS', 'PRECISION', 'SCALE', 'PAUSE', 'SHELF', 'Table', 'make_table', 'permute', 'alike', 'permute_labels',
            'shuffle_inputs', 'loosen', 'draw_batches', 'draw_mixup', 'mix', 'draw_bags', 'boxes_of', 'draw_looks',
            'mixed_dtype', 'in_precision', 'Stack', 'learning_rate', 'clip_per_repeat', 'Trainer', 'gather_gradients',
-           'unscale', 'update', 'keep_best', 'fit', 'save_checkpoint', 'resume_checkpoint', 'Shelf', 'stage_of',
-           'shelved', 'predict']
+           'unscale', 'update', 'keep_best', 'fit', 'save_checkpoint', 'resume_checkpoint', 'agree', 'Shelf',
+           'stage_of', 'shelved', 'predict']
 
-# %% ../nbs/16_training.ipynb #9882fa41
+# %% ../nbs/16_training.ipynb #b42da7c1
 import contextlib, hashlib, json, math, time
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -17,11 +17,11 @@ import numpy as np, torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from safetensors import safe_open
-from safetensors.torch import save
+from safetensors.torch import load, save
 from tqdm.auto import tqdm
 from .core import InputError, RunError, nearest, rng, write_bytes
 from .config import ScheduleConfig
-from .distributed import average
+from .distributed import average, from_first, processes
 
 # %% ../nbs/16_training.ipynb #0aa1792f
 @dataclass
@@ -289,7 +289,7 @@ def keep_best(trainer:Trainer, values)->None: # validation metric of every repea
         for k, v in now.items(): trainer.best[k][r] = v[r]
     trainer.best_value = np.where(better, values, trainer.best_value)
 
-# %% ../nbs/16_training.ipynb #f89286f0
+# %% ../nbs/16_training.ipynb #96eaf2d6
 def fit(trainer:Trainer,
         loss,              # number of the batch (of the step, unless steps have several) -> (losses `(R,)`, {name: `(R,)`} to write down)
         evaluate=None,     # weights -> validation metric of every repeat
@@ -299,7 +299,8 @@ def fit(trainer:Trainer,
     "Train to the end of the schedule"
     t, s, kept, shelf = trainer, trainer.schedule, [], SHELF.get()
     if checkpoint is None and shelf: checkpoint = shelf.place()
-    if checkpoint: resume_checkpoint(t, checkpoint)
+    if checkpoint and not processes()[0]: resume_checkpoint(t, checkpoint)
+    agree(t)
     bar = tqdm(total=s.steps, initial=t.step, desc=title, leave=False, disable=not progress)
     while t.step < s.steps:
         told = gather_gradients(t, loss)
@@ -307,7 +308,7 @@ def fit(trainer:Trainer,
         kept.append((t.step, told))
         if t.step % s.evaluate == 0 or t.step == s.steps:
             _write_down(t, kept, evaluate(t.weights()) if evaluate else None)
-            if checkpoint and (shelf is None or shelf.due()): save_checkpoint(t, checkpoint, shelf, title)
+            if checkpoint and not processes()[0] and (shelf is None or shelf.due()): save_checkpoint(t, checkpoint, shelf, title)
             bar.update(t.step - bar.n)
             kept = []
     bar.close()
@@ -322,10 +323,15 @@ def _write_down(t, kept, values):
         t.history += [(t.step, "validation", r, float(v)) for r, v in enumerate(values)]
         keep_best(t, values)
 
-# %% ../nbs/16_training.ipynb #f766fb4b
+# %% ../nbs/16_training.ipynb #48a657ba
 def save_checkpoint(trainer:Trainer, path, shelf=None, title:str="")->None:
     "Write the trainer's state, whole or not at all"
-    t, tensors = trainer, {}
+    tensors, meta = _state(trainer)
+    write_bytes(path, save(tensors, {"state": json.dumps(meta), "sha256": _sha256(tensors, meta)}))
+    if shelf: shelf.told("training", stage=title, step=trainer.step, steps=trainer.schedule.steps)
+
+def _state(t)->tuple: # tensors and the rest
+    tensors = {}
     for k, p in t.params.items():
         tensors[f"params/{k}"] = p.detach()
         tensors |= {f"optimiser/{name}/{k}": v for name, v in t.optimiser.state[p].items()}
@@ -334,9 +340,7 @@ def save_checkpoint(trainer:Trainer, path, shelf=None, title:str="")->None:
     if t.scale is not None: tensors |= {"scale/now": t.scale, "scale/fitted": t.fitted}
     if t.counts: tensors |= {"counts/steps": torch.tensor([n for n, _ in t.counts]), "counts/values": torch.stack([v.detach() for _, v in t.counts])}
     meta = dict(step=t.step, steps=t.schedule.steps, history=t.history, best_value=None if t.best_value is None else t.best_value.tolist())
-    tensors = {k: v.contiguous().cpu() for k, v in tensors.items()}
-    write_bytes(path, save(tensors, {"state": json.dumps(meta), "sha256": _sha256(tensors, meta)}))
-    if shelf: shelf.told("training", stage=title, step=t.step, steps=t.schedule.steps)
+    return {k: v.contiguous().cpu() for k, v in tensors.items()}, meta
 
 def _sha256(tensors, meta)->str: # of the whole state: what was damaged is noticed
     h = hashlib.sha256(json.dumps(meta).encode())
@@ -372,6 +376,14 @@ def _restore(t, meta, tensors):
     t.step, t.history = meta["step"], [tuple(h) for h in meta["history"]]
     if t.scale is not None and "scale/now" in tensors: t.scale, t.fitted = (tensors[f"scale/{n}"].to(t.scale.device) for n in ("now", "fitted"))
     t.best_value = None if meta["best_value"] is None else np.array(meta["best_value"])
+
+# %% ../nbs/16_training.ipynb #be9985c3
+def agree(trainer:Trainer)->None:
+    "Bring the trainers of all processes to the state of the first one"
+    if processes()[1] == 1: return
+    state, tensors = _state(trainer)[::-1] if not processes()[0] else ({}, {})
+    meta, said = json.loads(from_first(json.dumps(state).encode())), load(from_first(save(tensors)))
+    if processes()[0]: _restore(trainer, meta, said)
 
 # %% ../nbs/16_training.ipynb #815b071f
 PAUSE = 20. # seconds between two saves
