@@ -439,6 +439,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                    'mtpkd.experiments.parts_results': ('experiments.html#parts_results', 'mtpkd/experiments.py'),
                                    'mtpkd.experiments.plan_of': ('experiments.html#plan_of', 'mtpkd/experiments.py'),
                                    'mtpkd.experiments.plan_run': ('experiments.html#plan_run', 'mtpkd/experiments.py'),
+                                   'mtpkd.experiments.precision_text': ('experiments.html#precision_text', 'mtpkd/experiments.py'),
                                    'mtpkd.experiments.predictions_of': ('experiments.html#predictions_of', 'mtpkd/experiments.py'),
                                    'mtpkd.experiments.resolve_config': ('experiments.html#resolve_config', 'mtpkd/experiments.py'),
                                    'mtpkd.experiments.run': ('experiments.html#run', 'mtpkd/experiments.py'),

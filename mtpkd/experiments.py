@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['WEAK', 'BASES', 'RANGES', 'STACK', 'TABLES', 'COLUMNS', 'FALLS_BACK', 'EFFECT', 'FORMAT', 'resolve_config', 'Plan',
            'hop_of', 'loose_of', 'draw_folds', 'default_methods', 'list_methods', 'plan_run', 'stack_size',
-           'learns_text', 'Part', 'score_rows', 'predictions_of', 'history_rows', 'teacher_rows', 'open_classroom',
-           'run_method', 'first_outputs', 'plan_of', 'embeddings_of', 'choose', 'paired', 'fall_back', 'with_fallbacks',
-           'compare', 'summarise', 'parts_results', 'anchors_used', 'RunFolder', 'pairing_table', 'task_of',
-           'write_tensors', 'write_table', 'identity', 'code_sha256', 'claim_folder', 'save_part', 'student_file',
-           'keep_students', 'load_part', 'Journal', 'environment', 'train_all', 'diverged', 'write_folder',
-           'default_out', 'run', 'flushes', 'computing', 'forecast']
+           'precision_text', 'learns_text', 'Part', 'score_rows', 'predictions_of', 'history_rows', 'teacher_rows',
+           'open_classroom', 'run_method', 'first_outputs', 'plan_of', 'embeddings_of', 'choose', 'paired', 'fall_back',
+           'with_fallbacks', 'compare', 'summarise', 'parts_results', 'anchors_used', 'RunFolder', 'pairing_table',
+           'task_of', 'write_tensors', 'write_table', 'identity', 'code_sha256', 'claim_folder', 'save_part',
+           'student_file', 'keep_students', 'load_part', 'Journal', 'environment', 'train_all', 'diverged',
+           'write_folder', 'default_out', 'run', 'flushes', 'computing', 'forecast']
 
 # %% ../nbs/19_experiments.ipynb #118c8a98
 import contextlib, hashlib, json, os, platform, re, shutil, sys, tempfile, time
@@ -260,14 +260,20 @@ def _check_sizes(c, built, most):
     check_memory(16*repeats*max(sum(p.numel() for p in m.parameters()) for m in built), f"a stack of {repeats} networks of encoder.width {c.encoder.width} and its optimiser")
     check_memory(8*repeats*c.schedule.accumulate*max(c.schedule.steps, c.teachers.steps)*(c.schedule.batch + c.schedule.pool_batch), "the row numbers of all batches (schedule.steps, schedule.accumulate, teachers.steps, schedule.batch, schedule.pool_batch)")
 
-# %% ../nbs/19_experiments.ipynb #3d051e0f
+# %% ../nbs/19_experiments.ipynb #3f46e2d4
+def precision_text(c)->str:
+    "What `schedule.precision` comes to on the device of a run"
+    s, dtype = c.schedule, mixed_dtype(c.schedule.precision, c.device)
+    if s.precision == "float32": return "precision: float32"
+    return f"precision: {s.precision} in networks that learn, float32 in losses" if dtype else f"precision: float32 ({s.precision} is for CUDA, this is {c.device})"
+
 def learns_text(plan:Plan)->str: # empty where nothing is pretrained and the settings are the usual ones
     "Which layers of the student learn and how, in some lines"
     c, shapes = plan.config, {n: plan.samples.arrays[n].shape[1:] for n in plan.config.prevalent}
     with torch.device("meta"): encoders = {n: build_encoder(c.encoder.name, s, c.encoder.width, c.encoder.depth, weights=c.encoder.weights, finetune=c.encoder.finetune) for n, s in shapes.items()}
     lines = [f"{n}: {e.backbone.name}, weights {c.encoder.weights}; {learning_text(e)}" for n, e in encoders.items() if hasattr(e, "backbone")]
-    s, dtype = c.schedule, mixed_dtype(c.schedule.precision, c.device)
-    if s.precision != "float32": lines.append(f"precision: {s.precision} in networks that learn, float32 in losses" if dtype else f"precision: float32 ({s.precision} is for CUDA, this is {c.device})")
+    s = c.schedule
+    if s.precision != "float32": lines.append(precision_text(c))
     if s.accumulate > 1: lines.append(f"a step: {s.accumulate} batches of {s.batch} labelled rows")
     return "\n".join(lines)
 
@@ -804,7 +810,7 @@ def run(manifest="watch",      # shipped name, path to a manifest
     if dry_run: return forecast(plan, out)
     return _run(plan, who, out, progress)
 
-# %% ../nbs/19_experiments.ipynb #c97f243a
+# %% ../nbs/19_experiments.ipynb #9e16abbe
 def _write_run(plan, who, out, progress):
     if processes()[0]: # all processes do the same with their part of every batch; the first one writes
         train_all(plan, out, Journal(None), False)
@@ -812,7 +818,7 @@ def _write_run(plan, who, out, progress):
     write_text(out/"experiment.yaml", to_yaml(who))
     write_json(out/"environment.json", environment())
     journal = Journal(out/"journal.jsonl")
-    journal.write("start", repeats=len(plan.folds), methods=plan.methods)
+    journal.write("start", repeats=len(plan.folds), methods=plan.methods, precision=precision_text(plan.config).removeprefix("precision: "))
     write_folder(plan, out, train_all(plan, out, journal, progress))
     shutil.rmtree(out/"checkpoints"/"training", ignore_errors=True) # no stage is half done now
     journal.write("done", done=1, total=1)
