@@ -52,7 +52,7 @@ def _run_options(p):
     p.add_argument("--seeds", metavar="0,1,2", help="each redraws the folds and everything else; default 0,1,2,3,4")
     p.add_argument("--protocol", metavar="honest|released|a,b", help=f"turn faults of the released code on, to see what they are worth: {', '.join(FAULTS)}, or released for all")
 
-# %% ../nbs/25_cli.ipynb #825542d9
+# %% ../nbs/25_cli.ipynb #4fc43df5
 def build_parser()->argparse.ArgumentParser:
     "All commands and options"
     top = _Parser(prog="mtpkd", description="Multi-teacher privileged knowledge distillation with optimal transport", allow_abbrev=False,
@@ -65,7 +65,7 @@ def build_parser()->argparse.ArgumentParser:
     _run_options(p)
     p.add_argument("--out", metavar="DIR", help="run folder; default: runs/NAME-HASH")
     p.add_argument("--resume", action="store_true", help="go on with what is in the run folder")
-    p.add_argument("--dry-run", action="store_true", help="only say how many trainings, how long, how much memory")
+    p.add_argument("--dry-run", action="store_true", help="only say how many trainings, how long, how much memory, how much disk the kept students take")
     p = _command(sub, "sweep", "many experiments, from a file of grids and lists", "mtpkd sweep budgets.yaml --jobs 2 --resume", do_sweep)
     p.add_argument("file", metavar="SWEEP.yaml", help="keys out, minutes (a run), fixed, grid, list")
     p.add_argument("--out", metavar="DIR", help="folder of the sweep; default: as the file says, or runs/NAME")

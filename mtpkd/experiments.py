@@ -855,9 +855,9 @@ def computing(threads:int):
     try: yield
     finally: torch.set_num_threads(before); torch.set_flush_denormal(flushed)
 
-# %% ../nbs/19_experiments.ipynb #c0a16891
+# %% ../nbs/19_experiments.ipynb #4b4b6fd8
 def forecast(plan:Plan, out)->dict:
-    "Planned repeats, time and memory"
+    "Planned repeats, time, memory and what the kept students take on disk"
     steps = {n: plan.config.teachers.steps if n.startswith("teacher_") else schedules(plan.config)[get_method(n, plan.config, plan.samples.task.kind).schedule].steps
              for n in plan.methods}
     small = replace(plan.config, schedule=replace(plan.config.schedule, steps=8, evaluate=8))
@@ -869,6 +869,7 @@ def forecast(plan:Plan, out)->dict:
     members = 2*(2*plan.config.teachers.ensemble + 1)*plan.config.teachers.steps*("mtpkd" in steps) # ensembles of mtpkd and of its control
     stacks = -(-len(plan.folds)//size)
     memory = sum(p.nbytes for p in learner.params.values())*4*len(steps) + sum(a.nbytes for part in (plan.samples.arrays, plan.samples.views) for a in part.values())
+    kept = sum(p.nbytes for p in learner.params.values())*len(plan.folds)/len(plan.folds[:size])*sum(not n.startswith("teacher_") for n in plan.methods) # as `keep_students` writes them
     learns = {"learns": words} if (words := learns_text(plan)) else {}
     return dict(out=str(out), **marks(to_dict(plan.config)), **learns, repeats=len(plan.folds), methods=plan.methods, steps=sum(steps.values()) + members,
-                minutes=round(1.6*per_step*stacks*(sum(steps.values()) + members)/60, 1), memory_mb=round(memory/2**20))
+                minutes=round(1.6*per_step*stacks*(sum(steps.values()) + members)/60, 1), memory_mb=round(memory/2**20), disk_mb=round(kept/2**20, 1))
