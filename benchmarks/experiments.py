@@ -16,7 +16,8 @@ import argparse, gc, statistics, time
 import torch
 from bench_tables import number, processor, versions, write_csv
 from mtpkd.distillation import CONTROLS, methods
-from mtpkd.experiments import open_classroom, plan_run, run_method
+from mtpkd.planning import plan_run
+from mtpkd.scores import open_classroom, run_method
 
 USED = "torch", "numpy", "scikit-learn"
 METHODS = [m for m in methods.names() if m not in CONTROLS and not methods.get(m).bags] # weakly paired data are another experiment

@@ -17,7 +17,7 @@ if __name__ == "__main__": # before torch and cv2 are imported: one core, one th
     if hasattr(os, "sched_setaffinity"): os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR"): os.environ.setdefault(f"{name}_NUM_THREADS", "1")
     os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "threads;1"
-import argparse, json, statistics, subprocess, tempfile, time
+import argparse, statistics, subprocess, tempfile, time
 from pathlib import Path
 import numpy as np, torch
 sys.path.append(str(Path(__file__).resolve().parents[1]/"tests"))
@@ -92,11 +92,11 @@ def decoding_part(folder, clips, pixels, frames, turns):
     return [dict(part="decoding", what=f"{w}, {frames} frames of {pixels} px", value=r, unit="clips/s/core") for w, r in rate.items()] + \
            [dict(part="decoding", what=f"mtpkd over {w}", value=rate["mtpkd"]/r, unit="x") for w, r in rate.items() if w != "mtpkd"]
 
-PROBE = """import json, resource, sys, torch
+PROBE = """import sys, torch
 torch.set_num_threads(1)
 from mtpkd.prepare import prepare
 prepare(sys.argv[1], out=sys.argv[2], weights='random', faces='whole', frames=4, size=32, jobs=1, progress=False)
-print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1024))"""
+print(int(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')).split()[1])/1024)""" # ru_maxrss would be at least that of the process that started this one
 
 def memory_part(folder, clips):
     "Peak memory of a preparation of N and of 10 N clips"
@@ -104,7 +104,7 @@ def memory_part(folder, clips):
     for n in (clips, 10*clips):
         films = film_tree(folder/f"films{n}", subjects=4, each=n//4, frames=12, size=64)
         done = subprocess.run([sys.executable, "-c", PROBE, str(films), str(folder/f"out{n}")], capture_output=True, text=True, check=True)
-        rows.append(dict(part="memory", what=f"{n} clips", value=json.loads(done.stdout), unit="MiB"))
+        rows.append(dict(part="memory", what=f"{n} clips", value=float(done.stdout), unit="MiB"))
     return rows + [dict(part="memory", what="ten times the clips", value=rows[1]["value"]/rows[0]["value"], unit="x")]
 
 NAMES = ("torch", "torchvision", "av", "numpy", "opencv-python-headless")

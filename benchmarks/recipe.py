@@ -17,7 +17,8 @@ from bench_tables import synthetic_set, write_csv
 from mtpkd.config import ExperimentConfig
 from mtpkd.core import nearest
 from mtpkd.distillation import Method, add_schedule, get_method, student
-from mtpkd.experiments import open_classroom, plan_run
+from mtpkd.planning import plan_run
+from mtpkd.scores import open_classroom
 from mtpkd.metrics import corrected_t, rho_for
 
 PARTS = ["classification", "regression", "pairing"]

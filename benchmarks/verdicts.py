@@ -19,7 +19,7 @@ import numpy as np, pandas as pd, yaml
 from bench_tables import synthetic_set
 from mtpkd import RunFolder, save_set
 from mtpkd.core import InputError, write_text
-from mtpkd.experiments import write_table
+from mtpkd.folders import write_table
 from mtpkd.signals import window_statistics
 
 HERE = Path(__file__).parent

@@ -7,7 +7,7 @@ __all__ = ['build_parser', 'do_run', 'do_budgets', 'curve_text', 'do_sweep', 'sw
            'verdict_text', 'do_demo', 'do_report', 'do_track', 'do_data_list', 'do_data_show', 'do_data_check',
            'do_data_prepare', 'do_doctor', 'main']
 
-# %% ../nbs/25_cli.ipynb #3e1953d6
+# %% ../nbs/25_cli.ipynb #30d16137
 import argparse, importlib.util, json, os, platform, shutil, sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -52,7 +52,7 @@ def _run_options(p):
     p.add_argument("--seeds", metavar="0,1,2", help="each redraws the folds and everything else; default 0,1,2,3,4")
     p.add_argument("--protocol", metavar="honest|released|a,b", help=f"turn faults of the released code on, to see what they are worth: {', '.join(FAULTS)}, or released for all")
 
-# %% ../nbs/25_cli.ipynb #4fc43df5
+# %% ../nbs/25_cli.ipynb #4db671a4
 def build_parser()->argparse.ArgumentParser:
     "All commands and options"
     top = _Parser(prog="mtpkd", description="Multi-teacher privileged knowledge distillation with optimal transport", allow_abbrev=False,
@@ -118,12 +118,15 @@ def _prepare_options(p):
     p.add_argument("--jobs", type=int, metavar="N", help="processes; default: one a core")
     p.add_argument("--device", default="cpu", metavar="cpu|cuda", help="where the backbones run")
 
-# %% ../nbs/25_cli.ipynb #3bffc59e
+# %% ../nbs/25_cli.ipynb #dafea242
 _RUN = ("manifest", "prevalent", "privileged", "methods", "labelled", "labelled_validation", "folds", "seeds", "config", "set", "device", "pairing", "protocol")
 
 def do_run(o)->str:
     "mtpkd run"
-    from mtpkd.experiments import RunFolder, claim_folder, default_out, forecast, identity, learns_text, plan_run
+    from mtpkd.planning import learns_text, plan_run
+    from mtpkd.folders import RunFolder
+    from mtpkd.resuming import claim_folder, identity
+    from mtpkd.experiments import default_out, forecast
     asked = {k: getattr(o, k) for k in _RUN}
     if "," in (o.labelled or ""): return do_budgets(o, asked)
     plan = plan_run(**asked)
@@ -143,7 +146,8 @@ def do_run(o)->str:
 def do_budgets(o, asked)->str:
     "mtpkd run --labelled 50,100,all: a run a budget, and the curve"
     from mtpkd.comparisons import curve_table, finish_curve, plan_budgets
-    from mtpkd.experiments import RunFolder, forecast
+    from mtpkd.folders import RunFolder
+    from mtpkd.experiments import forecast
     planned = plan_budgets(asked.pop("labelled"), o.out, o.resume, **asked)
     if o.dry_run: return "\n\n".join("\n".join(f"{k}: {', '.join(v) if isinstance(v, list) else v}" for k, v in forecast(plan, out).items()) for _, plan, out in planned)
     from mtpkd.reports import words_budgets
@@ -191,7 +195,7 @@ def do_compare(o)->str:
     table = compare(o.first, o.second, o.methods)
     if not o.out: return compare_text(table)
     if Path(o.out).suffix == ".csv":
-        from mtpkd.experiments import write_table
+        from mtpkd.folders import write_table
         write_table(o.out, table)
     else:
         from mtpkd.reports import comparison_page
@@ -224,7 +228,7 @@ def verdict_text(summary:dict)->str: # lines of a table
 # %% ../nbs/25_cli.ipynb #8d7886d7
 def do_demo(o)->str:
     "mtpkd demo: the embedded data, both experiments side by side"
-    from mtpkd.experiments import RunFolder
+    from mtpkd.folders import RunFolder
     from mtpkd.reports import demo
     page = demo(o.out, resume=True)
     folders = sorted(p.parent for p in Path(o.out).glob("*/summary.json"))
@@ -300,7 +304,7 @@ def do_doctor(o)->str:
         lines.append(f"extra {extra}: {'complete' if not lack else 'missing ' + ', '.join(lack) + f'; pip install mtpkd[{extra}]'}")
     return "\n".join(lines)
 
-# %% ../nbs/25_cli.ipynb #8c139e66
+# %% ../nbs/25_cli.ipynb #51a6d40b
 def main(args=None)->int: # exit code
     "Run the command; mistakes become one line and an exit code"
     try:

@@ -16,7 +16,11 @@ from .core import InputError, import_name, nearest
 from .config import marks, stamp
 from .explanations import KEYS
 from .metrics import corrected_t, holm, rho_for
-from .experiments import RunFolder, claim_folder, compare as compare_methods, identity, plan_run, run, task_of, write_table
+from .planning import plan_run
+from .verdicts import compare as compare_methods
+from .folders import RunFolder, task_of, write_table
+from .resuming import claim_folder, identity
+from .experiments import run
 
 # %% ../nbs/19a_comparisons.ipynb #d37ce98b
 def open_folder(run): return RunFolder(run) if isinstance(run, (str, Path)) else run

@@ -15,7 +15,8 @@ from .core import InputError, RunError, nearest, write_bytes
 from .config import EncoderConfig, FusionConfig
 from .students import Student
 from .weights import Kept, StudentCard, join, load_student, normal_shape, pick, whole_members
-from .experiments import BASES, RunFolder
+from .planning import BASES
+from .folders import RunFolder
 from .deploy import METADATA, MOST_BYTES, open_session
 
 # %% ../nbs/24b_exports.ipynb #c1d14cdd

@@ -15,7 +15,11 @@ from .splits import whole_fold
 from .metrics import metrics
 from .teaching import as_prediction
 from .distillation import get_method, student
-from .experiments import FALLS_BACK, Plan, choose, claim_folder, computing, environment, fall_back, identity, keep_students, open_classroom, plan_run
+from .planning import Plan, plan_run
+from .scores import open_classroom
+from .verdicts import FALLS_BACK, choose, fall_back
+from .resuming import claim_folder, environment, identity, keep_students
+from .experiments import computing
 
 # %% ../nbs/24a_fitting.ipynb #36555869
 def plan_fit(method:str="mtpkd", ensemble:int=1, seed:int=0, **asked)->Plan: # `asked`: what `mtpkd.run` takes of manifest, roles, labels, settings, device, pairing

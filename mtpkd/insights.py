@@ -112,7 +112,7 @@ def _thirds(x):
 # %% ../nbs/20b_insights.ipynb #89e6713c
 def changed_samples(run, method:str, kind:str, group:str)->pd.DataFrame: # sample, subject, target, before, after, seeds; what changed most first
     "The test rows of a subject or a class on which a method and `student_only` differ"
-    from mtpkd.experiments import task_of
+    from mtpkd.folders import task_of
     p, s = need(run, "predictions"), run.summary
     p = p[p["method"].isin(["student_only", method])]
     keys = ["fold", "seed", "sample"]

@@ -42,7 +42,7 @@ def need(run, name:str, *args):
 def open_run(run): # a path, or anything with the attributes of a run folder
     "The run folder at a path"
     if not isinstance(run, (str, Path)): return run
-    from mtpkd.experiments import RunFolder
+    from mtpkd.folders import RunFolder
     return RunFolder(run)
 
 # %% ../nbs/20a_pictures.ipynb #9c93fb43

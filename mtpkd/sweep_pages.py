@@ -16,7 +16,7 @@ from . import plots
 from .core import write_text
 from .config import marks, stamp
 from .metrics import PairedTest, corrected_t, direction, holm, rho_for
-from .experiments import RunFolder, write_table
+from .folders import RunFolder, write_table
 from .comparisons import budget_name
 from .sweeps import SweepFolder
 from .reports import CSS, Page

@@ -106,7 +106,7 @@ class FakeRun:
     def _explained(self):
         "Predictions and what they explain: transfer, calibration; a power note, and no value of modalities"
         from mtpkd.explanations import calibration, transfer
-        from mtpkd.experiments import task_of
+        from mtpkd.folders import task_of
         r, labels = np.random.default_rng(3), ["valence", "arousal"] if self.regression else self.classes
         who = np.arange(60) % self.summary["subjects"] if self.summary["subjects"] else None
         def said(m, s):

@@ -5,7 +5,7 @@ import nbformat, numpy as np, plotly, pytest, torch
 from pathlib import Path
 import fake_run
 from project import ROOT
-from mtpkd.experiments import RunFolder
+from mtpkd.folders import RunFolder
 from mtpkd.transport import anchor_clouds, cosine_gram, least_similar, sinkhorn_divergence
 
 pytestmark = pytest.mark.browser

@@ -4,7 +4,7 @@ import json, os, shutil, signal, subprocess, sys, time
 import numpy as np, pandas as pd, pytest, yaml
 import mtpkd, mtpkd.experiments, mtpkd.runs
 from mtpkd.cli import main
-from mtpkd.experiments import RunFolder
+from mtpkd.folders import RunFolder
 from mtpkd.readers import load_arrays, npz_bytes
 from tiny import make_set, quick
 

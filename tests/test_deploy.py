@@ -7,7 +7,9 @@ from mtpkd.config import EncoderConfig
 from mtpkd.core import InputError
 from mtpkd.deploy import Predictor, predict
 from mtpkd.distillation import get_method, student
-from mtpkd.experiments import RunFolder, open_classroom, run
+from mtpkd.scores import open_classroom
+from mtpkd.folders import RunFolder
+from mtpkd.experiments import run
 from mtpkd.exports import export, find_students, in_torch
 from mtpkd.fitting import fit
 from mtpkd.manifests import list_manifests, load_manifest

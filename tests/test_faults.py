@@ -149,13 +149,13 @@ def test_a_disk_that_is_really_full(manifest, tmp_path):
 
 def test_a_read_only_folder(manifest, tmp_path, monkeypatch, capsys):
     (tmp_path/"run").mkdir()
-    monkeypatch.setattr(mtpkd.experiments.os, "access", lambda path, mode: False)
+    monkeypatch.setattr(mtpkd.resuming.os, "access", lambda path, mode: False)
     assert main(["run", "--manifest", str(manifest), "--out", str(tmp_path/"run")]) == 2
     assert "may not be written to; use another --out" in capsys.readouterr().err
 
 def test_a_folder_that_becomes_read_only(manifest, tmp_path, monkeypatch):
     def refuse(path, *a, **k): raise PermissionError(errno.EACCES, "Permission denied", str(path))
-    monkeypatch.setattr(mtpkd.experiments, "write_table", refuse)
+    monkeypatch.setattr(mtpkd.resuming, "write_table", refuse)
     with pytest.raises(RunError, match="Permission denied.*go on with --resume") as e: go(manifest, tmp_path/"run")
     one_line(e.value)
 

@@ -6,7 +6,8 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 import mtpkd
 from mtpkd.config import read_yaml
 from mtpkd.core import InputError, RunError
-from mtpkd.experiments import RunFolder, plan_run
+from mtpkd.planning import plan_run
+from mtpkd.folders import RunFolder
 from mtpkd.readers import read
 from mtpkd.reports import report
 from mtpkd.sweep_pages import sweep_report

@@ -56,7 +56,7 @@ def test_every_library_used_is_required():
 
 def test_what_comes_after_the_experiment_is_not_its_code():
     "A change of a picture or a page refuses no run that is to be resumed; a change of what trains does"
-    from mtpkd.experiments import _LATER
+    from mtpkd.resuming import _LATER
     after = {name for name, n in rooms().items() if n > rooms()["experiments"]}
     assert set(_LATER) == after | {"__init__", "_modidx"}
 

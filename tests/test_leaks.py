@@ -10,7 +10,8 @@ import numpy as np, pytest, torch
 from hypothesis import HealthCheck, assume, given, settings, strategies as st
 import mtpkd.distillation, mtpkd.experiments, mtpkd.splits, mtpkd.teaching
 from mtpkd.core import InputError
-from mtpkd.experiments import identity, plan_run
+from mtpkd.planning import plan_run
+from mtpkd.resuming import identity
 from mtpkd.manifests import TaskSpec
 from mtpkd.samples import Samples, fit_normaliser, synthetic
 from mtpkd.splits import check_fold, nested_folds
@@ -228,7 +229,7 @@ def test_without_a_leak_it_stays_green(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("poison", [with_nan, garbage])
 def test_red_where_the_normaliser_is_fitted_on_all_rows(poison, tmp_path, monkeypatch):
-    monkeypatch.setattr(mtpkd.experiments, "fit_normaliser", lambda samples, rows: fit_normaliser(samples, np.arange(len(samples))))
+    monkeypatch.setattr(mtpkd.scores, "fit_normaliser", lambda samples, rows: fit_normaliser(samples, np.arange(len(samples))))
     said = red(make_plan(tmp_path/"set", methods=BRIEF), tmp_path, monkeypatch, poison)
     assert "normaliser mean/face" in said and "weights of student kd" in said
 
@@ -237,7 +238,7 @@ def test_red_where_a_part_of_the_fold_holds_test_rows(part, tmp_path, monkeypatc
     "Folds are checked when they are made; here the check is gone too"
     monkeypatch.setattr(mtpkd.splits, "check_fold", lambda fold, subject=None: None)
     def leaky(*args, **kw): return [replace(f, **{part: np.r_[getattr(f, part), f.test[:6]]}) for f in nested_folds(*args, **kw)]
-    monkeypatch.setattr(mtpkd.experiments, "nested_folds", leaky)
+    monkeypatch.setattr(mtpkd.settings, "nested_folds", leaky)
     said = red(make_plan(tmp_path/"set", methods=BRIEF), tmp_path, monkeypatch)
     assert ("declared validation of student kd" if part == "val" else "weights of student kd") in said
 

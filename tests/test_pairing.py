@@ -7,7 +7,9 @@ import mtpkd, mtpkd.experiments
 from mtpkd.comparisons import compare, learning_curve, same_but_labels
 from mtpkd.core import InputError
 from mtpkd.distillation import course_of, get_method, methods, student, student_stack
-from mtpkd.experiments import loose_of, open_classroom, plan_run
+from mtpkd.settings import loose_of
+from mtpkd.planning import plan_run
+from mtpkd.scores import open_classroom
 from mtpkd.manifests import load_manifest
 from mtpkd.pairing import lose_pairs, parse_pairing
 from mtpkd.readers import save_set
@@ -196,4 +198,4 @@ def test_a_lag_needs_subjects(tmp_path):
 
 def test_the_watch_knows_how_far_apart_its_rows_are(root):
     m = load_manifest(root/"data_manifests"/"watch.yaml")
-    assert m.hop_s == 2 and mtpkd.experiments.hop_of(m.model_copy(update=dict(hop_s=None)), ("accel",)) == 1
+    assert m.hop_s == 2 and mtpkd.settings.hop_of(m.model_copy(update=dict(hop_s=None)), ("accel",)) == 1

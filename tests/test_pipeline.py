@@ -164,7 +164,7 @@ def test_a_seed_alone_is_the_seed_in_company(whole, tmp_path):
 def test_chunks_of_a_stack_are_the_stack(whole, tmp_path, monkeypatch):
     "Four repeats at a time instead of six"
     folder, run = whole
-    monkeypatch.setattr(mtpkd.experiments, "STACK", 4)
+    monkeypatch.setattr(mtpkd.planning, "STACK", 4)
     chunked = mtpkd.run(str(folder/"set"/"manifest.yaml"), methods=["mtpkdot"], seeds=[0, 1], config=quick(), out=tmp_path/"chunks", progress=False)
     everything(chunked, read(folder/"set"/"manifest.yaml"))
     assert len(list((chunked.path/"checkpoints").glob("*mtpkdot.done.json"))) == 2

@@ -9,7 +9,7 @@ from mtpkd.backbones import build_backbone
 from mtpkd.cache import open_shard, write_shard
 from mtpkd.cli import main
 from mtpkd.core import InputError
-from mtpkd.experiments import resolve_config
+from mtpkd.settings import resolve_config
 from mtpkd.exports import export, find_students
 from mtpkd.fitting import plan_fit
 from mtpkd.prepare import prepare, prepare_settings

@@ -8,7 +8,9 @@ from mtpkd.comparisons import compare
 from mtpkd.config import FAULTS, marks
 from mtpkd.core import InputError
 from mtpkd.distillation import get_method, student
-from mtpkd.experiments import RunFolder, open_classroom, plan_run
+from mtpkd.planning import plan_run
+from mtpkd.scores import open_classroom
+from mtpkd.folders import RunFolder
 from tiny import make_set, quick
 
 ALL = "released: clip_folds, test_epoch, batch_attention, drop_last"

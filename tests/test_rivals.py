@@ -55,7 +55,7 @@ def test_rivals_in_two_stacks_are_the_rivals_in_one(tmp_path, monkeypatch):
     "The weights of a term belong to their repeat: two repeats at a time and all three give the same"
     manifest, methods = make_set(tmp_path/"set"), ["fitnets", "crd", "wkd"]
     whole = go(manifest, methods, tmp_path/"whole")
-    monkeypatch.setattr(mtpkd.experiments, "STACK", 2)
+    monkeypatch.setattr(mtpkd.planning, "STACK", 2)
     parts = go(manifest, methods, tmp_path/"parts")
     order = ["method", "fold", "sample"]
     a, b = (r.predictions[r.predictions.method.isin(methods)].sort_values(order) for r in (whole, parts))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 from mtpkd import RunFolder
 from mtpkd.core import jsonable
-from mtpkd.experiments import write_table
+from mtpkd.folders import write_table
 
 ROOT = Path(__file__).parent.parent
 ROWS = ("student_only", "self_training", "kd", "pkdot", "mtpkdot", "mtpkd")
