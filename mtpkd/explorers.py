@@ -14,7 +14,9 @@ from . import plots
 from .core import InputError, nearest
 from .insights import Spaces, colourings, default_spaces, spaces_of
 from .pictures import Batch, drawn_batch, explain_plan, kept_batch, open_run, plan_names
-from .plots import GRID, INK, PALETTE, class_colours, class_order, class_symbols, project, style, target_groups, teacher_colours, text
+from .styles import GRID, INK, PALETTE, class_colours, class_symbols, style, teacher_colours, text
+from .embedding_plots import project
+from .plan_plots import class_order, target_groups
 
 # %% ../nbs/20c_explorers.ipynb #bce5a55f
 def unit_square(z)->np.ndarray: # (N, 2)

@@ -13,7 +13,7 @@ from . import plots
 from .core import InputError, nearest
 from .insights import choice_by_group
 from .pictures import main_rows, need, open_run
-from .plots import PALETTE, style, teacher_colours, text
+from .styles import PALETTE, style, teacher_colours, text
 
 # %% ../nbs/20d_figures.ipynb #25901708
 def choice_bars(shares:pd.DataFrame)->go.Figure: # index: class or subject; a column a teacher, in percent

@@ -12,7 +12,7 @@ import numpy as np, pandas as pd
 from .core import InputError, nearest
 from .explanations import with_scores
 from .pictures import need, panel_order, panels_of, part, task_classes
-from .plots import target_groups
+from .plan_plots import target_groups
 
 # %% ../nbs/20b_insights.ipynb #e9fd6a93
 @dataclass(frozen=True)

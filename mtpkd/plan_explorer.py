@@ -13,7 +13,7 @@ from .core import InputError
 from .explorers import batch_of, in_columns, lines_data, plan_lines, sample_lines
 from .live import as_widget, refill
 from .pictures import ABSENT, Batch, anchors_of, explain_plan, first_line, open_run, panels_of, part, plan_names
-from .plots import class_order, mass_within, plan_heatmap
+from .plan_plots import class_order, mass_within, plan_heatmap
 
 # %% ../nbs/20e_plan_explorer.ipynb #661995eb
 def table_html(t, caption:str="", most:int=40)->str: # t: a DataFrame

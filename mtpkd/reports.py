@@ -21,7 +21,7 @@ from .core import InputError, jsonable, nearest, write_text
 from .comparisons import curve_table, same_but_labels, stops_paying
 from .figures import ledger_figure
 from .pictures import ABSENT, first_line, main_rows, open_run, panel_order, panels_of, part, plan_names, task_classes
-from .plots import fmt_p, metric_label, role
+from .styles import fmt_p, metric_label, role
 from .words import best_method, listing, missing, num, p_text, setting_rows, significant, verdict_rows, verdict_words, words_modalities
 
 # %% ../nbs/23_reports.ipynb #20b69e18

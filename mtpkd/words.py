@@ -13,7 +13,7 @@ __all__ = ['TRANSPORT', 'missing', 'num', 'p_text', 'listing', 'diff_text', 'sig
 import numpy as np, pandas as pd
 from .config import stamp
 from .explanations import teachers_to_set
-from .plots import fmt_p, metric_label, minus, role
+from .styles import fmt_p, metric_label, minus, role
 
 # %% ../nbs/22e_words.ipynb #a37a165d
 def missing(x)->bool:

@@ -9,6 +9,7 @@ EXPLORE = ROOT/"nbs"/"explore"
 NOTEBOOKS = sorted(EXPLORE.glob("*.ipynb"))
 SLOW = {"transport_plans", "embeddings", "verdict", "leaks", "encoders_and_teachers", "self_distillation", "teacher_choice", "your_own_data"} # they train
 LIMIT_S, LIMIT_BYTES = 60, 700_000
+WIDTH = 110 # characters in a line of code
 FIGURE = "application/vnd.plotly.v1+json"
 ABSOLUTE = re.compile(r"(?<![\w.:/~+-])/(?:home|root|tmp|var|usr|opt|work|mnt|private|Users)/|\b[A-Za-z]:\\\\?(?:Users|Windows|Temp)\b|file://")
 
@@ -42,6 +43,10 @@ def test_prose_first(notebook):
     kinds = [k for k, _ in cells(notebook)]
     assert kinds[:2] == ["markdown"]*2 and kinds[-1] == "markdown" and kinds.count("markdown") >= .35*len(kinds)
     assert not any(re.search(r"^\s*(def|class) ", s, re.M) for k, s in cells(notebook) if k == "code"), "definitions belong in the numbered notebooks"
+
+def test_code_fits_the_page(notebook):
+    too_long = [line for k, s in cells(notebook) if k == "code" for line in s.splitlines() if len(line) > WIDTH]
+    assert too_long == [], f"JupyterLab cuts lines of more than {WIDTH} characters off at the edge of a page of usual width"
 
 @pytest.mark.parametrize("name, first", [("embeddings", "run_folder = None"), ("verdict", "run_folder = None"), ("leaks", 'manifest = "watch"'), ("self_distillation", "run_folder = None"), ("teacher_choice", "run_folder = None"), ("your_own_data", "manifest = None")])
 def test_it_takes_parameters(name, first):

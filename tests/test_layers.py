@@ -5,7 +5,7 @@ import pytest
 from project import NUMBERED, distributions, exported, imports, module_name, number, rooms, settings
 
 # third-party rooms: a library and the only modules that may import it
-ONLY_IN = {"ot": {"transport"}, "plotly": {"plots", "explorers", "figures", "live"}, "umap": {"plots", "explorers"}, "ipywidgets": {"live", "plan_explorer", "widgets"}, "papermill": {"runs"},
+ONLY_IN = {"ot": {"transport"}, "plotly": {"styles", "curve_plots", "embedding_plots", "plan_plots", "plots", "explorers", "figures", "live"}, "umap": {"embedding_plots", "explorers"}, "ipywidgets": {"live", "plan_explorer", "widgets"}, "papermill": {"runs"},
            **dict.fromkeys(("torchvision", "av", "cv2", "facenet_pytorch"), {"video", "faces", "probe", "encoders", "backbones"})}
 LAZY = {"umap", "ot", "papermill", "torchvision", "av", "cv2", "facenet_pytorch"} # imported where used, never at module level: they take seconds
 BY_HAND = {"facenet-pytorch"} # pins an old torch, so no extra can name it: installed with --no-deps, and what lacks it says so
@@ -31,7 +31,7 @@ def test_imports_go_down(path):
 @pytest.mark.parametrize("source, word", [
     ("from mtpkd.students import Student", "imports students"), ("from .students import *", "imports students"),
     ("from mtpkd import students", "imports students"), ("def f():\n    import mtpkd.students", "imports students"),
-    ("import ot", "only ['transport']"), ("def f():\n    import plotly.express as px", "only ['explorers', 'figures', 'live', 'plots']"),
+    ("import ot", "only ['transport']"), ("def f():\n    import plotly.express as px", "only ['curve_plots', 'embedding_plots', 'explorers', 'figures', 'live', 'plan_plots', 'plots', 'styles']"),
     ("import importlib\nimportlib.import_module('papermill')", "only ['runs']"), ("import torch.nn as nn", "torch at module level")])
 def test_the_check_sees_a_planted_fault(source, word):
     faults = layer_faults("splits", source, {"core": "00", "splits": "04", "students": "14"})
