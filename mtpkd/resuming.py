@@ -19,7 +19,7 @@ from .planning import Plan
 from .scores import Part, TABLES
 from .folders import write_table, FORMAT
 
-# %% ../nbs/18g_resuming.ipynb #661f57d4
+# %% ../nbs/18g_resuming.ipynb #ee256678
 def identity(plan:Plan)->dict:
     "What makes two runs the same: settings, data, format, code"
     h = hashlib.sha256()
@@ -34,7 +34,7 @@ def code_sha256()->str:
     files = sorted(p for p in Path(mtpkd.__file__).parent.glob("*.py") if p.stem not in _LATER)
     return hashlib.sha256(b"".join(p.read_bytes() for p in files)).hexdigest()
 
-_LATER = ("__init__", "_modidx", "comparisons", "plots", "pictures", "insights", "explorers", "figures", "live", "plan_explorer", "widgets", "runs", "workers", "sweeps", "clusters", "words", "reports", "sweep_pages", "trackers",
+_LATER = ("__init__", "_modidx", "comparisons", "styles", "curve_plots", "embedding_plots", "plan_plots", "plots", "pictures", "insights", "explorers", "figures", "live", "plan_explorer", "widgets", "runs", "workers", "sweeps", "clusters", "words", "reports", "sweep_pages", "trackers",
           "deploy", "fitting", "exports", "deploying", "cli") # they only show and start
 
 # %% ../nbs/18g_resuming.ipynb #97a9ae55
