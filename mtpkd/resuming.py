@@ -86,11 +86,12 @@ def keep_students(plan:Plan, room:Classroom, name:str, path, **card)->None: # ca
     params = {k: v.detach().cpu().numpy() for k, v in learner.params.items()}
     save_student(path, params, room.normalisers, card_of(plan.manifest, plan.samples, plan.config, room.folds, name, plan.metric, **card))
 
-# %% ../nbs/18g_resuming.ipynb #452950b9
+# %% ../nbs/18g_resuming.ipynb #067a54ba
 class Journal:
-    "What happened when, one JSON object a line, appended"
-    def __init__(self, path): self.path, self.started = Path(path), time.time()
+    "What happened when, one JSON object a line, appended; nothing where there is no path"
+    def __init__(self, path): self.path, self.started = path, time.time()
     def write(self, event:str, **facts):
+        if self.path is None: return
         line = json.dumps(jsonable(dict(event=event, seconds=round(time.time()-self.started, 2), **facts)))
         with open(self.path, "a", encoding="utf-8") as f: f.write(line + "\n")
 
