@@ -7,13 +7,13 @@ __all__ = ['build_parser', 'do_run', 'do_budgets', 'curve_text', 'do_sweep', 'sw
            'verdict_text', 'do_demo', 'do_report', 'do_track', 'do_data_list', 'do_data_show', 'do_data_check',
            'do_data_prepare', 'do_doctor', 'main']
 
-# %% ../nbs/25_cli.ipynb #5126eb4b
+# %% ../nbs/25_cli.ipynb #30d16137
 import argparse, importlib.util, json, os, platform, shutil, sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 import mtpkd
 from .config import FAULTS, stamp
-from .core import InputError, RunError, nearest
+from .core import InputError, RunError, launched, nearest
 from .deploying import deploy_commands, study_options
 from .manifests import audit, list_manifests, load_manifest
 
@@ -52,7 +52,7 @@ def _run_options(p):
     p.add_argument("--seeds", metavar="0,1,2", help="each redraws the folds and everything else; default 0,1,2,3,4")
     p.add_argument("--protocol", metavar="honest|released|a,b", help=f"turn faults of the released code on, to see what they are worth: {', '.join(FAULTS)}, or released for all")
 
-# %% ../nbs/25_cli.ipynb #825542d9
+# %% ../nbs/25_cli.ipynb #4db671a4
 def build_parser()->argparse.ArgumentParser:
     "All commands and options"
     top = _Parser(prog="mtpkd", description="Multi-teacher privileged knowledge distillation with optimal transport", allow_abbrev=False,
@@ -65,7 +65,7 @@ def build_parser()->argparse.ArgumentParser:
     _run_options(p)
     p.add_argument("--out", metavar="DIR", help="run folder; default: runs/NAME-HASH")
     p.add_argument("--resume", action="store_true", help="go on with what is in the run folder")
-    p.add_argument("--dry-run", action="store_true", help="only say how many trainings, how long, how much memory")
+    p.add_argument("--dry-run", action="store_true", help="only say how many trainings, how long, how much memory, how much disk the kept students take")
     p = _command(sub, "sweep", "many experiments, from a file of grids and lists", "mtpkd sweep budgets.yaml --jobs 2 --resume", do_sweep)
     p.add_argument("file", metavar="SWEEP.yaml", help="keys out, minutes (a run), fixed, grid, list")
     p.add_argument("--out", metavar="DIR", help="folder of the sweep; default: as the file says, or runs/NAME")
@@ -118,12 +118,11 @@ def _prepare_options(p):
     p.add_argument("--jobs", type=int, metavar="N", help="processes; default: one a core")
     p.add_argument("--device", default="cpu", metavar="cpu|cuda", help="where the backbones run")
 
-# %% ../nbs/25_cli.ipynb #ba609913
+# %% ../nbs/25_cli.ipynb #dafea242
 _RUN = ("manifest", "prevalent", "privileged", "methods", "labelled", "labelled_validation", "folds", "seeds", "config", "set", "device", "pairing", "protocol")
 
 def do_run(o)->str:
     "mtpkd run"
-    from mtpkd.distributed import launched
     from mtpkd.planning import learns_text, plan_run
     from mtpkd.folders import RunFolder
     from mtpkd.resuming import claim_folder, identity
@@ -132,8 +131,8 @@ def do_run(o)->str:
     if "," in (o.labelled or ""): return do_budgets(o, asked)
     plan = plan_run(**asked)
     out = Path(o.out) if o.out else default_out(plan)
-    if (rank := launched()[0]) and not o.dry_run: # torchrun has started several: the first one has the notebook
-        mtpkd.run(**asked, out=out, resume=o.resume, progress=False)
+    if rank := launched()[0]: # torchrun has started several: the first one has the notebook
+        if not o.dry_run: mtpkd.run(**asked, out=out, resume=o.resume, progress=False)
         return f"process {rank} is done"
     claim_folder(out, identity(plan), o.resume)
     if o.dry_run: return "\n".join(f"{k}: {', '.join(v) if isinstance(v, list) else v}" for k, v in forecast(plan, out).items())
@@ -151,7 +150,7 @@ def do_budgets(o, asked)->str:
     from mtpkd.experiments import forecast
     planned = plan_budgets(asked.pop("labelled"), o.out, o.resume, **asked)
     if o.dry_run: return "\n\n".join("\n".join(f"{k}: {', '.join(v) if isinstance(v, list) else v}" for k, v in forecast(plan, out).items()) for _, plan, out in planned)
-    from mtpkd.reports import words_budgets
+    from mtpkd.tables import words_budgets
     from mtpkd.runs import execute
     for ask, _, out in planned: execute(ask | dict(resume=o.resume and out.exists()), out)
     runs = [RunFolder(out) for *_, out in planned]
@@ -205,7 +204,7 @@ def do_compare(o)->str:
 
 def compare_text(table)->str: # lines of a table
     "A paired comparison for a terminal, in points of the metric"
-    from mtpkd.reports import PAIRED_HEAD, paired_cells, protocols_to_name
+    from mtpkd.tables import PAIRED_HEAD, paired_cells, protocols_to_name
     facts, made = table.attrs, protocols_to_name(table)
     lines = [*([f"first: {made[0]}, second: {made[1]}"] if made else []), f"{facts['metric']} x 100, {facts['n']} samples; first: {facts['a']}, second: {facts['b']}; differences: first minus second",
              *([f"settings that differ: {'; '.join(facts['settings'])}"] if facts["settings"] else [])]
@@ -305,12 +304,12 @@ def do_doctor(o)->str:
         lines.append(f"extra {extra}: {'complete' if not lack else 'missing ' + ', '.join(lack) + f'; pip install mtpkd[{extra}]'}")
     return "\n".join(lines)
 
-# %% ../nbs/25_cli.ipynb #c54533fb
+# %% ../nbs/25_cli.ipynb #51a6d40b
 def main(args=None)->int: # exit code
     "Run the command; mistakes become one line and an exit code"
     try:
         options = build_parser().parse_args(args)
-        if int(os.environ.get("TORCHELASTIC_RESTART_COUNT", -1)) >= 0 and (options.call is not do_run or "," in (options.labelled or "")): raise InputError(f"torchrun spreads the batches of one mtpkd run over processes; call mtpkd {options.command} without it")
+        if launched()[1] > 1 and (options.call is not do_run or "," in (options.labelled or "")): raise InputError(f"torchrun spreads the batches of one mtpkd run over processes; call mtpkd {options.command} without it")
         print(options.call(options))
         return 0
     except InputError as e: return _say(e, 2)

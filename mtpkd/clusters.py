@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['node_pool', 'run_on_node', 'knock', 'join_cluster', 'RayPool']
 
-# %% ../nbs/22c_clusters.ipynb #2c43eea3
-import atexit, os, socket, time
+# %% ../nbs/22c_clusters.ipynb #b79bc8fd
+import atexit, math, os, socket, time
 from functools import cache
 from .core import InputError
 from .sweeps import threads_of
@@ -28,7 +28,7 @@ def run_on_node(key:str, call:str, args:dict, kernel:bool)->dict: # as from `Poo
         if "is in use by" not in result.get("error", "") or time.time() > end: return result
         time.sleep(1) # whoever had it before is about to end
 
-# %% ../nbs/22c_clusters.ipynb #1670eb78
+# %% ../nbs/22c_clusters.ipynb #ff231102
 def knock(address:str)->None: # `auto`, or HOST:PORT
     "Refuse an address where nobody answers; ray itself would wait for minutes"
     host, colon, port = address.removeprefix("ray://").rpartition(":")
@@ -49,12 +49,17 @@ class RayPool:
     "Runs jobs on a Ray cluster, as many at a time as it has processors"
     queues = True # a job that was submitted may wait
     def __init__(self, address:str="auto"):
-        self.ray, self.live = join_cluster(address), {} # key -> reference
+        self.ray, self.live, self.asked = join_cluster(address), {}, (-math.inf, 0) # key -> reference; when it was asked for its processors, how many jobs that made
         self.remote = self.ray.remote(num_cpus=1, max_retries=5)(run_on_node)
 
     def submit(self, key:str, call:str, args:dict, kernel:bool=False)->None:
         args = args | ({"out": os.path.abspath(args["out"])} if "out" in args else {}) # a node has a folder of its own
         self.live[key] = self.remote.options(num_cpus=threads_of(args.get("parameters") or {})).remote(key, call, args, kernel)
+
+    def most(self, pause:float=5.)->int: # pause: seconds until the cluster, which may grow, is asked again
+        "How many jobs to have in flight: two a processor, so that none waits for the next, and a sweep of ten thousand is not handed over at once"
+        if time.monotonic() - self.asked[0] > pause: self.asked = time.monotonic(), max(2, int(2*self.ray.cluster_resources().get("CPU", 1)))
+        return self.asked[1]
 
     def poll(self)->list: # (key, {"value"} or {"error", "kind"})
         "What has ended since the last call"

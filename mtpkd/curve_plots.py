@@ -95,7 +95,7 @@ def pairing_curves(pairing:pd.DataFrame, # columns method, fold, seed, step, mas
     fig.update_xaxes(title="step"); fig.update_yaxes(title="heard from the true partner (%)", rangemode="tozero")
     return style(fig, 360, margin=dict(l=60, r=20, t=60, b=60))
 
-# %% ../nbs/19c_curve_plots.ipynb #bb81bb7a
+# %% ../nbs/19c_curve_plots.ipynb #636a028d
 def inflation_curves(table:pd.DataFrame, # columns of `inflation_forest` and `x`
                      x_title:str,
                      metric:str="",
@@ -110,7 +110,7 @@ def inflation_curves(table:pd.DataFrame, # columns of `inflation_forest` and `x`
             hovertemplate="%{customdata}: %{y:+.1f} points", error_y=dict(type="data", array=100*(t["high"] - t["diff"]), arrayminus=100*(t["diff"] - t["low"]), color=colours[f], thickness=1.5, width=4)))
     fig.add_hline(y=0, line=dict(color=PALETTE["grey"], width=2))
     fig.update_xaxes(title=x_title, tickvals=sorted(set(table["x"])))
-    fig.update_yaxes(title=f"with the fault minus without, {metric_label(metric) or 'score'} (points, 95% interval)", title_font_size=12)
+    fig.update_yaxes(title=f"with the fault minus without<br>{metric_label(metric) or 'score'} (points, 95% interval)", title_font_size=12)
     return style(fig, 420, margin=dict(l=60, r=20, t=60, b=60), legend_y=1.12)
 
 # %% ../nbs/19c_curve_plots.ipynb #30c660ef

@@ -5,43 +5,43 @@
 # %% auto #0
 __all__ = ['train_all', 'write_folder', 'default_out', 'run', 'flushes', 'computing', 'forecast', 'WEAK', 'BASES', 'RANGES',
            'STACK', 'TABLES', 'COLUMNS', 'FALLS_BACK', 'EFFECT', 'FORMAT', 'resolve_config', 'Plan', 'hop_of',
-           'loose_of', 'draw_folds', 'default_methods', 'list_methods', 'plan_run', 'stack_size', 'learns_text', 'Part',
-           'score_rows', 'predictions_of', 'history_rows', 'teacher_rows', 'open_classroom', 'run_method',
-           'first_outputs', 'plan_of', 'embeddings_of', 'choose', 'paired', 'fall_back', 'with_fallbacks', 'compare',
-           'summarise', 'parts_results', 'anchors_used', 'RunFolder', 'pairing_table', 'task_of', 'write_tensors',
-           'write_table', 'identity', 'code_sha256', 'claim_folder', 'save_part', 'student_file', 'keep_students',
-           'load_part', 'Journal', 'environment', 'diverged']
+           'loose_of', 'draw_folds', 'default_methods', 'list_methods', 'plan_run', 'stack_size', 'learns_text',
+           'precision_text', 'Part', 'score_rows', 'predictions_of', 'history_rows', 'teacher_rows', 'open_classroom',
+           'run_method', 'first_outputs', 'plan_of', 'embeddings_of', 'choose', 'paired', 'fall_back', 'with_fallbacks',
+           'compare', 'summarise', 'parts_results', 'anchors_used', 'RunFolder', 'pairing_table', 'task_of',
+           'write_tensors', 'write_table', 'identity', 'code_sha256', 'claim_folder', 'save_part', 'student_file',
+           'keep_students', 'load_part', 'Journal', 'environment', 'diverged']
 
-# %% ../nbs/19_experiments.ipynb #f642ca29
+# %% ../nbs/19_experiments.ipynb #70a96880
 import contextlib, hashlib, json, re, shutil, tempfile, time
 from dataclasses import replace
 from pathlib import Path
 import pandas as pd, torch
 from tqdm.auto import tqdm
-from .core import InputError, RunError, folder_lock, write_json, write_text
+from .core import InputError, RunError, folder_lock, jsonable, launched, write_json, write_text
 from .config import faults_of, marks, to_dict, to_yaml
 from .explanations import calibration, transfer
 from .training import Shelf, shelved
-from .distributed import company, launched, meet
+from .distributed import company, from_first, meet, processes
 from .distillation import get_method, learn, schedules
 from .settings import resolve_config, hop_of, loose_of, draw_folds
-from .planning import Plan, WEAK, default_methods, BASES, list_methods, plan_run, RANGES, STACK, stack_size, learns_text
+from .planning import Plan, WEAK, default_methods, BASES, list_methods, plan_run, RANGES, STACK, stack_size, learns_text, precision_text
 from .scores import Part, TABLES, COLUMNS, score_rows, predictions_of, history_rows, teacher_rows, open_classroom, run_method, first_outputs, plan_of, embeddings_of
 from .verdicts import choose, paired, FALLS_BACK, fall_back, with_fallbacks, compare, diverged, summarise, parts_results, EFFECT, anchors_used
 from .folders import write_tensors, write_table, FORMAT, RunFolder, pairing_table, task_of, read_tensors
 from .resuming import identity, code_sha256, _LATER, claim_folder, save_part, load_part, student_file, keep_students, Journal, environment
 
-# %% ../nbs/19_experiments.ipynb #3ae1185a
+# %% ../nbs/19_experiments.ipynb #1d0fa276
 _all_ = ["WEAK", "BASES", "RANGES", "STACK", "TABLES", "COLUMNS", "FALLS_BACK", "EFFECT", "FORMAT", "resolve_config", "Plan", "hop_of",
-         "loose_of", "draw_folds", "default_methods", "list_methods", "plan_run", "stack_size", "learns_text", "Part", "score_rows", "predictions_of", "history_rows", "teacher_rows",
+         "loose_of", "draw_folds", "default_methods", "list_methods", "plan_run", "stack_size", "learns_text", "precision_text", "Part", "score_rows", "predictions_of", "history_rows", "teacher_rows",
          "open_classroom", "run_method", "first_outputs", "plan_of", "embeddings_of", "choose", "paired", "fall_back", "with_fallbacks", "compare", "summarise", "parts_results",
          "anchors_used", "RunFolder", "pairing_table", "task_of", "write_tensors", "write_table", "identity", "code_sha256", "claim_folder", "save_part", "student_file", "keep_students",
          "load_part", "Journal", "environment", "diverged"]
 
-# %% ../nbs/19_experiments.ipynb #f1f7f8f8
+# %% ../nbs/19_experiments.ipynb #8c03ba77
 def train_all(plan:Plan, out:Path, journal:Journal, progress:bool=True)->dict: # name -> Part over all repeats
-    "Every method in every repeat"
-    size = stack_size(plan.config, plan.samples)
+    "Every method in every repeat. Of several processes the first one knows what was done, and writes; the others train with it and have no tables"
+    size, first = stack_size(plan.config, plan.samples), not processes()[0]
     chunks = [plan.folds[i:i+size] for i in range(0, len(plan.folds), size)]
     parts, total, done = {n: [] for n in plan.methods}, len(chunks)*len(plan.methods), 0
     bar = tqdm(total=total, desc=plan.manifest.name, disable=not progress)
@@ -49,29 +49,30 @@ def train_all(plan:Plan, out:Path, journal:Journal, progress:bool=True)->dict: #
         room = open_classroom(plan, folds, progress)
         for name in plan.methods:
             journal.write("method", method=name, stack=c, done=done, total=total)
-            part = load_part(out, name, c)
-            if part is None:
+            part = load_part(out, name, c) if first else None
+            if not from_first(b"done" if part else b""):
                 with shelved(Shelf(out/"checkpoints"/"training"/f"{c:03d}", lambda event, **facts: journal.write(event, method=name, **facts))): part = run_method(plan, room, name)
                 for gone in diverged(part): journal.write("diverged", method=name, **gone)
-                if c == 0: _keep_pictures(plan, room, name, out)
-                keep_students(plan, room, name, student_file(out, name, c))
-                save_part(out, name, c, part)
+                if c == 0: _keep_pictures(plan, room, name, out, first)
+                if first: keep_students(plan, room, name, student_file(out, name, c)), save_part(out, name, c, part)
             parts[name].append(part)
             done += 1
             bar.update()
     bar.close()
-    return {n: _join(p) for n, p in parts.items()}
+    return {n: _join(p) for n, p in parts.items()} if first else {}
 
-# %% ../nbs/19_experiments.ipynb #7a7a1376
+# %% ../nbs/19_experiments.ipynb #7d05d931
 def _join(parts)->Part:
     "The tables of a method over all stacks"
     tables = {t: pd.concat([getattr(p, t) for p in parts if len(getattr(p, t))] or [getattr(parts[0], t)], ignore_index=True) for t in TABLES}
     return Part(**tables, validation=[v for p in parts for v in p.validation])
 
-def _keep_pictures(plan, room, name, out):
+def _keep_pictures(plan, room, name, out, write=True):
     "Transport plan of a method with a teacher, and its embeddings, as far as they are known now"
     m = None if name.startswith("teacher_") else get_method(name, plan.config, room.table.kind)
-    if m and m.teacher not in ("", "self"): write_tensors(out/"plans"/f"{name}.safetensors", *plan_of(plan, room, name))
+    drawn = plan_of(plan, room, name) if m and m.teacher not in ("", "self") else None # by all processes, as what it asks for they would train together
+    if not write: return
+    if drawn: write_tensors(out/"plans"/f"{name}.safetensors", *drawn)
     path = out/"embeddings"/f"fold{room.folds[0].fold}_seed{room.folds[0].seed}.safetensors"
     before = {k: v for k, v in read_tensors(path).items() if not isinstance(v, str)} if path.exists() else {}
     write_tensors(path, before | embeddings_of(plan, room, before), dict(classes=plan.samples.task.classes))
@@ -129,40 +130,37 @@ def run(manifest="watch",      # shipped name, path to a manifest
     if dry_run: return forecast(plan, out)
     return _run(plan, who, out, progress)
 
-# %% ../nbs/19_experiments.ipynb #d04faf19
+# %% ../nbs/19_experiments.ipynb #ed333522
 def _write_run(plan, who, out, progress):
+    if processes()[0]: # all processes do the same with their part of every batch; the first one writes
+        train_all(plan, out, Journal(None), False)
+        return meet()
     write_text(out/"experiment.yaml", to_yaml(who))
     write_json(out/"environment.json", environment())
     journal = Journal(out/"journal.jsonl")
-    journal.write("start", repeats=len(plan.folds), methods=plan.methods)
+    journal.write("start", repeats=len(plan.folds), methods=plan.methods, precision=precision_text(plan.config).removeprefix("precision: "))
     write_folder(plan, out, train_all(plan, out, journal, progress))
     shutil.rmtree(out/"checkpoints"/"training", ignore_errors=True) # no stage is half done now
     journal.write("done", done=1, total=1)
+    meet()
+
+def _same_run(who:dict):
+    "Refuse a process that would train something else than the first one"
+    theirs = json.loads(from_first(json.dumps(jsonable(who), sort_keys=True).encode()))
+    other = [k for k in sorted({*theirs} | {*who}) if theirs.get(k) != jsonable(who.get(k))]
+    if other: raise InputError(f"process {processes()[0]} would run another experiment than the first ({other[0]}: {theirs.get(other[0])!r} there, {who.get(other[0])!r} here); give all of them the same code, data and settings")
 
 def _run(plan, who, out, progress):
     "The run itself, in a folder that was claimed"
     rank, _ = company(plan.config.device)
     try:
-        with computing(plan.config.threads), _place(out, rank) as own: _write_run(plan, who, own, progress and not rank)
-    except OSError as e: raise RunError(f"{out}: cannot be written ({e}); what was finished is kept, go on with --resume") from e
+        with computing(plan.config.threads), contextlib.nullcontext() if rank else folder_lock(out):
+            _same_run(who)
+            _write_run(plan, who, out, progress)
+    except OSError as e:
+        if rank: raise RunError(f"process {rank} could not go on ({e}); what was finished is kept in {out}, go on with --resume") from e
+        raise RunError(f"{out}: cannot be written ({e}); what was finished is kept, go on with --resume") from e
     return RunFolder(out)
-
-# %% ../nbs/19_experiments.ipynb #5adeb562
-@contextlib.contextmanager
-def _place(out:Path, rank:int): # a folder
-    "Where this process writes: the run folder, held, or, all but the first of several, a copy of it that nobody keeps"
-    if not rank:
-        with folder_lock(out):
-            meet(); meet() # the others copy in between
-            yield out
-            meet()
-        return
-    with tempfile.TemporaryDirectory() as d:
-        meet()
-        shutil.copytree(out, Path(d)/"run", ignore=shutil.ignore_patterns(".lock"))
-        meet()
-        yield Path(d)/"run"
-        meet()
 
 # %% ../nbs/19_experiments.ipynb #66dcfa1b
 def flushes()->bool:
@@ -177,9 +175,9 @@ def computing(threads:int):
     try: yield
     finally: torch.set_num_threads(before); torch.set_flush_denormal(flushed)
 
-# %% ../nbs/19_experiments.ipynb #c0a16891
+# %% ../nbs/19_experiments.ipynb #90dfbf32
 def forecast(plan:Plan, out)->dict:
-    "Planned repeats, time and memory"
+    "Planned repeats, time, memory and what the kept students take on disk"
     steps = {n: plan.config.teachers.steps if n.startswith("teacher_") else schedules(plan.config)[get_method(n, plan.config, plan.samples.task.kind).schedule].steps
              for n in plan.methods}
     small = replace(plan.config, schedule=replace(plan.config.schedule, steps=8, evaluate=8))
@@ -191,6 +189,7 @@ def forecast(plan:Plan, out)->dict:
     members = 2*(2*plan.config.teachers.ensemble + 1)*plan.config.teachers.steps*("mtpkd" in steps) # ensembles of mtpkd and of its control
     stacks = -(-len(plan.folds)//size)
     memory = sum(p.nbytes for p in learner.params.values())*4*len(steps) + sum(a.nbytes for part in (plan.samples.arrays, plan.samples.views) for a in part.values())
+    kept = sum(p.nbytes for p in learner.params.values())*len(plan.folds)/len(plan.folds[:size])*sum(not n.startswith("teacher_") for n in plan.methods) # as `keep_students` writes them
     learns = {"learns": words} if (words := learns_text(plan)) else {}
     return dict(out=str(out), **marks(to_dict(plan.config)), **learns, repeats=len(plan.folds), methods=plan.methods, steps=sum(steps.values()) + members,
-                minutes=round(1.6*per_step*stacks*(sum(steps.values()) + members)/60, 1), memory_mb=round(memory/2**20))
+                minutes=round(1.6*per_step*stacks*(sum(steps.values()) + members)/60, 1), memory_mb=round(memory/2**20), disk_mb=round(kept/2**20, 1))

@@ -119,7 +119,7 @@ def repeat_scatter(results:pd.DataFrame, # columns method, fold, seed, value
     fig.update_xaxes(title=f"method minus student_only, same fold and seed ({unit})", zeroline=False)
     return style(fig, 90 + 34*len(order), margin=dict(l=60, r=20, t=20, b=60))
 
-# %% ../nbs/20_plots.ipynb #409e5366
+# %% ../nbs/20_plots.ipynb #688ef669
 def ends(table:pd.DataFrame, most:int # rows to draw
         )->pd.DataFrame:              # sorted by `diff`
     "All rows, or half of `most` from either end"
@@ -131,11 +131,11 @@ def _transfer_bars(t):
     lost = (t["diff"] < 0).to_numpy()
     count = [minus(f"+{r:,} / -{w:,}") for r, w in zip(t["turned_right"], t["turned_wrong"])]
     told = [f"{text(g)}: {100*a:.1f} to {100*v:.1f}, {n} samples" for g, a, v, n in zip(t["group"], t["alone"], t["value"], t["samples"])]
-    return go.Bar(x=100*t["diff"], y=[text(g) for g in t["group"]], orientation="h", text=count, textposition="outside", cliponaxis=False, showlegend=False, customdata=told,
+    return go.Bar(x=100*t["diff"], y=[text(g) for g in t["group"]], orientation="h", text=count, textposition="none", showlegend=False, customdata=told,
                   marker=dict(color=np.where(lost, PALETTE["vermillion"], PALETTE["blue"]).tolist(), pattern_shape=np.where(lost, "/", "").tolist()),
-                  textfont_size=11, hovertemplate="%{customdata}<br>%{text} predictions<extra></extra>")
+                  hovertemplate="%{customdata}<br>%{text} predictions<extra></extra>")
 
-# %% ../nbs/20_plots.ipynb #0239b33e
+# %% ../nbs/20_plots.ipynb #53c4111b
 def transfer_bars(transfer:pd.DataFrame, # columns method, kind, group, samples, alone, value, diff, turned_right, turned_wrong
                   method:str,
                   unit="share right, points", # of the difference
@@ -149,13 +149,16 @@ def transfer_bars(transfer:pd.DataFrame, # columns method, kind, group, samples,
     fig = make_subplots(1, len(kinds), subplot_titles=[f"by {k}" for k in kinds], horizontal_spacing=.16)
     for i, t in enumerate(parts):
         fig.add_trace(_transfer_bars(t), 1, i+1)
-        wide = 100*max(t["diff"].abs().max(), 1e-3)
-        fig.update_xaxes(range=[min(0, 100*t["diff"].min()) - .45*wide, max(0, 100*t["diff"].max()) + .45*wide], title=f"{text(method)} minus student_only ({unit})", title_font_size=12, row=1, col=i+1)
+        low, high = min(0, 100*t["diff"].min()), max(0, 100*t["diff"].max())
+        wide = max(high - low, .1)
+        fig.update_xaxes(range=[low - .05*wide, high + .45*wide], title=f"{text(method)} minus student_only<br>({unit})", title_font_size=12, row=1, col=i+1)
         fig.update_yaxes(type="category", title=kinds[i], showgrid=False, ticks="", row=1, col=i+1)
     fig.update_annotations(font_size=13)
-    return style(fig, 110 + 24*max(map(len, parts)), margin=dict(l=60, r=20, t=40, b=60))
+    for i in range(len(parts)): # to the right of the bar or of zero, so that no count lies on a name
+        for end, y, count in zip(fig.data[i].x, fig.data[i].y, fig.data[i].text): fig.add_annotation(x=max(end, 0), y=y, text=count, xanchor="left", showarrow=False, font_size=11, row=1, col=i+1)
+    return style(fig, 110 + 24*max(map(len, parts)), margin=dict(l=60, r=20, t=40, b=75))
 
-# %% ../nbs/20_plots.ipynb #d0133f32
+# %% ../nbs/20_plots.ipynb #d4ec0520
 def difference_forest(rows:dict,     # what -> diff, ci95, p; the first is drawn on top
                       what:str,      # minus what, for the axis
                       metric:str="",
@@ -167,7 +170,7 @@ def difference_forest(rows:dict,     # what -> diff, ci95, p; the first is drawn
     _significance_legend(fig)
     fig.add_vline(x=0, line=dict(color=PALETTE["grey"], width=2))
     fig.update_yaxes(tickvals=[-i for i in range(len(rows))], ticktext=[text(n) for n in rows], range=[-len(rows) + .3, .7], showgrid=False, zeroline=False, ticks="")
-    fig.update_xaxes(title=f"{what}, {metric_label(metric) or 'score'} (points, 95% interval)", zeroline=False)
+    fig.update_xaxes(title=f"{what}<br>{metric_label(metric) or 'score'} (points, 95% interval)", title_font_size=13, zeroline=False)
     return style(fig, 150 + 32*len(rows), margin=dict(l=60, r=20, t=40, b=60))
 
 # %% ../nbs/20_plots.ipynb #d86dfe3e

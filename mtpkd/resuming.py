@@ -19,7 +19,7 @@ from .planning import Plan
 from .scores import Part, TABLES
 from .folders import write_table, FORMAT
 
-# %% ../nbs/18g_resuming.ipynb #ee256678
+# %% ../nbs/18g_resuming.ipynb #766091e6
 def identity(plan:Plan)->dict:
     "What makes two runs the same: settings, data, format, code"
     h = hashlib.sha256()
@@ -34,7 +34,7 @@ def code_sha256()->str:
     files = sorted(p for p in Path(mtpkd.__file__).parent.glob("*.py") if p.stem not in _LATER)
     return hashlib.sha256(b"".join(p.read_bytes() for p in files)).hexdigest()
 
-_LATER = ("__init__", "_modidx", "comparisons", "styles", "curve_plots", "embedding_plots", "plan_plots", "plots", "pictures", "insights", "explorers", "figures", "live", "plan_explorer", "widgets", "runs", "workers", "sweeps", "clusters", "words", "reports", "sweep_pages", "trackers",
+_LATER = ("__init__", "_modidx", "comparisons", "styles", "curve_plots", "embedding_plots", "plan_plots", "plots", "pictures", "insights", "explorers", "figures", "live", "plan_explorer", "widgets", "runs", "workers", "sweeps", "clusters", "words", "tables", "sections", "layouts", "reports", "sweep_pages", "trackers",
           "deploy", "fitting", "exports", "deploying", "cli") # they only show and start
 
 # %% ../nbs/18g_resuming.ipynb #97a9ae55
@@ -86,11 +86,12 @@ def keep_students(plan:Plan, room:Classroom, name:str, path, **card)->None: # ca
     params = {k: v.detach().cpu().numpy() for k, v in learner.params.items()}
     save_student(path, params, room.normalisers, card_of(plan.manifest, plan.samples, plan.config, room.folds, name, plan.metric, **card))
 
-# %% ../nbs/18g_resuming.ipynb #452950b9
+# %% ../nbs/18g_resuming.ipynb #067a54ba
 class Journal:
-    "What happened when, one JSON object a line, appended"
-    def __init__(self, path): self.path, self.started = Path(path), time.time()
+    "What happened when, one JSON object a line, appended; nothing where there is no path"
+    def __init__(self, path): self.path, self.started = path, time.time()
     def write(self, event:str, **facts):
+        if self.path is None: return
         line = json.dumps(jsonable(dict(event=event, seconds=round(time.time()-self.started, 2), **facts)))
         with open(self.path, "a", encoding="utf-8") as f: f.write(line + "\n")
 

@@ -19,7 +19,8 @@ from .metrics import PairedTest, corrected_t, direction, holm, rho_for
 from .folders import RunFolder, write_table
 from .comparisons import budget_name
 from .sweeps import SweepFolder
-from .reports import CSS, Page
+from .sections import Page
+from .layouts import CSS
 from .words import num
 
 # %% ../nbs/23a_sweep_pages.ipynb #018f440d

@@ -200,14 +200,14 @@ class Log:
         self.bar.n = self.done + sum(min(f.bar.n, 99)/100 for f in self.live.values())
         self.bar.set_postfix_str(f"{self.failed} failed" if self.failed else "", refresh=True)
 
-# %% ../nbs/22b_sweeps.ipynb #61dd91e4
+# %% ../nbs/22b_sweeps.ipynb #58fdcf12
 GRACE = 60 # seconds beyond its time limit after which a run that does not listen is killed
 
-def run_cells(pool, cells, out:Path, jobs:int, minutes, log:Log)->None:
+def run_cells(pool, cells, out:Path, jobs, minutes, log:Log)->None: # jobs: a number, or a function that gives one
     "Run the cells, `jobs` at a time"
     waiting, live, drawn = [*cells], {}, 0
     while waiting or live:
-        while waiting and len(live) < jobs:
+        while waiting and len(live) < (jobs() if callable(jobs) else jobs):
             cell = waiting.pop(0)
             log.write("start", cell)
             live[cell.key], log.live[cell.key] = (cell, time.time()), Follow(out/cell.key, progress=False)
@@ -230,7 +230,7 @@ def _finish(log, cell, result, seconds):
     else: log.write("done", cell, seconds=round(seconds, 2))
     log.done += 1
 
-# %% ../nbs/22b_sweeps.ipynb #4d85004a
+# %% ../nbs/22b_sweeps.ipynb #7fdda200
 def sweep(source,              # path of a sweep.yaml, or what would be in it
           out=None,            # folder; None: as the file says
           jobs:int=1,          # runs at a time
@@ -251,7 +251,7 @@ def sweep(source,              # path of a sweep.yaml, or what would be in it
         folder = SweepFolder(out)
         done = {c.key for c in folder.done}
         log = Log(out, len(s.cells), len(done), progress)
-        run_cells(cluster if ray else pool, [c for c in s.cells if c.key not in done], out, jobs if not ray else len(s.cells), s.minutes, log)
+        run_cells(cluster if ray else pool, [c for c in s.cells if c.key not in done], out, cluster.most if ray else jobs, s.minutes, log)
         if folder.done:
             pool.submit("report", "mtpkd.sweep_pages:sweep_report", dict(sweep=str(out)))
             _value(pool.wait("report"))

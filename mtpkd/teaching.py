@@ -9,7 +9,7 @@ __all__ = ['Knowledge', 'look_up', 'Bags', 'pair_cost', 'tell', 'Course', 'make_
            'gather_knowledge', 'SelfDistillation', 'distillation_loss', 'frozen_inputs', 'adapted_knowledge',
            'self_distil']
 
-# %% ../nbs/17_teaching.ipynb #05c5d998
+# %% ../nbs/17_teaching.ipynb #d01b4be4
 from dataclasses import asdict, dataclass, field, replace
 import numpy as np, torch
 from torch import Tensor, nn
@@ -25,7 +25,7 @@ from .losses import alignments, row_losses, task_loss, terms
 from .rivals import EMBEDDED, HELPERS
 from .metrics import direction, metrics
 from .distributed import average, over_processes
-from .training import Stack, Table, Trainer, draw_bags, draw_batches, draw_looks, draw_mixup, fit, mix, predict
+from .training import SCALE, Stack, Table, Trainer, draw_bags, draw_batches, draw_looks, draw_mixup, fit, mix, predict
 
 # %% ../nbs/17_teaching.ipynb #a53dc965
 @dataclass
@@ -172,14 +172,15 @@ def tell_batch(c:Course, stack:Stack, table:Table, rows, there, n:int)->tuple: #
     loose = torch.cat([torch.zeros_like(who[:, :1]).expand(-1, n), there.flatten(1)*seen[:, n:].to(who)], 1)
     return torch.cat([said[:, :n], told], 1), torch.cat([seen[:, :n].to(who), who], 1), loose
 
-# %% ../nbs/17_teaching.ipynb #128da63e
+# %% ../nbs/17_teaching.ipynb #a087fb41
 def gradient_shares(parts:dict, weights:dict, params)->dict: # {"ot_share": (R,), ...}
-    "Share of every term beside the task in the sum of the terms' gradient norms, per repeat"
-    norms = {}
+    "Share of every term beside the task in the sum of the terms' gradient norms, per repeat; NaN where float16 cannot hold one"
+    norms, scale = {}, SCALE.get()
+    scale = torch.ones_like(next(iter(parts.values()))) if scale is None else scale
     for name, value in parts.items():
-        grads = torch.autograd.grad(weights[name]*value.sum(), params, retain_graph=True, allow_unused=True)
+        grads = torch.autograd.grad(weights[name]*(value*scale).sum(), params, retain_graph=True, allow_unused=True)
         average(grads)
-        norms[name] = sum(g.flatten(1).square().sum(1) for g in grads if g is not None).sqrt()
+        norms[name] = sum(g.flatten(1).div(scale[:, None]).square().sum(1) for g in grads if g is not None).sqrt()
     total = sum(norms.values()).clamp_min(1e-12)
     return {f"{n}_share": v/total for n, v in norms.items() if n != "task"}
 

@@ -272,15 +272,17 @@ def _cross_cost(x, y, schedule, kernel, both:bool=True):
     g_y = y.weight.mT*(y.z + d) - _carried(x.z, u, kernel, v)
     return cost[:, 0, 0], p, q, (rows - x.weight).abs_().sum((1, 2)), g_x, g_y
 
-# %% ../nbs/12_transport.ipynb #455a13c8
+# %% ../nbs/12_transport.ipynb #36b605d7
 def _self_cost(x, powers, kernel, first:int|None=0):
-    "Half the transport cost `(L,)` of centred clouds to themselves, and its gradient in those from the `first` on; None: no gradient"
+    "Half the transport cost `(L,)` of centred clouds to themselves, the violation, and the gradient in those from the `first` on; None: no gradient"
     w = _self_plan(x, powers, kernel)
     rows = torch.bmm(w, kernel).mul_(w)
-    cost = torch.add(x.weight*_logs(w, x.weight), rows - x.weight, alpha=-.5/math.log(2)).sum((1, 2))
-    if first is None: return cost, None
+    error = rows - x.weight
+    cost = torch.add(x.weight*_logs(w, x.weight), error, alpha=-.5/math.log(2)).sum((1, 2))
+    violation = error.abs_().sum((1, 2))
+    if first is None: return cost, violation, None
     z, w, rows, kernel = (t[first:] for t in (x.z, w, rows, kernel))
-    return cost, rows.mT*z - _carried(z, w, kernel, w)
+    return cost, violation, rows.mT*z - _carried(z, w, kernel, w)
 
 _SMALL = 1 << 15 # entries below which a call costs more than its work
 
@@ -291,11 +293,12 @@ def _divergence(x, y, a, b, eps:float, schedule, both:bool=True):
     kernel = x.z.new_empty(lead, n, m)
     cost, p, q, violation, g_x, g_y = _cross_cost(x, y, schedule, kernel, both)
     if one and kernel.numel() <= _SMALL: # one call for both
-        own, gradient = _self_cost(one, schedule.powers, kernel.new_empty(2*lead, n, n), 0 if both else lead)
-        cost_x, cost_y, self_x, self_y = own[:lead], own[lead:], gradient[:lead], gradient[-lead:]
+        own, errors, gradient = _self_cost(one, schedule.powers, kernel.new_empty(2*lead, n, n), 0 if both else lead)
+        cost_x, cost_y, self_x, self_y, error_x, error_y = own[:lead], own[lead:], gradient[:lead], gradient[-lead:], errors[:lead], errors[lead:]
     else: # one kernel at a time
-        cost_x, self_x = _self_cost(x, schedule.powers, kernel if n == m else kernel.new_empty(lead, n, n), 0 if both else None)
-        cost_y, self_y = _self_cost(y, schedule.powers, kernel if n == m else kernel.new_empty(lead, m, m))
+        cost_x, error_x, self_x = _self_cost(x, schedule.powers, kernel if n == m else kernel.new_empty(lead, n, n), 0 if both else None)
+        cost_y, error_y, self_y = _self_cost(y, schedule.powers, kernel if n == m else kernel.new_empty(lead, m, m))
+    violation = torch.maximum(violation, torch.maximum(error_x, error_y))
     return (cost - cost_x - cost_y)*unit**2, violation, p[..., 0], q[..., 0], g_x.sub_(self_x).mul_(unit) if both else None, g_y.sub_(self_y).mul_(unit)
 
 # %% ../nbs/12_transport.ipynb #15ff51c3
@@ -345,12 +348,12 @@ _Divergence.direct = _direct(_Divergence)
 
 def _apply(function, *args): return (function if _transformed() else function.direct).apply(*args)
 
-# %% ../nbs/12_transport.ipynb #d5570f77
+# %% ../nbs/12_transport.ipynb #a7cd9944
 @dataclass
 class OTResult:
     "What a transport problem gave; potentials and plan are computed when they are asked for, constants in single precision or better"
     value:Tensor      # divergence `(...,)`, differentiable once, in both clouds
-    violation:Tensor  # L1 error of both marginals of the plan between the clouds `(...,)`
+    violation:Tensor  # L1 error of a marginal `(...,)`, the largest of three plans: between the clouds, and of each with itself
     iterations:int
     _problem:tuple = field(repr=False, default=None) # x, y, a, b (None: uniform), eps, potentials over eps ln 2 of the centred clouds
 

@@ -225,3 +225,20 @@ def test_the_laboratory_runs(root, tmp_path, capsys):
     assert list(rows.index) == ["base", "joint", "x1_pool64"] and rows["diff"].isna().tolist() == [True, False, False] and set(rows.repeats) == {5}
     assert rows["diff"]["joint"] == pytest.approx(rows["mean"]["joint"] - rows["mean"]["base"], abs=1e-3)
     with pytest.raises(SystemExit): recipe.main(["--only", "jiont"])
+
+# what the cache of features saves
+
+def test_clips_a_second(root, tmp_path):
+    "Every way of decoding cuts out the same pictures, or the benchmark itself stops; a ratio is that of the two rates beside it"
+    pytest.importorskip("av"); pytest.importorskip("cv2")
+    rows = {r["what"]: r for r in load(root, "features").decoding_part(tmp_path, 1, 64, 24, 1)}
+    rate = lambda way: rows[f"{way}, 24 frames of 64 px"]["value"]
+    for peer in ("OpenCV, every frame read", "OpenCV, frames between grabbed"): assert rows[f"mtpkd over {peer}"]["value"] == pytest.approx(rate("mtpkd")/rate(peer)) and rate(peer) > 0
+
+@pytest.mark.slow
+def test_what_the_cache_saves(root, tmp_path):
+    pytest.importorskip("av"); pytest.importorskip("torchvision")
+    done = subprocess.run([sys.executable, root/"benchmarks"/"features.py", "--quick", "--only", "epoch,memory", "--out", tmp_path/"rows.csv"], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    rows = pd.read_csv(tmp_path/"rows.csv").set_index("what").value
+    assert rows["ratio"] == pytest.approx(rows["backbone every time"]/rows["cached features"], rel=1e-3) and rows["40 clips"] < 1.2*rows["4 clips"]

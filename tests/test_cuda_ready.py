@@ -148,9 +148,14 @@ def test_a_step_of_a_teacher_with_hidden_modalities_reads_nothing(room):
     stack = mtpkd.training.Stack(lambda: room.ensemble.build("joint"), [1, 2])
     assert steps_read(course, room, stack) == 0
 
-def steps_read(course, room, stack=None):
+def test_a_step_in_float16_reads_nothing(room):
+    "Scales that fit and scales that do not are the device's own affair"
+    assert steps_read(course_of(room, "pkdot"), room, half=True) == 0
+
+def steps_read(course, room, stack=None, half=False):
     stack = stack or student_stack(room)
     trainer, loss = Trainer([(stack.params, 1e-3)], course.schedule), course_loss(course, stack, room.table, room.folds, [])
+    if half: trainer.dtype, trainer.scale = torch.float16, torch.tensor([2.**40, *[2.**8]*(len(stack) - 1)])
     def step(): gather_gradients(trainer, loss), update(trainer)
     step() # the optimiser makes its state
     trainer.step = 0

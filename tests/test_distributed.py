@@ -3,7 +3,7 @@ import json, os, re, subprocess, sys
 import pandas as pd, pytest, torch
 import mtpkd
 from mtpkd.cli import main
-from mtpkd.core import InputError
+from mtpkd.core import InputError, RunError
 from tiny import make_set, quick
 
 def torchrun(*words, processes=2, timeout=300, **env):
@@ -12,7 +12,7 @@ def torchrun(*words, processes=2, timeout=300, **env):
     return done
 
 GRADIENTS = """
-import json, sys, torch
+import json, os, sys, torch
 from torch.nn.parallel import DistributedDataParallel
 from mtpkd.distributed import company, gather_batch, own_rows
 from mtpkd.transport import anchor_clouds, cosine_gram, structural_ot
@@ -38,9 +38,37 @@ for n, f in LOSSES.items():
 value, grads = found(net, lambda: spread(x[own_rows(9)]), lambda z: structural_ot(z, z_t[:, own_rows(9)], k=3).sum())
 assert (grads[0] - alone["structural"][1][0]).abs().max() > 1e-3*grads[0].abs().max() # without gathering it is another loss
 print(f"process {rank} of {many}: {len(LOSSES)} losses", flush=True)
+
+asked, real = [0], torch.distributed.all_gather # who knows the batch does not ask for its parts
+def counted(*args): asked[0] += 1; return real(*args)
+torch.distributed.all_gather = counted
+z = net(x)
+for whole in (None, 9): torch.testing.assert_close(gather_batch(z[own_rows(9)], whole=whole), z)
+assert asked == [3], asked
+torch.distributed.all_gather = real
+
+from mtpkd.config import ScheduleConfig
+from mtpkd.training import Trainer, agree, gather_gradients, update
+w = torch.full((2, 1), float(rank), device=device, requires_grad=True) # other weights in every process, and one gradient of one repeat that does not fit one process
+t = Trainer([({"w": w}, .1)], ScheduleConfig(steps=9, clip=0., decay="constant", weight_decay=0., ema=.5))
+agree(t)
+assert not w.any() and not t.average["w"].any(), (rank, w)
+t.dtype, t.scale = torch.float16, torch.full((2,), 2.**16, device=device)
+pull = torch.tensor([1. + rank, torch.inf if rank else 1.], device=device)
+told = gather_gradients(t, lambda i: (w[:, 0]*pull, {}))
+assert w.grad[:, 0].tolist() == [1.5, 0.] and told["left_out"].tolist() == [0., 1.] and t.scale.tolist() == [2.**16, 2.**15], (rank, w.grad, t.scale)
+update(t)
+torch.testing.assert_close(w.detach(), torch.tensor([[-.1], [0.]], device=device)); torch.testing.assert_close(t.average["w"], w.detach()/2)
+print(f"process {rank}: agreed", flush=True)
+
 if len(sys.argv) > 2: # and a run
+    written = []
+    def look(event, args):
+        if event == "open" and isinstance(args[0], str) and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR): written.append(args[0])
     import mtpkd
+    sys.addaudithook(look)
     mtpkd.run(**json.loads(sys.argv[2]), progress=False)
+    print(f"process {rank} wrote {json.dumps([p for p in written if not p.endswith(os.devnull) and '__pycache__' not in p] if rank else len(written))}", flush=True)
 """
 
 def said(done): return sorted(re.findall(r"process (\d) of 2: (\d) losses", done.stdout))
@@ -63,6 +91,10 @@ def test_losses_and_gradients_are_those_of_one_process(spread):
     "DDP around the network, parts of different sizes, float64, gloo"
     assert said(spread[3]) == [("0", "5"), ("1", "5")], spread[3].stderr[-3000:]
 
+def test_processes_start_from_the_first_and_leave_out_the_same_steps(spread):
+    "Other weights in every process; in float16, what does not fit one of them is left out by all"
+    assert all(f"process {p}: agreed" in spread[3].stdout for p in (0, 1)), spread[3].stderr[-3000:]
+
 @pytest.mark.gpu
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA devices")
 def test_losses_and_gradients_by_nccl(tmp_path):
@@ -74,6 +106,8 @@ def test_a_run_is_that_of_one_process(spread):
     assert done.returncode == 0, done.stderr[-3000:]
     same(mtpkd.RunFolder(folder/"two"), one, 2e-3)
     assert sorted(p.name for p in (folder/"two").iterdir()) == sorted(p.name for p in one.path.iterdir()), "one folder, and nobody else's files in it"
+    assert "process 1 wrote []" in done.stdout and re.search(r"process 0 wrote \d\d", done.stdout), "only the first process writes, wherever it be"
+    assert (folder/"two"/"journal.jsonl").read_text().count('"start"') == 1
 
 @pytest.mark.slow
 def test_by_the_command_and_resumed(spread):
@@ -92,6 +126,21 @@ def test_by_the_command_and_resumed(spread):
 
 def test_what_cannot_be_spread_is_refused(spread, monkeypatch, capsys):
     folder, asked, *_ = spread
-    for k, v in dict(RANK="0", WORLD_SIZE="2", MASTER_ADDR="localhost", MASTER_PORT="1", TORCHELASTIC_RESTART_COUNT="0").items(): monkeypatch.setenv(k, v)
+    for k, v in dict(RANK="0", WORLD_SIZE="2", MASTER_ADDR="localhost", MASTER_PORT="1").items(): monkeypatch.setenv(k, v)
     with pytest.raises(InputError, match="a batch cannot be spread over processes"): mtpkd.run(**asked, protocol="batch_attention", out=folder/"x")
     assert main(["fit", "--manifest", "watch"]) == 2 and "call mtpkd fit without it" in capsys.readouterr().err
+    with pytest.raises(InputError, match="every process has a GPU of its own; use --device cuda"): mtpkd.run(**asked, device="cuda:1", out=folder/"x")
+
+def test_processes_with_other_data_or_settings_are_refused(monkeypatch):
+    monkeypatch.setattr(mtpkd.experiments, "processes", lambda: (1, 2))
+    monkeypatch.setattr(mtpkd.experiments, "from_first", lambda data=b"": json.dumps(dict(data_sha256="one", seeds=[0])).encode())
+    mtpkd.experiments._same_run(dict(data_sha256="one", seeds=(0,)))
+    with pytest.raises(InputError, match=r"process 1 would run another experiment than the first \(data_sha256: 'one' there, 'two' here\)"): mtpkd.experiments._same_run(dict(data_sha256="two", seeds=[0]))
+
+def test_a_process_that_cannot_go_on_does_not_speak_of_writing(spread, tmp_path, monkeypatch):
+    def fails(*_): raise OSError("the network is gone")
+    _, asked, *_ = spread
+    monkeypatch.setattr(mtpkd.experiments, "_write_run", fails)
+    with pytest.raises(RunError, match=r"cannot be written \(the network is gone\)"): mtpkd.run(**asked, out=tmp_path/"x", progress=False)
+    monkeypatch.setattr(mtpkd.experiments, "company", lambda device: (1, 2))
+    with pytest.raises(RunError, match=r"process 1 could not go on \(the network is gone\)"): mtpkd.run(**asked, out=tmp_path/"y", progress=False)
