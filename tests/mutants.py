@@ -35,7 +35,7 @@ MUTANTS = [
            "test_faults.py::test_a_repeat_that_diverges_is_reported_and_the_others_go_on"),
     Mutant("damage is noticed", "training", '        if said["sha256"] != _sha256(tensors, meta)', '        if False', "test_faults.py::test_a_stage_that_was_cut_or_changed[changed]"),
     Mutant("what a loss wrote down", "training", "    t.counts[:] = zip(", "    list(", "test_faults.py::test_a_stopped_stage_goes_on_where_it_was"),
-    Mutant("stages have their own files", "training", "        name = hashlib.sha256(", "        name = 16*'0' or hashlib.sha256(", "test_faults.py::test_a_stopped_stage_goes_on_where_it_was"),
+    Mutant("stages have their own files", "training", "        name = hashlib.sha256(", "        name = 16*'0' or hashlib.sha256(", "test_faults.py::test_every_stage_has_a_file_of_its_own_and_finds_it_again"),
     Mutant("moments of the optimiser", "training", 'for n in ("step", "exp_avg", "exp_avg_sq")', 'for n in ("step", "exp_avg_sq", "exp_avg_sq")', "test_faults.py::test_a_stopped_stage_goes_on_where_it_was"),
     Mutant("finished tables", "resuming", "            if file_sha256(files[t]) != sha: raise", "            if False: raise", "test_faults.py::test_a_finished_method_whose_table_was_changed"),
     Mutant("diverged repeats", "verdicts", "    return diff if np.isnan(diff).all() else diff[~np.isnan(diff)]", "    return diff; diff[~np.isnan(diff)]", "test_faults.py::test_a_repeat_that_diverges_is_reported_and_the_others_go_on"),

@@ -57,6 +57,15 @@ def test_a_stopped_stage_goes_on_where_it_was(share, manifest, whole, tmp_path, 
     same(done, undisturbed)
     assert not (tmp_path/"run"/"checkpoints"/"training").exists()
 
+def test_every_stage_has_a_file_of_its_own_and_finds_it_again(tmp_path):
+    def files():
+        with mtpkd.training.shelved(mtpkd.training.Shelf(tmp_path)) as shelf:
+            made = [shelf.place(), shelf.place()]
+            for key in (("kd", 0), ("kd", 1)):
+                with mtpkd.training.stage_of(*key): made += [shelf.place(), shelf.place()]
+            return [*made, shelf.place()]
+    assert len(set(files())) == 7 and files() == files()
+
 def some_stage(manifest, tmp_path, monkeypatch):
     with monkeypatch.context() as m:
         stop_after(m, 5)
