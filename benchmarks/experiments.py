@@ -15,7 +15,7 @@ if __name__ == "__main__": # before torch is imported: one core, one thread
 import argparse, gc, statistics, time
 import torch
 from bench_tables import number, processor, versions, write_csv
-from mtpkd.distillation import CONTROLS, methods
+from mtpkd.methods import CONTROLS, methods
 from mtpkd.planning import plan_run
 from mtpkd.scores import open_classroom, run_method
 

@@ -16,7 +16,8 @@ import numpy as np
 from bench_tables import synthetic_set, write_csv
 from mtpkd.config import ExperimentConfig
 from mtpkd.core import nearest
-from mtpkd.distillation import Method, add_schedule, get_method, student
+from mtpkd.methods import Method, add_schedule, get_method
+from mtpkd.distillation import student
 from mtpkd.planning import plan_run
 from mtpkd.scores import open_classroom
 from mtpkd.metrics import corrected_t, rho_for

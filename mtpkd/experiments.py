@@ -12,7 +12,7 @@ __all__ = ['train_all', 'write_folder', 'default_out', 'run', 'flushes', 'comput
            'write_tensors', 'write_table', 'identity', 'code_sha256', 'claim_folder', 'save_part', 'student_file',
            'keep_students', 'load_part', 'Journal', 'environment', 'diverged']
 
-# %% ../nbs/19_experiments.ipynb #70a96880
+# %% ../nbs/19_experiments.ipynb #0f8f611d
 import contextlib, hashlib, json, re, shutil, tempfile, time
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +23,8 @@ from .config import faults_of, marks, to_dict, to_yaml
 from .explanations import calibration, transfer
 from .training import Shelf, shelved
 from .distributed import company, from_first, meet, processes
-from .distillation import get_method, learn, schedules
+from .methods import get_method, schedules
+from .distillation import learn
 from .settings import resolve_config, hop_of, loose_of, draw_folds
 from .planning import Plan, WEAK, default_methods, BASES, list_methods, plan_run, RANGES, STACK, stack_size, learns_text, precision_text
 from .scores import Part, TABLES, COLUMNS, score_rows, predictions_of, history_rows, teacher_rows, open_classroom, run_method, first_outputs, plan_of, embeddings_of

@@ -14,7 +14,8 @@ from .config import stamp, to_dict, to_yaml
 from .splits import whole_fold
 from .metrics import metrics
 from .teaching import as_prediction
-from .distillation import get_method, student
+from .methods import get_method
+from .distillation import student
 from .planning import Plan, plan_run
 from .scores import open_classroom
 from .verdicts import FALLS_BACK, choose, fall_back

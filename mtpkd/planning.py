@@ -22,7 +22,7 @@ from .metrics import metric_for
 from .backbones import learning_text
 from .encoders import build_encoder
 from .training import mixed_dtype
-from .distillation import get_method
+from .methods import get_method
 from .settings import resolve_config, with_protocol, with_bags, loose_of, with_faults, draw_folds
 
 # %% ../nbs/18c_planning.ipynb #9d68df69

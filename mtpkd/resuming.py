@@ -14,7 +14,7 @@ import mtpkd
 from .core import InputError, file_sha256, folder_lock, jsonable, write_json
 from .config import read_yaml, to_dict
 from .weights import card_of, save_student
-from .distillation import Classroom
+from .classroom import Classroom
 from .planning import Plan
 from .scores import Part, TABLES
 from .folders import write_table, FORMAT

@@ -15,7 +15,10 @@ from .samples import fit_normaliser
 from .metrics import score_all
 from .teaching import as_prediction
 from .transport import anchor_clouds, cosine_gram, least_similar, sinkhorn_divergence
-from .distillation import Classroom, adapted, beside, get_method, knowledge_of, schedules, student, target_shares, teacher
+from .methods import get_method, schedules
+from .classroom import Classroom, beside, teacher
+from .imagination import adapted, knowledge_of
+from .distillation import student, target_shares
 from .settings import loose_of
 from .planning import Plan
 

@@ -11,7 +11,7 @@ import numpy as np, pandas as pd
 from .config import marks, to_dict
 from .metrics import bootstrap_subjects, by_subject, chance_level, corrected_t, detectable, direction, gap_closed, holm, rho_for, subjects_needed, wilcoxon_p
 from .explanations import modality_values, per_sample_score
-from .distillation import get_method
+from .methods import get_method
 from .planning import Plan, WEAK, BASES
 from .scores import Part
 

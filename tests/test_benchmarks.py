@@ -5,7 +5,7 @@ import numpy as np, pandas as pd, pytest, torch, yaml
 import mtpkd, mtpkd.distillation
 from mtpkd.config import ExperimentConfig
 from mtpkd.core import InputError
-from mtpkd.distillation import get_method, schedules
+from mtpkd.methods import get_method, schedules
 from mtpkd.transport import anchor_clouds, sinkhorn_divergence
 from tiny import make_set, quick
 

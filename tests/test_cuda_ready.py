@@ -10,9 +10,11 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
-import mtpkd.teaching
+import mtpkd.distillation, mtpkd.teaching
 from mtpkd.config import ExperimentConfig, from_dict
-from mtpkd.distillation import Classroom, adapted, get_method, student_stack, teacher
+from mtpkd.methods import get_method
+from mtpkd.classroom import Classroom, student_stack, teacher
+from mtpkd.imagination import adapted
 from mtpkd.losses import terms
 from mtpkd.rivals import CLASS_TERMS, FEATURES
 from mtpkd.samples import fit_normaliser, synthetic
@@ -171,10 +173,10 @@ def test_stages_two_and_three_read_nothing(room, monkeypatch):
     counted = []
     teacher(room, room.ensemble.joint), adapted(room)
     monkeypatch.setattr(mtpkd.teaching, "fit", watched)
-    monkeypatch.setattr(mtpkd.distillation, "fit", watched)
+    monkeypatch.setattr(mtpkd.imagination, "fit", watched)
     room.kept.pop("adapted")
     adapted(room)
-    mtpkd.distillation._train_tnets(room, student_stack(room), mtpkd.teaching.tabulate(teacher(room, room.ensemble.joint), room.table).tokens)
+    mtpkd.imagination._train_tnets(room, student_stack(room), mtpkd.teaching.tabulate(teacher(room, room.ensemble.joint), room.table).tokens)
     room.kept.pop("adapted")
     assert counted == [0, 0]
 

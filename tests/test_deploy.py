@@ -6,7 +6,8 @@ from mtpkd.cli import main
 from mtpkd.config import EncoderConfig
 from mtpkd.core import InputError
 from mtpkd.deploy import Predictor, predict
-from mtpkd.distillation import get_method, student
+from mtpkd.methods import get_method
+from mtpkd.distillation import student
 from mtpkd.scores import open_classroom
 from mtpkd.folders import RunFolder
 from mtpkd.experiments import run

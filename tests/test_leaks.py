@@ -125,7 +125,7 @@ def train(plan, out, monkeypatch, hidden=()):
         return part
     run_method = mtpkd.experiments.run_method
     with monkeypatch.context() as m:
-        m.setattr(mtpkd.distillation, "make_table", table_with_hidden_labels)
+        m.setattr(mtpkd.classroom, "make_table", table_with_hidden_labels)
         m.setattr(mtpkd.experiments, "run_method", spy)
         run = mtpkd.experiments._run(plan, identity(plan), out, progress=False)
     return run, findings(run, kept)
@@ -245,7 +245,7 @@ def test_red_where_a_part_of_the_fold_holds_test_rows(part, tmp_path, monkeypatc
 def test_red_where_a_course_draws_test_rows(tmp_path, monkeypatch):
     draw = mtpkd.teaching.draw_course
     def leaky(course, folds): return draw(course, [replace(f, pool=np.r_[f.pool, f.test]) for f in folds])
-    for room in (mtpkd.teaching, mtpkd.distillation): monkeypatch.setattr(room, "draw_course", leaky)
+    for room in (mtpkd.teaching, mtpkd.imagination): monkeypatch.setattr(room, "draw_course", leaky)
     assert "weights of student kd" in red(make_plan(tmp_path/"set", methods=BRIEF), tmp_path, monkeypatch)
 
 def test_red_where_the_checkpoint_is_chosen_on_test_rows(tmp_path, monkeypatch):

@@ -6,7 +6,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import mtpkd, mtpkd.experiments
 from mtpkd.comparisons import compare, learning_curve, same_but_labels
 from mtpkd.core import InputError
-from mtpkd.distillation import course_of, get_method, methods, student, student_stack
+from mtpkd.methods import get_method, methods
+from mtpkd.classroom import student_stack
+from mtpkd.distillation import course_of, student
 from mtpkd.settings import loose_of
 from mtpkd.planning import plan_run
 from mtpkd.scores import open_classroom

@@ -293,7 +293,7 @@ def test_a_method_of_ones_own_is_registered_not_imported(tmp_path, monkeypatch):
     "A colon in a method's name is its schedule; `add_method` makes a name known"
     manifest = make_set(tmp_path/"set")
     with pytest.raises(InputError, match="unknown method"): mtpkd.run(str(manifest), methods=["own_parts:method"], out=tmp_path/"x")
-    from mtpkd.distillation import Method, add_method, methods
+    from mtpkd.methods import Method, add_method, methods
     monkeypatch.setattr(methods, "_items", dict(methods._items))
     add_method(Method("mine", (("task", .5), ("centroid", .5)), teacher="joint", pool=True, schedule="paper"))
     run = go(tmp_path, manifest, methods=["mine"])

@@ -7,7 +7,8 @@ from mtpkd.cli import main
 from mtpkd.comparisons import compare
 from mtpkd.config import FAULTS, marks
 from mtpkd.core import InputError
-from mtpkd.distillation import get_method, student
+from mtpkd.methods import get_method
+from mtpkd.distillation import student
 from mtpkd.planning import plan_run
 from mtpkd.scores import open_classroom
 from mtpkd.folders import RunFolder

@@ -48,7 +48,7 @@ def test_permitted_rivals_on_values(tmp_path):
     assert not (tmp_path/"refused").exists()
 
 def test_every_rival_is_a_term_and_a_method():
-    from mtpkd.distillation import methods
+    from mtpkd.methods import methods
     assert {*FEATURES, *CLASS_TERMS} <= set(terms.names()) and set(RIVALS) <= set(methods.names())
 
 def test_rivals_in_two_stacks_are_the_rivals_in_one(tmp_path, monkeypatch):
