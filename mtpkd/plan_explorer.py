@@ -121,7 +121,7 @@ def _row(points, trace)->int:
     return int(i[0]) if isinstance(i, (list, tuple)) else list(dict.fromkeys(trace.y)).index(points.ys[0])
 PlanExplorer._renew, PlanExplorer._set_batch = _renew, _set_batch
 
-# %% ../nbs/20e_plan_explorer.ipynb #19e07191
+# %% ../nbs/20e_plan_explorer.ipynb #b5414fb8
 def _redraw(self, change):
     "Another `k` or blur: new numbers in the same figures"
     if self.batch is None: return
@@ -140,7 +140,7 @@ def _tell(self):
     "The numbers of the plan"
     f, n = self.found, len(self.batch)
     within, chance = mass_within(f["plan"], self.batch.target, self.batch.classes)
-    facts = {"entropy": f"{f['entropy']:.4f} nats", "a teacher row is spread over": f"{np.exp(f['entropy'])/n:.1f} student rows", "divergence": f"{f['value']:.4g}", "marginal violation (L1)": f"{f['violation']:.1e}",
+    facts = {"entropy": f"{f['entropy']:.4f} nats", "a teacher row is spread over": f"{np.exp(f['entropy'])/n:.1f} student rows", "divergence": f"{f['value']:.4g}", "largest marginal violation (L1)": f"{f['violation']:.1e}",
              "mass within the class" if self.batch.classes else "mass within the third": f"{within:.0%} (by chance {chance:.0%})"}
     told = " · ".join(f"{k} <b class='mtpkd-{k.split()[0]}'>{v}</b>" for k, v in facts.items())
     self.status.value = f"{html.escape(self.batch.title)}: {told}"

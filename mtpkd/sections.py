@@ -114,10 +114,10 @@ def plan_section(page, run, summary)->dict:
     return dict(heat=heat, mass=mass, method=names[0], teacher=plan.get("teacher"), size=len(plan["target"]), facts=_facts(plan),
                 within=num(within, "{:.0f}%"), chance=num(chance, "{:.0f}%"), groups="class" if classes else "third of the target")
 
-# %% ../nbs/22g_sections.ipynb #22b02bd4
+# %% ../nbs/22g_sections.ipynb #f7db2ca2
 def _facts(plan)->str: # "k = 30, blur = 0.1"
     "The settings a plan was made with"
-    said = {"k": "anchors k", "blur": "blur", "value": "divergence", "violation": "marginal violation (L1)"}
+    said = {"k": "anchors k", "blur": "blur", "value": "divergence", "violation": "largest marginal violation (L1)"}
     facts = ((v, plan[k]) for k, v in said.items() if plan.get(k) not in (None, ""))
     return ", ".join(f"{k} = {float(v):.3g}" if _number(v) else f"{k} = {v}" for k, v in facts)
 

@@ -70,14 +70,14 @@ def example_summary(**p)->dict: # p: method -> p value
     return dict(metric="balanced_accuracy", folds=5, seeds=[1, 2, 3, 4, 5], subjects=10, prevalent=["gyro"], privileged=["accel"], task=dict(chance=1/7),
                 methods={"student_only": base} | rows)
 
-# %% ../nbs/22e_words.ipynb #afa85bad
+# %% ../nbs/22e_words.ipynb #a03f3024
 def words_unclear(summary)->str:
-    "Which methods cannot be told from the student alone, and how coarse the experiment is"
+    "Which methods cannot be told from the student alone, and how wide their intervals are"
     rows = {m: v for m, v in verdict_rows(summary).items() if not significant(v)}
     if not rows: return ""
     named = listing(f"{m} ({num(v['diff'], '{:+.1f}')}, {p_text(v.get('p'))})" for m, v in rows.items())
     half = [(v["ci95"][1] - v["ci95"][0])/2 for v in rows.values() if v.get("ci95") and not missing(v["ci95"][0])]
-    size = f": differences below about {num(np.median(half))} points are too small for this experiment to see" if half else ""
+    size = f": the intervals reach some {num(np.median(half))} points to either side" if half else ""
     return f"Not told apart from the student alone: {named}. That does not show that they have no effect{size}."
 
 # %% ../nbs/22e_words.ipynb #c6d127ea
@@ -119,7 +119,7 @@ def words_rivals(summary)->str:
     said = "; ".join(f"{c['b']}: {diff_text(c)}" for c in rivals)
     return f"{rivals[0]['a']} against the other methods with a teacher: {said}." if rivals else ""
 
-# %% ../nbs/22e_words.ipynb #c6fe372b
+# %% ../nbs/22e_words.ipynb #3acd01c5
 def best_method(summary)->str: # a name, or ""
     "The method with the largest significant gain, else with the largest gain"
     rows = verdict_rows(summary)
@@ -132,7 +132,7 @@ def words_teacher(summary)->str:
     seen = listing(list(summary.get("prevalent", [])) + list(summary.get("privileged", [])))
     if t["diff"] <= 0 or not significant(t):
         return (f"The joint teacher, which sees {seen} at test time too, is not significantly better than the student alone: "
-                f"{diff_text(t)}. There is little to distil.")
+                f"{diff_text(t)}. Whether there is anything to distil, this run does not show.")
     closed = summary["methods"].get(best, {}).get("gap_closed")
     end = "" if missing(closed) else f" {best} closes {num(closed, '{:.0f}%')} of that gap."
     return (f"The joint teacher, which sees {seen} at test time too, scores {num(t['mean'])} against the student's "

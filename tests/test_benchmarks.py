@@ -241,4 +241,4 @@ def test_what_the_cache_saves(root, tmp_path):
     done = subprocess.run([sys.executable, root/"benchmarks"/"features.py", "--quick", "--only", "epoch,memory", "--out", tmp_path/"rows.csv"], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     rows = pd.read_csv(tmp_path/"rows.csv").set_index("what").value
-    assert rows["ratio"] == pytest.approx(rows["backbone every time"]/rows["cached features"], rel=1e-3) and rows["40 clips"] < 1.2*rows["4 clips"]
+    assert rows["ratio"] == pytest.approx(rows["backbone every time"]/rows["cached features"], rel=1e-3) and rows["40 clips"] < rows["4 clips"] + 60, "decoded, the clips between would be 160 MiB"
