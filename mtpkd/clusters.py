@@ -28,7 +28,7 @@ def run_on_node(key:str, call:str, args:dict, kernel:bool)->dict: # as from `Poo
         if "is in use by" not in result.get("error", "") or time.time() > end: return result
         time.sleep(1) # whoever had it before is about to end
 
-# %% ../nbs/22c_clusters.ipynb #ff231102
+# %% ../nbs/22c_clusters.ipynb #d5ed389f
 def knock(address:str)->None: # `auto`, or HOST:PORT
     "Refuse an address where nobody answers; ray itself would wait for minutes"
     host, colon, port = address.removeprefix("ray://").rpartition(":")
@@ -46,7 +46,7 @@ def join_cluster(address:str): # `auto`, or HOST:PORT
     return ray
 
 class RayPool:
-    "Runs jobs on a Ray cluster, as many at a time as it has processors"
+    "Runs jobs on a Ray cluster: as many run at a time as there are processors; twice as many are handed over"
     queues = True # a job that was submitted may wait
     def __init__(self, address:str="auto"):
         self.ray, self.live, self.asked = join_cluster(address), {}, (-math.inf, 0) # key -> reference; when it was asked for its processors, how many jobs that made

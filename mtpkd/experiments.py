@@ -12,8 +12,8 @@ __all__ = ['train_all', 'write_folder', 'default_out', 'run', 'flushes', 'comput
            'write_tensors', 'write_table', 'identity', 'code_sha256', 'claim_folder', 'save_part', 'student_file',
            'keep_students', 'load_part', 'Journal', 'environment', 'diverged']
 
-# %% ../nbs/19_experiments.ipynb #0f8f611d
-import contextlib, hashlib, json, re, shutil, tempfile, time
+# %% ../nbs/19_experiments.ipynb #20be4941
+import contextlib, hashlib, json, re, shutil, time
 from dataclasses import replace
 from pathlib import Path
 import pandas as pd, torch
@@ -30,7 +30,7 @@ from .planning import Plan, WEAK, default_methods, BASES, list_methods, plan_run
 from .scores import Part, TABLES, COLUMNS, score_rows, predictions_of, history_rows, teacher_rows, open_classroom, run_method, first_outputs, plan_of, embeddings_of
 from .verdicts import choose, paired, FALLS_BACK, fall_back, with_fallbacks, compare, diverged, summarise, parts_results, EFFECT, anchors_used
 from .folders import write_tensors, write_table, FORMAT, RunFolder, pairing_table, task_of, read_tensors
-from .resuming import identity, code_sha256, _LATER, claim_folder, save_part, load_part, student_file, keep_students, Journal, environment
+from .resuming import identity, code_sha256, claim_folder, save_part, load_part, student_file, keep_students, Journal, environment
 
 # %% ../nbs/19_experiments.ipynb #1d0fa276
 _all_ = ["WEAK", "BASES", "RANGES", "STACK", "TABLES", "COLUMNS", "FALLS_BACK", "EFFECT", "FORMAT", "resolve_config", "Plan", "hop_of",
@@ -98,7 +98,7 @@ def write_folder(plan:Plan, out:Path, parts:dict)->dict: # the summary
     write_json(out/"summary.json", summary)
     return summary
 
-# %% ../nbs/19_experiments.ipynb #a614f3ad
+# %% ../nbs/19_experiments.ipynb #7dce5b2e
 def default_out(plan:Plan)->Path: # runs/NAME-HASH
     "Where a run goes that was given no folder"
     name, who = re.sub(r"[^\w.-]+", "-", plan.manifest.name), json.dumps(identity(plan), sort_keys=True)
@@ -120,7 +120,7 @@ def run(manifest="watch",      # shipped name, path to a manifest
         pairing=None,          # full, bag:KEY, bag:ROWS, lag:SECONDS[,JITTER] or none; None: the manifest's
         resume:bool=False,     # go on with what is in `out`
         dry_run:bool=False,    # only say what would be done
-        progress:bool=True):   # -> RunFolder, or with dry_run what is planned
+        progress:bool=True):   # -> RunFolder, or with dry_run what is planned; None in a process of torchrun that is not the first
     "Run an experiment: every method, the same student, subject-disjoint folds, the test rows read once"
     plan = plan_run(manifest=manifest, prevalent=prevalent, privileged=privileged, methods=methods, labelled=labelled,
                     labelled_validation=labelled_validation, folds=folds, seeds=seeds, config=config, set=set, device=device, pairing=pairing, protocol=protocol)
@@ -131,7 +131,7 @@ def run(manifest="watch",      # shipped name, path to a manifest
     if dry_run: return forecast(plan, out)
     return _run(plan, who, out, progress)
 
-# %% ../nbs/19_experiments.ipynb #ed333522
+# %% ../nbs/19_experiments.ipynb #38202b8d
 def _write_run(plan, who, out, progress):
     if processes()[0]: # all processes do the same with their part of every batch; the first one writes
         train_all(plan, out, Journal(None), False)
@@ -161,7 +161,7 @@ def _run(plan, who, out, progress):
     except OSError as e:
         if rank: raise RunError(f"process {rank} could not go on ({e}); what was finished is kept in {out}, go on with --resume") from e
         raise RunError(f"{out}: cannot be written ({e}); what was finished is kept, go on with --resume") from e
-    return RunFolder(out)
+    return None if rank else RunFolder(out)
 
 # %% ../nbs/19_experiments.ipynb #66dcfa1b
 def flushes()->bool:

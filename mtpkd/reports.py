@@ -7,7 +7,8 @@ __all__ = ['render', 'report', 'comparison_page', 'demo', 'method_extras', 'verd
            'budget_section', 'Page', 'teacher_section', 'transfer_section', 'calibration_section', 'modality_section',
            'pairing_section', 'plan_section', 'embedding_section', 'curve_sections', 'run_section', 'unit_words',
            'repeat_section', 'as_yaml', 'figure_or_note', 'CSS', 'MACROS', 'RUN', 'PAGE', 'templates', 'PAIRED',
-           'PAIRED_HEAD', 'paired_cells', 'protocols_to_name']
+           'PAIRED_HEAD', 'paired_cells', 'protocols_to_name', 'main_rows', 'panel_order', 'panels_of', 'best_method',
+           'verdict_words']
 
 # %% ../nbs/23_reports.ipynb #1d49af32
 from pathlib import Path
@@ -22,10 +23,11 @@ from .tables import method_extras, verdict_table, overview, words_budgets, PAIRE
 from .sections import Page, budget_section, teacher_section, transfer_section, calibration_section, modality_section, pairing_section, plan_section, embedding_section, curve_sections, unit_words, repeat_section, as_yaml, run_section, figure_or_note
 from .layouts import CSS, MACROS, RUN, PAGE, PAIRED, templates
 
-# %% ../nbs/23_reports.ipynb #9be7bc43
+# %% ../nbs/23_reports.ipynb #c3bebac9
 _all_ = ["method_extras", "verdict_table", "overview", "words_budgets", "budget_section", "Page", "teacher_section", "transfer_section", "calibration_section", "modality_section",
          "pairing_section", "plan_section", "embedding_section", "curve_sections", "run_section", "unit_words", "repeat_section", "as_yaml", "figure_or_note", "CSS",
-         "MACROS", "RUN", "PAGE", "templates", "PAIRED", "PAIRED_HEAD", "paired_cells", "protocols_to_name"]
+         "MACROS", "RUN", "PAGE", "templates", "PAIRED", "PAIRED_HEAD", "paired_cells", "protocols_to_name",
+         "main_rows", "panel_order", "panels_of", "best_method", "verdict_words"] # not used here: companion notebooks, which explain a report, take from it what it says and draws
 
 # %% ../nbs/23_reports.ipynb #b7fd7a3f
 def render(sections:list, # dicts of `run_section`

@@ -6,8 +6,8 @@
 __all__ = ['PRECISIONS', 'PRECISION', 'SCALE', 'PAUSE', 'SHELF', 'Table', 'make_table', 'permute', 'alike', 'permute_labels',
            'shuffle_inputs', 'loosen', 'draw_batches', 'draw_mixup', 'mix', 'draw_bags', 'boxes_of', 'draw_looks',
            'mixed_dtype', 'in_precision', 'Stack', 'learning_rate', 'clip_per_repeat', 'Trainer', 'gather_gradients',
-           'unscale', 'update', 'keep_best', 'fit', 'save_checkpoint', 'resume_checkpoint', 'agree', 'Shelf',
-           'stage_of', 'shelved', 'predict']
+           'unscale', 'update', 'left_out_whole', 'keep_best', 'fit', 'save_checkpoint', 'resume_checkpoint', 'agree',
+           'Shelf', 'stage_of', 'shelved', 'predict']
 
 # %% ../nbs/16_training.ipynb #b42da7c1
 import contextlib, hashlib, json, math, time
@@ -223,7 +223,7 @@ def clip_per_repeat(grads, largest:float)->None:
     factor = (largest/norm.clamp_min(largest)).nan_to_num(0.)
     for g in grads: g.mul_(factor.reshape(-1, *[1]*(g.ndim-1)))
 
-# %% ../nbs/16_training.ipynb #dc6ee942
+# %% ../nbs/16_training.ipynb #a6c3806f
 class Trainer:
     "Optimises stacked parameters; keeps history, a moving average, the best weights of every repeat"
     def __init__(self, groups,  # [(parameters by name, peak learning rate)]
@@ -238,6 +238,7 @@ class Trainer:
         repeats = len(next(iter(self.params.values())))
         self.scale = torch.full((repeats,), 2.**16, device=device) if self.dtype == torch.float16 else None # bfloat16 has the range of float32 and needs none
         self.fitted = torch.zeros(repeats, device=device) # steps in a row that the scale has fitted
+        self.moving = None                                # which repeats take part in this step `(R,)` bool; None: all, as without a scale
         self.best, self.best_value, self.counts = None, None, [] # counts: (step, tensor), what the loss wrote down
 
     def weights(self, checkpoint:str="last")->dict:
@@ -245,7 +246,7 @@ class Trainer:
         if checkpoint == "best_validation" and self.best is not None: return self.best
         return {k: v.detach() for k, v in (self.average or self.params).items()}
 
-# %% ../nbs/16_training.ipynb #fcece6fb
+# %% ../nbs/16_training.ipynb #2c8d6436
 def gather_gradients(trainer:Trainer, loss)->dict: # what was written down, name -> `(R,)`
     "Gradients of the sum of the repeats' losses, over the `accumulate` batches of a step"
     t, n, told = trainer, trainer.schedule.accumulate, []
@@ -258,13 +259,17 @@ def gather_gradients(trainer:Trainer, loss)->dict: # what was written down, name
     if n > 1: told = [{k: torch.stack([d[k] for d in told if k in d]).mean(0) for k in told[0]}]
     return told[0] if t.scale is None else told[0] | {"left_out": (~unscale(t)).float()}
 
-def unscale(trainer:Trainer, patience:int=2000)->Tensor: # which repeats take part in this step `(R,)` bool; patience: steps until a larger scale is tried
-    "Gradients in their own size. A repeat whose gradients do not fit float16 gets none in this step; one without gradients at any scale is lost"
+def _like(v:Tensor, x:Tensor)->Tensor: # `(R,)` -> `(R, 1, ...)`
+    "One value a repeat, to stand beside `x (R, ...)`"
+    return v.reshape(-1, *[1]*(x.ndim-1))
+
+def unscale(trainer:Trainer, patience:int=2000)->Tensor: # whose gradients fit `(R,)` bool; patience: steps until a larger scale is tried
+    "Gradients in their own size. A repeat whose gradients do not fit float16 takes no part in this step; one without gradients at any scale is lost"
     t, grads = trainer, [p.grad for p in trainer.params.values() if p.grad is not None]
-    like = lambda v, g: v.reshape(-1, *[1]*(g.ndim-1))
     fine = torch.stack([g.flatten(1).isfinite().all(1) for g in grads]).all(0)
     lost = ~fine & (t.scale < 1)
-    for g in grads: g.div_(like(t.scale, g)).masked_fill_(like(~fine, g), 0.).masked_fill_(like(lost, g), torch.nan)
+    for g in grads: g.div_(_like(t.scale, g)).masked_fill_(_like(~fine, g), 0.).masked_fill_(_like(lost, g), torch.nan)
+    t.moving = fine | lost
     t.fitted = torch.where(fine, t.fitted + 1, 0.)
     t.scale = torch.where(fine, torch.where(t.fitted % patience == 0, 2*t.scale, t.scale), (t.scale/2).clamp_min(.5))
     return fine
@@ -274,10 +279,23 @@ def update(trainer:Trainer)->None:
     t, s = trainer, trainer.schedule
     if s.clip: clip_per_repeat([p.grad for p in t.params.values() if p.grad is not None], s.clip)
     for group, peak in zip(t.optimiser.param_groups, t.peaks): group["lr"] = peak*learning_rate(t.step, s.steps, s.decay)
-    t.optimiser.step()
+    with left_out_whole(t): t.optimiser.step()
     t.step += 1
-    if t.average is not None:
-        for k, p in t.params.items(): t.average[k].lerp_(p.detach(), 1-s.ema)
+    for k, p in t.params.items() if t.average is not None else ():
+        if t.moving is None: t.average[k].lerp_(p.detach(), 1-s.ema)
+        else: t.average[k].copy_(torch.where(_like(t.moving, p), t.average[k].lerp(p.detach(), 1-s.ema), t.average[k]))
+
+@contextlib.contextmanager
+def left_out_whole(trainer:Trainer):
+    "In a step of the optimiser, repeats that take no part keep their weights and moments, to the bit; without a scale this does nothing"
+    t = trainer
+    if t.moving is None: yield; return
+    learning, moments = [p for p in t.params.values() if p.grad is not None], ("exp_avg", "exp_avg_sq")
+    with torch.no_grad():
+        before = [[p.clone(), *(t.optimiser.state[p][n].clone() if n in t.optimiser.state[p] else torch.zeros_like(p) for n in moments)] for p in learning]
+        yield
+        for p, was in zip(learning, before):
+            for now, then in zip([p, *(t.optimiser.state[p][n] for n in moments)], was): now.copy_(torch.where(_like(t.moving, p), now, then))
 
 def keep_best(trainer:Trainer, values)->None: # validation metric of every repeat `(R,)`; NaN where one has diverged
     "Remember the weights of the repeats that have just become better than ever"

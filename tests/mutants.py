@@ -74,13 +74,15 @@ def copy_of_the_project(folder:Path)->Path:
 NOT_RUN = 9 # exit code of a guard that has found nothing, as it came to nothing itself
 
 GUARD = f"""
-import sys, mtpkd, pytest
+import re, sys, mtpkd, pytest
 assert mtpkd.__file__.startswith(sys.argv[1]), mtpkd.__file__
 broken = []
 class Look:
+    def nothing(self, e): # a name that is not there, of a module too, by whatever way it was asked for
+        return isinstance(e, (ImportError, NameError, SyntaxError)) or isinstance(e, AttributeError) and re.match(r"(partially initialized )?module '|<module '|'module' object ", str(e))
     def pytest_runtest_makereport(self, item, call):
         if call.excinfo is None or issubclass(call.excinfo.type, pytest.skip.Exception): return
-        if call.when != "call" or issubclass(call.excinfo.type, (ImportError, NameError, SyntaxError)): broken.append(f"{{item.name}} came to nothing in its {{call.when}}: {{call.excinfo.exconly()}}")
+        if call.when != "call" or self.nothing(call.excinfo.value): broken.append(f"{{item.name}} came to nothing in its {{call.when}}: {{call.excinfo.exconly()}}")
 code = pytest.main(["-q", "-x", "-p", "no:cacheprovider", *sys.argv[2:]], plugins=[Look()])
 if broken: print(*broken)
 sys.exit({NOT_RUN} if broken else code)

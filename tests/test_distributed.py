@@ -67,7 +67,10 @@ if len(sys.argv) > 2: # and a run
         if event == "open" and isinstance(args[0], str) and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR): written.append(args[0])
     import mtpkd
     sys.addaudithook(look)
-    mtpkd.run(**json.loads(sys.argv[2]), progress=False)
+    asked = json.loads(sys.argv[2])
+    out = asked.pop("out") + (".elsewhere" if rank else "") # a machine that does not see the folder of the first
+    run = mtpkd.run(**asked, out=out, progress=False)
+    assert run is None if rank else str(run.path) == out, run
     print(f"process {rank} wrote {json.dumps([p for p in written if not p.endswith(os.devnull) and '__pycache__' not in p] if rank else len(written))}", flush=True)
 """
 
@@ -106,23 +109,25 @@ def test_a_run_is_that_of_one_process(spread):
     assert done.returncode == 0, done.stderr[-3000:]
     same(mtpkd.RunFolder(folder/"two"), one, 2e-3)
     assert sorted(p.name for p in (folder/"two").iterdir()) == sorted(p.name for p in one.path.iterdir()), "one folder, and nobody else's files in it"
+    assert not (folder/"two.elsewhere").exists(), "a machine that does not see the folder needs none"
     assert "process 1 wrote []" in done.stdout and re.search(r"process 0 wrote \d\d", done.stdout), "only the first process writes, wherever it be"
     assert (folder/"two"/"journal.jsonl").read_text().count('"start"') == 1
 
 @pytest.mark.slow
 def test_by_the_command_and_resumed(spread):
-    "The first process has the notebook; a run that lost its summary and a method goes on, and all processes know what was done"
+    "The first process has the notebook and the folder, which the other does not see; a run that lost its summary and a method goes on, and all processes know what was done"
     folder, asked, one, _ = spread
-    words = ["--no-python", sys.executable, "-c", "import sys; from mtpkd.cli import main; sys.exit(main(sys.argv[1:]))", "run", "--manifest", asked["manifest"], "--methods", "mtpkdot", "--seeds", "0", "--config", str(one.path/"experiment.yaml"), "--out", str(folder/"command")]
+    words = ["--no-python", sys.executable, "-c", "import os, sys; from mtpkd.cli import main; sys.exit(main([w.replace('RANK', os.environ['RANK']) for w in sys.argv[1:]]))", "run", "--manifest", asked["manifest"], "--methods", "mtpkdot", "--seeds", "0", "--config", str(one.path/"experiment.yaml"), "--out", str(folder/"commandRANK")]
     done = torchrun(*words)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "process 1 is done" in done.stdout and (folder/"command"/"run.ipynb").is_file() and (folder/"command"/"report.html").is_file()
-    same(mtpkd.RunFolder(folder/"command"), one, 2e-3)
-    (folder/"command"/"summary.json").unlink()
-    for p in (folder/"command"/"checkpoints").glob("*mtpkdot*"): p.unlink()
+    assert "process 1 is done" in done.stdout and (folder/"command0"/"run.ipynb").is_file() and (folder/"command0"/"report.html").is_file()
+    same(mtpkd.RunFolder(folder/"command0"), one, 2e-3)
+    (folder/"command0"/"summary.json").unlink()
+    for p in (folder/"command0"/"checkpoints").glob("*mtpkdot*"): p.unlink()
     done = torchrun(*words, "--resume")
     assert done.returncode == 0, done.stderr[-3000:]
-    same(mtpkd.RunFolder(folder/"command"), one, 2e-3)
+    assert not (folder/"command1").exists()
+    same(mtpkd.RunFolder(folder/"command0"), one, 2e-3)
 
 def test_what_cannot_be_spread_is_refused(spread, monkeypatch, capsys):
     folder, asked, *_ = spread

@@ -1,7 +1,7 @@
 """Manifests, settings, sweeps and run folders from strangers: whatever is in them, the answer is one line, or a run. `FUZZ=5000 pytest tests/test_fuzz.py` looks longer."""
 import copy, json, os, shutil
 from pathlib import Path
-import numpy as np, pytest, yaml
+import numpy as np, pandas as pd, pytest, yaml
 from hypothesis import HealthCheck, given, settings, strategies as st
 import mtpkd
 from mtpkd.config import read_yaml
@@ -206,6 +206,46 @@ def test_a_table_without_its_columns_is_damaged(run, tmp_path):
     for name in ("results", "metrics", "history", "teachers"):
         (tmp_path/"run"/f"{name}.csv").write_text("m")
         with pytest.raises(InputError, match=rf"{name}.csv is damaged \(no column method\)"): getattr(RunFolder(tmp_path/"run"), name)
+
+NUMBERS = dict(results=["fold", "seed", "value", "n_train", "n_pool", "n_val", "n_test", "steps", "seconds"], metrics=["fold", "seed", "value"], history=["fold", "seed", "step", "value"],
+               teachers=["fold", "seed", "epoch", "count", "share"], transfer=["samples", "n", "alone", "value", "diff", "turned_right", "turned_wrong", "seeds", "seeds_worse"], calibration=["bin", "n", "confidence", "right"])
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_words_where_numbers_should_be_are_damage(name, run, tmp_path):
+    table = pd.read_csv(run.path/f"{name}.csv")
+    assert len(table)
+    shutil.copytree(run.path, tmp_path/"run")
+    for column in NUMBERS[name]:
+        table.assign(**{column: "many"}).to_csv(tmp_path/"run"/f"{name}.csv", index=False)
+        with pytest.raises(InputError, match=rf"{name}.csv is damaged \(column {column} holds something else than numbers\)"): getattr(RunFolder(tmp_path/"run"), name)
+    clean(report, tmp_path/"run", tmp_path/"page.html")
+    table.iloc[:0].to_csv(tmp_path/"run"/f"{name}.csv", index=False) # nothing to say is no damage
+    assert len(getattr(RunFolder(tmp_path/"run"), name)) == 0
+
+def test_predictions_of_other_columns_are_damage(run, tmp_path):
+    "As read, and from what is made of them: `transfer`, where the folder is too old to hold it, and a comparison"
+    shutil.copytree(run.path, tmp_path/"run")
+    (tmp_path/"run"/"transfer.csv").unlink()
+    path, whole = tmp_path/"run"/"predictions.parquet", run.predictions
+    def refused(said):
+        for look in (lambda: RunFolder(tmp_path/"run").predictions, lambda: RunFolder(tmp_path/"run").transfer, lambda: mtpkd.compare(run.path, tmp_path/"run"), lambda: mtpkd.compare(tmp_path/"run", run.path)):
+            with pytest.raises(InputError, match=rf"predictions.parquet is damaged \({said}\)"): look()
+    classes = run.summary["task"]["classes"]
+    for column in ("method", "fold", "seed", "sample", "subject", "target", *classes):
+        whole.rename(columns={column: "x"}).to_parquet(path)
+        refused(f"no column {column}")
+    for column in ("fold", "seed", classes[-1]):
+        whole.assign(**{column: "much"}).to_parquet(path)
+        refused(f"column {column} holds something else than numbers")
+    whole.to_parquet(path)
+    assert len(RunFolder(tmp_path/"run").transfer) == len(run.transfer)
+
+def test_a_summary_without_a_task_is_damage(run, tmp_path):
+    shutil.copytree(run.path, tmp_path/"run")
+    (tmp_path/"run"/"transfer.csv").unlink()
+    for task in (None, 3, dict(kind="x"), dict(kind="classification", classes=[])):
+        (tmp_path/"run"/"summary.json").write_text(json.dumps(run.summary | dict(task=task)))
+        with pytest.raises(InputError, match="the summary is damaged"): RunFolder(tmp_path/"run").transfer
 
 def test_names_from_data_stay_text(tmp_path):
     "A class, a modality and a data set that are called <script>: in the report of a run and of a sweep"

@@ -9,7 +9,7 @@ def test_every_mutant_has_its_place(m, root):
     assert f"def {test.partition('[')[0]}(" in (root/"tests"/file).read_text(), m.guard
 
 BROKEN = """
-import pytest
+import mtpkd.core, pytest
 @pytest.fixture
 def run(): raise ValueError("the run has failed")
 def test_green(): pass
@@ -20,9 +20,13 @@ def test_raises(): raise ValueError("the library's own refusal")
 def test_in_its_fixture(run): pass
 def test_name(): assert undefined
 def test_skipped(): pytest.skip("not here")
+def test_name_of_a_module(): mtpkd.core.no_such_name()
+def test_patch_of_a_module(monkeypatch): monkeypatch.setattr(mtpkd.core, "no_such_name", 1)
+def test_patch_by_its_path(monkeypatch): monkeypatch.setattr("mtpkd.core.no_such_name", 1)
+def test_attribute(): None.missing
 """
 
-@pytest.mark.parametrize("test, code", dict(green=0, red=1, refusal=1, raises=1, in_its_fixture=NOT_RUN, name=NOT_RUN, skipped=0, nowhere=4).items())
+@pytest.mark.parametrize("test, code", dict(green=0, red=1, refusal=1, raises=1, in_its_fixture=NOT_RUN, name=NOT_RUN, name_of_a_module=NOT_RUN, patch_of_a_module=NOT_RUN, patch_by_its_path=NOT_RUN, attribute=1, skipped=0, nowhere=4).items())
 def test_only_a_test_that_has_looked_is_red(test, code, tmp_path, root):
     "An error of a fixture, or a name that is not there, kills nothing"
     (tmp_path/"mtpkd").symlink_to(root/"mtpkd")
