@@ -155,14 +155,15 @@ def write_json(path, obj)->Path:
     "Write `obj` to `path` as JSON, whole or not at all"
     return write_text(path, json.dumps(jsonable(obj), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
-# %% ../nbs/00_core.ipynb #c9c252b3
+# %% ../nbs/00_core.ipynb #375ccaf8
 @contextlib.contextmanager
 def folder_lock(folder): # made if it is not there
-    "Hold `folder` for this process while the block runs; refuse it where another process does"
+    "Hold `folder` and what is below for this process while the block runs; refuse it where another process does"
     path = Path(folder)/".lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path) as f:
         f.truncate(0); f.write(f"process {os.getpid()} on {platform.node()}"); f.flush()
+        for half in path.parent.rglob(".*.tmp"): half.unlink(missing_ok=True) # of `atomic_path`, whose process is gone
         try: yield
         finally: path.unlink(missing_ok=True)
 
