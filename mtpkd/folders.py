@@ -36,7 +36,7 @@ def write_table(path, table:pd.DataFrame)->None:
         if Path(path).suffix == ".csv": table.to_csv(tmp, index=False, lineterminator="\n")
         else: table.to_parquet(tmp, index=False)
 
-# %% ../nbs/18f_folders.ipynb #7f3b7394
+# %% ../nbs/18f_folders.ipynb #7870d09f
 FORMAT = 1
 _TEXT = {"method", "metric", "checkpoint", "stage", "name", "teacher", "kind", "group"} # the other columns of `COLUMNS` are numbers
 _SAID = ["method", "fold", "seed", "sample", "subject"]
@@ -67,7 +67,9 @@ class RunFiles:
     def _csv(self, name, **how):
         def table(path):
             need = COLUMNS.get(path.stem, ["method"])
-            return check_columns(pd.read_csv(path, **dict(keep_default_na=True, dtype=dict(method=str, teacher=str)) | how), need, [c for c in need if c not in _TEXT])
+            found = check_columns(pd.read_csv(path, **dict(keep_default_na=True, dtype=dict(method=str, teacher=str)) | how), need, [c for c in need if c not in _TEXT])
+            if "kind" in found and (strange := {*found["kind"]} - {"subject", "class"}): raise ValueError(f"kind is {sorted(map(str, strange))[0]}, expected subject or class")
+            return found
         return self._read(name, table)
     def _json(self, name)->dict:
         found = self._read(name, lambda p: json.loads(p.read_text()))

@@ -207,6 +207,13 @@ def test_a_table_without_its_columns_is_damaged(run, tmp_path):
         (tmp_path/"run"/f"{name}.csv").write_text("m")
         with pytest.raises(InputError, match=rf"{name}.csv is damaged \(no column method\)"): getattr(RunFolder(tmp_path/"run"), name)
 
+def test_a_kind_that_nobody_knows_is_damage(run, tmp_path):
+    shutil.copytree(run.path, tmp_path/"run")
+    text = (run.path/"transfer.csv").read_text()
+    (tmp_path/"run"/"transfer.csv").write_text(text.replace(",class,", ",cl,"))
+    with pytest.raises(InputError, match=r"transfer.csv is damaged \(kind is cl, expected subject or class\)"): RunFolder(tmp_path/"run").transfer
+    assert "expected subject or class" in report(tmp_path/"run", tmp_path/"page.html").read_text()
+
 NUMBERS = dict(results=["fold", "seed", "value", "n_train", "n_pool", "n_val", "n_test", "steps", "seconds"], metrics=["fold", "seed", "value"], history=["fold", "seed", "step", "value"],
                teachers=["fold", "seed", "epoch", "count", "share"], transfer=["samples", "n", "alone", "value", "diff", "turned_right", "turned_wrong", "seeds", "seeds_worse"], calibration=["bin", "n", "confidence", "right"])
 
