@@ -28,7 +28,7 @@ def run_on_node(key:str, call:str, args:dict, kernel:bool)->dict: # as from `Poo
         if "is in use by" not in result.get("error", "") or time.time() > end: return result
         time.sleep(1) # whoever had it before is about to end
 
-# %% ../nbs/22c_clusters.ipynb #d5ed389f
+# %% ../nbs/22c_clusters.ipynb #9251d743
 def knock(address:str)->None: # `auto`, or HOST:PORT
     "Refuse an address where nobody answers; ray itself would wait for minutes"
     host, colon, port = address.removeprefix("ray://").rpartition(":")
@@ -45,6 +45,7 @@ def join_cluster(address:str): # `auto`, or HOST:PORT
         raise InputError(f"no Ray cluster at {address!r} ({str(e).splitlines()[0] if str(e) else type(e).__name__}); start one by `ray start --head`, or name its address") from None
     return ray
 
+# %% ../nbs/22c_clusters.ipynb #fc86ccca
 class RayPool:
     "Runs jobs on a Ray cluster: as many run at a time as there are processors; twice as many are handed over"
     queues = True # a job that was submitted may wait

@@ -155,7 +155,7 @@ def write_json(path, obj)->Path:
     "Write `obj` to `path` as JSON, whole or not at all"
     return write_text(path, json.dumps(jsonable(obj), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
-# %% ../nbs/00_core.ipynb #375ccaf8
+# %% ../nbs/00_core.ipynb #62a0b013
 @contextlib.contextmanager
 def folder_lock(folder): # made if it is not there
     "Hold `folder` and what is below for this process while the block runs; refuse it where another process does"
@@ -163,7 +163,8 @@ def folder_lock(folder): # made if it is not there
     path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path) as f:
         f.truncate(0); f.write(f"process {os.getpid()} on {platform.node()}"); f.flush()
-        for half in path.parent.rglob(".*.tmp"): half.unlink(missing_ok=True) # of `atomic_path`, whose process is gone
+        for half in path.parent.rglob(".*.*.tmp"):
+            if half.name.split(".")[-2].isdigit(): half.unlink(missing_ok=True) # `atomic_path` names them by their process, which is gone
         try: yield
         finally: path.unlink(missing_ok=True)
 

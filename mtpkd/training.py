@@ -246,7 +246,7 @@ class Trainer:
         if checkpoint == "best_validation" and self.best is not None: return self.best
         return {k: v.detach() for k, v in (self.average or self.params).items()}
 
-# %% ../nbs/16_training.ipynb #2c8d6436
+# %% ../nbs/16_training.ipynb #bfac41c8
 def gather_gradients(trainer:Trainer, loss)->dict: # what was written down, name -> `(R,)`
     "Gradients of the sum of the repeats' losses, over the `accumulate` batches of a step"
     t, n, told = trainer, trainer.schedule.accumulate, []
@@ -259,6 +259,7 @@ def gather_gradients(trainer:Trainer, loss)->dict: # what was written down, name
     if n > 1: told = [{k: torch.stack([d[k] for d in told if k in d]).mean(0) for k in told[0]}]
     return told[0] if t.scale is None else told[0] | {"left_out": (~unscale(t)).float()}
 
+# %% ../nbs/16_training.ipynb #809764a6
 def _like(v:Tensor, x:Tensor)->Tensor: # `(R,)` -> `(R, 1, ...)`
     "One value a repeat, to stand beside `x (R, ...)`"
     return v.reshape(-1, *[1]*(x.ndim-1))
@@ -274,6 +275,7 @@ def unscale(trainer:Trainer, patience:int=2000)->Tensor: # whose gradients fit `
     t.scale = torch.where(fine, torch.where(t.fitted % patience == 0, 2*t.scale, t.scale), (t.scale/2).clamp_min(.5))
     return fine
 
+# %% ../nbs/16_training.ipynb #c7caa424
 def update(trainer:Trainer)->None:
     "One optimiser step along the gradients"
     t, s = trainer, trainer.schedule
@@ -297,6 +299,7 @@ def left_out_whole(trainer:Trainer):
         for p, was in zip(learning, before):
             for now, then in zip([p, *(t.optimiser.state[p][n] for n in moments)], was): now.copy_(torch.where(_like(t.moving, p), now, then))
 
+# %% ../nbs/16_training.ipynb #d81a7a97
 def keep_best(trainer:Trainer, values)->None: # validation metric of every repeat `(R,)`; NaN where one has diverged
     "Remember the weights of the repeats that have just become better than ever"
     now, values = trainer.weights(), trainer.sign*np.array(values, float)
