@@ -534,7 +534,7 @@ PARTS = {"step": step_rows, "blocks": block_rows, "core": core_rows, "small": sm
 # --- the table --------------------------------------------------------------------------------------------------------------------------
 
 def markdown(rows)->str:
-    "The ratios as a table for the README: a line for every question, a column for every number of teachers"
+    "The ratios as a table, like that of nbs/docs/transport_engine.ipynb: a line for every question, a column for every number of teachers"
     timed = [r for r in rows if "ratio" in r]
     if not timed: return ""
     counts = sorted({r["teachers"] for r in timed})

@@ -1,4 +1,4 @@
-"""What methods give on all sets: the table of the README, with settings and seeds frozen before.
+"""What methods give on all sets: the table of nbs/docs/results.ipynb, with settings and seeds frozen before.
 
     python benchmarks/verdicts.py --out runs/verdicts                     the embedded and the synthetic sets
     python benchmarks/verdicts.py --out runs/verdicts --data DIR          also StressID, Stress-Predict and CEAP out of DIR/stressid.npz, stress_predict.npz, ceap.npz
@@ -33,7 +33,7 @@ COLUMNS = ["set", "title", "prevalent", "privileged", "metric", "n", "subjects",
 # --- the sets ------------------------------------------------------------------------------------------------------------------------
 
 def by_subject(x, subject):
-    "Features z-scored within each subject and clipped at 5: it looks at a subject's unlabelled test rows (transductive), and the README says so"
+    "Features z-scored within each subject and clipped at 5: it looks at a subject's unlabelled test rows (transductive), and the page of results says so"
     x = x.reshape(len(x), -1).astype("float64")
     for s in np.unique(subject):
         own = subject == s

@@ -1,4 +1,4 @@
-"""Put the tables of finished run folders into results/, from which the README is made.
+"""Put the tables of finished run folders into results/, from which README.md and nbs/docs/results.ipynb are made.
 
     python tools/publish.py runs/demo/watch runs/demo/mfeat
 
