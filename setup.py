@@ -1,7 +1,7 @@
 "Packaging: everything that is a choice (version, requirements, extras, commands) is read from settings.ini."
 from configparser import ConfigParser
 from pathlib import Path
-from setuptools import setup
+from setuptools import find_packages, setup
 
 here = Path(__file__).parent
 parser = ConfigParser(delimiters=["="])
@@ -23,7 +23,7 @@ setup(
     install_requires=cfg["requirements"].split(), extras_require=extras,
     entry_points={"console_scripts": cfg["console_scripts"].split(), "nbdev": ["mtpkd=mtpkd._modidx:d"]},
     # manifests, embedded arrays and papermill notebooks live outside mtpkd/ and travel as packages of data
-    packages=["mtpkd", "mtpkd.data_manifests", "mtpkd.batch"],
+    packages=[*find_packages(include=["mtpkd", "mtpkd.*"]), "mtpkd.data_manifests", "mtpkd.batch"],
     package_dir={"mtpkd": "mtpkd", "mtpkd.data_manifests": "data_manifests", "mtpkd.batch": "nbs/batch"},
     package_data={"mtpkd.data_manifests": ["*.yaml", "*.md", "embedded/*.npz"], "mtpkd.batch": ["*.ipynb", "*.yaml"]},
     include_package_data=False, zip_safe=False,

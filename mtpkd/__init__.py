@@ -1,12 +1,30 @@
 "Multi-teacher privileged knowledge distillation with optimal transport"
+import lazy_loader
+
 __version__ = "0.1.0"
-__all__ = ["run", "learning_curve", "compare", "sweep", "fit", "export", "predict", "Predictor", "RunFolder", "read", "save_set", "synthetic", "load_manifest"]
-
-_LAZY = {"run": "experiments", "learning_curve": "comparisons", "compare": "comparisons", "sweep": "sweeps", "fit": "fitting", "export": "exports", "predict": "deploy", "Predictor": "deploy", "RunFolder": "experiments", "read": "readers", "save_set": "readers", "synthetic": "samples", "load_manifest": "manifests"}
-
-def __getattr__(name): # so that `import mtpkd` stays quick
-    import importlib
-    if name in _LAZY: return getattr(importlib.import_module(f"mtpkd.{_LAZY[name]}"), name)
-    raise AttributeError(f"module 'mtpkd' has no attribute {name!r}")
-
-def __dir__(): return sorted([*globals(), *_LAZY])
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=[
+        "core", "data", "models", "features", "transport", "losses", "evaluation", "training", "distillation", "deployment",
+        "experiments", "execution", "plots", "reporting", "widgets", "api", "cli",
+    ],
+    submod_attrs={
+        "api": ["RunFolder", "export", "learning_curve", "run", "sweep"],
+        "experiments.comparison": ["compare"],
+        "experiments.fit": ["fit"],
+        "deployment.predictor": ["Predictor", "predict"],
+        "data.reading": ["read"],
+        "data.save": ["save_set"],
+        "data.synthetic": ["synthetic"],
+        "data.manifest": ["load_manifest"],
+        "models.teacher_ensemble": ["TeacherEnsemble"],
+        "models.student": ["Student", "TNet"],
+        "models.encoders": ["encoders"],
+        "models.fusion": ["fusions"],
+        "distillation.self_distillation": ["SelfDistillation"],
+        "transport.sinkhorn": ["sinkhorn_divergence"],
+        "transport.structural": ["structural_ot"],
+        "distillation.methods": ["add_method"],
+        "reporting.report": ["report"],
+    },
+)

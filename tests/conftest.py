@@ -5,7 +5,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-sys.path.insert(0, str(ROOT/"tests"))   # helpers of the tests import each other by name
+sys.path[:0] = [str(ROOT/"tests"/"support"), str(ROOT/"tools")] # helpers of the tests and tools, by name
 
 @pytest.fixture(scope="session")
 def root(): return ROOT

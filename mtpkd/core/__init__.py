@@ -1,0 +1,18 @@
+"Foundations: errors, registries, seeds, files, configuration, provenance"
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
+    "config": [
+        "EncoderConfig", "FusionConfig", "ScheduleConfig", "TeachersConfig", "SelfDistillationConfig",
+        "StudentConfig", "OTConfig", "ExperimentConfig", "from_dict", "to_dict", "to_yaml",
+    ],
+    "errors": ["InputError", "RunError", "nearest", "check_shape"],
+    "files": ["atomic_path", "write_bytes", "write_text", "jsonable", "write_json", "folder_lock", "file_sha256"],
+    "provenance": ["FAULTS", "faults_of", "marks", "stamp"],
+    "registry": ["Registry", "import_name"],
+    "runtime": [
+        "ASKED", "seed_for", "rng", "launched", "pick_device", "memory_bytes", "check_memory", "flushes",
+        "computing",
+    ],
+    "yaml_files": ["YAML_MOST", "read_yaml", "apply_set"],
+})

@@ -1,0 +1,53 @@
+"Data: manifests, samples, folds, weak pairing, signals, video, readers"
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
+    "check": ["Check", "check_text"],
+    "faces": [
+        "detectors", "LONGEST", "SMALLEST", "whole", "mtcnn", "overlap", "follow", "Track", "fill",
+        "track_face", "face_clip",
+    ],
+    "feature_store": ["write_shard", "open_shard", "shard_path", "gather", "prepared"],
+    "folds": [
+        "Fold", "check_fold", "strata", "draw_stratified", "outer_folds", "annotated", "nested_folds",
+        "whole_fold",
+    ],
+    "manifest": [
+        "FileSpec", "ModalitySpec", "TaskSpec", "ProtocolSpec", "PairingSpec", "PublishedSpec",
+        "DatasetManifest", "parse_manifest", "split_address", "changed", "manifests_folder", "list_manifests",
+        "with_variants", "load_manifest", "resolve_inside", "audit", "require_files",
+    ],
+    "media_probe": ["Probe", "empty_file", "probe_video", "probe_image", "probe_wav", "probe_sound"],
+    "npz_files": ["BROKEN", "load_arrays", "npz"],
+    "readers": [
+        "naming", "as_numbers", "as_ids", "as_flags", "as_target", "as_modality", "transform", "to_samples",
+        "unprepared",
+    ],
+    "reading": ["read", "without_labels"],
+    "samples": [
+        "MEDIA", "as_media", "is_media", "Samples", "present_rows", "make_samples", "Normaliser",
+        "fit_normaliser",
+    ],
+    "save": ["npz_bytes", "write_once", "save_set"],
+    "signal_cleaning": [
+        "KINDS", "Cleaning", "cleaning_for", "trend", "detrend", "clean", "split_eda", "bad_points",
+        "good_windows", "eda_parts", "eda_parts_statistics",
+    ],
+    "signals": [
+        "inputs", "STATISTICS", "check_rate", "check_below_nyquist", "resample", "bandpass", "notch", "windows",
+        "raw", "apply_input", "band_edges", "log_band_power", "window_statistics", "spectrogram", "hz_to_mel",
+        "mel_to_hz", "mel_filters", "log_mel",
+    ],
+    "tables": [
+        "NOTHING", "load_table", "text_column", "number_columns", "feature_columns", "load_sample",
+        "load_paths", "table",
+    ],
+    "video": [
+        "NORMALISATIONS", "need_av", "write_video", "Recording", "open_recording", "read_frames", "segments",
+        "strided", "draw_views", "crop", "centre_box", "normalise", "read_sound",
+    ],
+    "weak_pairing": [
+        "Pairing", "parse_pairing", "groups_of", "cut", "random_bags", "lag_in_rows", "late", "form_bags",
+        "bag_ids", "widest", "Loose", "lose_pairs", "check_pairing",
+    ],
+})

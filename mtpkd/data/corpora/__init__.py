@@ -1,0 +1,21 @@
+"Corpora of the field: scanning a licensed copy, checking it, reading it"
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
+    "acted_speech": [
+        "RAVDESS", "CREMA_D", "SENTENCES", "parse_ravdess", "parse_crema_d", "once", "as_files", "ravdess",
+        "crema_d",
+    ],
+    "affwild2": ["SETS", "video_of", "read_labels", "window_rows", "sound_range"],
+    "biovid": ["CLASSES", "parse_name"],
+    "ceap": ["PARTS", "LIMITS", "read_part", "head_signal", "eye_signal"],
+    "scan": [
+        "Finding", "shown", "Log", "require_folder", "corpus", "option", "as_part", "listing", "near",
+        "text_of", "rows_of", "numbers_of", "check_video", "check_sound", "numbered", "check_pictures",
+    ],
+    "stressid": ["FOLDERS", "find_table", "read_features", "filled"],
+    "wearables": [
+        "CHEST_HZ", "WRIST_HZ", "E4_HZ", "label_windows", "cut", "to_rate", "load_arrays_only", "wesad",
+        "read_e4", "stress_predict",
+    ],
+})

@@ -1,0 +1,23 @@
+"Evaluation: metrics, statistics of repeats, sample by sample, Shapley values"
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
+    "metrics": [
+        "CLASSES", "metric", "metric_for", "direction", "confusion", "balanced_accuracy", "accuracy",
+        "macro_f1", "quadratic_kappa", "mae_levels", "nll", "calibration_error", "ccc_per_dimension", "ccc",
+        "rmse", "score_all", "chance_level", "gap_closed",
+    ],
+    "per_sample": [
+        "KEYS", "TRANSFER", "CALIBRATION", "per_sample_score", "with_scores", "transfer", "calibration",
+        "expected_error", "target_groups", "class_order",
+    ],
+    "shapley": [
+        "shapley_orders", "shapley_sampled", "shapley_subsets", "teachers_to_set", "teacher_scores",
+        "modality_values",
+    ],
+    "statistics": [
+        "PairedTest", "rho_for", "corrected_t", "holm", "wilcoxon_p", "by_subject", "bootstrap_subjects",
+        "power_of", "detectable", "subjects_needed",
+    ],
+    "wording": ["METRICS", "GROUPS", "minus", "points", "metric_label", "role", "forest_rows", "fmt_p"],
+})

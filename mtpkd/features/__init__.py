@@ -1,0 +1,19 @@
+"Features: frozen backbones run once over every recording"
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
+    "pipeline": [
+        "SHARD", "Modality", "piece_path", "save_piece", "load_piece", "digest_files", "plan_modality",
+        "media_path", "plan_set", "do_piece", "run_pieces", "known_shards", "collect", "shard_name",
+        "put_shard", "prepare_modality",
+    ],
+    "prepare": [
+        "index_of", "entry_of", "manifest_of", "claim", "manifest_digest", "prepare_settings", "holds_labels",
+        "describe", "prepared_text",
+    ],
+    "recipes": [
+        "FITS", "PLAIN", "METHOD", "PrepareConfig", "choose_encoder", "choose_weights", "check_finetune",
+        "Recipe", "make_recipe", "backbone", "Piece", "piece_key", "content_sha256", "video_pixels",
+        "sound_samples", "picture", "standardise", "run_network", "features_of",
+    ],
+})

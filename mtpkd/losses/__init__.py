@@ -1,0 +1,17 @@
+"Losses: task, alignment, and distillation terms by response, feature, relation and structure"
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
+    "alignment": ["alignments", "align_cosine", "align_mse", "align_kl", "align_mmd"],
+    "base": ["terms", "weighted_mean"],
+    "feature": [
+        "ALIGNING", "TINY", "FEATURES", "EMBEDDED", "HELPERS", "mmd", "unit_rows", "affine", "fitnets",
+        "cosine_mse", "crd",
+    ],
+    "relation": ["relative_distances", "angles", "rkd_distance", "rkd_angle", "sp", "cc", "pkt"],
+    "response": [
+        "SPOKEN", "CLASS_TERMS", "soften", "logit_kd", "target_class", "tckd", "nckd", "prototype_cost", "wkd",
+    ],
+    "structural": ["STRUCTURAL", "centroid"],
+    "task": ["cross_entropy", "above", "ordinal_cross_entropy", "concordance", "row_losses", "task_loss"],
+})

@@ -1,0 +1,17 @@
+"Widgets: live figures and explorers"
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
+    "base": ["table_html", "Explorer", "opened", "choose", "on_hit"],
+    "explorers": ["EmbeddingExplorer", "pick", "TeacherChoice", "TransferLedger", "RunBrowser", "refresh"],
+    "figures": [
+        "unit_square", "both_sides", "heaviest", "segments", "lines_data", "sample_lines", "plan_lines",
+        "in_columns", "batch_of", "plan_figure", "turned", "project_all", "colour_groups", "embedding_figure",
+        "hover_texts",
+    ],
+    "live_figure": [
+        "LOAD", "RELAY", "FIGURE", "NAMES", "SCRIPT", "library_text", "library_key", "Library", "library",
+        "LiveFigure", "as_widget", "refill",
+    ],
+    "plan_explorer": ["PlanExplorer", "select"],
+})
