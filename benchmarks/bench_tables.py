@@ -1,21 +1,33 @@
 """What the benchmarks share: numbers, CSV files, what they were measured with, and the synthetic sets. Imports neither torch nor a peer."""
+
 import csv, platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-def number(x)->str: return f"{x:.0f}" if x >= 20 else f"{x:.1f}" if x >= 2 else f"{x:.2f}"
 
-def processor()->str:
+def number(x) -> str:
+    return f"{x:.0f}" if x >= 20 else f"{x:.1f}" if x >= 2 else f"{x:.2f}"
+
+
+def processor() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next((l.split(":", 1)[1].strip() for l in lines if l.startswith("model name")), platform.processor() or platform.machine())
+    return next(
+        (l.split(":", 1)[1].strip() for l in lines if l.startswith("model name")),
+        platform.processor() or platform.machine(),
+    )
 
-def versions(names)->str: # of distributions
+
+def versions(names) -> str:  # of distributions
     def of(name):
-        try: return f"{name} {version(name)}"
-        except PackageNotFoundError: return f"{name} absent"
+        try:
+            return f"{name} {version(name)}"
+        except PackageNotFoundError:
+            return f"{name} absent"
+
     return ", ".join(map(of, names))
 
-def write_csv(rows, path, columns, names): # of distributions whose versions matter
+
+def write_csv(rows, path, columns, names):  # of distributions whose versions matter
     "Rows with processor and versions beside them"
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -23,11 +35,23 @@ def write_csv(rows, path, columns, names): # of distributions whose versions mat
         out = csv.DictWriter(f, [*columns, "processor", "versions"])
         out.writeheader()
         short = lambda v: f"{v:.4g}" if isinstance(v, float) else v
-        out.writerows({**{k: short(v) for k, v in r.items()}, "processor": processor(), "versions": versions(names)} for r in rows)
+        out.writerows(
+            {**{k: short(v) for k, v in r.items()}, "processor": processor(), "versions": versions(names)} for r in rows
+        )
 
-def synthetic_set(folder, kind:str, seed:int=0)->Path: # of the manifest
+
+def synthetic_set(folder, kind: str, seed: int = 0) -> Path:  # of the manifest
     "Synthetic subjects: a face taught by physiology and voice, 150 labelled rows and as many for validation"
     from mtpkd import save_set, synthetic
+
     s = synthetic(kind, seed=seed)
-    return save_set(folder, f"synthetic_{kind}" + (f"_{seed}" if seed else ""), s.arrays, s.target, s.task, s.subject,
-                    roles=dict(face="prevalent", physio="privileged", voice="privileged"), protocol=dict(labelled=150, labelled_validation=150))
+    return save_set(
+        folder,
+        f"synthetic_{kind}" + (f"_{seed}" if seed else ""),
+        s.arrays,
+        s.target,
+        s.task,
+        s.subject,
+        roles=dict(face="prevalent", physio="privileged", voice="privileged"),
+        protocol=dict(labelled=150, labelled_validation=150),
+    )

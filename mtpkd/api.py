@@ -17,63 +17,90 @@ from .experiments import run_folder as run_folders
 # %% ../nbs/90_api.ipynb #ap100002
 class RunFolder(run_folders.RunFolder):
     "A run folder that can also report on itself"
-    def report(self, out=None)->Path: # the page
+
+    def report(self, out=None) -> Path:  # the page
         "Write the HTML report, to `report.html` in the folder unless `out` says otherwise"
         from mtpkd.reporting.report import report
-        return report(self, out or self.path/"report.html")
+
+        return report(self, out or self.path / "report.html")
+
 
 def run(*args, **kwargs):
     "Run an experiment: see `mtpkd.experiments.runner.run`, whose arguments it takes; a `RunFolder` comes back"
     from mtpkd.experiments import runner
+
     made = runner.run(*args, **kwargs)
     return RunFolder(made.path) if isinstance(made, run_folders.RunFolder) else made
 
 # %% ../nbs/90_api.ipynb #28011284
-def learning_curve(manifest="watch",     # and every other argument of `mtpkd.run`
-                   labelled=(50, 100, "all"), # budgets: labelled training rows a fold
-                   out=None,             # folder for the runs, learning_curve.csv and report.html; None: runs/NAME-labels-HASH
-                   resume:bool=False,    # go on with what is there, budget by budget
-                   progress:bool=True,
-                   **how)->list:         # of RunFolder, fewest labels first
+def learning_curve(
+    manifest="watch",  # and every other argument of `mtpkd.run`
+    labelled=(50, 100, "all"),  # budgets: labelled training rows a fold
+    out=None,  # folder for the runs, learning_curve.csv and report.html; None: runs/NAME-labels-HASH
+    resume: bool = False,  # go on with what is there, budget by budget
+    progress: bool = True,
+    **how,
+) -> list:  # of RunFolder, fewest labels first
     "Run the same experiment with every budget of labels, and report on all"
     from mtpkd.experiments.label_budgets import plan_budgets
+
     planned = plan_budgets(labelled, out, resume, manifest=manifest, **how)
     runs = [run(**a, out=folder, resume=resume and folder.exists(), progress=progress) for a, _, folder in planned]
     finish_curve(runs)
     return runs
 
-def finish_curve(runs)->Path: # the report
+
+def finish_curve(runs) -> Path:  # the report
     "`learning_curve.csv` and `report.html` beside the run folders"
     from mtpkd.experiments.label_budgets import curve_table
     from mtpkd.reporting.report import report
+
     out = runs[0].path.parent
-    run_folders.write_table(out/"learning_curve.csv", curve_table(runs))
-    return report(runs, out/"report.html")
+    run_folders.write_table(out / "learning_curve.csv", curve_table(runs))
+    return report(runs, out / "report.html")
 
 # %% ../nbs/90_api.ipynb #7e100f43
-def sweep(source,              # path of a sweep.yaml, or what would be in it
-          out=None,            # folder; None: as the file says
-          jobs:int=1,          # runs at a time
-          resume:bool=False,   # run only what is missing or failed
-          ray:str|None=None,   # `auto`, or the address of a Ray cluster
-          progress:bool=True,
-         ): # -> SweepFolder; its `.failed` names what failed
+def sweep(
+    source,  # path of a sweep.yaml, or what would be in it
+    out=None,  # folder; None: as the file says
+    jobs: int = 1,  # runs at a time
+    resume: bool = False,  # run only what is missing or failed
+    ray: str | None = None,  # `auto`, or the address of a Ray cluster
+    progress: bool = True,
+):  # -> SweepFolder; its `.failed` names what failed
     "Run every cell of a sweep, and report on all"
-    if ray and jobs != 1: raise InputError(f"jobs is {jobs} and ray is {ray!r}: a cluster starts as many runs as it has processors; leave one of the two out")
-    from mtpkd.execution.sweep import Log, SweepFolder, claim_sweep_folder, fitting_jobs, read_sweep, run_cells, write_cells
+    if ray and jobs != 1:
+        raise InputError(
+            f"jobs is {jobs} and ray is {ray!r}: a cluster starts as many runs as it has processors; leave one of the two out"
+        )
+    from mtpkd.execution.sweep import (
+        SweepJournal,
+        SweepFolder,
+        claim_sweep_folder,
+        fitting_jobs,
+        read_sweep,
+        run_cells,
+        write_cells,
+    )
     from mtpkd.execution.workers import Pool, value_of
+
     s = read_sweep(source)
     out, jobs = Path(out or s.out), fitting_jobs(jobs, s.cells) if not ray else jobs
     claim_sweep_folder(out, resume)
-    with folder_lock(out), _cluster(ray) as cluster, Pool(also=_ALSO) as pool: # the cluster first: its refusal comes at once
-        cells = [(c.label, c.parameters, str(out/c.key)) for c in s.cells]
+    with (
+        folder_lock(out),
+        _cluster(ray) as cluster,
+        Pool(also=_ALSO) as pool,
+    ):  # the cluster first: its refusal comes at once
+        cells = [(c.label, c.parameters, str(out / c.key)) for c in s.cells]
         pool.submit("check", "mtpkd.experiments.runner:check_cells", dict(cells=cells))
-        for label, said in value_of(pool.wait("check")): raise InputError(f"{label}: {said}" if label else said)
-        write_cells(out/"cells.jsonl", s.cells)
-        write_text(out/"sweep.yaml", to_yaml(dict(name=s.name, minutes=s.minutes, runs=len(s.cells))))
+        for label, said in value_of(pool.wait("check")):
+            raise InputError(f"{label}: {said}" if label else said)
+        write_cells(out / "cells.jsonl", s.cells)
+        write_text(out / "sweep.yaml", to_yaml(dict(name=s.name, minutes=s.minutes, runs=len(s.cells))))
         folder = SweepFolder(out)
         done = {c.key for c in folder.done}
-        log = Log(out, len(s.cells), len(done), progress)
+        log = SweepJournal(out, len(s.cells), len(done), progress)
         left = [c for c in s.cells if c.key not in done]
         run_cells(cluster or pool, left, out, cluster.most if ray else jobs, s.minutes, log)
         if folder.done:
@@ -81,39 +108,53 @@ def sweep(source,              # path of a sweep.yaml, or what would be in it
             value_of(pool.wait("report"))
     return folder
 
+
 # what every run of a sweep needs and every worker imports once
 _ALSO = ("mtpkd.experiments.comparison", "mtpkd.plots.theme:plotly_js", "mtpkd.reporting.template:templates")
 
+
 def _cluster(ray):
     "The Ray cluster at an address; without an address, none"
-    if not ray: return contextlib.nullcontext()
+    if not ray:
+        return contextlib.nullcontext()
     from mtpkd.execution.ray_cluster import RayPool
+
     return RayPool(ray, _ALSO)
 
 # %% ../nbs/90_api.ipynb #e8a2c741
-def demo(out="runs/demo",     # where the run folders and the report go
-         jobs:int=2,          # how many experiments at a time
-         resume:bool=False,   # go on with what an earlier call left
-         progress:bool=True,
-        )->Path:              # the report
+def demo(
+    out="runs/demo",  # where the run folders and the report go
+    jobs: int = 2,  # how many experiments at a time
+    resume: bool = False,  # go on with what an earlier call left
+    progress: bool = True,
+) -> Path:  # the report
     "Run the experiments of `demo.yaml`, with its frozen settings and seeds, and report on all"
     from mtpkd.execution.notebooks import batch_folder, execute_many, raise_first
     from mtpkd.reporting.report import report
-    frozen = read_yaml(batch_folder()/"demo.yaml")
-    runs = [dict(manifest=name, config=frozen["settings"], seeds=frozen["seeds"], out=str(Path(out)/name), resume=resume) for name in frozen["experiments"]]
+
+    frozen = read_yaml(batch_folder() / "demo.yaml")
+    runs = [
+        dict(manifest=name, config=frozen["settings"], seeds=frozen["seeds"], out=str(Path(out) / name), resume=resume)
+        for name in frozen["experiments"]
+    ]
     raise_first(execute_many(runs, jobs=jobs, progress=progress))
-    return report([r["out"] for r in runs], Path(out)/"report.html")
+    return report([r["out"] for r in runs], Path(out) / "report.html")
 
 # %% ../nbs/90_api.ipynb #329ec1fd
-def export(folder,         # of `mtpkd fit` or `mtpkd run`
-           out,            # student.onnx
-           method=None,    # of a run folder; None: mtpkd, where it is there
-           fold=None, seed=None, # of a run folder: only these members
-           trust=())->dict:# encoders and fusions of your own, `package.module:name`
+def export(
+    folder,  # of `mtpkd fit` or `mtpkd run`
+    out,  # student.onnx
+    method=None,  # of a run folder; None: mtpkd, where it is there
+    fold=None,
+    seed=None,  # of a run folder: only these members
+    trust=(),
+) -> dict:  # encoders and fusions of your own, `package.module:name`
     "Write the students of a folder as one ONNX file"
     from mtpkd.deployment.onnx_export import write_onnx
-    from mtpkd.deployment.student_file import pick
+    from mtpkd.deployment.student_file import select_members
     from mtpkd.experiments.run_students import find_students
+
     kept = find_students(folder, method)
-    if fold is not None or seed is not None: kept = pick(kept, lambda m: fold in (None, m.fold) and seed in (None, m.seed))
+    if fold is not None or seed is not None:
+        kept = select_members(kept, lambda m: fold in (None, m.fold) and seed in (None, m.seed))
     return write_onnx(kept, out, trust)

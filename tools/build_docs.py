@@ -4,11 +4,12 @@ is loaded from elsewhere. The search needs a server: `python -m http.server -d _
 
     python tools/build_docs.py [FOLDER]     needs the extra `docs`: pip install -e .[docs]
 """
+
 import bisect, json, os, re, shutil, subprocess, sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-NOTEBOOKS, SOURCE = ROOT/"nbs", ROOT/"build"/"docs"
+NOTEBOOKS, SOURCE = ROOT / "nbs", ROOT / "build" / "docs"
 FIGURE = "application/vnd.plotly.v1+json"
 PICTURES = (".png", ".svg")
 DRAW = """for (const s of document.querySelectorAll("script.figure")) {
@@ -28,16 +29,34 @@ STYLE = """.md-grid { max-width: 78rem; }
 
 # --- wings ---------------------------------------------------------------------------------------------------------
 
-WINGS = {"Foundations": "errors, registries, files, configuration, the commands",
-         "Data": "manifests, readers, corpora, folds, weak pairing, encoders, fusion, frozen features",
-         "Method": "teachers, self-distillation, T-Net, optimal transport, losses, students, training",
-         "Evidence": "metrics, statistics, experiments, sweeps, plots, reports, explorers",
-         "Field": "students fitted on all data, ONNX files, prediction"}
+WINGS = {
+    "Foundations": "errors, registries, files, configuration, the commands",
+    "Data": "manifests, readers, corpora, folds, weak pairing, encoders, fusion, frozen features",
+    "Method": "teachers, self-distillation, T-Net, optimal transport, losses, students, training",
+    "Evidence": "metrics, statistics, experiments, sweeps, plots, reports, explorers",
+    "Field": "students fitted on all data, ONNX files, prediction",
+}
 # where a wing begins: folders of notebooks by their number, and notebooks that lie in nbs/ itself by theirs
-FOLDER_WINGS = {"00": "Foundations", "10": "Data", "30": "Method", "40": "Evidence", "45": "Method", "55": "Field",
-                "60": "Evidence", "90": "Foundations"}
-FLAT_WINGS = {"00": "Foundations", "02": "Data", "11": "Method", "15": "Evidence", "15b": "Method", "18c": "Evidence",
-              "24": "Field", "25": "Foundations"}
+FOLDER_WINGS = {
+    "00": "Foundations",
+    "10": "Data",
+    "30": "Method",
+    "40": "Evidence",
+    "45": "Method",
+    "55": "Field",
+    "60": "Evidence",
+    "90": "Foundations",
+}
+FLAT_WINGS = {
+    "00": "Foundations",
+    "02": "Data",
+    "11": "Method",
+    "15": "Evidence",
+    "15b": "Method",
+    "18c": "Evidence",
+    "24": "Field",
+    "25": "Foundations",
+}
 GUIDES = ("overview", "results", "own_data", "corpora", "sweeps_and_clusters", "deployment", "transport_engine")
 
 
@@ -64,18 +83,22 @@ def notebooks_by_wing(folder):
 
 def guides(folder):
     "The guides in reading order, those that the order does not name last"
-    found = sorted((folder/"docs").glob("*.ipynb"))
+    found = sorted((folder / "docs").glob("*.ipynb"))
     return sorted(found, key=lambda path: GUIDES.index(path.stem) if path.stem in GUIDES else len(GUIDES))
 
+
 # --- notebooks as Markdown -----------------------------------------------------------------------------------------
+
 
 def with_math(text):
     "LaTeX as MathML, which a browser draws by itself; code is left alone"
     from latex2mathml.converter import convert
+
     parts = re.split(r"(```.*?```|`[^`]*`)", text, flags=re.S)
     for i in range(0, len(parts), 2):
-        parts[i] = re.sub(r"\$\$(.+?)\$\$", lambda found: convert(found[1].strip(), display="block"), parts[i],
-                          flags=re.S)
+        parts[i] = re.sub(
+            r"\$\$(.+?)\$\$", lambda found: convert(found[1].strip(), display="block"), parts[i], flags=re.S
+        )
         parts[i] = re.sub(r"(?<![\\$\w])\$(?!\s)([^$\n]+?)(?<!\s)\$(?!\w)", lambda found: convert(found[1]), parts[i])
     return "".join(parts)
 
@@ -132,7 +155,9 @@ def notebook_text(path):
             texts += [code_text(source), *map(output_text, cell["outputs"])]
     return "\n\n".join(text for text in texts if text) + "\n"
 
+
 # --- the pages -----------------------------------------------------------------------------------------------------
+
 
 def title_of(text):
     "The title of a page: its first heading"
@@ -141,20 +166,20 @@ def title_of(text):
 
 def put(name, text):
     "Write one file of the site's source"
-    path = SOURCE/name
+    path = SOURCE / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
 
 
 def project_path(here, target):
     "The path from the root of the project to `target` as seen from the folder `here`; nothing if it lies outside"
-    there = (here/target).resolve()
+    there = (here / target).resolve()
     return str(there.relative_to(ROOT)) if there.is_relative_to(ROOT) else ""
 
 
 def linked(text, here, page, pages):
     "Links and pictures, as seen from the folder `here`, as seen from `page`; a file without a page stays as words"
-    up = "../"*page.count("/")
+    up = "../" * page.count("/")
 
     def link(found):
         target, _, anchor = found[2].partition("#")
@@ -179,17 +204,19 @@ def gather():
     pages = {"README.md": "index.md", "nbs/index.ipynb": "index.md"}
     pages |= {f"nbs/docs/{path.name}": f"guides/{path.stem}.md" for path in guides(NOTEBOOKS)}
     pages |= {f"nbs/{path}": f"notebooks/{path.with_suffix('.md')}" for path in numbered_notebooks(NOTEBOOKS)}
-    pages |= {f"nbs/explore/{path.name}": f"explore/{path.stem}.md"
-              for path in sorted((NOTEBOOKS/"explore").glob("*.ipynb"))}
+    pages |= {
+        f"nbs/explore/{path.name}": f"explore/{path.stem}.md"
+        for path in sorted((NOTEBOOKS / "explore").glob("*.ipynb"))
+    }
     project = {f"{name}.md": f"project/{name.lower()}.md" for name in ("CHANGELOG", "CONTRIBUTING")}
     project |= {f"{name}/README.md": f"project/{name}.md" for name in ("data_manifests", "benchmarks", "results")}
-    return pages | {file: page for file, page in project.items() if (ROOT/file).exists()}
+    return pages | {file: page for file, page in project.items() if (ROOT / file).exists()}
 
 
 def module_pages():
     "Dotted name of every public module -> name of its page"
     modules = {}
-    for path in sorted((ROOT/"mtpkd").rglob("[!_]*.py")):
+    for path in sorted((ROOT / "mtpkd").rglob("[!_]*.py")):
         parts = path.relative_to(ROOT).with_suffix("").parts
         if not any(part.startswith(("_", ".")) for part in parts):
             modules[".".join(parts)] = "api/" + "/".join(parts[1:]) + ".md"
@@ -241,53 +268,72 @@ def write_pages():
     for file, page in pages.items():
         if file == "nbs/index.ipynb":
             continue
-        path = ROOT/file
+        path = ROOT / file
         text = notebook_text(path) if path.suffix == ".ipynb" else with_math(path.read_text(encoding="utf-8"))
         put(page, linked(text, path.parent, page, pages))
         titles[page] = title_of(text)
     for name, page in module_pages().items():
         put(page, f"# {name}\n\n::: {name}\n")
-    if (NOTEBOOKS/"images").is_dir():
-        shutil.copytree(NOTEBOOKS/"images", SOURCE/"nbs"/"images", dirs_exist_ok=True)
+    if (NOTEBOOKS / "images").is_dir():
+        shutil.copytree(NOTEBOOKS / "images", SOURCE / "nbs" / "images", dirs_exist_ok=True)
     return navigation(titles)
 
 
 def config(nav, site):
     "What mkdocs is given"
-    themes = [("light", "default", dict(icon="material/weather-night", name="dark")),
-              ("dark", "slate", dict(icon="material/weather-sunny", name="light"))]
-    palette = [dict(media=f"(prefers-color-scheme: {preferred})", scheme=scheme, primary="blue", toggle=toggle)
-               for preferred, scheme, toggle in themes]
-    docstrings = dict(show_root_heading=False, show_source=False, heading_level=2, show_if_no_docstring=True,
-                      docstring_style="google", members_order="source", filters=["!^_"])
+    themes = [
+        ("light", "default", dict(icon="material/weather-night", name="dark")),
+        ("dark", "slate", dict(icon="material/weather-sunny", name="light")),
+    ]
+    palette = [
+        dict(media=f"(prefers-color-scheme: {preferred})", scheme=scheme, primary="blue", toggle=toggle)
+        for preferred, scheme, toggle in themes
+    ]
+    docstrings = dict(
+        show_root_heading=False,
+        show_source=False,
+        heading_level=2,
+        show_if_no_docstring=True,
+        docstring_style="google",
+        members_order="source",
+        filters=["!^_"],
+    )
     handlers = dict(python=dict(paths=[str(ROOT)], options=docstrings))
     features = ["navigation.tabs", "navigation.top", "search.highlight"]
     extensions = ["tables", "attr_list", "md_in_html", "pymdownx.highlight", "pymdownx.superfences", "toc"]
-    return dict(site_name="mtpkd", docs_dir=str(SOURCE), site_dir=str(site), use_directory_urls=False,
-                theme=dict(name="material", font=False, features=features, palette=palette),
-                plugins=["search", {"mkdocstrings": dict(handlers=handlers)}],
-                markdown_extensions=extensions,
-                extra_css=["assets/mtpkd.css"], extra_javascript=["assets/plotly.min.js", "assets/figures.js"],
-                nav=nav, validation=dict(links=dict(unrecognized_links="ignore")))
+    return dict(
+        site_name="mtpkd",
+        docs_dir=str(SOURCE),
+        site_dir=str(site),
+        use_directory_urls=False,
+        theme=dict(name="material", font=False, features=features, palette=palette),
+        plugins=["search", {"mkdocstrings": dict(handlers=handlers)}],
+        markdown_extensions=extensions,
+        extra_css=["assets/mtpkd.css"],
+        extra_javascript=["assets/plotly.min.js", "assets/figures.js"],
+        nav=nav,
+        validation=dict(links=dict(unrecognized_links="ignore")),
+    )
 
 
 def main():
     try:
-        import mkdocs, material, mkdocstrings, latex2mathml # noqa: F401
+        import mkdocs, material, mkdocstrings, latex2mathml  # noqa: F401
     except ImportError as error:
         sys.exit(f"the documentation needs {error.name}; pip install -e .[docs]")
     import yaml
     from plotly.offline import get_plotlyjs
-    site = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT/"_docs").resolve()
+
+    site = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "_docs").resolve()
     nav = write_pages()
     put("assets/plotly.min.js", get_plotlyjs())
     put("assets/figures.js", DRAW)
     put("assets/mtpkd.css", STYLE)
-    settings = ROOT/"build"/"mkdocs.yml"
+    settings = ROOT / "build" / "mkdocs.yml"
     settings.write_text(yaml.safe_dump(config(nav, site), sort_keys=False), encoding="utf-8")
     command = [sys.executable, "-m", "mkdocs", "build", "--clean", "--quiet", "-f", str(settings)]
     done = subprocess.run(command, env=os.environ | dict(NO_MKDOCS_2_WARNING="1"))
-    (site/"404.html").unlink(missing_ok=True) # its links hold for one address only
+    (site / "404.html").unlink(missing_ok=True)  # its links hold for one address only
     sys.exit(done.returncode)
 
 

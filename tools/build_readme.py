@@ -6,13 +6,14 @@ Directives of the notebook count: cells with `#| hide`, `#| export`, `#| default
 out, of `#| echo: false` only the output is shown. Links in the notebook are relative to `nbs/` and are moved to the
 root of the project.
 """
+
 import argparse, posixpath, re, sys
 from pathlib import Path
 import nbformat
 from nbconvert import MarkdownExporter
 
 ROOT = Path(__file__).resolve().parent.parent
-INDEX, DOCS = ROOT/"nbs"/"index.ipynb", ROOT/"nbs"/"docs"
+INDEX, DOCS = ROOT / "nbs" / "index.ipynb", ROOT / "nbs" / "docs"
 HEAD = "<!-- made from nbs/index.ipynb by tools/build_readme.py: edit the notebook -->\n\n"
 LEFT_OUT = re.compile(r"^#\|\s*(hide\b|export|default_exp|include:\s*false)", re.M)
 OUTPUT_ONLY = re.compile(r"^#\|\s*echo:\s*false", re.M)
@@ -83,6 +84,7 @@ def readme(path=INDEX):
 def run_cells(path):
     "Run a notebook in its folder and keep the outputs"
     from nbclient import NotebookClient
+
     notebook = nbformat.read(path, 4)
     run = [cell for cell in notebook.cells if cell.cell_type == "code" and not NOT_RUN.search(cell.source)]
     if not run:
@@ -100,13 +102,16 @@ def run_cells(path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where README.md is out of date")
-    parser.add_argument("--run", action="store_true",
-                        help="first run the cells of nbs/index.ipynb and nbs/docs/*.ipynb and keep their outputs")
+    parser.add_argument(
+        "--run",
+        action="store_true",
+        help="first run the cells of nbs/index.ipynb and nbs/docs/*.ipynb and keep their outputs",
+    )
     options = parser.parse_args()
     if options.run:
         for path in (INDEX, *sorted(DOCS.glob("*.ipynb"))):
             run_cells(path)
-    text, target = readme(), ROOT/"README.md"
+    text, target = readme(), ROOT / "README.md"
     if not options.check:
         return target.write_text(text, encoding="utf-8")
     if not target.exists() or target.read_text(encoding="utf-8") != text:

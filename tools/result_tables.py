@@ -3,64 +3,70 @@
 Scores are shown times 100. A difference is that to `student_only` unless it says otherwise, with the two-sided p of
 Nadeau and Bengio's corrected resampled t-test in brackets.
 """
+
 from pathlib import Path
 import pandas as pd
 
-RESULTS = Path(__file__).resolve().parent.parent/"results"
+RESULTS = Path(__file__).resolve().parent.parent / "results"
 DEMO_SETS = {"watch": "watch: gyro, privileged accel", "mfeat": "mfeat: zer, privileged fac"}
 CONTROLS_WITH_TEACHER = ("shuffled_teacher", "shuffled_privileged")
 PAIRING_BASELINES = ("naive_pairs", "bag_mean", "labelled_only", "dist_align")
 
 # --- words and numbers ---------------------------------------------------------------------------------------------
 
+
 def p_text(p: float) -> str:
     "`p = .008`, or `p < .001`"
-    return "p < .001" if p < .001 else f"p = {p:.3f}".replace("0.", ".")
+    return "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".")
 
 
 def difference_text(difference: float, p: float) -> str:
     "`+4.0 (p = .008)`"
-    return f"{100*difference:+.1f} ({p_text(p)})"
+    return f"{100 * difference:+.1f} ({p_text(p)})"
 
 
 def interval_text(difference: float, low: float, high: float) -> str:
     "`+7.7 [+3.6, +11.9]`"
-    return f"{100*difference:+.1f} [{100*low:+.1f}, {100*high:+.1f}]"
+    return f"{100 * difference:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
 
 
 def percent_text(share: float) -> str:
     "`67%`, nothing where there is no share"
-    return "" if pd.isna(share) else f"{100*share:.0f}%"
+    return "" if pd.isna(share) else f"{100 * share:.0f}%"
 
 
 def markdown_table(header: list, rows: list) -> str:
     "A Markdown table of texts"
     lines = ["| " + " | ".join(cells) + " |" for cells in (header, *rows)]
-    return "\n".join([lines[0], "|---"*len(header) + "|", *lines[1:]])
+    return "\n".join([lines[0], "|---" * len(header) + "|", *lines[1:]])
 
 
 def is_true(value) -> bool:
     "Whether a cell of a CSV file says True"
     return str(value) == "True"
 
+
 # --- the demonstration: watch and mfeat ----------------------------------------------------------------------------
+
 
 def verdicts() -> dict:
     "The table of methods of both sets of the demonstration"
-    return {name: pd.read_csv(RESULTS/f"{name}_verdict.csv").set_index("method") for name in DEMO_SETS}
+    return {name: pd.read_csv(RESULTS / f"{name}_verdict.csv").set_index("method") for name in DEMO_SETS}
 
 
 def score_text(row) -> str:
     "`54.9 (+4.0, p = .008)`; the reference has its score only"
-    score = f"{100*row['mean']:.1f}"
-    return f"{score} ({100*row['diff']:+.1f}, {p_text(row.p)})" if row["diff"] else score
+    score = f"{100 * row['mean']:.1f}"
+    return f"{score} ({100 * row['diff']:+.1f}, {p_text(row.p)})" if row["diff"] else score
 
 
 def selected_methods(sentences: dict) -> str:
     "The table of README.md: the methods of `sentences`, one sentence each, with their scores on both sets"
     tables = verdicts()
-    rows = [[f"`{method}`", sentence, *(score_text(table.loc[method]) for table in tables.values())]
-            for method, sentence in sentences.items()]
+    rows = [
+        [f"`{method}`", sentence, *(score_text(table.loc[method]) for table in tables.values())]
+        for method, sentence in sentences.items()
+    ]
     return markdown_table(["method", "what it is", *DEMO_SETS], rows)
 
 
@@ -80,7 +86,7 @@ def demo_methods() -> str:
 def demo_findings() -> str:
     "What the demonstration shows: differences on watch and on mfeat, in this order"
     tables = verdicts()
-    pairs = {name: pd.read_csv(RESULTS/f"{name}_comparisons.csv").set_index(["a", "b"]) for name in DEMO_SETS}
+    pairs = {name: pd.read_csv(RESULTS / f"{name}_comparisons.csv").set_index(["a", "b"]) for name in DEMO_SETS}
 
     def on_both(rows):
         return " and ".join(difference_text(row["diff"], row.p) for row in rows)
@@ -92,25 +98,30 @@ def demo_findings() -> str:
         return on_both(table.loc[method, other] for table in pairs.values())
 
     closed = " and ".join(percent_text(table.loc["mtpkd", "headroom_closed"]) for table in tables.values())
-    return "\n".join([
-        f"- **`mtpkd`**, this project's recipe, against `student_only`: {gain('mtpkd')}. It closes {closed} of the "
-        "headroom, which is what the same student would gain from the labels of the whole pool.",
-        "- **A control without any teacher**, `self_training` with the same number of networks, steps and mixup, "
-        f"reaches {gain('self_training')}. `mtpkd` against it: {minus('mtpkd', 'self_training:long_mixup')}.",
-        f"- **Plain logit distillation**, `kd`, with fewer steps and without mixup: {gain('kd')}. "
-        f"`mtpkd` against it: {minus('mtpkd', 'kd')}.",
-        "- **The published methods**, with the weights and learning rates of the papers, against `student_only` at its "
-        f"best schedule: `pkdot` {gain('pkdot')}, `mtpkdot` {gain('mtpkdot')}. Against `student_only` with the "
-        "learning rate of the paper, which is initialised at random where the published methods are initialised from "
-        f"the joint teacher: `pkdot` {minus('pkdot', 'student_only:paper_pkdot')}, "
-        f"`mtpkdot` {minus('mtpkdot', 'student_only:paper')}. "
-        "This table does not show how much of that is due to transport."])
+    return "\n".join(
+        [
+            f"- **`mtpkd`**, this project's recipe, against `student_only`: {gain('mtpkd')}. It closes {closed} of the "
+            "headroom, which is what the same student would gain from the labels of the whole pool.",
+            "- **A control without any teacher**, `self_training` with the same number of networks, steps and mixup, "
+            f"reaches {gain('self_training')}. `mtpkd` against it: {minus('mtpkd', 'self_training:long_mixup')}.",
+            f"- **Plain logit distillation**, `kd`, with fewer steps and without mixup: {gain('kd')}. "
+            f"`mtpkd` against it: {minus('mtpkd', 'kd')}.",
+            "- **The published methods**, with the weights and learning rates of the papers, against `student_only` at its "
+            f"best schedule: `pkdot` {gain('pkdot')}, `mtpkdot` {gain('mtpkdot')}. Against `student_only` with the "
+            "learning rate of the paper, which is initialised at random where the published methods are initialised from "
+            f"the joint teacher: `pkdot` {minus('pkdot', 'student_only:paper_pkdot')}, "
+            f"`mtpkdot` {minus('mtpkdot', 'student_only:paper')}. "
+            "This table does not show how much of that is due to transport.",
+        ]
+    )
+
 
 # --- all sets ------------------------------------------------------------------------------------------------------
 
+
 def all_rows(name: str) -> tuple:
     "A table of all sets: the methods, and what the recipe would have been without falling back, by set"
-    table = pd.read_csv(RESULTS/f"{name}.csv")
+    table = pd.read_csv(RESULTS / f"{name}.csv")
     named_schedule = table.method.str.contains(":")
     without_fallback = table[table.method.str.startswith("mtpkd") & named_schedule].set_index("set")
     return table[~named_schedule], without_fallback
@@ -127,7 +138,7 @@ def comparison_row(name: str, rows, without_fallback) -> list:
     recipe, fell_back = methods.loc["mtpkd"], is_true(methods.fell_back["mtpkd"])
 
     def score(method):
-        return f"{100*methods['mean'][method]:.1f}" if method in methods.index else ""
+        return f"{100 * methods['mean'][method]:.1f}" if method in methods.index else ""
 
     def gain(method):
         return difference_text(methods["diff"][method], methods.p[method]) if method in methods.index else ""
@@ -137,24 +148,43 @@ def comparison_row(name: str, rows, without_fallback) -> list:
     margin = f"`{best.method}` {difference_text(best.mtpkd_minus, best.mtpkd_minus_p)}"
     result = interval_text(recipe["diff"], recipe.low, recipe.high)
     if fell_back:
-        result = f"falls back (distilled {100*without_fallback['diff'][name]:+.1f})"
+        result = f"falls back (distilled {100 * without_fallback['diff'][name]:+.1f})"
     subjects = "–" if pd.isna(first.subjects) else str(int(first.subjects))
-    return [f"`{name}`: {first.prevalent} ← {first.privileged.replace(' ', ', ')}", f"{first.n:,} / {subjects}",
-            f"{first.labelled} + {first.validation} + {first['pool']}", f"{100*first.chance:.1f}",
-            score("student_only"), score("teacher_joint"), gain("student_all_labels") if first["pool"] else "",
-            gain("kd"), result, percent_text(recipe.headroom_closed) if recipe.low > 0 else "",
-            "" if fell_back else margin]
+    return [
+        f"`{name}`: {first.prevalent} ← {first.privileged.replace(' ', ', ')}",
+        f"{first.n:,} / {subjects}",
+        f"{first.labelled} + {first.validation} + {first['pool']}",
+        f"{100 * first.chance:.1f}",
+        score("student_only"),
+        score("teacher_joint"),
+        gain("student_all_labels") if first["pool"] else "",
+        gain("kd"),
+        result,
+        percent_text(recipe.headroom_closed) if recipe.low > 0 else "",
+        "" if fell_back else margin,
+    ]
 
 
 def compared_sets() -> str:
     "The table of all sets"
     rows, without_fallback = all_rows("verdicts")
     rows = rows[~rows.set.str.endswith("_permuted")]
-    header = ["set: student ← privileged", "samples / subjects", "labels + validation + pool", "chance",
-              "`student_only`", "joint teacher", "headroom", "`kd`", "`mtpkd`", "of the headroom",
-              "best baseline: `mtpkd` minus it"]
-    return markdown_table(header, [comparison_row(name, group, without_fallback)
-                                   for name, group in rows.groupby("set", sort=False)])
+    header = [
+        "set: student ← privileged",
+        "samples / subjects",
+        "labels + validation + pool",
+        "chance",
+        "`student_only`",
+        "joint teacher",
+        "headroom",
+        "`kd`",
+        "`mtpkd`",
+        "of the headroom",
+        "best baseline: `mtpkd` minus it",
+    ]
+    return markdown_table(
+        header, [comparison_row(name, group, without_fallback) for name, group in rows.groupby("set", sort=False)]
+    )
 
 
 def best_baselines() -> pd.DataFrame:
@@ -168,19 +198,24 @@ def baseline_sentence() -> str:
     "Where `mtpkd` is significantly better or worse than its baselines"
     rows, _ = all_rows("verdicts")
     baselines, best = baselines_of(rows[~rows.set.str.endswith("_permuted")]), best_baselines()
-    lost = baselines[(baselines.mtpkd_minus < 0) & (baselines.mtpkd_minus_p < .05)]
-    names = [f"`{row.method}` on {row.set} ({100*row.mtpkd_minus:+.1f}, {p_text(row.mtpkd_minus_p)})"
-             for row in lost.itertuples()]
-    won = int(((best.mtpkd_minus > 0) & (best.mtpkd_minus_p < .05)).sum())
-    return (f"Baselines significantly better than `mtpkd`: {', '.join(names) or 'none'}. "
-            f"Sets on which `mtpkd` is significantly better than its best baseline: {won} of {len(best)}.")
+    lost = baselines[(baselines.mtpkd_minus < 0) & (baselines.mtpkd_minus_p < 0.05)]
+    names = [
+        f"`{row.method}` on {row.set} ({100 * row.mtpkd_minus:+.1f}, {p_text(row.mtpkd_minus_p)})"
+        for row in lost.itertuples()
+    ]
+    won = int(((best.mtpkd_minus > 0) & (best.mtpkd_minus_p < 0.05)).sum())
+    return (
+        f"Baselines significantly better than `mtpkd`: {', '.join(names) or 'none'}. "
+        f"Sets on which `mtpkd` is significantly better than its best baseline: {won} of {len(best)}."
+    )
 
 
 def pairing_control_text(rows) -> str:
     "`mtpkd` minus the same recipe with shuffled privileged rows, set by set"
     shuffled = rows[rows.method == "shuffled_privileged"]
-    return ", ".join(f"{row.set} {difference_text(row.mtpkd_minus, row.mtpkd_minus_p)}"
-                     for row in shuffled.itertuples())
+    return ", ".join(
+        f"{row.set} {difference_text(row.mtpkd_minus, row.mtpkd_minus_p)}" for row in shuffled.itertuples()
+    )
 
 
 def permuted_text(rows, without_fallback) -> str:
@@ -191,8 +226,10 @@ def permuted_text(rows, without_fallback) -> str:
     spans = []
     for name, values in scores.groupby("set")["mean"]:
         chance = permuted[permuted.set == name].chance.iloc[0]
-        spans.append(f"{100*values.min():.1f} to {100*values.max():.1f} on {name.removesuffix('_permuted')} "
-                     f"(chance {100*chance:.1f})")
+        spans.append(
+            f"{100 * values.min():.1f} to {100 * values.max():.1f} on {name.removesuffix('_permuted')} "
+            f"(chance {100 * chance:.1f})"
+        )
     return " and ".join(spans)
 
 
@@ -201,29 +238,34 @@ def compared_findings() -> str:
     rows, without_fallback = all_rows("verdicts")
     baselines = baselines_of(rows[~rows.set.str.endswith("_permuted")])
     few = [name for name, group in baselines.groupby("set", sort=False) if len(group) < 6]
-    wrong = -100*rows[rows.method == "shuffled_teacher"]["diff"]
-    return "\n".join([
-        f"- {baseline_sentence()} That is no proof of equality. On {', '.join(few)} only `kd` and `self_training` were "
-        "run as baselines.",
-        "- The recipe was found on `mfeat` (zer), with other seeds and on inner validation; `zer` and `mor` share its "
-        "samples. The other sets are the independent evidence.",
-        "- On CEAP the joint teacher is no better than `self_training`: the table does not show that the gain there "
-        "comes from the eye recordings.",
-        "- The value of the pairing, `mtpkd` minus the same recipe with privileged rows shuffled within the fold "
-        f"(`shuffled_privileged`): {pairing_control_text(rows)}. With shuffled soft targets of intact teachers "
-        f"(`shuffled_teacher`) the student is worse than `student_only` everywhere, by {wrong.min():.0f} to "
-        f"{wrong.max():.0f} points.",
-        "- With permuted labels all methods, including `mtpkd` before it falls back, score "
-        f"{permuted_text(rows, without_fallback)}."])
+    wrong = -100 * rows[rows.method == "shuffled_teacher"]["diff"]
+    return "\n".join(
+        [
+            f"- {baseline_sentence()} That is no proof of equality. On {', '.join(few)} only `kd` and `self_training` were "
+            "run as baselines.",
+            "- The recipe was found on `mfeat` (zer), with other seeds and on inner validation; `zer` and `mor` share its "
+            "samples. The other sets are the independent evidence.",
+            "- On CEAP the joint teacher is no better than `self_training`: the table does not show that the gain there "
+            "comes from the eye recordings.",
+            "- The value of the pairing, `mtpkd` minus the same recipe with privileged rows shuffled within the fold "
+            f"(`shuffled_privileged`): {pairing_control_text(rows)}. With shuffled soft targets of intact teachers "
+            f"(`shuffled_teacher`) the student is worse than `student_only` everywhere, by {wrong.min():.0f} to "
+            f"{wrong.max():.0f} points.",
+            "- With permuted labels all methods, including `mtpkd` before it falls back, score "
+            f"{permuted_text(rows, without_fallback)}.",
+        ]
+    )
+
 
 # --- weakly paired data --------------------------------------------------------------------------------------------
+
 
 def pairing_row(name: str, rows, without_fallback) -> list:
     "One set in the table of weakly paired data"
     methods = rows.set_index("method")
 
     def marked(difference, low, high, p):
-        return interval_text(difference, low, high) + ("" if p < .05 else " n.s.")
+        return interval_text(difference, low, high) + ("" if p < 0.05 else " n.s.")
 
     def gain(method):
         row = methods.loc[method]
@@ -235,20 +277,35 @@ def pairing_row(name: str, rows, without_fallback) -> list:
 
     recipe = gain("mtpkd_pairing")
     if is_true(methods.fell_back["mtpkd_pairing"]):
-        recipe = f"falls back (distilled {100*without_fallback['diff'][name]:+.1f})"
-    return [f"`{name}`", f"{100*methods['mean']['student_only']:.1f}", gain("ot_pairing"),
-            percent_text(methods.headroom_closed["ot_pairing"]), *map(minus, PAIRING_BASELINES), recipe]
+        recipe = f"falls back (distilled {100 * without_fallback['diff'][name]:+.1f})"
+    return [
+        f"`{name}`",
+        f"{100 * methods['mean']['student_only']:.1f}",
+        gain("ot_pairing"),
+        percent_text(methods.headroom_closed["ot_pairing"]),
+        *map(minus, PAIRING_BASELINES),
+        recipe,
+    ]
 
 
 def pairing_sets() -> str:
     "The table of weakly paired data"
     rows, without_fallback = all_rows("verdicts_pairing")
-    header = ["set", "`student_only`", "`ot_pairing`", "of the headroom",
-              *(f"minus `{name}`" for name in PAIRING_BASELINES), "`mtpkd_pairing`"]
-    return markdown_table(header, [pairing_row(name, group, without_fallback)
-                                   for name, group in rows.groupby("set", sort=False)])
+    header = [
+        "set",
+        "`student_only`",
+        "`ot_pairing`",
+        "of the headroom",
+        *(f"minus `{name}`" for name in PAIRING_BASELINES),
+        "`mtpkd_pairing`",
+    ]
+    return markdown_table(
+        header, [pairing_row(name, group, without_fallback) for name, group in rows.groupby("set", sort=False)]
+    )
+
 
 # --- the transport engine ------------------------------------------------------------------------------------------
+
 
 def number_text(value: float) -> str:
     "A ratio: one decimal below 20"
@@ -268,44 +325,56 @@ def peer_text(row) -> str:
 
 def transport_ratios() -> str:
     "Time or memory of the peer over that of mtpkd"
-    rows = pd.read_csv(RESULTS/"bench_transport.csv")
+    rows = pd.read_csv(RESULTS / "bench_transport.csv")
     rows = rows[rows.ratio.notna() & ~rows.what.str.startswith("blocks")]
     rows = rows.assign(peer=[peer_text(row) for row in rows.itertuples()])
     lines = []
     for (what, batch, eps, peer, data), group in rows.groupby(["what", "batch", "eps", "peer", "data"], sort=False):
         ratios = {row.teachers: ratio_text(row) for row in group.itertuples()}
         violation = f"{group.violation.max():.0e} / {group.peer_violation.max():.0e}"
-        lines.append([f"{what}, B = {batch}, eps = {eps:g}", peer, data,
-                      *(ratios.get(count, "") for count in (1, 3, 5)),
-                      "" if group.violation.isna().all() else violation])
-    return markdown_table(["what", "against", "data", "one teacher", "three", "five",
-                           "largest violation, mtpkd / peer"], lines)
+        lines.append(
+            [
+                f"{what}, B = {batch}, eps = {eps:g}",
+                peer,
+                data,
+                *(ratios.get(count, "") for count in (1, 3, 5)),
+                "" if group.violation.isna().all() else violation,
+            ]
+        )
+    return markdown_table(
+        ["what", "against", "data", "one teacher", "three", "five", "largest violation, mtpkd / peer"], lines
+    )
 
 
 def transport_conditions() -> str:
     "On what machine and how the ratios were measured"
-    rows = pd.read_csv(RESULTS/"bench_transport.csv")
+    rows = pd.read_csv(RESULTS / "bench_transport.csv")
     step = rows[rows.what.str.startswith("step")].iloc[0]
-    return (f"One core of an {step.processor.removesuffix(' Processor')} machine; {step.versions}; embeddings of width "
-            f"512, k = 30, seed 0; paired medians of {step.pairs:.0f} interleaved pairs [smallest, largest], each time "
-            "the mean of as many calls as fill 20 ms.")
+    return (
+        f"One core of an {step.processor.removesuffix(' Processor')} machine; {step.versions}; embeddings of width "
+        f"512, k = 30, seed 0; paired medians of {step.pairs:.0f} interleaved pairs [smallest, largest], each time "
+        "the mean of as many calls as fill 20 ms."
+    )
 
 
 def transport_accuracy() -> str:
     "Errors, reads of the host, reproducibility, and what blocks cost"
-    rows = pd.read_csv(RESULTS/"bench_transport.csv")
+    rows = pd.read_csv(RESULTS / "bench_transport.csv")
     step, reads = rows[rows.what.str.startswith("step")], rows[rows.what.str.startswith("host reads")]
     bits, blocks = rows[rows.what == "bits"].iloc[0], rows[rows.what == "blocks of 256"].set_index("data")
     classes, normal = blocks.loc["classes"], blocks.loc["normal"]
-    return "\n".join([
-        "- Errors of a whole step against POT in float64 at a tolerance of 1e-10: value "
-        f"{step.value_error.max():.0e}, gradient {step.gradient_error.max():.0e} at most. The released loss has "
-        f"{step.peer_value_error.max():.0e} and {step.peer_gradient_error.max():.0e}.",
-        f"- Reads of the host in a step: {reads.reads.max():.0f}; the released loss: {reads.peer_reads.min():.0f} to "
-        f"{reads.peer_reads.max():.0f}.",
-        f"- Between instruction sets and with one thread or two, values differ by {bits.difference:.0e} (relative); "
-        f"those of the released loss by {bits.peer_difference:.0e}.",
-        f"- `block=256` of 2048 rows is {classes.ratio:.1f} times faster on `classes` and is another loss: "
-        f"{classes.loss_ratio:.2f} times the value of the whole batch, with a cosine of {classes.sample_cosine:.2f} "
-        "between the two gradients of a median sample "
-        f"(on `normal` {normal.loss_ratio:.2f} times and {normal.sample_cosine:.2f})."])
+    return "\n".join(
+        [
+            "- Errors of a whole step against POT in float64 at a tolerance of 1e-10: value "
+            f"{step.value_error.max():.0e}, gradient {step.gradient_error.max():.0e} at most. The released loss has "
+            f"{step.peer_value_error.max():.0e} and {step.peer_gradient_error.max():.0e}.",
+            f"- Reads of the host in a step: {reads.reads.max():.0f}; the released loss: {reads.peer_reads.min():.0f} to "
+            f"{reads.peer_reads.max():.0f}.",
+            f"- Between instruction sets and with one thread or two, values differ by {bits.difference:.0e} (relative); "
+            f"those of the released loss by {bits.peer_difference:.0e}.",
+            f"- `block=256` of 2048 rows is {classes.ratio:.1f} times faster on `classes` and is another loss: "
+            f"{classes.loss_ratio:.2f} times the value of the whole batch, with a cosine of {classes.sample_cosine:.2f} "
+            "between the two gradients of a median sample "
+            f"(on `normal` {normal.loss_ratio:.2f} times and {normal.sample_cosine:.2f}).",
+        ]
+    )

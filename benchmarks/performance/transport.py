@@ -15,17 +15,22 @@ projection of the teachers' latent: cosine about .5 within a class, 0 between). 
 Sinkhorn comes to a violation of 1e-3 at eps .01 in 3 iterations on `normal` and 11 on `classes`, at eps .001 in 10 to 14 and about 120.
 So at eps .01 fixed costs decide (cost matrices, exponentials, calls), at .001 the iterations.
 """
+
 import os, sys
-if __name__ == "__main__": # before torch and jax are imported: one core, one thread
-    if hasattr(os, "sched_setaffinity"): os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR"): os.environ.setdefault(f"{name}_NUM_THREADS", "1")
+
+if __name__ == "__main__":  # before torch and jax are imported: one core, one thread
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR"):
+        os.environ.setdefault(f"{name}_NUM_THREADS", "1")
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
 import argparse, functools, gc, importlib, json, math, statistics, subprocess, time, warnings
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np, ot, torch
-sys.path.insert(0, str(Path(__file__).resolve().parents[1])) # what the benchmarks share
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # what the benchmarks share
 from bench_tables import number, processor, versions, write_csv
 from mtpkd.transport.geometry import anchor_clouds, cosine_gram, least_similar
 from mtpkd.transport.sinkhorn import sinkhorn_divergence
@@ -36,52 +41,64 @@ PEERS = "torch", "numpy", "geomloss", "POT", "ott-jax", "jax"
 
 # --- data ---------------------------------------------------------------------------------------------------------------------------
 
-def normal(rng, t:int, b:int, d:int)->tuple: # student `(B, D)`, teachers `(T, B, D)`
+
+def normal(rng, t: int, b: int, d: int) -> tuple:  # student `(B, D)`, teachers `(T, B, D)`
     "Independent Gaussian embeddings"
     return rng.normal(size=(b, d)), rng.normal(size=(t, b, d))
 
-def classes(rng, t:int, b:int, d:int, n:int=7)->tuple:
+
+def classes(rng, t: int, b: int, d: int, n: int = 7) -> tuple:
     "Class means plus noise, seen by every teacher through a projection of its own, and by the student through a noisier one"
-    latent = 1.1*rng.normal(size=(n, d))[rng.integers(0, n, b)] + rng.normal(size=(b, d))
-    seen = lambda noise: latent @ rng.normal(size=(d, d))/d**.5 + noise*rng.normal(size=(b, d))
-    return seen(1.), np.stack([seen(.3) for _ in range(t)])
+    latent = 1.1 * rng.normal(size=(n, d))[rng.integers(0, n, b)] + rng.normal(size=(b, d))
+    seen = lambda noise: latent @ rng.normal(size=(d, d)) / d**0.5 + noise * rng.normal(size=(b, d))
+    return seen(1.0), np.stack([seen(0.3) for _ in range(t)])
+
 
 DATA = {"normal": normal, "classes": classes}
 
-def embeddings(kind:str, t:int, b:int, d:int, seed:int):
+
+def embeddings(kind: str, t: int, b: int, d: int, seed: int):
     return [torch.from_numpy(z).float() for z in DATA[kind](np.random.default_rng([seed, t, b]), t, b, d)]
+
 
 @dataclass
 class Problem:
     "Clouds of the teachers `(T, B, K)` and of the student `(T, B, K)`"
-    x:torch.Tensor
-    y:torch.Tensor
-    eps:float
+
+    x: torch.Tensor
+    y: torch.Tensor
+    eps: float
+
 
 # --- the truth: float64, computed apart from every contender --------------------------------------------------------------------------
 
-def plan_of(f, g, problem)->np.ndarray: # plans `(T, B, B)`, float64
+
+def plan_of(f, g, problem) -> np.ndarray:  # plans `(T, B, B)`, float64
     "The plan that potentials stand for, uniform weights"
     x, y, f, g = (np.asarray(v, dtype=np.float64) for v in (problem.x, problem.y, f, g))
-    cost = ((x[:, :, None] - y[:, None])**2).sum(-1)/2
-    return np.exp((f[:, :, None] + g[:, None] - cost)/problem.eps)/(x.shape[1]*y.shape[1])
+    cost = ((x[:, :, None] - y[:, None]) ** 2).sum(-1) / 2
+    return np.exp((f[:, :, None] + g[:, None] - cost) / problem.eps) / (x.shape[1] * y.shape[1])
 
-def violation(plan)->float:
+
+def violation(plan) -> float:
     "L1 error of both marginals, the worst of the teachers"
     plan = np.asarray(plan, dtype=np.float64)
-    return float((abs(plan.sum(2) - 1/plan.shape[1]).sum(1) + abs(plan.sum(1) - 1/plan.shape[2]).sum(1)).max())
+    return float((abs(plan.sum(2) - 1 / plan.shape[1]).sum(1) + abs(plan.sum(1) - 1 / plan.shape[2]).sum(1)).max())
 
-def converged(x, y, eps, patience:int=50_000)->torch.Tensor: # `(T,)`, float64, differentiable
+
+def converged(x, y, eps, patience: int = 50_000) -> torch.Tensor:  # `(T,)`, float64, differentiable
     "The divergence from POT's log-domain solver, float64"
-    cost = lambda p, q: ((p[:, None] - q[None])**2).sum(-1)/2
+    cost = lambda p, q: ((p[:, None] - q[None]) ** 2).sum(-1) / 2
     solve = lambda c: ot.solve(c, reg=eps, grad="envelope", tol=1e-10, max_iter=patience).value
-    return torch.stack([solve(cost(p, q)) - (solve(cost(p, p)) + solve(cost(q, q)))/2 for p, q in zip(x, y)])
+    return torch.stack([solve(cost(p, q)) - (solve(cost(p, p)) + solve(cost(q, q))) / 2 for p, q in zip(x, y)])
+
 
 def reference(problem, **options):
     "Value and gradient in the student's cloud"
     x, y = problem.x.double(), problem.y.double().requires_grad_()
     value = converged(x, y, problem.eps, **options)
     return value.detach(), torch.autograd.grad(value.sum(), y)[0]
+
 
 def reference_step(z_s, z_t, anchors, eps, **options):
     "Value and gradient in the student's embeddings, at the anchors a contender chose"
@@ -90,32 +107,44 @@ def reference_step(z_s, z_t, anchors, eps, **options):
     value = converged(cloud(cosine_gram(z_t)), cloud(cosine_gram(z_s)), eps, **options)
     return value.detach(), torch.autograd.grad(value.sum(), z_s)[0]
 
-def errors(got, truth)->tuple:
+
+def errors(got, truth) -> tuple:
     "Relative errors of value (the worst of the teachers) and gradient (in norm)"
-    (value, gradient), (value0, gradient0) = ([torch.as_tensor(v if torch.is_tensor(v) else np.array(v)).double() for v in pair] for pair in (got, truth))
-    return float(((value - value0).abs()/value0.abs()).max()), float((gradient - gradient0).norm()/gradient0.norm())
+    (value, gradient), (value0, gradient0) = (
+        [torch.as_tensor(v if torch.is_tensor(v) else np.array(v)).double() for v in pair] for pair in (got, truth)
+    )
+    return float(((value - value0).abs() / value0.abs()).max()), float((gradient - gradient0).norm() / gradient0.norm())
+
 
 # --- contenders: the core, clouds to value and gradient in Y --------------------------------------------------------------------------
 
+
 @dataclass
 class Solver:
-    step:callable  # -> value (T,), gradient (T, B, K); what is timed
-    plan:callable  # -> (T, B, B)
+    step: callable  # -> value (T,), gradient (T, B, K); what is timed
+    plan: callable  # -> (T, B, B)
+
 
 @dataclass
 class Path_:
     "One way to use a peer; `knobs` go from coarse to fine"
-    peer:str
-    label:str
-    knobs:tuple
-    build:callable
 
-PATHS:list = []
+    peer: str
+    label: str
+    knobs: tuple
+    build: callable
+
+
+PATHS: list = []
+
+
 def path(peer, label, knobs=(None,), **fixed):
     def register(build):
         PATHS.append(Path_(peer, label, tuple(knobs), functools.partial(build, **fixed)))
         return build
+
     return register
+
 
 def with_gradient(loss, y):
     "Value and gradient of a torch loss of Y"
@@ -123,77 +152,147 @@ def with_gradient(loss, y):
     value = loss(y)
     return value.detach(), torch.autograd.grad(value.sum(), y)[0]
 
+
 @path("mtpkd", "sinkhorn_divergence", tuple(range(3, 40)) + tuple(range(40, 400, 10)))
 def mtpkd_core(p, n):
     solve = lambda y: sinkhorn_divergence(p.x, y, p.eps, tol=VIOLATION, max_iters=n, check=False)
+
     def plan():
         r = solve(p.y)
         return plan_of(r.f.detach(), r.g.detach(), p)
+
     return Solver(lambda: with_gradient(lambda y: solve(y).value, p.y), plan)
 
-def samples_loss(eps, scaling=.5, **options):
-    from geomloss import SamplesLoss
-    return SamplesLoss("sinkhorn", p=2, blur=eps**.5, scaling=scaling, backend="tensorized", **options)
 
-SCALINGS = .5, .6, .7, .8, .85, .9, .92, .94, .95, .96, .97, .975, .98, .984, .988, .99, .991, .992, .993, .994, .995, .996, .997, .998, .999, .9995
+def samples_loss(eps, scaling=0.5, **options):
+    from geomloss import SamplesLoss
+
+    return SamplesLoss("sinkhorn", p=2, blur=eps**0.5, scaling=scaling, backend="tensorized", **options)
+
+
+SCALINGS = (
+    0.5,
+    0.6,
+    0.7,
+    0.8,
+    0.85,
+    0.9,
+    0.92,
+    0.94,
+    0.95,
+    0.96,
+    0.97,
+    0.975,
+    0.98,
+    0.984,
+    0.988,
+    0.99,
+    0.991,
+    0.992,
+    0.993,
+    0.994,
+    0.995,
+    0.996,
+    0.997,
+    0.998,
+    0.999,
+    0.9995,
+)
+
 
 @path("geomloss", "SamplesLoss", SCALINGS)
 @path("released", "SamplesLoss as released")
 def geomloss_core(p, scaling):
-    loss, potentials = samples_loss(p.eps, scaling or .5), samples_loss(p.eps, scaling or .5, debias=False, potentials=True)
+    loss, potentials = (
+        samples_loss(p.eps, scaling or 0.5),
+        samples_loss(p.eps, scaling or 0.5, debias=False, potentials=True),
+    )
     return Solver(lambda: with_gradient(lambda y: loss(p.x, y), p.y), lambda: plan_of(*potentials(p.x, p.y), p))
+
 
 ITERATIONS = tuple(range(1, 40)) + tuple(range(40, 400, 10)) + tuple(range(400, 20_000, 200))
 
-def half_squares(x, y): # differentiable at zero distance, and quick
-    return (x*x).sum(-1)[..., :, None]/2 + (y*y).sum(-1)[..., None, :]/2 - x @ y.mT
+
+def half_squares(x, y):  # differentiable at zero distance, and quick
+    return (x * x).sum(-1)[..., :, None] / 2 + (y * y).sum(-1)[..., None, :] / 2 - x @ y.mT
+
 
 @path("POT", "solve, envelope", ITERATIONS)
 def pot_solve(p, n):
     one = lambda c: ot.solve(c, reg=p.eps, grad="envelope", max_iter=n, tol=0)
+
     def loss(y):
-        return torch.stack([one(half_squares(s, t)).value - (one(half_squares(s, s)).value + one(half_squares(t, t)).value)/2 for s, t in zip(p.x, y)])
-    return Solver(lambda: with_gradient(loss, p.y), lambda: torch.stack([one(half_squares(s, t)).plan for s, t in zip(p.x, p.y)]))
+        return torch.stack(
+            [
+                one(half_squares(s, t)).value - (one(half_squares(s, s)).value + one(half_squares(t, t)).value) / 2
+                for s, t in zip(p.x, y)
+            ]
+        )
+
+    return Solver(
+        lambda: with_gradient(loss, p.y), lambda: torch.stack([one(half_squares(s, t)).plan for s, t in zip(p.x, p.y)])
+    )
+
 
 @path("POT", "solve_batch log_sinkhorn, envelope", ITERATIONS, method="log_sinkhorn")
 @path("POT", "solve_batch sinkhorn, envelope", ITERATIONS, method="sinkhorn")
 def pot_batch(p, n, method):
-    return Solver(lambda: with_gradient(lambda y: pot_batch_value(p.x, y, p.eps, n, method), p.y), lambda: pot_batch_solve(half_squares(p.x, p.y), p.eps, n, method).plan)
+    return Solver(
+        lambda: with_gradient(lambda y: pot_batch_value(p.x, y, p.eps, n, method), p.y),
+        lambda: pot_batch_solve(half_squares(p.x, p.y), p.eps, n, method).plan,
+    )
 
-def pot_batch_solve(cost, eps, n, method, grad="envelope"): return ot.solve_batch(cost, reg=eps, reg_type="kl", method=method, grad=grad, max_iter=n, tol=0)
 
-def pot_batch_value(x, y, eps, n, method): # all three problems of all teachers at once
-    value = pot_batch_solve(torch.cat([half_squares(x, y), half_squares(x, x), half_squares(y, y)]), eps, n, method).value.view(3, -1)
-    return value[0] - (value[1] + value[2])/2
+def pot_batch_solve(cost, eps, n, method, grad="envelope"):
+    return ot.solve_batch(cost, reg=eps, reg_type="kl", method=method, grad=grad, max_iter=n, tol=0)
+
+
+def pot_batch_value(x, y, eps, n, method):  # all three problems of all teachers at once
+    value = pot_batch_solve(
+        torch.cat([half_squares(x, y), half_squares(x, x), half_squares(y, y)]), eps, n, method
+    ).value.view(3, -1)
+    return value[0] - (value[1] + value[2]) / 2
+
 
 @path("POT by hand", "solve_batch log_sinkhorn without graph, own envelope", ITERATIONS, method="log_sinkhorn")
 @path("POT by hand", "solve_batch sinkhorn without graph, own envelope", ITERATIONS, method="sinkhorn")
 def pot_batch_by_hand(p, n, method):
     solve = lambda c: pot_batch_solve(c, p.eps, n, method, "detach")
+
     def step():
         r = solve(torch.cat([half_squares(p.x, p.y), half_squares(p.x, p.x), half_squares(p.y, p.y)]))
         (xy, _, yy), value = r.plan.view(3, *p.x.shape[:2], p.y.shape[1]), r.value.view(3, -1)
-        return value[0] - (value[1] + value[2])/2, xy.sum(-2)[..., None]*p.y - xy.mT @ p.x - yy.sum(-2)[..., None]*p.y + yy.mT @ p.y
+        return value[0] - (value[1] + value[2]) / 2, xy.sum(-2)[..., None] * p.y - xy.mT @ p.x - yy.sum(-2)[
+            ..., None
+        ] * p.y + yy.mT @ p.y
+
     return Solver(step, lambda: solve(half_squares(p.x, p.y)).plan)
+
 
 @path("POT by hand", "sinkhorn in numpy, own envelope", ITERATIONS)
 def pot_numpy(p, n):
     x, y, eps = p.x.numpy(), p.y.numpy(), p.eps
-    a = np.full(x.shape[1], 1/x.shape[1], x.dtype)
-    cost = lambda s, t: (s*s).sum(-1)[:, None]/2 + (t*t).sum(-1)/2 - s @ t.T
+    a = np.full(x.shape[1], 1 / x.shape[1], x.dtype)
+    cost = lambda s, t: (s * s).sum(-1)[:, None] / 2 + (t * t).sum(-1) / 2 - s @ t.T
+
     def solve(s, t):
         plan, log = ot.bregman.sinkhorn_knopp(a, a, cost(s, t), eps, numItermax=n, stopThr=0, log=True, warn=False)
-        f, g = np.log(log["u"]/a), np.log(log["v"]/a)
-        return eps*(a @ f + a @ g - plan.sum() + 1), plan
+        f, g = np.log(log["u"] / a), np.log(log["v"] / a)
+        return eps * (a @ f + a @ g - plan.sum() + 1), plan
+
     def one(s, t):
         (xy, plan), (xx, _), (yy, own) = solve(s, t), solve(s, s), solve(t, t)
-        return xy - (xx + yy)/2, plan.sum(0)[:, None]*t - plan.T @ s - own.sum(0)[:, None]*t + own.T @ t
+        return xy - (xx + yy) / 2, plan.sum(0)[:, None] * t - plan.T @ s - own.sum(0)[:, None] * t + own.T @ t
+
     def step():
         values, gradients = zip(*(one(s, t) for s, t in zip(x, y)))
         return torch.tensor(values), torch.from_numpy(np.stack(gradients))
+
     return Solver(step, lambda: np.stack([solve(s, t)[1] for s, t in zip(x, y)]))
 
+
 THRESHOLDS = 1e-3, 9e-4, 7e-4, 5e-4, 3e-4, 1e-4
+
 
 @path("OTT-JAX", "log-sum-exp", THRESHOLDS, lse=True)
 @path("OTT-JAX", "log-sum-exp, momentum 1.5, checked every 5", THRESHOLDS, lse=True, momentum=1.5, every=5)
@@ -201,36 +300,50 @@ THRESHOLDS = 1e-3, 9e-4, 7e-4, 5e-4, 3e-4, 1e-4
 @path("OTT-JAX", "log-sum-exp, momentum 1.2", THRESHOLDS, lse=True, momentum=1.2)
 @path("OTT-JAX", "kernel", THRESHOLDS, lse=False)
 @path("OTT-JAX", "kernel, momentum 1.2", THRESHOLDS, lse=False, momentum=1.2)
-@path("OTT-JAX", "kernel, momentum 1.5, checked every 5", THRESHOLDS, lse=False, momentum=1.5, every=5) # registered bottom-up
+@path(
+    "OTT-JAX", "kernel, momentum 1.5, checked every 5", THRESHOLDS, lse=False, momentum=1.5, every=5
+)  # registered bottom-up
 def ott_core(p, threshold, lse, momentum=None, every=1):
     import jax, jax.numpy as jnp
     from ott.geometry.pointcloud import PointCloud
     from ott.solvers.linear.acceleration import Momentum
     from ott.tools.sinkhorn_divergence import sinkhorn_divergence as divergence
+
     options = dict(lse_mode=lse, threshold=threshold, inner_iterations=every, max_iterations=20_000)
-    if momentum: options["momentum"] = Momentum(value=momentum)
-    def one(y, x): # OTT's cost is |x-y|^2
-        value, out = divergence(PointCloud, x, y, epsilon=2*p.eps, solve_kwargs=options)
-        return value/2, out.potentials[0]
+    if momentum:
+        options["momentum"] = Momentum(value=momentum)
+
+    def one(y, x):  # OTT's cost is |x-y|^2
+        value, out = divergence(PointCloud, x, y, epsilon=2 * p.eps, solve_kwargs=options)
+        return value / 2, out.potentials[0]
+
     both = jax.vmap(jax.value_and_grad(one, has_aux=True))
     x, y = jnp.asarray(p.x.numpy()), jnp.asarray(p.y.numpy())
     timed = jax.jit(lambda y, x: (lambda out: (out[0][0], out[1]))(both(y, x)))
+
     def plan():
         f, g = jax.jit(both)(y, x)[0][1]
-        n = p.x.shape[1] # OTT's potentials carry the weights
-        return plan_of(np.asarray(f)/2 + p.eps*math.log(n), np.asarray(g)/2 + p.eps*math.log(n), p)
+        n = p.x.shape[1]  # OTT's potentials carry the weights
+        return plan_of(np.asarray(f) / 2 + p.eps * math.log(n), np.asarray(g) / 2 + p.eps * math.log(n), p)
+
     return Solver(lambda: jax.block_until_ready(timed(y, x)), plan)
+
 
 # --- contenders: the whole step, embeddings to gradient in the student's ---------------------------------------------------------------
 
-def own_step(z_s, z_t, k, eps, block=None, max_iters=None): return with_gradient(lambda z: structural_ot(z, z_t, k, eps**.5, block, max_iters), z_s)
+
+def own_step(z_s, z_t, k, eps, block=None, max_iters=None):
+    return with_gradient(lambda z: structural_ot(z, z_t, k, eps**0.5, block, max_iters), z_s)
+
 
 def cosine(z):
-    z = z/z.norm(dim=-1, keepdim=True)
+    z = z / z.norm(dim=-1, keepdim=True)
     return z @ z.T
 
-def released_anchors(similarities, k): # on the host, in whatever order numpy leaves them
+
+def released_anchors(similarities, k):  # on the host, in whatever order numpy leaves them
     return torch.from_numpy(np.argpartition(similarities.cpu().numpy(), k, axis=1)[:, :k])
+
 
 def released_clouds(z_s, z_t, k):
     s_t, s_s = cosine(z_t), cosine(z_s)
@@ -238,157 +351,267 @@ def released_clouds(z_s, z_t, k):
     anchors = released_anchors(s_t, k)
     return s_t.gather(1, anchors), s_s.gather(1, anchors)
 
-def released_loss(z_s, z_t, k, loss): # losses `(T,)`
+
+def released_loss(z_s, z_t, k, loss):  # losses `(T,)`
     "The loss as released (arXiv 2408.09035), one teacher after the other"
     return torch.stack([loss(*released_clouds(z_s, z, k)) for z in z_t])
+
 
 def released_step(z_s, z_t, k, eps, loss=None):
     loss = loss or samples_loss(eps)
     return with_gradient(lambda z: released_loss(z, z_t, k, loss), z_s)
 
+
 def released_violation(z_s, z_t, k, eps):
     x, y = (torch.stack(c) for c in zip(*(released_clouds(z_s, z, k) for z in z_t)))
     return violation(plan_of(*samples_loss(eps, debias=False, potentials=True)(x, y), Problem(x, y, eps)))
 
+
 # --- the measuring --------------------------------------------------------------------------------------------------------------------
 
-def clock(act)->float:
+
+def clock(act) -> float:
     start = time.perf_counter()
     act()
     return time.perf_counter() - start
 
-def repeats(act, at_least:float=2e-2)->int:
+
+def repeats(act, at_least: float = 2e-2) -> int:
     "How often to repeat an action for a time that an interruption does not change much, as long as that of slower ones; warms up on the way"
     times = [clock(act)]
-    while len(times) < 6 and sum(times) < .1: times.append(clock(act))
-    return max(1, math.ceil(at_least/min(times)))
+    while len(times) < 6 and sum(times) < 0.1:
+        times.append(clock(act))
+    return max(1, math.ceil(at_least / min(times)))
 
-def pairs(a, b, n:int)->list: # `n` times (seconds of a, seconds of b)
+
+def pairs(a, b, n: int) -> list:  # `n` times (seconds of a, seconds of b)
     "Times of two actions, taken in turn, the order swapped from pair to pair"
-    many = lambda act, r: (lambda: [act() for _ in range(r)])
+    many = lambda act, r: lambda: [act() for _ in range(r)]
     ra, rb = repeats(a), repeats(b)
     a, b, found = many(a, ra), many(b, rb), []
-    gc.collect(); gc.disable()
+    gc.collect()
+    gc.disable()
     try:
         for i in range(n):
-            if i % 2: tb, ta = clock(b)/rb, clock(a)/ra
-            else: ta, tb = clock(a)/ra, clock(b)/rb
+            if i % 2:
+                tb, ta = clock(b) / rb, clock(a) / ra
+            else:
+                ta, tb = clock(a) / ra, clock(b) / rb
             found.append((ta, tb))
-    finally: gc.enable()
+    finally:
+        gc.enable()
     return found
 
-def paired(times)->dict:
+
+def paired(times) -> dict:
     "Median, smallest and largest ratio b / a of paired times, and both medians in ms"
-    ratios = [b/a for a, b in times]
-    return dict(ratio=statistics.median(ratios), low=min(ratios), high=max(ratios),
-                ms=1e3*statistics.median(a for a, _ in times), peer_ms=1e3*statistics.median(b for _, b in times))
+    ratios = [b / a for a, b in times]
+    return dict(
+        ratio=statistics.median(ratios),
+        low=min(ratios),
+        high=max(ratios),
+        ms=1e3 * statistics.median(a for a, _ in times),
+        peer_ms=1e3 * statistics.median(b for _, b in times),
+    )
+
 
 def coarsest(path, problem, limit):
     "The coarsest knob of a path that meets the violation, with its solver and violation; None where none does"
     tried = {}
+
     def passes(i):
         solver = path.build(problem, path.knobs[i])
         tried[i] = path.knobs[i], solver, violation(solver.plan())
         return tried[i][2] <= limit
+
     last, low, high = len(path.knobs) - 1, -1, 0
-    while not passes(high): # twice as far each time, then bisect
-        if high == last: return None
-        low, high = high, min(2*high + 1, last)
+    while not passes(high):  # twice as far each time, then bisect
+        if high == last:
+            return None
+        low, high = high, min(2 * high + 1, last)
     while high - low > 1:
-        middle = (low + high)//2
+        middle = (low + high) // 2
         low, high = (low, middle) if passes(middle) else (middle, high)
     return tried[high]
+
 
 def fastest(peer, problem, limit, paths=None):
     "The quickest of a peer's first `paths` paths, each at its coarsest setting that meets the violation: label, solver, violation"
     found = []
     for p in [p for p in PATHS if p.peer == peer][:paths]:
-        try: best = coarsest(p, problem, limit)
-        except (RuntimeError, ValueError) as e: best = print(f"    {p.label}: {e}")
-        if not best: continue
+        try:
+            best = coarsest(p, problem, limit)
+        except (RuntimeError, ValueError) as e:
+            best = print(f"    {p.label}: {e}")
+        if not best:
+            continue
         knob, solver, v = best
-        if not np.isfinite(np.asarray(solver.step()[1])).all(): # seen in OTT-JAX's kernel mode, with much momentum
+        if not np.isfinite(np.asarray(solver.step()[1])).all():  # seen in OTT-JAX's kernel mode, with much momentum
             print(f"    {peer}: {p.label}: left out, its gradient is not finite")
             continue
         seconds = min(clock(solver.step) for _ in range(5))
         label = p.label if knob is None else f"{p.label} [{knob:g}]"
-        print(f"    {peer}: {label}, violation {v:.1e}, about {1e3*seconds:.2f} ms")
+        print(f"    {peer}: {label}, violation {v:.1e}, about {1e3 * seconds:.2f} ms")
         found.append((seconds, label, solver, v))
     return min(found, key=lambda f: f[0])[1:] if found else None
 
+
 # --- the rows -------------------------------------------------------------------------------------------------------------------------
 
-COLUMNS = ("what", "teachers", "batch", "data", "eps", "contender", "peer", "setting", "ratio", "low", "high", "ms", "peer_ms", "violation", "peer_violation",
-           "value_error", "gradient_error", "peer_value_error", "peer_gradient_error", "mib", "peer_mib", "reads", "peer_reads", "difference", "peer_difference",
-           "loss_ratio", "cosine", "sample_cosine", "pairs")
-ROWS:list = []
+COLUMNS = (
+    "what",
+    "teachers",
+    "batch",
+    "data",
+    "eps",
+    "contender",
+    "peer",
+    "setting",
+    "ratio",
+    "low",
+    "high",
+    "ms",
+    "peer_ms",
+    "violation",
+    "peer_violation",
+    "value_error",
+    "gradient_error",
+    "peer_value_error",
+    "peer_gradient_error",
+    "mib",
+    "peer_mib",
+    "reads",
+    "peer_reads",
+    "difference",
+    "peer_difference",
+    "loss_ratio",
+    "cosine",
+    "sample_cosine",
+    "pairs",
+)
+ROWS: list = []
+
 
 def row(**found):
     "Keep a row and print it"
     found = {"contender": "mtpkd", **found}
     ROWS.append(found)
     text = f"{found['what']:<14} T={found.get('teachers', '-')} B={found.get('batch', '-'):<5} {found.get('data', ''):<8} {found['peer']:<12}"
-    if "ratio" in found: text += f" {found['ratio']:8.2f}x"
-    if "low" in found: text += f" [{found['low']:.2f}, {found['high']:.2f}]  ({found['ms']:.2f} / {found['peer_ms']:.2f} ms)"
-    if "violation" in found: text += f"  violation {found['violation']:.1e} / {found['peer_violation']:.1e}"
-    if "value_error" in found: text += f"  value {found['value_error']:.0e} / {found['peer_value_error']:.0e}, gradient {found['gradient_error']:.0e} / {found['peer_gradient_error']:.0e}"
-    if "mib" in found: text += f"  ({found['mib']:.0f} / {found['peer_mib']:.0f} MiB)"
-    if "cosine" in found: text += f"  loss x{found['loss_ratio']:.2f}, gradient cosine {found['cosine']:.3f}, of a sample {found['sample_cosine']:.2f}"
-    if "reads" in found: text += f"  {found['reads']} / {found['peer_reads']} reads"
-    if "difference" in found: text += f"  {found['difference']:.1e} / {found['peer_difference']:.1e}"
+    if "ratio" in found:
+        text += f" {found['ratio']:8.2f}x"
+    if "low" in found:
+        text += f" [{found['low']:.2f}, {found['high']:.2f}]  ({found['ms']:.2f} / {found['peer_ms']:.2f} ms)"
+    if "violation" in found:
+        text += f"  violation {found['violation']:.1e} / {found['peer_violation']:.1e}"
+    if "value_error" in found:
+        text += f"  value {found['value_error']:.0e} / {found['peer_value_error']:.0e}, gradient {found['gradient_error']:.0e} / {found['peer_gradient_error']:.0e}"
+    if "mib" in found:
+        text += f"  ({found['mib']:.0f} / {found['peer_mib']:.0f} MiB)"
+    if "cosine" in found:
+        text += f"  loss x{found['loss_ratio']:.2f}, gradient cosine {found['cosine']:.3f}, of a sample {found['sample_cosine']:.2f}"
+    if "reads" in found:
+        text += f"  {found['reads']} / {found['peer_reads']} reads"
+    if "difference" in found:
+        text += f"  {found['difference']:.1e} / {found['peer_difference']:.1e}"
     print(text + (f"  {found['setting']}" if found.get("setting") else ""), flush=True)
+
 
 def both_errors(own, peer, own_truth, peer_truth=None):
     names = "value_error", "gradient_error", "peer_value_error", "peer_gradient_error"
     return dict(zip(names, errors(own, own_truth) + errors(peer, peer_truth or own_truth)))
 
-MODULES = {"geomloss": "geomloss", "released": "geomloss", "POT": "ot", "POT by hand": "ot", "POT batch": "ot", "OTT-JAX": "ott"}
+
+MODULES = {
+    "geomloss": "geomloss",
+    "released": "geomloss",
+    "POT": "ot",
+    "POT by hand": "ot",
+    "POT batch": "ot",
+    "OTT-JAX": "ott",
+}
+
 
 @functools.cache
-def installed(peer)->bool:
-    try: importlib.import_module(MODULES[peer])
+def installed(peer) -> bool:
+    try:
+        importlib.import_module(MODULES[peer])
     except ImportError:
         print(f"{peer}: not installed: pip install -e .[bench]")
         return False
     return True
 
+
 def step_rows(o):
     """The whole step against the released loss, nothing precomputed: with the default course, which is made for collapsed students too, and with
     as few iterations as meet the violation here"""
-    if not installed("released"): return
+    if not installed("released"):
+        return
     for kind in o.data:
         for t, b in [(t, o.batch) for t in o.teachers] + [(1, o.large)]:
             z_s, z_t = embeddings(kind, t, b, o.width, o.seed)
-            released, peer_violation, truth = lambda loss=samples_loss(.01): released_step(z_s, z_t, o.k, .01, loss), released_violation(z_s, z_t, o.k, .01), None
+            released, peer_violation, truth = (
+                lambda loss=samples_loss(0.01): released_step(z_s, z_t, o.k, 0.01, loss),
+                released_violation(z_s, z_t, o.k, 0.01),
+                None,
+            )
             if b < 1000:
-                anchors = least_similar(cosine_gram(z_t), o.k), torch.stack([released_anchors(cosine(z) - cosine(z).min(), o.k) for z in z_t])
-                truth = [reference_step(z_s, z_t, i, .01, **o.truth) for i in anchors]
+                anchors = (
+                    least_similar(cosine_gram(z_t), o.k),
+                    torch.stack([released_anchors(cosine(z) - cosine(z).min(), o.k) for z in z_t]),
+                )
+                truth = [reference_step(z_s, z_t, i, 0.01, **o.truth) for i in anchors]
             violated = lambda n: float(structural_divergence(z_s, z_t, o.k, max_iters=n)[1].max())
             few = next(n for n in range(3, 400) if violated(n) <= o.violation)
             for what, n in (("step", None), ("step, few", few)):
-                own = lambda: own_step(z_s, z_t, o.k, .01, None, n)
-                row(what=what, teachers=t, batch=b, data=kind, eps=.01, contender=f"mtpkd, max_iters={n}", peer="released", **paired(pairs(own, released, o.pairs)), pairs=o.pairs,
-                    **both_errors(own(), released(), *truth) if truth else {}, violation=violated(n), peer_violation=peer_violation)
+                own = lambda: own_step(z_s, z_t, o.k, 0.01, None, n)
+                row(
+                    what=what,
+                    teachers=t,
+                    batch=b,
+                    data=kind,
+                    eps=0.01,
+                    contender=f"mtpkd, max_iters={n}",
+                    peer="released",
+                    **paired(pairs(own, released, o.pairs)),
+                    pairs=o.pairs,
+                    **both_errors(own(), released(), *truth) if truth else {},
+                    violation=violated(n),
+                    peer_violation=peer_violation,
+                )
+
 
 def block_rows(o):
     """What `block=` saves and costs: the whole large batch over blocks of it (ratio), their loss over the whole one's, the cosine of both gradients,
     and the median over samples of the cosine of a sample's gradients"""
     for kind in o.data:
         z_s, z_t = embeddings(kind, 1, o.large, o.width, o.seed)
-        whole = lambda: own_step(z_s, z_t, o.k, .01)
+        whole = lambda: own_step(z_s, z_t, o.k, 0.01)
         loss, gradient = whole()
-        for block in (o.large//2, o.large//4, o.large//8):
-            if block <= o.k: continue
-            part = lambda: own_step(z_s, z_t, o.k, .01, block)
+        for block in (o.large // 2, o.large // 4, o.large // 8):
+            if block <= o.k:
+                continue
+            part = lambda: own_step(z_s, z_t, o.k, 0.01, block)
             other, turned = part()
-            row(what=f"blocks of {block}", teachers=1, batch=o.large, data=kind, eps=.01, peer="mtpkd, whole", **paired(pairs(part, whole, min(o.pairs, 7))), pairs=min(o.pairs, 7),
-                loss_ratio=float(other/loss), cosine=float((gradient*turned).sum()/(gradient.norm()*turned.norm())),
-                sample_cosine=float(torch.cosine_similarity(gradient, turned, dim=1).median()))
+            row(
+                what=f"blocks of {block}",
+                teachers=1,
+                batch=o.large,
+                data=kind,
+                eps=0.01,
+                peer="mtpkd, whole",
+                **paired(pairs(part, whole, min(o.pairs, 7))),
+                pairs=min(o.pairs, 7),
+                loss_ratio=float(other / loss),
+                cosine=float((gradient * turned).sum() / (gradient.norm() * turned.norm())),
+                sample_cosine=float(torch.cosine_similarity(gradient, turned, dim=1).median()),
+            )
+
 
 def problem_of(kind, t, b, o, eps):
     return Problem(*anchor_clouds(*embeddings(kind, t, b, o.width, o.seed), o.k), eps)
 
-def core_rows(o, eps=.01, what="core", peers=("geomloss", "released", "POT", "POT by hand", "OTT-JAX")):
+
+def core_rows(o, eps=0.01, what="core", peers=("geomloss", "released", "POT", "POT by hand", "OTT-JAX")):
     "The core alone, at equal violation"
     for kind in o.data:
         for t in o.teachers:
@@ -399,163 +622,315 @@ def core_rows(o, eps=.01, what="core", peers=("geomloss", "released", "POT", "PO
                     print(f"{what} T={t} {kind}: {peer} does not reach a violation of {o.violation:g}")
                     continue
                 label, solver, v = best
-                row(what=what, teachers=t, batch=o.batch, data=kind, eps=eps, contender=f"mtpkd, {own_label}", peer=peer, setting=label, **paired(pairs(own.step, solver.step, o.pairs)),
-                    pairs=o.pairs, violation=own_violation, peer_violation=v, **both_errors(own.step(), solver.step(), truth))
+                row(
+                    what=what,
+                    teachers=t,
+                    batch=o.batch,
+                    data=kind,
+                    eps=eps,
+                    contender=f"mtpkd, {own_label}",
+                    peer=peer,
+                    setting=label,
+                    **paired(pairs(own.step, solver.step, o.pairs)),
+                    pairs=o.pairs,
+                    violation=own_violation,
+                    peer_violation=v,
+                    **both_errors(own.step(), solver.step(), truth),
+                )
+
 
 def small_rows(o):
     "The core at eps .001, beside the one peer that is quick there (POT needs a hundred iterations and more, geomloss at equal violation minutes a pair)"
     core_rows(o, 1e-3, "core", ("released", "OTT-JAX"))
 
+
 # --- memory, host reads, bits: properties rather than times -----------------------------------------------------------------------------
+
 
 def pot_step(z_s, z_t, k, eps, n, method):
     "The whole step with a batched envelope path of POT as its core"
     clouds = lambda z: (torch.stack(c) for c in zip(*(released_clouds(z, t, k) for t in z_t)))
     return with_gradient(lambda z: pot_batch_value(*clouds(z), eps, n, method), z_s)
 
+
 def pot_iterations(z_s, z_t, method, o):
     "How many iterations that path needs here"
     path = next(p for p in PATHS if p.label == f"solve_batch {method}, envelope")
-    return coarsest(path, Problem(*anchor_clouds(z_s, z_t, o.k), .01), o.violation)[0]
+    return coarsest(path, Problem(*anchor_clouds(z_s, z_t, o.k), 0.01), o.violation)[0]
 
-def status(key)->float: # MiB
-    return next(int(l.split()[1])/1024 for l in Path("/proc/self/status").read_text().splitlines() if l.startswith(key))
 
-def extra_memory(act)->float: # MiB
+def status(key) -> float:  # MiB
+    return next(
+        int(l.split()[1]) / 1024 for l in Path("/proc/self/status").read_text().splitlines() if l.startswith(key)
+    )
+
+
+def extra_memory(act) -> float:  # MiB
     "Peak resident memory during `act`, above what was resident before; Linux"
     import ctypes
+
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
-    Path("/proc/self/clear_refs").write_text("5") # the high-water mark starts anew
+    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts anew
     before = status("VmRSS")
     act()
     return status("VmHWM") - before
 
+
 def memory_child(name, o):
     "Extra peak memory of one contender; the process is fresh, imports are warm, the inputs exist"
+
     def act(z_s, z_t, n):
-        if name == "mtpkd": own_step(z_s, z_t, o.k, .01)
-        elif name == "released": released_step(z_s, z_t, o.k, .01)
-        else: pot_step(z_s, z_t, o.k, .01, n, name)
+        if name == "mtpkd":
+            own_step(z_s, z_t, o.k, 0.01)
+        elif name == "released":
+            released_step(z_s, z_t, o.k, 0.01)
+        else:
+            pot_step(z_s, z_t, o.k, 0.01, n, name)
+
     act(*embeddings("classes", 1, o.k + 10, o.width, o.seed), 2)
     z_s, z_t = embeddings("classes", 1, o.large, o.width, o.seed)
     n = None if name in ("mtpkd", "released") else pot_iterations(z_s, z_t, name, o)
-    return dict(mib=extra_memory(lambda: [act(z_s, z_t, n) for _ in range(int(os.environ["BENCH_STEPS"]))]), setting=f"{name}, envelope [{n}]" if n else "")
+    return dict(
+        mib=extra_memory(lambda: [act(z_s, z_t, n) for _ in range(int(os.environ["BENCH_STEPS"]))]),
+        setting=f"{name}, envelope [{n}]" if n else "",
+    )
+
 
 def bits_child(name, o):
     "Losses of three teachers and the norm of the gradient, under the settings of this process"
     z_s, z_t = embeddings("classes", 3, o.batch, o.width, o.seed)
-    value, gradient = {"mtpkd": own_step, "released": released_step}[name](z_s, z_t, o.k, .01)
+    value, gradient = {"mtpkd": own_step, "released": released_step}[name](z_s, z_t, o.k, 0.01)
     return [*value.double().tolist(), float(gradient.double().norm())]
+
 
 CHILDREN = {"memory": memory_child, "bits": bits_child}
 
+
 def child(what, name, o, **env):
     "The answer of a fresh process"
-    command = [sys.executable, __file__, "--child", what, name, "--seed", str(o.seed), *(["--quick"] if o.quick else [])]
+    command = [
+        sys.executable,
+        __file__,
+        "--child",
+        what,
+        name,
+        "--seed",
+        str(o.seed),
+        *(["--quick"] if o.quick else []),
+    ]
     done = subprocess.run(command, env={**os.environ, **env}, capture_output=True, text=True)
-    if done.returncode: raise RuntimeError(f"{what} of {name}: {(done.stderr.strip().splitlines() or ['no word'])[-1]}")
+    if done.returncode:
+        raise RuntimeError(f"{what} of {name}: {(done.stderr.strip().splitlines() or ['no word'])[-1]}")
     return json.loads(done.stdout.splitlines()[-1])
 
+
 MEMORY = {"memory": dict(BENCH_STEPS="6"), "memory, live": dict(BENCH_STEPS="1", MALLOC_MMAP_THRESHOLD_="262144")}
+
 
 def memory_rows(o):
     """Extra peak memory at T=1, a fresh process each: `memory` is what six steps in a row take from the system (the allocator keeps some of what is freed);
     `memory, live` is one step with everything freed given back at once. ratio = peer / mtpkd"""
-    if not Path("/proc/self/clear_refs").exists(): return print("skipped: needs Linux's /proc")
-    for what, env in list(MEMORY.items())[:o.paths]:
+    if not Path("/proc/self/clear_refs").exists():
+        return print("skipped: needs Linux's /proc")
+    for what, env in list(MEMORY.items())[: o.paths]:
         own = child("memory", "mtpkd", o, **env)["mib"]
-        for peer, name in (("released", "released"), ("POT batch", "log_sinkhorn"), ("POT batch", "sinkhorn"))[:2 if o.quick else None]:
-            if not installed(peer): continue
+        for peer, name in (("released", "released"), ("POT batch", "log_sinkhorn"), ("POT batch", "sinkhorn"))[
+            : 2 if o.quick else None
+        ]:
+            if not installed(peer):
+                continue
             found = child("memory", name, o, **env)
-            row(what=what, teachers=1, batch=o.large, data="classes", eps=.01, peer=peer, ratio=found["mib"]/max(own, .1), mib=own, peer_mib=found["mib"], setting=found["setting"])
+            row(
+                what=what,
+                teachers=1,
+                batch=o.large,
+                data="classes",
+                eps=0.01,
+                peer=peer,
+                ratio=found["mib"] / max(own, 0.1),
+                mib=own,
+                peer_mib=found["mib"],
+                setting=found["setting"],
+            )
 
-def host_reads(act)->int:
+
+def host_reads(act) -> int:
     "Operations by which the host reads a tensor's content, and copies to numpy"
     from torch.utils._python_dispatch import TorchDispatchMode
-    read = {torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default, torch.ops.aten.masked_select.default, torch.ops.aten.equal.default}
+
+    read = {
+        torch.ops.aten._local_scalar_dense.default,
+        torch.ops.aten.nonzero.default,
+        torch.ops.aten.masked_select.default,
+        torch.ops.aten.equal.default,
+    }
+
     class Count(TorchDispatchMode):
         n = 0
+
         def __torch_dispatch__(self, func, types, args=(), kwargs=None):
             Count.n += func in read
             return func(*args, **(kwargs or {}))
-    with Count(): act()
+
+    with Count():
+        act()
     return Count.n
+
 
 def read_rows(o):
     "Host reads in one step, forward and gradient (the released loss also copies the Gram matrix to numpy, once a teacher)"
     for t in o.teachers:
         z = embeddings("classes", t, o.batch, o.width, o.seed)
-        peer = host_reads(lambda: released_step(*z, o.k, .01)) + t if installed("released") else math.nan
-        row(what="host reads", teachers=t, batch=o.batch, data="classes", eps=.01, peer="released", reads=host_reads(lambda: own_step(*z, o.k, .01)), peer_reads=peer)
+        peer = host_reads(lambda: released_step(*z, o.k, 0.01)) + t if installed("released") else math.nan
+        row(
+            what="host reads",
+            teachers=t,
+            batch=o.batch,
+            data="classes",
+            eps=0.01,
+            peer="released",
+            reads=host_reads(lambda: own_step(*z, o.k, 0.01)),
+            peer_reads=peer,
+        )
 
-def capabilities()->list:
+
+def capabilities() -> list:
     "Instruction sets of torch's kernels that this processor has"
     best = torch.backends.cpu.get_cpu_capability().lower()
     known = ["default", "avx2", "avx512"]
-    if "avx512" not in best: print(f"no avx512 here (torch finds {best}): {'avx2 skipped too' if 'avx2' not in best else 'skipped'}")
-    return known[:known.index(best) + 1] if best in known else ["default"]
+    if "avx512" not in best:
+        print(f"no avx512 here (torch finds {best}): {'avx2 skipped too' if 'avx2' not in best else 'skipped'}")
+    return known[: known.index(best) + 1] if best in known else ["default"]
 
-def spread(values)->float:
+
+def spread(values) -> float:
     "Largest relative difference between runs"
     v = np.array(values)
-    return float((np.ptp(v, 0)/abs(v).max(0)).max())
+    return float((np.ptp(v, 0) / abs(v).max(0)).max())
+
 
 def bit_rows(o):
     "Largest relative difference of losses and gradient norm under every instruction set, one and two threads"
-    numpy_simd = " ".join(f for f in np._core._multiarray_umath.__cpu_dispatch__ if np._core._multiarray_umath.__cpu_features__.get(f))
-    runs = [dict(ATEN_CPU_CAPABILITY=c, BENCH_THREADS=t) for c in capabilities()[:o.paths] for t in "12"]
+    numpy_simd = " ".join(
+        f for f in np._core._multiarray_umath.__cpu_dispatch__ if np._core._multiarray_umath.__cpu_features__.get(f)
+    )
+    runs = [dict(ATEN_CPU_CAPABILITY=c, BENCH_THREADS=t) for c in capabilities()[: o.paths] for t in "12"]
     found = {}
     for name in ("mtpkd", "released"):
         if name == "released":
-            if not installed(name): continue
-            runs.append(dict(NPY_DISABLE_CPU_FEATURES=numpy_simd)) # its anchors come from numpy
+            if not installed(name):
+                continue
+            runs.append(dict(NPY_DISABLE_CPU_FEATURES=numpy_simd))  # its anchors come from numpy
         found[name] = spread([child("bits", name, o, **env) for env in runs])
-    row(what="bits", teachers=3, batch=o.batch, data="classes", eps=.01, peer="released", difference=found["mtpkd"], peer_difference=found.get("released", math.nan),
-        setting=f"{len(runs)} settings")
+    row(
+        what="bits",
+        teachers=3,
+        batch=o.batch,
+        data="classes",
+        eps=0.01,
+        peer="released",
+        difference=found["mtpkd"],
+        peer_difference=found.get("released", math.nan),
+        setting=f"{len(runs)} settings",
+    )
+
 
 # --- where the time goes ----------------------------------------------------------------------------------------------------------------
+
 
 def profile(o):
     "Shares of a step of mtpkd by part, by difference of medians, and torch's operations by their own time"
     for t in o.teachers:
         z_s, z_t = embeddings(o.data[-1], t, o.batch, o.width, o.seed)
         tracked = z_s.clone().requires_grad_()
-        acts = [lambda: (cosine_gram(z_t), cosine_gram(tracked)), lambda: anchor_clouds(tracked, z_t, o.k), lambda: structural_ot(tracked, z_t, o.k), lambda: own_step(z_s, z_t, o.k, .01)]
-        for a in acts: repeats(a)
-        times = np.median([[clock(a) for a in acts] for _ in range(o.pairs*3)], 0)*1e3
+        acts = [
+            lambda: (cosine_gram(z_t), cosine_gram(tracked)),
+            lambda: anchor_clouds(tracked, z_t, o.k),
+            lambda: structural_ot(tracked, z_t, o.k),
+            lambda: own_step(z_s, z_t, o.k, 0.01),
+        ]
+        for a in acts:
+            repeats(a)
+        times = np.median([[clock(a) for a in acts] for _ in range(o.pairs * 3)], 0) * 1e3
         parts = dict(zip(("Gram", "anchors and gather", "core", "backward"), np.diff(times, prepend=0)))
-        print(f"\nT={t}: {times[-1]:.2f} ms: " + ", ".join(f"{name} {p:.2f} ({p/times[-1]:.0%})" for name, p in parts.items()))
+        print(
+            f"\nT={t}: {times[-1]:.2f} ms: "
+            + ", ".join(f"{name} {p:.2f} ({p / times[-1]:.0%})" for name, p in parts.items())
+        )
         with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as found:
-            for _ in range(20): own_step(z_s, z_t, o.k, .01)
+            for _ in range(20):
+                own_step(z_s, z_t, o.k, 0.01)
         ops = sorted(found.key_averages(), key=lambda e: -e.self_cpu_time_total)
         total = sum(e.self_cpu_time_total for e in ops)
-        print(f"{sum(e.count for e in ops)//20} operations a step; by own time: " + ", ".join(f"{e.key.removeprefix('aten::')} x{e.count/20:g} {e.self_cpu_time_total/total:.0%}" for e in ops[:12]))
+        print(
+            f"{sum(e.count for e in ops) // 20} operations a step; by own time: "
+            + ", ".join(
+                f"{e.key.removeprefix('aten::')} x{e.count / 20:g} {e.self_cpu_time_total / total:.0%}"
+                for e in ops[:12]
+            )
+        )
 
-PARTS = {"step": step_rows, "blocks": block_rows, "core": core_rows, "small": small_rows, "memory": memory_rows, "reads": read_rows, "bits": bit_rows}
+
+PARTS = {
+    "step": step_rows,
+    "blocks": block_rows,
+    "core": core_rows,
+    "small": small_rows,
+    "memory": memory_rows,
+    "reads": read_rows,
+    "bits": bit_rows,
+}
 
 # --- the table --------------------------------------------------------------------------------------------------------------------------
 
-def markdown(rows)->str:
+
+def markdown(rows) -> str:
     "The ratios as a table, like that of nbs/docs/transport_engine.ipynb: a line for every question, a column for every number of teachers"
     timed = [r for r in rows if "ratio" in r]
-    if not timed: return ""
+    if not timed:
+        return ""
     counts = sorted({r["teachers"] for r in timed})
-    lines = [f"| what | against | data | {' | '.join(f'T={t}' for t in counts)} | violation | of the peer |", "|---"*(5 + len(counts)) + "|"]
+    lines = [
+        f"| what | against | data | {' | '.join(f'T={t}' for t in counts)} | violation | of the peer |",
+        "|---" * (5 + len(counts)) + "|",
+    ]
     groups = {}
-    for r in timed: groups.setdefault((r["what"], r["eps"], r["batch"], r["peer"] + (f" ({r['setting'].split(',')[0]})" if "mib" in r and r["setting"] else ""), r["data"]), {})[r["teachers"]] = r
-    cell = lambda r: "" if r is None else f"{number(r['ratio'])}" + (f" [{number(r['low'])}, {number(r['high'])}]" if "low" in r else "")
-    worst = lambda found, key: f"{max(r[key] for r in found.values()):.0e}" if all(key in r for r in found.values()) else ""
+    for r in timed:
+        groups.setdefault(
+            (
+                r["what"],
+                r["eps"],
+                r["batch"],
+                r["peer"] + (f" ({r['setting'].split(',')[0]})" if "mib" in r and r["setting"] else ""),
+                r["data"],
+            ),
+            {},
+        )[r["teachers"]] = r
+    cell = lambda r: (
+        ""
+        if r is None
+        else f"{number(r['ratio'])}" + (f" [{number(r['low'])}, {number(r['high'])}]" if "low" in r else "")
+    )
+    worst = lambda found, key: (
+        f"{max(r[key] for r in found.values()):.0e}" if all(key in r for r in found.values()) else ""
+    )
     for (what, eps, batch, peer, data), found in groups.items():
-        lines.append(f"| {what}, eps {eps:g}, B={batch} | {peer} | {data} | {' | '.join(cell(found.get(t)) for t in counts)} | {worst(found, 'violation')} | {worst(found, 'peer_violation')} |")
+        lines.append(
+            f"| {what}, eps {eps:g}, B={batch} | {peer} | {data} | {' | '.join(cell(found.get(t)) for t in counts)} | {worst(found, 'violation')} | {worst(found, 'peer_violation')} |"
+        )
     return "\n".join(lines)
 
+
 # --- the command ----------------------------------------------------------------------------------------------------------------------
+
 
 def options(argv=None):
     a = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     a.add_argument("--only", default=",".join(PARTS), help=f"parts, by comma: {', '.join(PARTS)}")
-    a.add_argument("--quick", action="store_true", help="tiny sizes and few pairs: shows that everything runs, measures nothing")
+    a.add_argument(
+        "--quick", action="store_true", help="tiny sizes and few pairs: shows that everything runs, measures nothing"
+    )
     a.add_argument("--teachers", default="1,3,5")
     a.add_argument("--data", default=",".join(DATA), help="kinds of data, by comma")
     a.add_argument("--pairs", type=int, default=21)
@@ -564,24 +939,36 @@ def options(argv=None):
     a.add_argument("--profile", action="store_true", help="show where the time of a step goes, and nothing else")
     a.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     o = a.parse_args(argv)
-    o.batch, o.width, o.k, o.large, o.violation, o.paths, o.truth = (24, 128, 5, 48, .1, 1, {"patience": 500}) if o.quick else (128, 512, 30, 2048, VIOLATION, None, {})
-    if o.quick: o.pairs, o.teachers, o.data = min(o.pairs, 3), "1", "classes"
+    o.batch, o.width, o.k, o.large, o.violation, o.paths, o.truth = (
+        (24, 128, 5, 48, 0.1, 1, {"patience": 500}) if o.quick else (128, 512, 30, 2048, VIOLATION, None, {})
+    )
+    if o.quick:
+        o.pairs, o.teachers, o.data = min(o.pairs, 3), "1", "classes"
     o.teachers, o.data, o.only = [int(t) for t in o.teachers.split(",")], o.data.split(","), o.only.split(",")
     for given, known in ((o.only, PARTS), (o.data, DATA)):
-        if unknown := set(given) - set(known): a.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(known)}")
+        if unknown := set(given) - set(known):
+            a.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(known)}")
     return o
+
 
 def main(argv=None):
     o = options(argv)
     torch.set_num_threads(int(os.environ.get("BENCH_THREADS", 1)))
-    if o.child: return print(json.dumps(CHILDREN[o.child[0]](o.child[1], o)))
-    warnings.filterwarnings("ignore") # peers told to stop early say that they did not converge
-    print(f"{processor()}, one core; {versions(PEERS)}\nB={o.batch}, d={o.width}, k={o.k}, {o.pairs} pairs, seed {o.seed}; ratio = peer / mtpkd, median [min, max]")
-    if o.profile: return profile(o)
+    if o.child:
+        return print(json.dumps(CHILDREN[o.child[0]](o.child[1], o)))
+    warnings.filterwarnings("ignore")  # peers told to stop early say that they did not converge
+    print(
+        f"{processor()}, one core; {versions(PEERS)}\nB={o.batch}, d={o.width}, k={o.k}, {o.pairs} pairs, seed {o.seed}; ratio = peer / mtpkd, median [min, max]"
+    )
+    if o.profile:
+        return profile(o)
     for name in o.only:
         print(f"\n{name}: {PARTS[name].__doc__}")
         PARTS[name](o)
-    if o.out: write_csv(ROWS, o.out, COLUMNS, PEERS)
+    if o.out:
+        write_csv(ROWS, o.out, COLUMNS, PEERS)
     print("\n" + markdown(ROWS))
 
-if __name__ == "__main__": main()
+
+if __name__ == "__main__":
+    main()

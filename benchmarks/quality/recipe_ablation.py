@@ -10,20 +10,22 @@ training. Classification on `mfeat` (zer <- fac, 60 labelled and a pool), regres
 seed 0); weakly paired data on `mfeat` in bags of eight. Five folds, seeds 100 to 104. Every variant of the first two parts is the recipe with one thing changed, and of the third `ot_pairing` with the weight and the schedule of `kd`, or a rival of it, or both under others; differences to it are paired, with the corrected resampled t-test's interval, not
 corrected for the number of variants: of thirty, one or two are outside by luck.
 """
+
 import sys
 from pathlib import Path
 import argparse, tempfile
 from dataclasses import replace
 import numpy as np
-sys.path.insert(0, str(Path(__file__).resolve().parents[1])) # what the benchmarks share
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # what the benchmarks share
 from bench_tables import synthetic_set, write_csv
 from mtpkd.core.config import ExperimentConfig
 from mtpkd.core.errors import nearest
 from mtpkd.distillation.methods import Method, add_schedule
 from mtpkd.distillation.method_resolution import get_method
-from mtpkd.distillation.students import student
-from mtpkd.experiments.plan import plan_run
-from mtpkd.experiments.scoring import open_classroom
+from mtpkd.distillation.students import get_student
+from mtpkd.experiments.plan import plan_experiment
+from mtpkd.experiments.scoring import open_context
 from mtpkd.evaluation.statistics import corrected_t, rho_for
 
 PARTS = ["classification", "regression", "pairing"]
@@ -33,77 +35,155 @@ COLUMNS = ["part", "group", "variant", "what", "mean", "diff", "low", "high", "p
 # --- the variants --------------------------------------------------------------------------------------------------------------------
 
 add_schedule("long", steps=2)
-add_schedule("short_mixup", mixup=1.)
-add_schedule("longer", steps=4, mixup=1.)
-for _n in (64, 96): add_schedule(f"pool{_n}", pool_batch=_n)
-for _n, _changes in dict(pool64=dict(pool_batch=64), pool96=dict(pool_batch=96), ema=dict(ema=.98), decay=dict(weight_decay=.1), lr=dict(lr=6e-3), mixup4=dict(mixup=.4)).items():
-    add_schedule(f"long_{_n}", **dict(steps=2, mixup=1.) | _changes)
+add_schedule("short_mixup", mixup=1.0)
+add_schedule("longer", steps=4, mixup=1.0)
+for _n in (64, 96):
+    add_schedule(f"pool{_n}", pool_batch=_n)
+for _n, _changes in dict(
+    pool64=dict(pool_batch=64),
+    pool96=dict(pool_batch=96),
+    ema=dict(ema=0.98),
+    decay=dict(weight_decay=0.1),
+    lr=dict(lr=6e-3),
+    mixup4=dict(mixup=0.4),
+).items():
+    add_schedule(f"long_{_n}", **dict(steps=2, mixup=1.0) | _changes)
 
-def kd(weight, **more): return tuple((n, round(w, 3)) for n, w in dict(task=1-weight, logit_kd=weight, **more).items() if w > 0)
 
-EXTRA = dict(pkt=10000., sp=1000., fitnets=30., cosine_mse=.5, crd=.3, ot=.2, row_ot=.1)
+def kd(weight, **more):
+    return tuple((n, round(w, 3)) for n, w in dict(task=1 - weight, logit_kd=weight, **more).items() if w > 0)
 
-def shipped(method, kind, pairing="")->Method: return get_method(method, ExperimentConfig(pairing=pairing), kind)
 
-def variants(part)->list: # (group, name, what, method)
+EXTRA = dict(pkt=10000.0, sp=1000.0, fitnets=30.0, cosine_mse=0.5, crd=0.3, ot=0.2, row_ot=0.1)
+
+
+def shipped(method, kind, pairing="") -> Method:
+    return get_method(method, ExperimentConfig(pairing=pairing), kind)
+
+
+def variants(part) -> list:  # (group, name, what, method)
     "The recipe, what is left of it without one ingredient, and what was tried on top"
-    if part == "pairing": return pairing_variants()
+    if part == "pairing":
+        return pairing_variants()
     base, alone, regression = shipped("mtpkd", part), shipped("student_only", part), part == "regression"
-    found = [("", "student_only", "the student alone", alone), ("", "student_long", "the student alone, twice as long with mixup", replace(alone, schedule="long_mixup")), ("", "base", "the recipe", base)]
-    def add(group, name, what, **changes): found.append((group, name, what, replace(base, **changes)))
+    found = [
+        ("", "student_only", "the student alone", alone),
+        ("", "student_long", "the student alone, twice as long with mixup", replace(alone, schedule="long_mixup")),
+        ("", "base", "the recipe", base),
+    ]
+
+    def add(group, name, what, **changes):
+        found.append((group, name, what, replace(base, **changes)))
+
     add("without", "joint", "one joint teacher instead of the ensemble", teacher="joint")
     add("without", "no_pool", "no unlabelled pool", pool=False)
-    add("without", "no_task", "soft targets alone", terms=kd(1.))
+    add("without", "no_task", "soft targets alone", terms=kd(1.0))
     if not regression:
         add("without", "no_mixup", "no mixup", schedule="long")
         add("without", "short", "half as long", schedule="short_mixup")
         add("without", "short_no_mixup", "half as long, no mixup", schedule="default")
-        add("without", "temperature_1", "temperature 1", temperature=1.)
+        add("without", "temperature_1", "temperature 1", temperature=1.0)
     add("teachers", "all", "mean of the joint and the single teachers", teacher="all")
     add("teachers", "singles", "mean of the single privileged teachers", teacher="singles")
     add("teachers", "best", "of these the best on inner validation", teacher="all", target="best")
     add("teachers", "confidence", "these weighted by confidence", teacher="all", target="confidence")
     if not regression:
-        add("transport", "barycentre", "Wasserstein barycentre of the ensemble instead of its mean", target="barycentre")
+        add(
+            "transport", "barycentre", "Wasserstein barycentre of the ensemble instead of its mean", target="barycentre"
+        )
         add("transport", "balance", "soft labels balanced to the labelled classes by Sinkhorn", balance="labelled")
-    for n in ("ot", "row_ot"): add("transport", n, f"and {n}, weight {EXTRA[n]:g}", terms=kd(.85, **{n: EXTRA[n]}))
-    for n in ("pkt", "sp", "fitnets", "cosine_mse", "crd"): add("terms", n, f"and {n}, weight {EXTRA[n]:g}", terms=kd(.85, **{n: EXTRA[n]}))
-    for w in (.5, .7, .95): add("settings", f"weight_{w:g}", f"weight of distillation {w:g}", terms=kd(w))
-    for t in () if regression else (2., 3.): add("settings", f"temperature_{t:g}", f"temperature {t:g}", temperature=t)
-    tried = dict(x2=("long", "twice as long"), x1_mixup=("short_mixup", "mixup"), x2_mixup=("long_mixup", "twice as long with mixup"), x1_pool64=("pool64", "64 pool rows a step"), x1_pool96=("pool96", "96 pool rows a step")) if regression else dict(
-        x4_mixup=("longer", "twice as long again"), x2_mixup_pool64=("long_pool64", "64 pool rows a step"), x2_mixup_pool96=("long_pool96", "96 pool rows a step"), x2_mixup_ema=("long_ema", "moving average of the weights"),
-        x2_mixup_decay=("long_decay", "weight decay .1"), x2_mixup_lr=("long_lr", "twice the learning rate"), x2_mixup4=("long_mixup4", "mixup Beta(.4, .4)"))
-    for name, (schedule, what) in tried.items(): add("settings", name, what, schedule=schedule)
+    for n in ("ot", "row_ot"):
+        add("transport", n, f"and {n}, weight {EXTRA[n]:g}", terms=kd(0.85, **{n: EXTRA[n]}))
+    for n in ("pkt", "sp", "fitnets", "cosine_mse", "crd"):
+        add("terms", n, f"and {n}, weight {EXTRA[n]:g}", terms=kd(0.85, **{n: EXTRA[n]}))
+    for w in (0.5, 0.7, 0.95):
+        add("settings", f"weight_{w:g}", f"weight of distillation {w:g}", terms=kd(w))
+    for t in () if regression else (2.0, 3.0):
+        add("settings", f"temperature_{t:g}", f"temperature {t:g}", temperature=t)
+    tried = (
+        dict(
+            x2=("long", "twice as long"),
+            x1_mixup=("short_mixup", "mixup"),
+            x2_mixup=("long_mixup", "twice as long with mixup"),
+            x1_pool64=("pool64", "64 pool rows a step"),
+            x1_pool96=("pool96", "96 pool rows a step"),
+        )
+        if regression
+        else dict(
+            x4_mixup=("longer", "twice as long again"),
+            x2_mixup_pool64=("long_pool64", "64 pool rows a step"),
+            x2_mixup_pool96=("long_pool96", "96 pool rows a step"),
+            x2_mixup_ema=("long_ema", "moving average of the weights"),
+            x2_mixup_decay=("long_decay", "weight decay .1"),
+            x2_mixup_lr=("long_lr", "twice the learning rate"),
+            x2_mixup4=("long_mixup4", "mixup Beta(.4, .4)"),
+        )
+    )
+    for name, (schedule, what) in tried.items():
+        add("settings", name, what, schedule=schedule)
     return found
 
-def pairing_variants()->list: # (group, name, what, method)
+
+def pairing_variants() -> list:  # (group, name, what, method)
     "Who is listened to inside bags of eight: each way under several weights and schedules, so that each can be had at its best"
     found, lengths = [], dict(x1="default", x2_mixup="long_mixup")
-    for name, weights in dict(ot_pairing=(.85, .7, .5, .3), bag_mean=(.85, .7, .5, .3), naive_pairs=(.85, .7, .5, .3), labelled_only=(.85, .3), dist_align=(.85,)).items():
+    for name, weights in dict(
+        ot_pairing=(0.85, 0.7, 0.5, 0.3),
+        bag_mean=(0.85, 0.7, 0.5, 0.3),
+        naive_pairs=(0.85, 0.7, 0.5, 0.3),
+        labelled_only=(0.85, 0.3),
+        dist_align=(0.85,),
+    ).items():
         m = shipped(name, "classification", "bag:8")
         for w in weights:
             for length, schedule in lengths.items():
                 other = {n: v for n, v in m.terms if n not in ("task", "logit_kd")}
-                variant = "base" if (name, w, length) == ("ot_pairing", .85, "x1") else f"{name}_{length}" if name == "dist_align" else f"{name}_{w:g}_{length}"
-                found.append((name, variant, f"{name}, weight {w:g}, {length}", replace(m, terms=kd(w, **other), schedule=schedule)))
+                variant = (
+                    "base"
+                    if (name, w, length) == ("ot_pairing", 0.85, "x1")
+                    else f"{name}_{length}"
+                    if name == "dist_align"
+                    else f"{name}_{w:g}_{length}"
+                )
+                found.append(
+                    (
+                        name,
+                        variant,
+                        f"{name}, weight {w:g}, {length}",
+                        replace(m, terms=kd(w, **other), schedule=schedule),
+                    )
+                )
     return found
+
 
 # --- the scores ----------------------------------------------------------------------------------------------------------------------
 
-def measure(part, manifest, o)->list:
+
+def measure(part, manifest, o) -> list:
     "A row a variant"
-    plan = plan_run(manifest=manifest, seeds=o.seeds, labelled_validation=0, set=o.set, pairing="bag:8" if part == "pairing" else None)
-    room, rho, rows = open_classroom(plan), rho_for(len(plan.samples), np.mean([len(f.test) for f in plan.folds])), []
+    plan = plan_experiment(
+        manifest=manifest,
+        seeds=o.seeds,
+        labelled_validation=0,
+        set=o.set,
+        pairing="bag:8" if part == "pairing" else None,
+    )
+    room, rho, rows = open_context(plan), rho_for(len(plan.samples), np.mean([len(f.test) for f in plan.folds])), []
     for group, name, what, method in variants(part):
-        if o.only and name not in ("base", *o.only): continue
-        score = np.array(student(room, replace(method, name=name)).validation)
-        rows.append(dict(part=part, group=group, variant=name, what=what, mean=score.mean(), repeats=len(score), score=score))
-        print(f"{part} {name} {100*score.mean():.1f}", flush=True)
+        if o.only and name not in ("base", *o.only):
+            continue
+        score = np.array(get_student(room, replace(method, name=name)).validation)
+        rows.append(
+            dict(part=part, group=group, variant=name, what=what, mean=score.mean(), repeats=len(score), score=score)
+        )
+        print(f"{part} {name} {100 * score.mean():.1f}", flush=True)
     base = next(r["score"] for r in rows if r["variant"] == "base")
     for r in rows:
         t = corrected_t(r.pop("score") - base, rho)
-        if r["variant"] != "base": r |= dict(diff=t.mean, low=t.low, high=t.high, p=t.p)
+        if r["variant"] != "base":
+            r |= dict(diff=t.mean, low=t.low, high=t.high, p=t.p)
     return rows
+
 
 def main(args=None):
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -112,14 +192,31 @@ def main(args=None):
     p.add_argument("--only", help="variants beside the recipe itself")
     p.add_argument("--quick", action="store_true", help="tiny sizes, to see that it works")
     o = p.parse_args(args)
-    o.only, o.seeds, o.set = o.only.split(",") if o.only else [], SEEDS[:1] if o.quick else SEEDS, ["schedule.steps=4", "teachers.steps=4", "teachers.ensemble=1"] if o.quick else []
+    o.only, o.seeds, o.set = (
+        o.only.split(",") if o.only else [],
+        SEEDS[:1] if o.quick else SEEDS,
+        ["schedule.steps=4", "teachers.steps=4", "teachers.ensemble=1"] if o.quick else [],
+    )
     parts = [o.part] if o.part else PARTS
     known = {n for part in parts for _, n, *_ in variants(part)}
     for n in o.only:
-        if n not in known: p.error(f"unknown variant {n!r}; {nearest(n, known)}")
+        if n not in known:
+            p.error(f"unknown variant {n!r}; {nearest(n, known)}")
     with tempfile.TemporaryDirectory() as folder:
-        rows = [r for part in parts for r in measure(part, str(synthetic_set(folder, "regression", 1)) if part == "regression" else "mfeat", o)]
-    for r in rows: print(f"{r['part']:14s} {r['group']:9s} {r['variant']:16s} {100*r['mean']:5.1f}" + (f" {100*r['diff']:+5.1f} [{100*r['low']:+.1f}, {100*r['high']:+.1f}]" if "diff" in r else "") + f"  {r['what']}")
-    if o.out: write_csv(rows, o.out, COLUMNS, ("torch", "numpy", "scikit-learn"))
+        rows = [
+            r
+            for part in parts
+            for r in measure(part, str(synthetic_set(folder, "regression", 1)) if part == "regression" else "mfeat", o)
+        ]
+    for r in rows:
+        print(
+            f"{r['part']:14s} {r['group']:9s} {r['variant']:16s} {100 * r['mean']:5.1f}"
+            + (f" {100 * r['diff']:+5.1f} [{100 * r['low']:+.1f}, {100 * r['high']:+.1f}]" if "diff" in r else "")
+            + f"  {r['what']}"
+        )
+    if o.out:
+        write_csv(rows, o.out, COLUMNS, ("torch", "numpy", "scikit-learn"))
 
-if __name__ == "__main__": main()
+
+if __name__ == "__main__":
+    main()

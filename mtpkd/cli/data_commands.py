@@ -14,66 +14,148 @@ from .parser import _command
 # %% ../../nbs/95_cli/03_data_commands.ipynb #bf1f0308
 def _data_commands(sub):
     "mtpkd data list | show | check | prepare"
-    data = sub.add_parser("data", help="data sets: list, show, check, prepare", allow_abbrev=False, epilog="example: mtpkd data show watch").add_subparsers(dest="action", metavar="ACTION", required=True)
+    data = sub.add_parser(
+        "data",
+        help="data sets: list, show, check, prepare",
+        allow_abbrev=False,
+        epilog="example: mtpkd data show watch",
+    ).add_subparsers(dest="action", metavar="ACTION", required=True)
     _command(data, "list", "shipped data sets", "mtpkd data list", do_data_list)
     p = _command(data, "show", "a manifest and what is in the set", "mtpkd data show watch", do_data_show)
     p.add_argument("manifest", metavar="NAME|PATH")
-    p = _command(data, "check", "what is in a copy of a set against what should be: every missing, truncated, misnamed or corrupt file, and the mend", "mtpkd data check biovid_a --root /data/BioVid --csv found.csv", do_data_check)
+    p = _command(
+        data,
+        "check",
+        "what is in a copy of a set against what should be: every missing, truncated, misnamed or corrupt file, and the mend",
+        "mtpkd data check biovid_a --root /data/BioVid --csv found.csv",
+        do_data_check,
+    )
     p.add_argument("manifest", metavar="NAME[+VARIANT][@FOLDER]|PATH")
     p.add_argument("--root", metavar="DIR", help="folder with the files; default: the manifest's own")
     p.add_argument("--csv", metavar="FILE", help="write the whole table there")
-    p.add_argument("--every-frame", action="store_true", help="decode every frame, not the first alone: finds damage in the middle, takes long")
-    _prepare_options(_command(data, "prepare", "video, sound and signals through frozen backbones, once; may be killed and started again", "mtpkd data prepare biovid_a --root /data/BioVid --out prepared/biovid --encoder r3d18", do_data_prepare))
+    p.add_argument(
+        "--every-frame",
+        action="store_true",
+        help="decode every frame, not the first alone: finds damage in the middle, takes long",
+    )
+    _prepare_options(
+        _command(
+            data,
+            "prepare",
+            "video, sound and signals through frozen backbones, once; may be killed and started again",
+            "mtpkd data prepare biovid_a --root /data/BioVid --out prepared/biovid --encoder r3d18",
+            do_data_prepare,
+        )
+    )
+
 
 def _prepare_options(p):
     "The options of `mtpkd.features.prepare.prepare`"
     p.add_argument("manifest", metavar="NAME[+VARIANT]|PATH")
     p.add_argument("--root", metavar="DIR", help="folder with the recordings; default: the manifest's own")
     p.add_argument("--out", metavar="DIR", required=True, help="where features, index and manifest.yaml go")
-    p.add_argument("--encoder", metavar="a,b=c", help="r3d18, r2plus1d18, frames_tcn, resnet18_logmel, logmel, resnet18_spectrogram, raw: for what each takes, or modality=name; default r3d18")
-    p.add_argument("--weights", metavar="default|FILE|random", help="torchvision's, a state dict of your own, or none; a=FILE,b=random for several")
-    p.add_argument("--views", type=int, metavar="N", help="views of a video: the middle, which evaluations see, and N-1 at random; training takes one of them in every step; default 1")
-    p.add_argument("--unlabelled", action="store_true", help="recordings of the field, whose labels nobody knows: for mtpkd predict")
-    p.add_argument("--finetune", metavar="PART", help="keep the maps before layer4 (or layer3, ...), so that training can go on from there; default none")
+    p.add_argument(
+        "--encoder",
+        metavar="a,b=c",
+        help="r3d18, r2plus1d18, frames_tcn, resnet18_logmel, logmel, resnet18_spectrogram, raw: for what each takes, or modality=name; default r3d18",
+    )
+    p.add_argument(
+        "--weights",
+        metavar="default|FILE|random",
+        help="torchvision's, a state dict of your own, or none; a=FILE,b=random for several",
+    )
+    p.add_argument(
+        "--views",
+        type=int,
+        metavar="N",
+        help="views of a video: the middle, which evaluations see, and N-1 at random; training takes one of them in every step; default 1",
+    )
+    p.add_argument(
+        "--unlabelled",
+        action="store_true",
+        help="recordings of the field, whose labels nobody knows: for mtpkd predict",
+    )
+    p.add_argument(
+        "--finetune",
+        metavar="PART",
+        help="keep the maps before layer4 (or layer3, ...), so that training can go on from there; default none",
+    )
     p.add_argument("--config", metavar="FILE", help="settings as YAML; its section `prepare` counts here")
-    p.add_argument("--set", action="append", metavar="key=value", help="one setting, such as faces=whole; may be repeated")
+    p.add_argument(
+        "--set", action="append", metavar="key=value", help="one setting, such as faces=whole; may be repeated"
+    )
     p.add_argument("--jobs", type=int, metavar="N", help="processes; default: one a core")
     p.add_argument("--device", default="cpu", metavar="cpu|cuda", help="where the backbones run")
 
 # %% ../../nbs/95_cli/03_data_commands.ipynb #b184df9a
-def do_data_list(o)->str:
+def do_data_list(o) -> str:
     "mtpkd data list"
     rows = [load_manifest(n) for n in list_manifests()]
-    return "\n".join(f"{m.name:<16}{m.access:<12}{m.task.kind:<16}{'+'.join(m.with_role('prevalent'))} <- {', '.join(m.with_role('privileged')):<24} {m.title}" for m in rows)
+    return "\n".join(
+        f"{m.name:<16}{m.access:<12}{m.task.kind:<16}{'+'.join(m.with_role('prevalent'))} <- {', '.join(m.with_role('privileged')):<24} {m.title}"
+        for m in rows
+    )
 
-def do_data_show(o)->str:
+
+def do_data_show(o) -> str:
     "mtpkd data show"
     m = load_manifest(o.manifest)
-    lines = [f"{m.name}: {m.title}", f"licence: {m.licence or 'not named'}", f"citation: {m.citation or 'none'}", f"access: {m.access} {m.obtain or ''}",
-             f"task: {m.task.kind} of {', '.join(m.task.labels)}", f"protocol: {m.protocol.model_dump_json()}", "modalities:"]
-    lines += [f"  {n:<12}{s.role:<12}{s.kind} {'x'.join(map(str, s.shape))}{f', {s.rate_hz:g} Hz' if s.rate_hz else ''}, input {s.input}" for n, s in m.modalities.items()]
+    lines = [
+        f"{m.name}: {m.title}",
+        f"licence: {m.licence or 'not named'}",
+        f"citation: {m.citation or 'none'}",
+        f"access: {m.access} {m.obtain or ''}",
+        f"task: {m.task.kind} of {', '.join(m.task.labels)}",
+        f"protocol: {m.protocol.model_dump_json()}",
+        "modalities:",
+    ]
+    lines += [
+        f"  {n:<12}{s.role:<12}{s.kind} {'x'.join(map(str, s.shape))}{f', {s.rate_hz:g} Hz' if s.rate_hz else ''}, input {s.input}"
+        for n, s in m.modalities.items()
+    ]
     lines += [f"layout: {' '.join(m.layout.split())}"] if m.layout else []
-    lines += [f"variant {n}: {v.get('about', '')}" for n, v in m.variants.items()] + [f"published: {p.result} ({p.protocol}; {p.source})" for p in m.published]
+    lines += [f"variant {n}: {v.get('about', '')}" for n, v in m.variants.items()] + [
+        f"published: {p.result} ({p.protocol}; {p.source})" for p in m.published
+    ]
     if m.files and all(r["status"] == "ok" for r in audit(m)):
         from mtpkd.data.reading import read
+
         lines.append(str(read(m)))
     return "\n".join(lines)
 
 # %% ../../nbs/95_cli/03_data_commands.ipynb #04aa02c6
-def do_data_check(o)->str:
+def do_data_check(o) -> str:
     "mtpkd data check: what is in a copy of a set, against what should be"
     from mtpkd.data.check import check, check_text
+
     c = check(o.manifest, o.root, every=o.every_frame, progress=sys.stderr.isatty())
     text = check_text(c) + (f"\ntable: {c.save(o.csv)}" if o.csv else "")
-    if c.usable: return text
+    if c.usable:
+        return text
     print(text)
     raise InputError(f"{c.name} is not usable: {next(f for f in c.findings if f.level == 'unusable')}")
 
-def do_data_prepare(o)->str:
+
+def do_data_prepare(o) -> str:
     "mtpkd data prepare"
     from mtpkd.core.runtime import pick_device
     from mtpkd.features.prepare import prepare, prepared_text
+
     for name in ("views", "jobs"):
-        if (n := getattr(o, name)) is not None and n < 1: raise InputError(f"--{name} {n}: expected at least 1")
-    prepare(o.manifest, o.root, o.out, o.config, o.set, labels=not o.unlabelled, jobs=o.jobs, device=str(pick_device(o.device)), encoder=o.encoder, weights=o.weights, views=o.views, finetune=o.finetune)
+        if (n := getattr(o, name)) is not None and n < 1:
+            raise InputError(f"--{name} {n}: expected at least 1")
+    prepare(
+        o.manifest,
+        o.root,
+        o.out,
+        o.config,
+        o.set,
+        labels=not o.unlabelled,
+        jobs=o.jobs,
+        device=str(pick_device(o.device)),
+        encoder=o.encoder,
+        weights=o.weights,
+        views=o.views,
+        finetune=o.finetune,
+    )
     return prepared_text(o.out)

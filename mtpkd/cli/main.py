@@ -10,82 +10,160 @@ import argparse, importlib.util, os, platform, shutil, sys
 from importlib.metadata import PackageNotFoundError, version
 import mtpkd
 from ..core.errors import InputError, RunError
-from ..core.runtime import launched
+from ..core.runtime import torchrun_rank_and_size
 from .parser import _command, _Parser
 from .deploy_commands import deploy_commands
 from .data_commands import _data_commands
 from .run_commands import _run_options, do_compare, do_demo, do_report, do_run, do_sweep, do_track
 
 # %% ../../nbs/95_cli/05_main.ipynb #1ab40666
-def build_parser()->argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     "All commands and options"
-    top = _Parser(prog="mtpkd", description="Multi-teacher privileged knowledge distillation with optimal transport", allow_abbrev=False,
-                  epilog="example: mtpkd run --manifest watch --methods kd,mtpkd --seeds 0,1")
+    top = _Parser(
+        prog="mtpkd",
+        description="Multi-teacher privileged knowledge distillation with optimal transport",
+        allow_abbrev=False,
+        epilog="example: mtpkd run --manifest watch --methods kd,mtpkd --seeds 0,1",
+    )
     top.add_argument("--version", action="version", version=f"mtpkd {mtpkd.__version__}")
     sub = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    p = _command(sub, "demo", "the main job on the embedded data: two experiments and one report", "mtpkd demo --out runs/demo", do_demo)
-    p.add_argument("--out", default="runs/demo", metavar="DIR", help="folder for the runs and report.html; a second call goes on there")
-    p = _command(sub, "run", "one experiment: methods x folds x seeds, with a verdict", "mtpkd run --manifest watch --labelled 200 --out runs/watch200", do_run)
+    p = _command(
+        sub,
+        "demo",
+        "the main job on the embedded data: two experiments and one report",
+        "mtpkd demo --out runs/demo",
+        do_demo,
+    )
+    p.add_argument(
+        "--out",
+        default="runs/demo",
+        metavar="DIR",
+        help="folder for the runs and report.html; a second call goes on there",
+    )
+    p = _command(
+        sub,
+        "run",
+        "one experiment: methods x folds x seeds, with a verdict",
+        "mtpkd run --manifest watch --labelled 200 --out runs/watch200",
+        do_run,
+    )
     _run_options(p)
     p.add_argument("--out", metavar="DIR", help="run folder; default: runs/NAME-HASH")
     p.add_argument("--resume", action="store_true", help="go on with what is in the run folder")
-    p.add_argument("--dry-run", action="store_true", help="only say how many trainings, how long, how much memory, how much disk the kept students take")
-    p = _command(sub, "sweep", "many experiments, from a file of grids and lists", "mtpkd sweep budgets.yaml --jobs 2 --resume", do_sweep)
+    p.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="only say how many trainings, how long, how much memory, how much disk the kept students take",
+    )
+    p = _command(
+        sub,
+        "sweep",
+        "many experiments, from a file of grids and lists",
+        "mtpkd sweep budgets.yaml --jobs 2 --resume",
+        do_sweep,
+    )
     p.add_argument("file", metavar="SWEEP.yaml", help="keys out, minutes (a run), fixed, grid, list")
     p.add_argument("--out", metavar="DIR", help="folder of the sweep; default: as the file says, or runs/NAME")
     p.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at a time, at most one a core")
     p.add_argument("--resume", action="store_true", help="run only what is missing or failed")
     p.add_argument("--ray", metavar="auto|ADDRESS", help="run on a Ray cluster that sees the same files (extra: scale)")
-    p = _command(sub, "report", "one HTML page about run folders", "mtpkd report runs/demo/watch --out watch.html", do_report)
+    p = _command(
+        sub, "report", "one HTML page about run folders", "mtpkd report runs/demo/watch --out watch.html", do_report
+    )
     p.add_argument("runs", nargs="+", metavar="DIR", help="run folders")
     p.add_argument("--out", metavar="FILE", help="default: report.html in the first folder")
     p.add_argument("--embedding", default="pca", metavar="pca|umap", help="projection of the embeddings")
-    p = _command(sub, "compare", "a paired comparison of two run folders over the same test rows", "mtpkd compare runs/few runs/many --methods kd,mtpkd --out pairs.csv", do_compare)
+    p = _command(
+        sub,
+        "compare",
+        "a paired comparison of two run folders over the same test rows",
+        "mtpkd compare runs/few runs/many --methods kd,mtpkd --out pairs.csv",
+        do_compare,
+    )
     p.add_argument("first", metavar="DIR", help="a run folder")
-    p.add_argument("second", metavar="DIR", help="another, of the same data, folds and seeds; differences are first minus second")
-    p.add_argument("--methods", metavar="a,b", help="a of the first against b of the second; default: every method that is in both")
+    p.add_argument(
+        "second", metavar="DIR", help="another, of the same data, folds and seeds; differences are first minus second"
+    )
+    p.add_argument(
+        "--methods", metavar="a,b", help="a of the first against b of the second; default: every method that is in both"
+    )
     p.add_argument("--out", metavar="FILE", help="a .csv or .html file for the table")
-    p = _command(sub, "track", "copy finished runs to TensorBoard; the run folders stay as they are", "mtpkd track runs/demo/watch --to logs", do_track)
+    p = _command(
+        sub,
+        "track",
+        "copy finished runs to TensorBoard; the run folders stay as they are",
+        "mtpkd track runs/demo/watch --to logs",
+        do_track,
+    )
     p.add_argument("folders", nargs="+", metavar="DIR", help="run folders, or folders of sweeps")
-    p.add_argument("--to", required=True, metavar="DIR", help="folder of logs, for tensorboard --logdir DIR (extra: trackers)")
+    p.add_argument(
+        "--to", required=True, metavar="DIR", help="folder of logs, for tensorboard --logdir DIR (extra: trackers)"
+    )
     deploy_commands(sub, _command)
     _data_commands(sub)
     _command(sub, "doctor", "versions, device, browser, optional parts: what is missing", "mtpkd doctor", do_doctor)
     return top
 
 # %% ../../nbs/95_cli/05_main.ipynb #9d4e2987
-_PARTS = dict(video=("torchvision", "av"), signals=("neurokit2", "cvxopt"), scale=("ray",), trackers=("tensorboard",), deploy=("onnx", "onnxruntime"), dev=("nbdev", "pytest", "playwright"))
+_PARTS = dict(
+    video=("torchvision", "av"),
+    signals=("neurokit2", "cvxopt"),
+    scale=("ray",),
+    trackers=("tensorboard",),
+    deploy=("onnx", "onnxruntime"),
+    dev=("nbdev", "pytest", "playwright"),
+)
 
-def do_doctor(o)->str:
+
+def do_doctor(o) -> str:
     "mtpkd doctor"
     import torch
+
     have = lambda n: importlib.util.find_spec(n) is not None
+
     def ver(n):
-        try: return version(n)
-        except PackageNotFoundError: return "missing"
-    lines = [f"mtpkd {mtpkd.__version__}, Python {platform.python_version()} on {platform.platform()}",
-             "  ".join(f"{n} {ver(n)}" for n in ("torch", "numpy", "scikit-learn", "POT", "plotly", "papermill", "jupyterlab"))]
+        try:
+            return version(n)
+        except PackageNotFoundError:
+            return "missing"
+
+    lines = [
+        f"mtpkd {mtpkd.__version__}, Python {platform.python_version()} on {platform.platform()}",
+        "  ".join(
+            f"{n} {ver(n)}" for n in ("torch", "numpy", "scikit-learn", "POT", "plotly", "papermill", "jupyterlab")
+        ),
+    ]
     gpu = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
     lines.append(f"device: {', '.join(gpu) or 'cpu'}, {os.cpu_count()} cores")
     browser = next((b for b in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if b), None)
     lines.append(f"browser: {browser or 'none found; figures are exported as SVG or PNG with an installed Chromium'}")
     for extra, names in _PARTS.items():
         lack = [n for n in names if not have(n)]
-        lines.append(f"extra {extra}: {'complete' if not lack else 'missing ' + ', '.join(lack) + f'; pip install mtpkd[{extra}]'}")
+        lines.append(
+            f"extra {extra}: {'complete' if not lack else 'missing ' + ', '.join(lack) + f'; pip install mtpkd[{extra}]'}"
+        )
     return "\n".join(lines)
 
 # %% ../../nbs/95_cli/05_main.ipynb #4b58973f
-def main(args=None)->int: # exit code
+def main(args=None) -> int:  # exit code
     "Run the command; mistakes become one line and an exit code"
     try:
         options = build_parser().parse_args(args)
-        if launched()[1] > 1 and (options.call is not do_run or "," in (options.labelled or "")): raise InputError(f"torchrun spreads the batches of one mtpkd run over processes; call mtpkd {options.command} without it")
+        if torchrun_rank_and_size()[1] > 1 and (options.call is not do_run or "," in (options.labelled or "")):
+            raise InputError(
+                f"torchrun spreads the batches of one mtpkd run over processes; call mtpkd {options.command} without it"
+            )
         print(options.call(options))
         return 0
-    except InputError as e: return _say(e, 2)
-    except RunError as e: return _say(e, 1)
-    except OSError as e: return _say(f"{e.filename or 'a file'} cannot be read or written ({e.strerror or e})", 1)
-    except KeyboardInterrupt: return _say("interrupted; what was finished is kept, go on with --resume", 130)
+    except InputError as e:
+        return _say(e, 2)
+    except RunError as e:
+        return _say(e, 1)
+    except OSError as e:
+        return _say(f"{e.filename or 'a file'} cannot be read or written ({e.strerror or e})", 1)
+    except KeyboardInterrupt:
+        return _say("interrupted; what was finished is kept, go on with --resume", 130)
+
 
 def _say(message, code):
     print("mtpkd: " + " ".join(str(message).split()), file=sys.stderr)

@@ -12,15 +12,18 @@ from ..core.errors import InputError, nearest
 # %% ../../nbs/95_cli/01_parser.ipynb #d8e01a7d
 class _Parser(argparse.ArgumentParser):
     "Says what is wrong in one line"
+
     def error(self, message):
         raise InputError(f"{message} (see `{self.prog} -h`)")
 
     def _check_value(self, action, value):
-        if action.choices is not None and value not in action.choices: raise InputError(f"unknown {action.dest} {value!r}; {nearest(value, action.choices)}")
+        if action.choices is not None and value not in action.choices:
+            raise InputError(f"unknown {action.dest} {value!r}; {nearest(value, action.choices)}")
 
     def parse_args(self, args=None, namespace=None):
         known, rest = self.parse_known_args(args, namespace)
-        if rest: raise InputError(f"unknown option {rest[0]}; {nearest(rest[0], self.all_options(known))}")
+        if rest:
+            raise InputError(f"unknown option {rest[0]}; {nearest(rest[0], self.all_options(known))}")
         return known
 
     def all_options(self, known):

@@ -11,64 +11,122 @@ import sys
 from pathlib import Path
 import mtpkd
 from ..core.errors import InputError, RunError
-from ..core.runtime import launched
-from ..core.provenance import FAULTS, stamp
+from ..core.runtime import torchrun_rank_and_size
+from ..core.provenance import FAULTS, provenance_text
 from .deploy_commands import study_options
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #b9f049e7
 def _run_options(p):
     "The options of `mtpkd.run`"
     study_options(p)
-    p.add_argument("--methods", metavar="m1,m2", help="default: student_only, self_training, kd, pkdot, mtpkdot, mtpkd, teachers and ceiling")
-    p.add_argument("--labelled", metavar="N|all|N,M,all", help="labelled training rows a fold; the others are the unlabelled pool; several: a run folder each, and a curve")
+    p.add_argument(
+        "--methods",
+        metavar="m1,m2",
+        help="default: student_only, self_training, kd, pkdot, mtpkdot, mtpkd, teachers and ceiling",
+    )
+    p.add_argument(
+        "--labelled",
+        metavar="N|all|N,M,all",
+        help="labelled training rows a fold; the others are the unlabelled pool; several: a run folder each, and a curve",
+    )
     p.add_argument("--folds", metavar="N|loso", help="outer folds, grouped by subject")
     p.add_argument("--seeds", metavar="0,1,2", help="each redraws the folds and everything else; default 0,1,2,3,4")
-    p.add_argument("--protocol", metavar="honest|released|a,b", help=f"turn faults of the released code on, to see what they are worth: {', '.join(FAULTS)}, or released for all")
+    p.add_argument(
+        "--protocol",
+        metavar="honest|released|a,b",
+        help=f"turn faults of the released code on, to see what they are worth: {', '.join(FAULTS)}, or released for all",
+    )
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #7892a3d9
-_RUN = ("manifest", "prevalent", "privileged", "methods", "labelled", "labelled_validation", "folds", "seeds", "config", "set", "device", "pairing", "protocol")
+_RUN = (
+    "manifest",
+    "prevalent",
+    "privileged",
+    "methods",
+    "labelled",
+    "labelled_validation",
+    "folds",
+    "seeds",
+    "config",
+    "set",
+    "device",
+    "pairing",
+    "protocol",
+)
 
-def do_run(o)->str:
+
+def do_run(o) -> str:
     "mtpkd run"
-    from mtpkd.experiments.plan import learns_text, plan_run
+    from mtpkd.experiments.plan import trained_backbones_text, plan_experiment
     from mtpkd.experiments.run_folder import RunFolder
     from mtpkd.experiments.resume import claim_folder, identity
     from mtpkd.experiments.runner import default_out, forecast
+
     asked = {k: getattr(o, k) for k in _RUN}
-    if "," in (o.labelled or ""): return do_budgets(o, asked)
-    plan = plan_run(**asked)
+    if "," in (o.labelled or ""):
+        return do_budgets(o, asked)
+    plan = plan_experiment(**asked)
     out = Path(o.out) if o.out else default_out(plan)
-    if rank := launched()[0]: # torchrun has started several: the first one has the notebook
-        if not o.dry_run: mtpkd.run(**asked, out=out, resume=o.resume, progress=False)
+    if rank := torchrun_rank_and_size()[0]:  # torchrun has started several: the first one has the notebook
+        if not o.dry_run:
+            mtpkd.run(**asked, out=out, resume=o.resume, progress=False)
         return f"process {rank} is done"
     claim_folder(out, identity(plan), o.resume)
-    if o.dry_run: return "\n".join(f"{k}: {', '.join(v) if isinstance(v, list) else v}" for k, v in forecast(plan, out).items())
-    if words := learns_text(plan): print(words, file=sys.stderr)
+    if o.dry_run:
+        return "\n".join(f"{k}: {', '.join(v) if isinstance(v, list) else v}" for k, v in forecast(plan, out).items())
+    if words := trained_backbones_text(plan):
+        print(words, file=sys.stderr)
     from mtpkd.execution.notebooks import execute
+
     execute(asked | dict(resume=o.resume), out)
     run = RunFolder(out)
-    return f"{verdict_text(run.summary)}\n\nrun folder: {out}\nreport:     {out/'report.html'}"
+    return f"{verdict_text(run.summary)}\n\nrun folder: {out}\nreport:     {out / 'report.html'}"
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #0348f1e0
-def do_budgets(o, asked)->str:
+def do_budgets(o, asked) -> str:
     "mtpkd run --labelled 50,100,all: a run a budget, and the curve"
     from mtpkd.experiments.label_budgets import curve_table, plan_budgets
     from mtpkd.api import finish_curve
     from mtpkd.experiments.run_folder import RunFolder
     from mtpkd.experiments.runner import forecast
-    planned = plan_budgets(asked.pop("labelled"), o.out, o.resume, **asked)
-    if o.dry_run: return "\n\n".join("\n".join(f"{k}: {', '.join(v) if isinstance(v, list) else v}" for k, v in forecast(plan, out).items()) for _, plan, out in planned)
-    from mtpkd.reporting.tables import words_budgets
-    from mtpkd.execution.notebooks import execute
-    for ask, _, out in planned: execute(ask | dict(resume=o.resume and out.exists()), out)
-    runs = [RunFolder(out) for *_, out in planned]
-    page, curve, made = finish_curve(runs), curve_table(runs), stamp(runs[0].summary)
-    return "\n".join([*([made] if made else []), curve_text(curve), "", *words_budgets(curve), "", f"run folders: {page.parent}/labelled-*", f"report:      {page}"])
 
-def curve_text(curve)->str: # lines of a table
+    planned = plan_budgets(asked.pop("labelled"), o.out, o.resume, **asked)
+    if o.dry_run:
+        return "\n\n".join(
+            "\n".join(f"{k}: {', '.join(v) if isinstance(v, list) else v}" for k, v in forecast(plan, out).items())
+            for _, plan, out in planned
+        )
+    from mtpkd.reporting.tables import describe_budgets
+    from mtpkd.execution.notebooks import execute
+
+    for ask, _, out in planned:
+        execute(ask | dict(resume=o.resume and out.exists()), out)
+    runs = [RunFolder(out) for *_, out in planned]
+    page, curve, made = finish_curve(runs), curve_table(runs), provenance_text(runs[0].summary)
+    return "\n".join(
+        [
+            *([made] if made else []),
+            curve_text(curve),
+            "",
+            *describe_budgets(curve),
+            "",
+            f"run folders: {page.parent}/labelled-*",
+            f"report:      {page}",
+        ]
+    )
+
+
+def curve_text(curve) -> str:  # lines of a table
     "Difference to student_only by budget, for a terminal; the baseline's own level first"
     budgets = list(dict.fromkeys(curve["labelled"]))
-    def cell(v): return f"{100*v['mean']:.1f}" if v["method"] == "student_only" else f"{100*v['diff']:+.1f} [{100*v['low']:+.1f}, {100*v['high']:+.1f}]"
+
+    def cell(v):
+        return (
+            f"{100 * v['mean']:.1f}"
+            if v["method"] == "student_only"
+            else f"{100 * v['diff']:+.1f} [{100 * v['low']:+.1f}, {100 * v['high']:+.1f}]"
+        )
+
     lines = ["".join([f"{'labels':<20}", *(f"{b:>22}" for b in budgets)])]
     for m, part in curve.groupby("method", sort=False):
         cells = {v["labelled"]: cell(v) for _, v in part.iterrows()}
@@ -76,79 +134,119 @@ def curve_text(curve)->str: # lines of a table
     return "\n".join(lines)
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #964cc521
-def do_sweep(o)->str:
+def do_sweep(o) -> str:
     "mtpkd sweep"
     from mtpkd.api import sweep
+
     folder = sweep(o.file, o.out, jobs=o.jobs, resume=o.resume, ray=o.ray)
     text = sweep_text(folder) if folder.done else ""
-    if not folder.failed: return text
-    print(text, *(f"failed: {c.label} ({folder.path/c.key}): {said}" for c, said in folder.failed), sep="\n")
-    raise RunError(f"{len(folder.failed)} of {len(folder.cells)} runs failed; what was finished is kept, go on with --resume")
+    if not folder.failed:
+        return text
+    print(text, *(f"failed: {c.label} ({folder.path / c.key}): {said}" for c, said in folder.failed), sep="\n")
+    raise RunError(
+        f"{len(folder.failed)} of {len(folder.cells)} runs failed; what was finished is kept, go on with --resume"
+    )
 
-def sweep_text(folder)->str: # lines of a table
+
+def sweep_text(folder) -> str:  # lines of a table
     "Difference to student_only by group, for a terminal; the baseline's own level first"
     import pandas as pd
-    table = pd.read_csv(folder.path/"sweep.csv", dtype=dict(group=str, labelled=str))
-    def cell(v): return f"{100*v['mean']:.1f}" if v["method"] == "student_only" else f"{100*v['diff']:+.1f} [{100*v['low']:+.1f}, {100*v['high']:+.1f}]"
+
+    table = pd.read_csv(folder.path / "sweep.csv", dtype=dict(group=str, labelled=str))
+
+    def cell(v):
+        return (
+            f"{100 * v['mean']:.1f}"
+            if v["method"] == "student_only"
+            else f"{100 * v['diff']:+.1f} [{100 * v['low']:+.1f}, {100 * v['high']:+.1f}]"
+        )
+
     lines = [f"{len(folder.done)} of {len(folder.cells)} runs are done"]
     for name, part in table.groupby("group", sort=False):
-        lines += [f"{name} ({part['metric'].iloc[0]} x 100, {part['n'].iloc[0]} repeats)", *(f"  {v['method']:<26}{cell(v):>24}" for _, v in part.iterrows())]
-    return "\n".join([*lines, "", f"table:  {folder.path/'sweep.csv'}", f"report: {folder.path/'report.html'}"])
+        lines += [
+            f"{name} ({part['metric'].iloc[0]} x 100, {part['n'].iloc[0]} repeats)",
+            *(f"  {v['method']:<26}{cell(v):>24}" for _, v in part.iterrows()),
+        ]
+    return "\n".join([*lines, "", f"table:  {folder.path / 'sweep.csv'}", f"report: {folder.path / 'report.html'}"])
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #48033823
-def do_compare(o)->str:
+def do_compare(o) -> str:
     "mtpkd compare"
     from mtpkd.experiments.comparison import compare
-    if o.out and Path(o.out).suffix not in (".csv", ".html"): raise InputError(f"--out {o.out}: expected a .csv or .html file")
+
+    if o.out and Path(o.out).suffix not in (".csv", ".html"):
+        raise InputError(f"--out {o.out}: expected a .csv or .html file")
     table = compare(o.first, o.second, o.methods)
-    if not o.out: return compare_text(table)
+    if not o.out:
+        return compare_text(table)
     if Path(o.out).suffix == ".csv":
         from mtpkd.experiments.run_folder import write_table
+
         write_table(o.out, table)
     else:
         from mtpkd.reporting.report import comparison_page
+
         comparison_page(table, o.out)
     return f"{compare_text(table)}\n\ntable: {o.out}"
 
-def compare_text(table)->str: # lines of a table
+
+def compare_text(table) -> str:  # lines of a table
     "A paired comparison for a terminal, in points of the metric"
     from mtpkd.reporting.tables import PAIRED_HEAD, paired_cells, protocols_to_name
+
     facts, made = table.attrs, protocols_to_name(table)
-    lines = [*([f"first: {made[0]}, second: {made[1]}"] if made else []), f"{facts['metric']} x 100, {facts['n']} samples; first: {facts['a']}, second: {facts['b']}; differences: first minus second",
-             *([f"settings that differ: {'; '.join(facts['settings'])}"] if facts["settings"] else [])]
+    lines = [
+        *([f"first: {made[0]}, second: {made[1]}"] if made else []),
+        f"{facts['metric']} x 100, {facts['n']} samples; first: {facts['a']}, second: {facts['b']}; differences: first minus second",
+        *([f"settings that differ: {'; '.join(facts['settings'])}"] if facts["settings"] else []),
+    ]
     rows = [PAIRED_HEAD, *(paired_cells(v) for _, v in table.iterrows())]
     wide = [max(map(len, c)) for c in zip(*rows)]
-    return "\n".join([*lines, *("  ".join(f"{c:<{w}}" if i == 0 else f"{c:>{w}}" for i, (c, w) in enumerate(zip(r, wide))) for r in rows)])
+    return "\n".join(
+        [
+            *lines,
+            *("  ".join(f"{c:<{w}}" if i == 0 else f"{c:>{w}}" for i, (c, w) in enumerate(zip(r, wide))) for r in rows),
+        ]
+    )
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #0df7a0a5
-def verdict_text(summary:dict)->str: # lines of a table
+def verdict_text(summary: dict) -> str:  # lines of a table
     "The verdict table for a terminal, in points of the metric"
-    number = lambda x, form: "-" if x is None else form.format(100*x)
-    made = stamp(summary)
-    lines = [*([made] if made else []), f"{summary['metric']} x 100, {summary['n']} samples, {summary['folds']} folds x {len(summary['seeds'])} seeds",
-             f"{'method':<28}{'mean':>7}{'diff':>8}  {'95% interval':<16}{'p':>7}"]
+    number = lambda x, form: "-" if x is None else form.format(100 * x)
+    made = provenance_text(summary)
+    lines = [
+        *([made] if made else []),
+        f"{summary['metric']} x 100, {summary['n']} samples, {summary['folds']} folds x {len(summary['seeds'])} seeds",
+        f"{'method':<28}{'mean':>7}{'diff':>8}  {'95% interval':<16}{'p':>7}",
+    ]
     for name, m in summary["methods"].items():
-        ci = "" if m["ci95"][0] is None or not m["diff"] else f"[{100*m['ci95'][0]:+.1f}, {100*m['ci95'][1]:+.1f}]"
+        ci = "" if m["ci95"][0] is None or not m["diff"] else f"[{100 * m['ci95'][0]:+.1f}, {100 * m['ci95'][1]:+.1f}]"
         p = f"{m['p']:.3f}" if ci else ""
         lines.append(f"{name:<28}{number(m['mean'], '{:.1f}'):>7}{number(m['diff'], '{:+.1f}'):>8}  {ci:<16}{p:>7}")
     return "\n".join(lines)
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #d46d1915
-def do_demo(o)->str:
+def do_demo(o) -> str:
     "mtpkd demo: the embedded data, both experiments side by side"
     from mtpkd.experiments.run_folder import RunFolder
     from mtpkd.api import demo
+
     page = demo(o.out, resume=True)
     folders = sorted(p.parent for p in Path(o.out).glob("*/summary.json"))
     texts = [f"{p.name}\n{verdict_text(RunFolder(p).summary)}" for p in folders]
     return "\n\n".join([*texts, f"report: {page}"])
 
-def do_report(o)->str:
+
+def do_report(o) -> str:
     "mtpkd report"
     from mtpkd.reporting.report import report
-    return f"report: {report(o.runs, o.out or Path(o.runs[0])/'report.html', o.embedding)}"
-def do_track(o)->str:
+
+    return f"report: {report(o.runs, o.out or Path(o.runs[0]) / 'report.html', o.embedding)}"
+
+
+def do_track(o) -> str:
     "mtpkd track"
-    from mtpkd.reporting.trackers import log
-    made = [place for folder in o.folders for place in log(folder, o.to)]
+    from mtpkd.reporting.trackers import track
+
+    made = [place for folder in o.folders for place in track(folder, o.to)]
     return f"{len(made)} run{'s' if len(made) != 1 else ''} logged under {o.to}; look at them by: tensorboard --logdir {o.to}"

@@ -8,11 +8,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "errors": ["InputError", "RunError", "nearest", "check_shape"],
     "files": ["atomic_path", "write_bytes", "write_text", "jsonable", "write_json", "folder_lock", "file_sha256"],
-    "provenance": ["FAULTS", "faults_of", "marks", "stamp"],
+    "provenance": ["FAULTS", "protocol_faults", "provenance_columns", "provenance_text"],
     "registry": ["Registry", "import_name"],
     "runtime": [
-        "ASKED", "seed_for", "rng", "launched", "pick_device", "memory_bytes", "check_memory", "flushes",
-        "computing",
+        "TORCHRUN_VARIABLES", "seed_for", "rng", "torchrun_rank_and_size", "pick_device", "memory_bytes",
+        "check_memory", "flushes_denormals", "torch_threads",
     ],
-    "yaml_files": ["YAML_MOST", "read_yaml", "apply_set"],
+    "yaml_files": ["MAX_YAML_BYTES", "read_yaml", "apply_set"],
 })

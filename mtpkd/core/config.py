@@ -16,140 +16,166 @@ from .errors import InputError, nearest
 @dataclass(frozen=True)
 class EncoderConfig:
     "How one modality is encoded"
-    name:str = "auto"   # a registered encoder; `auto`: `mlp` for features, `tcn` for signals
-    width:int = 32      # width of every token and embedding
-    depth:int = 2       # hidden layers or convolution blocks
-    weights:str = "default" # of a pretrained encoder: torchvision's, `random`, or a path
-    finetune:str = "layer4" # of a pretrained encoder: the first part that learns; none, stem, layer1, ..., all
+
+    name: str = "auto"  # a registered encoder; `auto`: `mlp` for features, `tcn` for signals
+    width: int = 32  # width of every token and embedding
+    depth: int = 2  # hidden layers or convolution blocks
+    weights: str = "default"  # of a pretrained encoder: torchvision's, `random`, or a path
+    finetune: str = "layer4"  # of a pretrained encoder: the first part that learns; none, stem, layer1, ..., all
+
 
 @dataclass(frozen=True)
 class FusionConfig:
     "How modality tokens become one embedding"
-    name:str = "tokens" # concat, gated, tokens, cross_attention
-    heads:int = 4       # attention heads; must divide the width
-    depth:int = 1       # attention blocks
+
+    name: str = "tokens"  # concat, gated, tokens, cross_attention
+    heads: int = 4  # attention heads; must divide the width
+    depth: int = 1  # attention blocks
 
 # %% ../../nbs/00_core/06_config.ipynb #07ed3c48
 @dataclass(frozen=True)
 class ScheduleConfig:
     "What a training loop does"
-    steps:int = 200          # optimiser steps
-    batch:int = 32           # labelled rows a step
-    pool_batch:int = 32      # unlabelled pool rows a step, for the methods that use the pool
-    lr:float = 3e-3          # peak learning rate of AdamW
-    weight_decay:float = 1e-2
-    decay:str = "cosine"     # cosine | constant
-    mixup:float = 0.         # Beta(a, a) mixup of inputs and targets; 0: none
-    clip:float = 5.          # largest gradient norm of a repeat; 0: no clipping
-    ema:float = 0.           # decay of the weights' moving average; 0: none
-    evaluate:int = 50        # steps between two looks at the inner validation rows
-    accumulate:int = 1       # batches whose gradients make a step
-    precision:str = "float32" # of a network that learns on CUDA: float32, bfloat16, float16
+
+    steps: int = 200  # optimiser steps
+    batch: int = 32  # labelled rows a step
+    pool_batch: int = 32  # unlabelled pool rows a step, for the methods that use the pool
+    lr: float = 3e-3  # peak learning rate of AdamW
+    weight_decay: float = 1e-2
+    decay: str = "cosine"  # cosine | constant
+    mixup: float = 0.0  # Beta(a, a) mixup of inputs and targets; 0: none
+    clip: float = 5.0  # largest gradient norm of a repeat; 0: no clipping
+    ema: float = 0.0  # decay of the weights' moving average; 0: none
+    evaluate: int = 50  # steps between two looks at the inner validation rows
+    accumulate: int = 1  # batches whose gradients make a step
+    precision: str = "float32"  # of a network that learns on CUDA: float32, bfloat16, float16
 
 # %% ../../nbs/00_core/06_config.ipynb #f1ca313d
 @dataclass(frozen=True)
 class TeachersConfig:
     "Stage 1: one teacher per modality subset"
-    subsets:tuple = ()       # of modality-name tuples; empty: every single modality and the joint one
-    steps:int = 200
-    lr:float = 3e-3
-    ensemble:int = 2         # joint teachers, and as many with modality dropout, in the ensemble of `mtpkd`
-    modality_dropout:float = .3 # chance to hide a modality, for that half of the ensemble
-    inner_folds:int = 3      # of cross-fitted teachers: each is trained without one part of the labelled subjects
+
+    subsets: tuple = ()  # of modality-name tuples; empty: every single modality and the joint one
+    steps: int = 200
+    lr: float = 3e-3
+    ensemble: int = 2  # joint teachers, and as many with modality dropout, in the ensemble of `mtpkd`
+    modality_dropout: float = 0.3  # chance to hide a modality, for that half of the ensemble
+    inner_folds: int = 3  # of cross-fitted teachers: each is trained without one part of the labelled subjects
+
 
 @dataclass(frozen=True)
 class SelfDistillationConfig:
     "Stage 2: adapters from every teacher's space into the joint teacher's"
-    alignment:str = "cosine" # cosine | kl | mse | mmd
-    detach:bool = False      # hold the joint representation still in the alignment term (released code: no)
-    steps:int = 100
-    batch:int = 128
-    lr_adapter:float = 5e-3
-    lr_joint:float = 1e-4
+
+    alignment: str = "cosine"  # cosine | kl | mse | mmd
+    detach: bool = False  # hold the joint representation still in the alignment term (released code: no)
+    steps: int = 100
+    batch: int = 128
+    lr_adapter: float = 5e-3
+    lr_joint: float = 1e-4
 
 # %% ../../nbs/00_core/06_config.ipynb #d3192868
 @dataclass(frozen=True)
 class StudentConfig:
     "Stages 3 and 4: T-Net and student"
-    tnet:bool = True         # hallucinate the privileged tokens, so that the student keeps the teacher's fusion
-    tnet_scale:float = .5    # inner widths of T-Net, times the paper's 4, 2, 1, 1/2, 1, 2, 4 of the width
-    tnet_steps:int = 100
-    tnet_lr:float = 1e-3
+
+    tnet: bool = True  # hallucinate the privileged tokens, so that the student keeps the teacher's fusion
+    tnet_scale: float = 0.5  # inner widths of T-Net, times the paper's 4, 2, 1, 1/2, 1, 2, 4 of the width
+    tnet_steps: int = 100
+    tnet_lr: float = 1e-3
+
 
 @dataclass(frozen=True)
 class OTConfig:
     "Structural distillation (arXiv 2401.15489, 2408.09035): anchors and blur of the released code; what its relatives need"
-    k:int = 30               # anchors a row; at most batch - 1, what was used is recorded
-    blur:float = .1          # eps = blur**2, in `ot` and `unbalanced_ot`
-    reg_m:float = 1.         # `unbalanced_ot`: what a unit of mass costs that is made or lost
-    alpha:float = .5         # `fgw`: share of the structure
-    row_eps:float = .1       # `row_ot`: entropic regularisation, at least 0.05
-    row_temperature:float = .1 # `row_ot`: of the distributions over anchors
+
+    k: int = 30  # anchors a row; at most batch - 1, what was used is recorded
+    blur: float = 0.1  # eps = blur**2, in `ot` and `unbalanced_ot`
+    reg_m: float = 1.0  # `unbalanced_ot`: what a unit of mass costs that is made or lost
+    alpha: float = 0.5  # `fgw`: share of the structure
+    row_eps: float = 0.1  # `row_ot`: entropic regularisation, at least 0.05
+    row_temperature: float = 0.1  # `row_ot`: of the distributions over anchors
 
 # %% ../../nbs/00_core/06_config.ipynb #ab62ca76
 @dataclass(frozen=True)
 class ExperimentConfig:
     "Everything a run depends on besides its data"
-    manifest:str = "watch"           # a shipped manifest's name or a path
-    prevalent:tuple[str, ...] = ()             # modality names; empty: the manifest's roles
-    privileged:tuple[str, ...] = ()
-    methods:tuple[str, ...] = ()               # method names; empty: the default list
-    labelled:int|None = None         # labelled training rows; None: the manifest's budget, 0: all
-    labelled_validation:int|None = None
-    folds:int|str|dict|None = None   # a number, `loso` or fixed lists; None: the manifest's
-    seeds:tuple[int, ...] = (0, 1, 2, 3, 4)
-    inner_validation:float|None = None # share of the training subjects; None: the manifest's
-    checkpoint:str = "last"          # last | best_validation
-    protocol:str = "honest"          # honest | released | faults of the released code, by comma
-    control:str = ""                 # over all methods of the run: shuffled_teacher | shuffled_privileged | label_permutation
-    pairing:str = ""                 # full | bag:KEY | bag:ROWS | lag:SECONDS[,JITTER] | none; empty: the manifest's
-    device:str = "auto"
-    threads:int = 1                  # torch threads; two give other last bits
-    encoder:EncoderConfig = field(default_factory=EncoderConfig)
-    fusion:FusionConfig = field(default_factory=FusionConfig)
-    schedule:ScheduleConfig = field(default_factory=ScheduleConfig)
-    teachers:TeachersConfig = field(default_factory=TeachersConfig)
-    self_distillation:SelfDistillationConfig = field(default_factory=SelfDistillationConfig)
-    student:StudentConfig = field(default_factory=StudentConfig)
-    ot:OTConfig = field(default_factory=OTConfig)
-    options:dict = field(default_factory=dict) # per method: {"mtpkd": {"temperature": 2}}
+
+    manifest: str = "watch"  # a shipped manifest's name or a path
+    prevalent: tuple[str, ...] = ()  # modality names; empty: the manifest's roles
+    privileged: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()  # method names; empty: the default list
+    labelled: int | None = None  # labelled training rows; None: the manifest's budget, 0: all
+    labelled_validation: int | None = None
+    folds: int | str | dict | None = None  # a number, `loso` or fixed lists; None: the manifest's
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    inner_validation: float | None = None  # share of the training subjects; None: the manifest's
+    checkpoint: str = "last"  # last | best_validation
+    protocol: str = "honest"  # honest | released | faults of the released code, by comma
+    control: str = ""  # over all methods of the run: shuffled_teacher | shuffled_privileged | label_permutation
+    pairing: str = ""  # full | bag:KEY | bag:ROWS | lag:SECONDS[,JITTER] | none; empty: the manifest's
+    device: str = "auto"
+    threads: int = 1  # torch threads; two give other last bits
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    fusion: FusionConfig = field(default_factory=FusionConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    teachers: TeachersConfig = field(default_factory=TeachersConfig)
+    self_distillation: SelfDistillationConfig = field(default_factory=SelfDistillationConfig)
+    student: StudentConfig = field(default_factory=StudentConfig)
+    ot: OTConfig = field(default_factory=OTConfig)
+    options: dict = field(default_factory=dict)  # per method: {"mtpkd": {"temperature": 2}}
 
 # %% ../../nbs/00_core/06_config.ipynb #f709e5a6
-def _coerce(value, kind, where:str):
+def _coerce(value, kind, where: str):
     "`value` as `kind` (a type, a union of types, or a config dataclass)"
-    if dataclasses.is_dataclass(kind): return from_dict(kind, value, where)
-    if typing.get_origin(kind) is tuple and isinstance(value, (list, tuple)): return tuple(_coerce(v, typing.get_args(kind)[0], f"{where}[{i}]") for i, v in enumerate(value))
+    if dataclasses.is_dataclass(kind):
+        return from_dict(kind, value, where)
+    if typing.get_origin(kind) is tuple and isinstance(value, (list, tuple)):
+        return tuple(_coerce(v, typing.get_args(kind)[0], f"{where}[{i}]") for i, v in enumerate(value))
     kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
-    if value is None and type(None) in kinds: return None
-    if tuple in kinds and isinstance(value, (list, tuple)): return tuple(tuple(v) if isinstance(v, list) else v for v in value)
-    if float in kinds and isinstance(value, int) and not isinstance(value, bool): return float(value)
+    if value is None and type(None) in kinds:
+        return None
+    if tuple in kinds and isinstance(value, (list, tuple)):
+        return tuple(tuple(v) if isinstance(v, list) else v for v in value)
+    if float in kinds and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
     for k in kinds:
-        if type(value) is k: return value
+        if type(value) is k:
+            return value
     names = " or ".join("nothing" if k is type(None) else k.__name__ for k in kinds)
     raise InputError(f"{where}: expected {names}, got {value!r}")
 
 # %% ../../nbs/00_core/06_config.ipynb #d0e054a2
-def from_dict(cls,             # a config dataclass
-              values:dict|None,# plain values; None: all defaults
-              where:str="",    # path of the keys so far, for messages
-             ):                # an instance of `cls`
+def from_dict(
+    cls,  # a config dataclass
+    values: dict | None,  # plain values; None: all defaults
+    where: str = "",  # path of the keys so far, for messages
+):  # an instance of `cls`
     "Build `cls` from plain values; unknown keys are refused and the known ones listed"
     values = values or {}
-    if not isinstance(values, dict): raise InputError(f"{where or cls.__name__}: expected a mapping, got {values!r}")
+    if not isinstance(values, dict):
+        raise InputError(f"{where or cls.__name__}: expected a mapping, got {values!r}")
     kinds, known = typing.get_type_hints(cls), [f.name for f in dataclasses.fields(cls)]
     prefix = where + "." if where else ""
     for key in values:
-        if key not in known: raise InputError(f"unknown setting {prefix}{key}; {nearest(str(key), known)}")
-    return cls(**{k: _coerce(v, kinds[k], prefix+k) for k, v in values.items()})
+        if key not in known:
+            raise InputError(f"unknown setting {prefix}{key}; {nearest(str(key), known)}")
+    return cls(**{k: _coerce(v, kinds[k], prefix + k) for k, v in values.items()})
 
-def to_dict(config)->dict:
+
+def to_dict(config) -> dict:
     "A config as plain values: what YAML and JSON can hold"
-    plain = lambda v: [plain(x) for x in v] if isinstance(v, (list, tuple)) else \
-        {k: plain(x) for k, x in v.items()} if isinstance(v, dict) else v
+    plain = lambda v: (
+        [plain(x) for x in v]
+        if isinstance(v, (list, tuple))
+        else {k: plain(x) for k, x in v.items()}
+        if isinstance(v, dict)
+        else v
+    )
     return plain(dataclasses.asdict(config))
 
 # %% ../../nbs/00_core/06_config.ipynb #3990f149
-def to_yaml(config)->str:
+def to_yaml(config) -> str:
     "A config as YAML text"
     values = to_dict(config) if dataclasses.is_dataclass(config) else config
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)

@@ -11,34 +11,42 @@ import difflib
 # %% ../../nbs/00_core/01_errors.ipynb #d1f6870a
 class InputError(ValueError):
     "The input is wrong; the message says what was expected, what came, and how to mend it (exit code 2)"
-    def __init__(self, *said): super().__init__(*(" ".join(str(s).splitlines()) for s in said)) # one line, whatever a name holds
+
+    def __init__(self, *said):
+        super().__init__(*(" ".join(str(s).splitlines()) for s in said))  # one line, whatever a name holds
+
 
 class RunError(RuntimeError):
     "A run failed although its input was fine; what was finished is kept (exit code 1)"
 
 # %% ../../nbs/00_core/01_errors.ipynb #ec93150f
-def nearest(name:str,  # what was asked for
-            known,     # iterable of known names
-           )->str:     # "did you mean ...? known: ..."
+def nearest(
+    name: str,  # what was asked for
+    known,  # iterable of known names
+) -> str:  # "did you mean ...? known: ..."
     "A hint for an unknown `name`: the closest known names, then all of them"
     known = sorted(map(str, known))
-    close = difflib.get_close_matches(str(name), known, n=3, cutoff=.6)
+    close = difflib.get_close_matches(str(name), known, n=3, cutoff=0.6)
     hint = f"did you mean {' or '.join(close)}? " if close else ""
     return f"{hint}known: {', '.join(known) or 'none'}"
 
 # %% ../../nbs/00_core/01_errors.ipynb #cacee513
-def check_shape(x,            # array or tensor
-                spec:str,     # e.g. "B D": a letter binds, a number must match, "..." stands for any leading sizes
-                name:str="x", # how to call it in the message
-                sizes:dict=None, # sizes already bound; updated
-               )->dict:       # sizes bound so far
+def check_shape(
+    x,  # array or tensor
+    spec: str,  # e.g. "B D": a letter binds, a number must match, "..." stands for any leading sizes
+    name: str = "x",  # how to call it in the message
+    sizes: dict = None,  # sizes already bound; updated
+) -> dict:  # sizes bound so far
     "Check `x.shape` against `spec`"
     sizes, want, have = {} if sizes is None else sizes, spec.split(), tuple(x.shape)
-    if want and want[0] == "...": want, have = want[1:], have[max(0, len(have)-len(want)+1):]
+    if want and want[0] == "...":
+        want, have = want[1:], have[max(0, len(have) - len(want) + 1) :]
     ok = len(want) == len(have)
     for w, h in zip(want, have):
         ok = ok and h == (int(w) if w.isdigit() else sizes.setdefault(w, h))
     if not ok:
         known = ", ".join(f"{k}={v}" for k, v in sizes.items())
-        raise InputError(f"{name} has shape {tuple(x.shape)}, expected ({', '.join(spec.split())}) with {known or 'any sizes'}")
+        raise InputError(
+            f"{name} has shape {tuple(x.shape)}, expected ({', '.join(spec.split())}) with {known or 'any sizes'}"
+        )
     return sizes

@@ -13,71 +13,96 @@ from .errors import InputError
 
 # %% ../../nbs/00_core/04_files.ipynb #f3dd2d4e
 @contextlib.contextmanager
-def atomic_path(path): # the file to write
+def atomic_path(path):  # the file to write
     "Yield a temporary path beside `path`; rename it over `path` if the block succeeds, remove it if not"
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     tmp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield tmp
-        with open(tmp, "rb") as f: os.fsync(f.fileno())
+        with open(tmp, "rb") as f:
+            os.fsync(f.fileno())
         os.replace(tmp, path)
-    finally: tmp.unlink(missing_ok=True)
+    finally:
+        tmp.unlink(missing_ok=True)
 
 # %% ../../nbs/00_core/04_files.ipynb #1caacc97
-def write_bytes(path, data:bytes)->Path:
+def write_bytes(path, data: bytes) -> Path:
     "Write `data` to `path`, whole or not at all"
-    with atomic_path(path) as tmp: tmp.write_bytes(data)
+    with atomic_path(path) as tmp:
+        tmp.write_bytes(data)
     return Path(path)
 
-def write_text(path, text:str)->Path:
+
+def write_text(path, text: str) -> Path:
     "Write `text` to `path` as UTF-8, whole or not at all"
     return write_bytes(path, text.encode())
 
 # %% ../../nbs/00_core/04_files.ipynb #88a01305
 def jsonable(x):
     "`x` with numpy scalars and arrays as plain Python, NaN and infinities as None"
-    if isinstance(x, dict): return {str(k): jsonable(v) for k, v in x.items()}
-    if isinstance(x, (list, tuple)): return [jsonable(v) for v in x]
-    if isinstance(x, np.ndarray): return jsonable(x.tolist())
-    if isinstance(x, np.generic): x = x.item()
-    if isinstance(x, float) and not np.isfinite(x): return None
+    if isinstance(x, dict):
+        return {str(k): jsonable(v) for k, v in x.items()}
+    if isinstance(x, (list, tuple)):
+        return [jsonable(v) for v in x]
+    if isinstance(x, np.ndarray):
+        return jsonable(x.tolist())
+    if isinstance(x, np.generic):
+        x = x.item()
+    if isinstance(x, float) and not np.isfinite(x):
+        return None
     return str(x) if isinstance(x, Path) else x
 
-def write_json(path, obj)->Path:
+
+def write_json(path, obj) -> Path:
     "Write `obj` to `path` as JSON, whole or not at all"
     return write_text(path, json.dumps(jsonable(obj), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 # %% ../../nbs/00_core/04_files.ipynb #6de82efe
 @contextlib.contextmanager
-def folder_lock(folder): # made if it is not there
+def folder_lock(folder):  # made if it is not there
     "Hold `folder` and what is below for this process while the block runs; refuse it where another process does"
-    path = Path(folder)/".lock"
+    path = Path(folder) / ".lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path) as f:
-        f.truncate(0); f.write(f"process {os.getpid()} on {platform.node()}"); f.flush()
+        f.truncate(0)
+        f.write(f"process {os.getpid()} on {platform.node()}")
+        f.flush()
         for half in path.parent.rglob(".*.*.tmp"):
-            if half.name.split(".")[-2].isdigit(): half.unlink(missing_ok=True) # `atomic_path` names them by their process, which is gone
-        try: yield
-        finally: path.unlink(missing_ok=True)
+            if half.name.split(".")[-2].isdigit():
+                half.unlink(missing_ok=True)  # `atomic_path` names them by their process, which is gone
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
-def _locked(path): # an open file
+
+def _locked(path):  # an open file
     "The file under an exclusive lock; again where another process has removed it in between"
-    try: import fcntl
-    except ImportError: return open(path, "a+") # Windows: no lock there
+    try:
+        import fcntl
+    except ImportError:
+        return open(path, "a+")  # Windows: no lock there
     while True:
         f = open(path, "a+")
-        try: fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            with f: f.seek(0); who = f.read().strip()
-            raise InputError(f"{path.parent} is in use by {who or 'another process'}; wait for its end, or use another --out") from None
-        if path.exists() and path.stat().st_ino == os.fstat(f.fileno()).st_ino: return f
+            with f:
+                f.seek(0)
+                who = f.read().strip()
+            raise InputError(
+                f"{path.parent} is in use by {who or 'another process'}; wait for its end, or use another --out"
+            ) from None
+        if path.exists() and path.stat().st_ino == os.fstat(f.fileno()).st_ino:
+            return f
         f.close()
 
 # %% ../../nbs/00_core/04_files.ipynb #73b51f0d
-def file_sha256(path)->str:
+def file_sha256(path) -> str:
     "SHA-256 of a file's content, in hex"
     h = hashlib.sha256()
     with open(path, "rb") as f:
-        for block in iter(lambda: f.read(1 << 20), b""): h.update(block)
+        for block in iter(lambda: f.read(1 << 20), b""):
+            h.update(block)
     return h.hexdigest()

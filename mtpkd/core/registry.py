@@ -12,8 +12,12 @@ from .errors import InputError, nearest
 # %% ../../nbs/00_core/02_registry.ipynb #3ac348e5
 class Registry:
     "Objects of one `kind` by name; `package.module:name` reaches anything importable"
-    def __init__(self, kind:str,      # what the objects are, for messages
-                 aliases:dict=None):  # earlier names, which files of users may hold -> today's
+
+    def __init__(
+        self,
+        kind: str,  # what the objects are, for messages
+        aliases: dict = None,
+    ):  # earlier names, which files of users may hold -> today's
         self.kind, self.aliases = kind, aliases or {}
         self._items, self._hidden = {}, set()
 
@@ -21,32 +25,41 @@ class Registry:
         "Registered names, without the hidden ones"
         return [n for n in self._items if n not in self._hidden]
 
-    def __contains__(self, name): return name in self._items
+    def __contains__(self, name):
+        return name in self._items
 
-    def canonical(self, name:str)->str:
+    def canonical(self, name: str) -> str:
         "Today's name for `name`"
         return self.aliases.get(name, name)
 
-    def register(self, name:str, hidden:bool=False): # hidden: to be had by name, but not listed
+    def register(self, name: str, hidden: bool = False):  # hidden: to be had by name, but not listed
         "Decorator that registers a class or function under `name`"
+
         def _register(obj):
             self._items[name] = obj
-            if hidden: self._hidden.add(name)
+            if hidden:
+                self._hidden.add(name)
             return obj
+
         return _register
 
-    def get(self, name:str):
+    def get(self, name: str):
         "The object called `name`"
         name = self.canonical(name)
-        if name in self._items: return self._items[name]
-        if ":" in str(name): return import_name(name, self.kind)
+        if name in self._items:
+            return self._items[name]
+        if ":" in str(name):
+            return import_name(name, self.kind)
         raise InputError(f"unknown {self.kind} {name!r}; {nearest(name, self.names())}")
 
 # %% ../../nbs/00_core/02_registry.ipynb #9eba118a
-def import_name(name:str,        # "package.module:attribute"
-                kind:str="object"):
+def import_name(
+    name: str,  # "package.module:attribute"
+    kind: str = "object",
+):
     "Import `attribute` from `package.module`"
     module, _, attr = name.partition(":")
-    try: return getattr(importlib.import_module(module), attr)
+    try:
+        return getattr(importlib.import_module(module), attr)
     except (ImportError, AttributeError, ValueError) as e:
         raise InputError(f"{kind} {name!r} cannot be imported ({e}); expected package.module:name") from e

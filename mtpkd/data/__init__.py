@@ -4,8 +4,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "check": ["Check", "check_text"],
     "faces": [
-        "detectors", "LONGEST", "SMALLEST", "whole", "mtcnn", "overlap", "follow", "Track", "fill",
-        "track_face", "face_clip",
+        "detectors", "LONGEST", "SMALLEST", "fill_to_full_length", "mtcnn", "overlap", "follow", "Track",
+        "fill", "track_face", "face_clip",
     ],
     "feature_store": ["write_shard", "open_shard", "shard_path", "gather", "prepared"],
     "folds": [
@@ -18,19 +18,19 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "with_variants", "load_manifest", "resolve_inside", "audit", "require_files",
     ],
     "media_probe": ["Probe", "empty_file", "probe_video", "probe_image", "probe_wav", "probe_sound"],
-    "npz_files": ["BROKEN", "load_arrays", "npz"],
+    "npz_files": ["NPZ_ERRORS", "load_arrays", "npz"],
     "readers": [
-        "naming", "as_numbers", "as_ids", "as_flags", "as_target", "as_modality", "transform", "to_samples",
-        "unprepared",
+        "naming_source", "as_numbers", "as_ids", "as_booleans", "as_target", "as_modality", "transform",
+        "to_samples", "unprepared",
     ],
     "reading": ["read", "without_labels"],
     "samples": [
         "MEDIA", "as_media", "is_media", "Samples", "present_rows", "make_samples", "Normaliser",
         "fit_normaliser",
     ],
-    "save": ["npz_bytes", "write_once", "save_set"],
+    "save": ["npz_bytes", "write_unless_same", "save_set"],
     "signal_cleaning": [
-        "KINDS", "Cleaning", "cleaning_for", "trend", "detrend", "clean", "split_eda", "bad_points",
+        "SIGNAL_KINDS", "Cleaning", "cleaning_for", "trend", "detrend", "clean", "split_eda", "bad_points",
         "good_windows", "eda_parts", "eda_parts_statistics",
     ],
     "signals": [
@@ -39,15 +39,16 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "mel_to_hz", "mel_filters", "log_mel",
     ],
     "tables": [
-        "NOTHING", "load_table", "text_column", "number_columns", "feature_columns", "load_sample",
+        "MISSING_TEXT", "load_table", "text_column", "number_columns", "feature_columns", "load_sample",
         "load_paths", "table",
     ],
     "video": [
-        "NORMALISATIONS", "need_av", "write_video", "Recording", "open_recording", "read_frames", "segments",
-        "strided", "draw_views", "crop", "centre_box", "normalise", "read_sound",
+        "NORMALISATIONS", "need_av", "write_video", "Recording", "open_recording", "read_frames",
+        "clip_segments", "strided", "draw_views", "crop", "centre_box", "normalise", "read_sound",
     ],
     "weak_pairing": [
-        "Pairing", "parse_pairing", "groups_of", "cut", "random_bags", "lag_in_rows", "late", "form_bags",
-        "bag_ids", "widest", "Loose", "lose_pairs", "check_pairing",
+        "Pairing", "parse_pairing", "pairing_groups", "cut_into_bags", "random_bags", "lag_in_rows",
+        "shift_by_lag", "form_bags", "bag_ids", "widest_bag", "WeakPairing", "simulate_weak_pairing",
+        "check_pairing",
     ],
 })

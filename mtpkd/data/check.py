@@ -15,61 +15,94 @@ from ..core.files import write_text
 from .manifest import audit, load_manifest
 from .readers import readers, to_samples
 from .reading import read
-from .corpora.scan import Log, require_folder
+from .corpora.scan import ScanLog, require_folder
 
 # %% ../../nbs/12_reading/02_check.ipynb #00c86552
 @dataclass(frozen=True)
 class Check:
     "What was found in a copy of a set"
-    name:str
-    root:Path
-    facts:list    # (what, expected or None, found)
-    findings:list # of `Finding`
-    summary:str = ""
+
+    name: str
+    root: Path
+    facts: list  # (what, expected or None, found)
+    findings: list  # of `Finding`
+    summary: str = ""
 
     @property
-    def usable(self)->bool: return not any(f.level == "unusable" for f in self.findings)
+    def usable(self) -> bool:
+        return not any(f.level == "unusable" for f in self.findings)
 
-    def frame(self)->pd.DataFrame: # level, path, where, expected, found, mend
+    def frame(self) -> pd.DataFrame:  # level, path, where, expected, found, mend
         "Everything in one table: first the facts, then the findings"
-        rows = [dict(level=_status(e, f), path="", where=what, expected="" if e is None else str(e), found=str(f), mend="") for what, e, f in self.facts]
-        return pd.DataFrame(rows + [asdict(f) for f in self.findings], columns=["level", "path", "where", "expected", "found", "mend"])
+        rows = [
+            dict(level=_status(e, f), path="", where=what, expected="" if e is None else str(e), found=str(f), mend="")
+            for what, e, f in self.facts
+        ]
+        return pd.DataFrame(
+            rows + [asdict(f) for f in self.findings], columns=["level", "path", "where", "expected", "found", "mend"]
+        )
 
-    def save(self, path)->Path: return write_text(path, self.frame().to_csv(index=False))
+    def save(self, path) -> Path:
+        return write_text(path, self.frame().to_csv(index=False))
 
-def _status(expected, found)->str:
-    if expected is None or str(expected) == str(found): return "ok"
-    try: return "fewer" if float(found) < float(expected) else "more"
-    except (TypeError, ValueError): return "differs"
+
+def _status(expected, found) -> str:
+    if expected is None or str(expected) == str(found):
+        return "ok"
+    try:
+        return "fewer" if float(found) < float(expected) else "more"
+    except (TypeError, ValueError):
+        return "differs"
 
 # %% ../../nbs/12_reading/02_check.ipynb #164d7be2
-def check_text(c:Check, most:int=30)->str: # lines; findings past `most` are counted
+def check_text(c: Check, most: int = 30) -> str:  # lines; findings past `most` are counted
     "A check for a terminal"
     lines = [f"{c.name} in {c.root}", f"{'':<9}{'':<34}{'expected':>12}{'found':>12}"]
     lines += [f"{_status(e, f):<9}{what:<34}{'' if e is None else str(e):>12}{str(f):>12}" for what, e, f in c.facts]
     lines += ["", *(f"{f.level:<9}{f}" for f in c.findings[:most])] if c.findings else []
-    if len(c.findings) > most: lines.append(f"... and {len(c.findings) - most} more; --csv FILE writes all of them")
+    if len(c.findings) > most:
+        lines.append(f"... and {len(c.findings) - most} more; --csv FILE writes all of them")
     lost = sum(f.level == "lost" for f in c.findings)
-    return "\n".join([*lines, "", "nothing is wrong" if not c.findings else f"{lost} recordings or rows lost, {len(c.findings) - lost} faults that make the set unusable"] + ([c.summary] if c.summary else []))
+    return "\n".join(
+        [
+            *lines,
+            "",
+            "nothing is wrong"
+            if not c.findings
+            else f"{lost} recordings or rows lost, {len(c.findings) - lost} faults that make the set unusable",
+        ]
+        + ([c.summary] if c.summary else [])
+    )
 
 # %% ../../nbs/12_reading/02_check.ipynb #781ae49a
-def check(manifest,    # name, path or address of a set
-          root=None,   # folder with the files; None: the manifest's own
-          every:bool=False,    # decode every frame
-          progress:bool=False, # show a bar
-         )->Check:
+def check(
+    manifest,  # name, path or address of a set
+    root=None,  # folder with the files; None: the manifest's own
+    every: bool = False,  # decode every frame
+    progress: bool = False,  # show a bar
+) -> Check:
     "What is in a copy of a set, against what should be"
     m = load_manifest(manifest)
-    m = m.model_copy(update={"root": Path(root or m.root), "modalities": {n: s for n, s in m.modalities.items() if s.role != "unused"}})
-    if not m.root.is_dir(): raise InputError(f"{m.root}: no such folder; expected the folder that holds {m.name}")
+    m = m.model_copy(
+        update={
+            "root": Path(root or m.root),
+            "modalities": {n: s for n, s in m.modalities.items() if s.role != "unused"},
+        }
+    )
+    if not m.root.is_dir():
+        raise InputError(f"{m.root}: no such folder; expected the folder that holds {m.name}")
     reader = readers.get(m.reader)
-    if not hasattr(reader, "scan"): return _check_files(m)
+    if not hasattr(reader, "scan"):
+        return _check_files(m)
     require_folder(m)
-    log, samples = Log(m, True, every, progress), None
-    try: samples = to_samples(m, reader.scan(m, log), inputs=False, files=True)
+    log, samples = ScanLog(m, True, every, progress), None
+    try:
+        samples = to_samples(m, reader.scan(m, log), inputs=False, files=True)
     except InputError as e:
-        if not any(f.level == "unusable" for f in log.findings): log.unusable(m.root, "samples that fit the manifest", str(e), "mend what it names")
-    if samples is not None: _count(log, samples)
+        if not any(f.level == "unusable" for f in log.findings):
+            log.unusable(m.root, "samples that fit the manifest", str(e), "mend what it names")
+    if samples is not None:
+        _count(log, samples)
     return Check(m.name, m.root, log.facts, log.findings, "" if samples is None else str(samples))
 
 # %% ../../nbs/12_reading/02_check.ipynb #b9f1d413
@@ -77,17 +110,24 @@ def _count(log, samples):
     "Facts about the samples that were made"
     log.fact("samples", None, len(samples))
     if samples.task.kind != "regression":
-        for c, n in zip(samples.task.classes, np.bincount(samples.target, minlength=len(samples.task.classes))): log.fact(f"samples of {c}", None, n)
-    for i, n in enumerate(samples.modalities): log.fact(f"samples with {n}", len(samples), samples.presence[:, i].sum())
+        for c, n in zip(samples.task.classes, np.bincount(samples.target, minlength=len(samples.task.classes))):
+            log.fact(f"samples of {c}", None, n)
+    for i, n in enumerate(samples.modalities):
+        log.fact(f"samples with {n}", len(samples), samples.presence[:, i].sum())
 
-def _check_files(m)->Check:
+
+def _check_files(m) -> Check:
     "A set with named files: the audit, and reading"
-    log = Log(m)
+    log = ScanLog(m)
     for r in audit(m, m.root):
-        if r["status"] != "ok": log.unusable(r["path"], "the file of the manifest", r["status"], r["detail"])
-        else: log.fact(Path(r["path"]).name, None, r["detail"])
+        if r["status"] != "ok":
+            log.unusable(r["path"], "the file of the manifest", r["status"], r["detail"])
+        else:
+            log.fact(Path(r["path"]).name, None, r["detail"])
     samples = None
     if not log.findings:
-        try: samples = read(m, files=True)
-        except InputError as e: log.unusable(m.root, "samples that fit the manifest", str(e), "mend what it names")
+        try:
+            samples = read(m, files=True)
+        except InputError as e:
+            log.unusable(m.root, "samples that fit the manifest", str(e), "mend what it names")
     return Check(m.name, m.root, log.facts, log.findings, "" if samples is None else str(samples))

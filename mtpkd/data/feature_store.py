@@ -14,58 +14,98 @@ from safetensors.numpy import save
 from ..core.errors import InputError
 from ..core.files import write_bytes
 from .manifest import DatasetManifest, require_files
-from .readers import naming, readers
+from .readers import naming_source, readers
 from .tables import load_table, number_columns, text_column
 
 # %% ../../nbs/10_data/15_feature_store.ipynb #16a2bf30
-def write_shard(path, x:np.ndarray, # `(n, V, ...)`
-                keys, facts=None)->Path: # of `n` recordings: keys, and what else is known of each
+def write_shard(
+    path,
+    x: np.ndarray,  # `(n, V, ...)`
+    keys,
+    facts=None,
+) -> Path:  # of `n` recordings: keys, and what else is known of each
     "A shard, whole or not at all"
-    rows = json.dumps([list(keys), list(facts or [{}]*len(x))], sort_keys=True) # one entry: the order of several is not fixed
+    rows = json.dumps(
+        [list(keys), list(facts or [{}] * len(x))], sort_keys=True
+    )  # one entry: the order of several is not fixed
     return write_bytes(path, save({"x": np.ascontiguousarray(x, "float32")}, {"rows": rows}))
 
-def open_shard(path)->tuple: # array `(n, V, ...)` mapped into memory, keys, facts
+
+def open_shard(path) -> tuple:  # array `(n, V, ...)` mapped into memory, keys, facts
     "A shard without reading it"
     try:
         with open(path, "rb") as f:
-            length = int.from_bytes(f.read(8), "little") # the format: length of the header, the header as JSON, the numbers
+            length = int.from_bytes(
+                f.read(8), "little"
+            )  # the format: length of the header, the header as JSON, the numbers
             head = json.loads(f.read(length))
         x = np.memmap(path, "<f4", "r", 8 + length + head["x"]["data_offsets"][0], tuple(head["x"]["shape"]))
         return x, *json.loads(head["__metadata__"]["rows"])
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError) as e: raise InputError(f"{path}: no whole shard of features ({' '.join(str(e).split())[:80]}); run mtpkd data prepare again") from e
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError) as e:
+        raise InputError(
+            f"{path}: no whole shard of features ({' '.join(str(e).split())[:80]}); run mtpkd data prepare again"
+        ) from e
 
 # %% ../../nbs/10_data/15_feature_store.ipynb #d49bd06b
-def shard_path(root, shard:str)->Path: return Path(root)/"shards"/f"{shard}.safetensors"
+def shard_path(root, shard: str) -> Path:
+    return Path(root) / "shards" / f"{shard}.safetensors"
 
-def gather(root, name:str, frame:pd.DataFrame)->np.ndarray: # `(N, V, ...)`, NaN where there is nothing
+
+def gather(root, name: str, frame: pd.DataFrame) -> np.ndarray:  # `(N, V, ...)`, NaN where there is nothing
     "The features of a modality for every row of the index"
     shard, row, key = (frame[f"{name}:{what}"].to_numpy() for what in ("shard", "row", "key"))
     out = None
     for s in sorted(set(shard) - {""}):
         x, keys, _ = open_shard(shard_path(root, s))
         at = np.flatnonzero(shard == s)
-        if row[at].max() >= len(x) or [keys[i] for i in row[at]] != list(key[at]): raise InputError(f"{shard_path(root, s)}: holds other recordings than index.parquet says; run mtpkd data prepare again")
-        if out is None: out = np.full((len(frame), *x.shape[1:]), np.nan, "float32")
+        if row[at].max() >= len(x) or [keys[i] for i in row[at]] != list(key[at]):
+            raise InputError(
+                f"{shard_path(root, s)}: holds other recordings than index.parquet says; run mtpkd data prepare again"
+            )
+        if out is None:
+            out = np.full((len(frame), *x.shape[1:]), np.nan, "float32")
         out[at] = x[row[at]]
-    if out is None: raise InputError(f"modality {name}: not one recording could be prepared; see the column {name}:status of index.parquet")
+    if out is None:
+        raise InputError(
+            f"modality {name}: not one recording could be prepared; see the column {name}:status of index.parquet"
+        )
     return out
 
 # %% ../../nbs/10_data/15_feature_store.ipynb #8fb26839
 @readers.register("prepared")
-def prepared(manifest:DatasetManifest)->dict:
+def prepared(manifest: DatasetManifest) -> dict:
     "Reader of what `mtpkd data prepare` has written; the shards' digests are compared by `mtpkd data check`, not here"
     path = require_files(manifest.model_copy(update={"files": {"index": manifest.files["index"]}}))["index"]
-    with naming(path):
-        frame, task, ids = load_table(path), manifest.task, {k: c for k, c in manifest.columns().items() if k != "target"}
+    with naming_source(path):
+        frame, task, ids = (
+            load_table(path),
+            manifest.task,
+            {k: c for k, c in manifest.columns().items() if k != "target"},
+        )
         for n in manifest.modalities:
-            if f"{n}:shard" not in frame: raise InputError(f"no column {n}:shard; the index belongs to another preparation")
+            if f"{n}:shard" not in frame:
+                raise InputError(f"no column {n}:shard; the index belongs to another preparation")
         target = _index_target(frame, task) if task.target else None
         ids = {k: text_column(frame, k, k) if c else None for k, c in ids.items()}
     views = {n: gather(manifest.root, n, frame) for n in manifest.modalities}
-    return dict(arrays={n: v[:, 0] for n, v in views.items()}, views={n: v for n, v in views.items() if v.shape[1] > 1}, target=target, source=str(path), **ids)
+    return dict(
+        arrays={n: v[:, 0] for n, v in views.items()},
+        views={n: v for n, v in views.items() if v.shape[1] > 1},
+        target=target,
+        source=str(path),
+        **ids,
+    )
+
 
 def _index_target(frame, task):
     "The labels in the index"
     columns = [f"target:{n}" for n in task.names] if task.kind == "regression" else ["target"]
-    if columns[0] not in frame: raise InputError("holds no labels: the set was prepared with --unlabelled, which is for mtpkd predict; prepare it again without")
-    return number_columns(frame, columns, "the target") if task.kind == "regression" else text_column(frame, "target", "the target")
+    if columns[0] not in frame:
+        raise InputError(
+            "holds no labels: the set was prepared with --unlabelled, which is for mtpkd predict; prepare it again without"
+        )
+    return (
+        number_columns(frame, columns, "the target")
+        if task.kind == "regression"
+        else text_column(frame, "target", "the target")
+    )

@@ -18,145 +18,203 @@ from .samples import Samples
 @dataclass(frozen=True)
 class Fold:
     "Row numbers of the parts of one outer fold under one seed"
-    fold:int
-    seed:int
-    train:np.ndarray  # labelled training rows
-    pool:np.ndarray   # training rows whose label is hidden
-    val:np.ndarray    # inner validation rows
-    test:np.ndarray
-    @property
-    def fit_rows(self): return np.concatenate([self.train, self.pool]) # what normalisers and students may see
 
-def check_fold(fold:Fold, subject=None)->None:
+    fold: int
+    seed: int
+    train: np.ndarray  # labelled training rows
+    pool: np.ndarray  # training rows whose label is hidden
+    val: np.ndarray  # inner validation rows
+    test: np.ndarray
+
+    @property
+    def fit_rows(self):
+        return np.concatenate([self.train, self.pool])  # what normalisers and students may see
+
+
+def check_fold(fold: Fold, subject=None) -> None:
     "An error if two parts of `fold` share a row or a subject; `train` and `pool` may share subjects"
     parts = {"training": fold.fit_rows, "validation": fold.val, "test": fold.test}
-    if len(np.intersect1d(fold.train, fold.pool)): raise InputError(f"fold {fold.fold}: a row is both labelled and in the pool")
+    if len(np.intersect1d(fold.train, fold.pool)):
+        raise InputError(f"fold {fold.fold}: a row is both labelled and in the pool")
     names = list(parts)
     for i, a in enumerate(names):
-        for b in names[i+1:]:
+        for b in names[i + 1 :]:
             ids = [parts[p] if subject is None else np.asarray(subject)[parts[p]] for p in (a, b)]
             both = np.intersect1d(*ids)
-            if len(both): raise InputError(f"fold {fold.fold}: {'row' if subject is None else 'subject'} {both[0]} is in {a} and in {b}; the folds leak")
+            if len(both):
+                raise InputError(
+                    f"fold {fold.fold}: {'row' if subject is None else 'subject'} {both[0]} is in {a} and in {b}; the folds leak"
+                )
 
 # %% ../../nbs/10_data/04_folds.ipynb #ad3d3048
-def strata(target)->np.ndarray: # `(N,)` int
+def strata(target) -> np.ndarray:  # `(N,)` int
     "Classes, or quintiles of the first target dimension"
     target = np.asarray(target)
-    if target.ndim == 1 and np.issubdtype(target.dtype, np.integer): return target
+    if target.ndim == 1 and np.issubdtype(target.dtype, np.integer):
+        return target
     first = np.nan_to_num(target.reshape(len(target), -1)[:, 0])
-    return np.searchsorted(np.quantile(first, [.2, .4, .6, .8]), first)
+    return np.searchsorted(np.quantile(first, [0.2, 0.4, 0.6, 0.8]), first)
 
-def _halves(rows, target, subject, parts:int, seed:int):
+
+def _halves(rows, target, subject, parts: int, seed: int):
     "Divide `rows` into `parts`, grouped and stratified; yield `(rest, part)`"
     y = strata(target[rows])
-    if np.bincount(y).max() < parts: y = np.zeros_like(y) # too few of every class to stratify by it
-    if subject is not None: splitter = StratifiedGroupKFold(parts, shuffle=True, random_state=seed % 2**32)
+    if np.bincount(y).max() < parts:
+        y = np.zeros_like(y)  # too few of every class to stratify by it
+    if subject is not None:
+        splitter = StratifiedGroupKFold(parts, shuffle=True, random_state=seed % 2**32)
     elif np.bincount(y).max() >= parts and np.bincount(y)[np.unique(y)].min() >= parts:
         splitter = StratifiedKFold(parts, shuffle=True, random_state=seed % 2**32)
-    else: splitter = KFold(parts, shuffle=True, random_state=seed % 2**32)
+    else:
+        splitter = KFold(parts, shuffle=True, random_state=seed % 2**32)
     groups = None if subject is None else np.asarray(subject)[rows]
-    for rest, part in splitter.split(rows, y, groups): yield rows[rest], rows[part]
+    for rest, part in splitter.split(rows, y, groups):
+        yield rows[rest], rows[part]
 
 # %% ../../nbs/10_data/04_folds.ipynb #b852b6fb
-def draw_stratified(rows, target, n:int, random)->np.ndarray: # `(n,)` of `rows`, sorted
+def draw_stratified(rows, target, n: int, random) -> np.ndarray:  # `(n,)` of `rows`, sorted
     "Draw `n` rows in proportion to their strata, at least one of each"
-    y = strata(np.asarray(target)[rows]) # of these rows only: a test label must not move a training draw
+    y = strata(np.asarray(target)[rows])  # of these rows only: a test label must not move a training draw
     classes, counts = np.unique(y, return_counts=True)
-    if n > len(rows): raise InputError(f"{n} labelled rows were asked for, but this part of the fold has {len(rows)}; ask for fewer")
-    if n < len(classes): raise InputError(f"{n} labelled rows cannot hold {len(classes)} classes; ask for at least {len(classes)}")
-    share = np.minimum(np.maximum(np.floor(n*counts/len(rows)), 1), counts).astype(int)
-    while share.sum() != n: # largest remainder first
-        gap = n*counts/len(rows) - share
+    if n > len(rows):
+        raise InputError(f"{n} labelled rows were asked for, but this part of the fold has {len(rows)}; ask for fewer")
+    if n < len(classes):
+        raise InputError(f"{n} labelled rows cannot hold {len(classes)} classes; ask for at least {len(classes)}")
+    share = np.minimum(np.maximum(np.floor(n * counts / len(rows)), 1), counts).astype(int)
+    while share.sum() != n:  # largest remainder first
+        gap = n * counts / len(rows) - share
         gap[(share >= counts) if share.sum() < n else (share <= 1)] = -np.inf if share.sum() < n else np.inf
         share[gap.argmax() if share.sum() < n else gap.argmin()] += 1 if share.sum() < n else -1
     drawn = [random.choice(rows[y == c], k, replace=False) for c, k in zip(classes, share)]
     return np.sort(np.concatenate(drawn))
 
 # %% ../../nbs/10_data/04_folds.ipynb #77a6b14e
-def outer_folds(samples:Samples,
-                folds,         # number, "loso", or {"train": [...], "val": [...], "test": [...]}
-                seed:int=0,
-               )->list:        # of (training rows, validation rows or None, test rows)
+def outer_folds(
+    samples: Samples,
+    folds,  # number, "loso", or {"train": [...], "val": [...], "test": [...]}
+    seed: int = 0,
+) -> list:  # of (training rows, validation rows or None, test rows)
     "Row numbers of the outer folds"
     rows, who = np.arange(len(samples)), samples.subject
-    if isinstance(folds, dict): return [_fixed(samples, folds)]
-    if folds != "loso" and (not isinstance(folds, int) or folds < 2): raise InputError(f"folds is {folds!r}, expected a number from 2 or loso")
+    if isinstance(folds, dict):
+        return [_fixed(samples, folds)]
+    if folds != "loso" and (not isinstance(folds, int) or folds < 2):
+        raise InputError(f"folds is {folds!r}, expected a number from 2 or loso")
     if folds == "loso":
-        if who is None: raise InputError("folds loso needs subjects, but the manifest names none; give a number of folds")
+        if who is None:
+            raise InputError("folds loso needs subjects, but the manifest names none; give a number of folds")
         return [(rows[who != s], None, rows[who == s]) for s in np.unique(who)]
     have = len(rows) if who is None else len(np.unique(who))
-    if have < folds: raise InputError(f"{folds} folds were asked for, but there are {have} {'samples' if who is None else 'subjects'}; ask for at most {have}")
+    if have < folds:
+        raise InputError(
+            f"{folds} folds were asked for, but there are {have} {'samples' if who is None else 'subjects'}; ask for at most {have}"
+        )
     split = [(train, None, test) for train, test in _halves(rows, samples.target, who, folds, seed)]
-    for i, (train, _, test) in enumerate(split): _require_classes(samples, test, f"the test part of fold {i}")
+    for i, (train, _, test) in enumerate(split):
+        _require_classes(samples, test, f"the test part of fold {i}")
     return split
+
 
 def _require_classes(samples, rows, where):
     if samples.task.kind == "regression":
         lack = np.isnan(samples.target[rows]).all(0)
-        if lack.any(): raise InputError(f"{samples.task.names[lack.argmax()]} is annotated nowhere in {where}; use fewer folds or more labelled rows")
+        if lack.any():
+            raise InputError(
+                f"{samples.task.names[lack.argmax()]} is annotated nowhere in {where}; use fewer folds or more labelled rows"
+            )
         return
     lack = np.setdiff1d(np.arange(len(samples.task.classes)), samples.target[rows])
-    if len(lack): raise InputError(f"class {samples.task.classes[lack[0]]} is missing from {where}; use fewer folds, more labelled rows or merge classes")
+    if len(lack):
+        raise InputError(
+            f"class {samples.task.classes[lack[0]]} is missing from {where}; use fewer folds, more labelled rows or merge classes"
+        )
 
 # %% ../../nbs/10_data/04_folds.ipynb #9283af0a
 def _fixed(samples, folds):
     "Rows of fixed lists of subjects or samples; a list may hold patterns, which leave alone what another list names in full"
-    if {*folds} != {"train", "val", "test"} or not all(isinstance(part, (list, tuple)) for part in folds.values()): raise InputError(f"folds is {str(folds)[:100]}, expected a number, loso, or lists named train, val and test")
+    if {*folds} != {"train", "val", "test"} or not all(isinstance(part, (list, tuple)) for part in folds.values()):
+        raise InputError(f"folds is {str(folds)[:100]}, expected a number, loso, or lists named train, val and test")
     lists = {n: [str(x) for x in folds[n]] for n in ("train", "val", "test")}
     named = [x for part in lists.values() for x in part]
     bare = {x for x in named if not any(w in x for w in "*?[")}
+
     def rows_of(name):
-        if name == "val" and not lists[name]: return None # drawn from the training subjects
+        if name == "val" and not lists[name]:
+            return None  # drawn from the training subjects
         own = bare.intersection(lists[name])
-        here = lambda ids: {i for i in map(str, np.unique(ids)) if i in own or i not in bare and any(fnmatch.fnmatchcase(i, p) for p in lists[name])}
+        here = lambda ids: {
+            i
+            for i in map(str, np.unique(ids))
+            if i in own or i not in bare and any(fnmatch.fnmatchcase(i, p) for p in lists[name])
+        }
         known = samples.sample if samples.subject is None or not here(samples.subject) else samples.subject
         lack = [x for x in lists[name] if x in bare and x not in set(known)]
-        if lack: raise InputError(f"protocol.folds.{name}: {lack[0]} is neither a subject nor a sample of the set")
+        if lack:
+            raise InputError(f"protocol.folds.{name}: {lack[0]} is neither a subject nor a sample of the set")
         return np.flatnonzero(np.isin(known, list(here(known))))
+
     return tuple(rows_of(n) for n in ("train", "val", "test"))
 
 # %% ../../nbs/10_data/04_folds.ipynb #1ae242e2
-def annotated(samples:Samples)->np.ndarray: # `(N,)` bool
+def annotated(samples: Samples) -> np.ndarray:  # `(N,)` bool
     "Which rows have a label at all; of a weakly paired set that says whose pair is known, those"
     known = np.ones(len(samples), bool) if samples.task.kind != "regression" else ~np.isnan(samples.target).all(1)
     return known if samples.paired is None else known & samples.paired
 
-def nested_folds(samples:Samples,
-                 folds=5,
-                 seed:int=0,             # the outer folds are redrawn for every seed
-                 inner_validation:float=.25, # share of the training subjects
-                 labelled:int|None=None, # labelled training rows; None or 0: all
-                 labelled_validation:int|None=None, # validation rows kept; None or 0: all
-                )->list[Fold]:
+
+def nested_folds(
+    samples: Samples,
+    folds=5,
+    seed: int = 0,  # the outer folds are redrawn for every seed
+    inner_validation: float = 0.25,  # share of the training subjects
+    labelled: int | None = None,  # labelled training rows; None or 0: all
+    labelled_validation: int | None = None,  # validation rows kept; None or 0: all
+) -> list[Fold]:
     "All folds of one seed, with inner validation, label budget and pool; leaks are errors"
     budgets = inner_validation, labelled, labelled_validation
-    return [_nested(samples, i, seed, *parts, *budgets) for i, parts in enumerate(outer_folds(samples, folds, seed_for("outer", seed)))]
+    return [
+        _nested(samples, i, seed, *parts, *budgets)
+        for i, parts in enumerate(outer_folds(samples, folds, seed_for("outer", seed)))
+    ]
 
-def _nested(samples, i, seed, train, val, test, inner_validation, labelled, labelled_validation)->Fold:
+
+def _nested(samples, i, seed, train, val, test, inner_validation, labelled, labelled_validation) -> Fold:
     "An outer fold divided again; a test part that is None is not missed"
-    if val is None: train, val = _inner(samples, train, inner_validation, seed_for("inner", seed, i), i)
+    if val is None:
+        train, val = _inner(samples, train, inner_validation, seed_for("inner", seed, i), i)
     random, known = rng("budget", seed, i), annotated(samples)
     keep, val = train[known[train]], val[known[val]]
-    if labelled: keep = draw_stratified(keep, samples.target, labelled, random)
+    if labelled:
+        keep = draw_stratified(keep, samples.target, labelled, random)
     train, pool = keep, np.setdiff1d(train, keep)
-    if labelled_validation: val = draw_stratified(val, samples.target, labelled_validation, random)
+    if labelled_validation:
+        val = draw_stratified(val, samples.target, labelled_validation, random)
     for rows, part in ((train, "training"), (val, "inner validation"), *([] if test is None else [(test, "the test")])):
-        if not len(rows): raise InputError(f"fold {i}: no annotated rows are left for {part}")
-        if part == "training" or samples.task.kind == "regression": _require_classes(samples, rows, f"the rows for {part} of fold {i}")
+        if not len(rows):
+            raise InputError(f"fold {i}: no annotated rows are left for {part}")
+        if part == "training" or samples.task.kind == "regression":
+            _require_classes(samples, rows, f"the rows for {part} of fold {i}")
     fold = Fold(i, seed, train, pool, val, np.arange(0) if test is None else test)
     check_fold(fold, samples.subject)
     return fold
 
+
 def _inner(samples, rows, share, seed, i):
     "Divide the training rows again: `(train, val)`"
     have = len(rows) if samples.subject is None else len(np.unique(samples.subject[rows]))
-    if have < 2: raise InputError(f"fold {i}: {have} training subject is left; inner validation needs at least 2")
-    return next(_halves(rows, samples.target, samples.subject, min(max(2, round(1/share)), have), seed))
+    if have < 2:
+        raise InputError(f"fold {i}: {have} training subject is left; inner validation needs at least 2")
+    return next(_halves(rows, samples.target, samples.subject, min(max(2, round(1 / share)), have), seed))
 
 # %% ../../nbs/10_data/04_folds.ipynb #f9dcdb20
-def whole_fold(samples:Samples,
-               folds=5,                # lists name the validation rows; a number or `loso` says nothing here
-               seed:int=0, inner_validation:float=.25, labelled:int|None=None, labelled_validation:int|None=None)->Fold:
+def whole_fold(
+    samples: Samples,
+    folds=5,  # lists name the validation rows; a number or `loso` says nothing here
+    seed: int = 0,
+    inner_validation: float = 0.25,
+    labelled: int | None = None,
+    labelled_validation: int | None = None,
+) -> Fold:
     "All data as one fold: training rows, pool and inner validation, nothing held out for a test"
     train, val = np.arange(len(samples)), None
     if isinstance(folds, dict):

@@ -21,56 +21,69 @@ from ..core.yaml_files import read_yaml
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+
 class FileSpec(_Strict):
     "A file of the data set: path relative to the manifest, checksum, where to get it"
-    path:str
-    sha256:str|None = None
-    url:str|None = None
+
+    path: str
+    sha256: str | None = None
+    url: str | None = None
+
 
 class ModalitySpec(_Strict):
     "One modality: kind and shape of a sample, sampling rate, role and input transform"
-    kind:Literal["features", "signal", "audio", "video"]
-    shape:tuple[int, ...] = ()
-    rate_hz:float|None = Field(None, gt=0)
-    role:Literal["prevalent", "privileged", "unused"] = "unused"
-    input:str = "raw"
-    column:str|None = None
+
+    kind: Literal["features", "signal", "audio", "video"]
+    shape: tuple[int, ...] = ()
+    rate_hz: float | None = Field(None, gt=0)
+    role: Literal["prevalent", "privileged", "unused"] = "unused"
+    input: str = "raw"
+    column: str | None = None
 
 # %% ../../nbs/10_data/01_manifest.ipynb #6a85f82e
 class TaskSpec(_Strict):
     "What is predicted"
-    kind:Literal["classification", "ordinal", "regression"]
-    target:str
-    classes:list[str] = []
-    names:list[str] = []
-    range:tuple[float, float]|None = None
-    invalid:float|None = None
+
+    kind: Literal["classification", "ordinal", "regression"]
+    target: str
+    classes: list[str] = []
+    names: list[str] = []
+    range: tuple[float, float] | None = None
+    invalid: float | None = None
 
     @model_validator(mode="after")
     def _names_fit_the_kind(self):
-        if self.kind == "regression" and not self.names: raise ValueError("a regression task needs names, such as [valence, arousal]")
-        if self.kind != "regression" and len(self.classes) < 2: raise ValueError(f"a {self.kind} task needs at least two classes")
-        if len(set(self.classes)) < len(self.classes): raise ValueError("classes are named twice")
+        if self.kind == "regression" and not self.names:
+            raise ValueError("a regression task needs names, such as [valence, arousal]")
+        if self.kind != "regression" and len(self.classes) < 2:
+            raise ValueError(f"a {self.kind} task needs at least two classes")
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError("classes are named twice")
         return self
 
     @property
-    def outputs(self)->int: return len(self.names) if self.kind == "regression" else len(self.classes)
+    def outputs(self) -> int:
+        return len(self.names) if self.kind == "regression" else len(self.classes)
+
     @property
-    def labels(self)->list[str]: return self.names if self.kind == "regression" else self.classes
+    def labels(self) -> list[str]:
+        return self.names if self.kind == "regression" else self.classes
 
 # %% ../../nbs/10_data/01_manifest.ipynb #83f073a8
 class ProtocolSpec(_Strict):
     "How the set is evaluated unless a run says otherwise"
-    folds:int|Literal["loso"]|dict[str, list] = 5
-    group:str|None = None
-    inner_validation:float = Field(.25, gt=0, lt=1)
-    labelled:int|None = None
-    labelled_validation:int|None = None
-    metric:str = "balanced_accuracy"
+
+    folds: int | Literal["loso"] | dict[str, list] = 5
+    group: str | None = None
+    inner_validation: float = Field(0.25, gt=0, lt=1)
+    labelled: int | None = None
+    labelled_validation: int | None = None
+    metric: str = "balanced_accuracy"
 
     @model_validator(mode="after")
     def _folds_make_sense(self):
-        if isinstance(self.folds, int) and self.folds < 2: raise ValueError(f"folds must be at least 2, got {self.folds}")
+        if isinstance(self.folds, int) and self.folds < 2:
+            raise ValueError(f"folds must be at least 2, got {self.folds}")
         if isinstance(self.folds, dict) and set(self.folds) != {"train", "val", "test"}:
             raise ValueError("fixed folds need exactly train, val and test")
         return self
@@ -78,162 +91,211 @@ class ProtocolSpec(_Strict):
 # %% ../../nbs/10_data/01_manifest.ipynb #b3708d83
 class PairingSpec(_Strict):
     "How privileged recordings belong to samples"
-    kind:Literal["full", "bag", "none"] = "full"
-    key:str|None = None
-    paired:str|None = None
+
+    kind: Literal["full", "bag", "none"] = "full"
+    key: str | None = None
+    paired: str | None = None
 
     @model_validator(mode="after")
     def _bags_have_names(self):
-        if (self.kind == "bag") != (self.key is not None): raise ValueError("kind bag needs a key, the array or column with the bag of every row, and no other kind has one")
+        if (self.kind == "bag") != (self.key is not None):
+            raise ValueError(
+                "kind bag needs a key, the array or column with the bag of every row, and no other kind has one"
+            )
         return self
 
 # %% ../../nbs/10_data/01_manifest.ipynb #e5de2ba1
 class PublishedSpec(_Strict):
     "A number from the literature, and how it was made"
-    result:str
-    protocol:str
-    source:str
+
+    result: str
+    protocol: str
+    source: str
 
 # %% ../../nbs/10_data/01_manifest.ipynb #c71a285c
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _COLUMNS = ("method", "fold", "seed", "sample", "subject", "target", "predicted", "seen")
 
+
 class DatasetManifest(_Strict):
     "A data set, as read from `data_manifests/NAME.yaml` or from a path"
-    name:str
-    title:str = ""
-    licence:str = ""
-    citation:str = ""
-    access:Literal["embedded", "public", "on-request", "local"] = "local"
-    obtain:str|dict = ""
-    reader:str = "npz"
-    files:dict[str, FileSpec] = {}
-    layout:str = ""
-    options:dict = {}
-    variants:dict[str, dict] = {}
-    published:list[PublishedSpec] = []
-    task:TaskSpec
-    subject:str|None = None
-    sample:str|None = None
-    modalities:dict[str, ModalitySpec]
-    protocol:ProtocolSpec = ProtocolSpec()
-    pairing:PairingSpec = PairingSpec()
-    hop_s:float|None = Field(None, gt=0) # seconds from one row of a recording to the next
-    root:Path = Path(".")
+
+    name: str
+    title: str = ""
+    licence: str = ""
+    citation: str = ""
+    access: Literal["embedded", "public", "on-request", "local"] = "local"
+    obtain: str | dict = ""
+    reader: str = "npz"
+    files: dict[str, FileSpec] = {}
+    layout: str = ""
+    options: dict = {}
+    variants: dict[str, dict] = {}
+    published: list[PublishedSpec] = []
+    task: TaskSpec
+    subject: str | None = None
+    sample: str | None = None
+    modalities: dict[str, ModalitySpec]
+    protocol: ProtocolSpec = ProtocolSpec()
+    pairing: PairingSpec = PairingSpec()
+    hop_s: float | None = Field(None, gt=0)  # seconds from one row of a recording to the next
+    root: Path = Path(".")
 
     @model_validator(mode="after")
     def _names_fit(self):
         for n in self.modalities:
-            if not _NAME.fullmatch(n): raise ValueError(f"modality {n!r}: expected letters, digits, - and _ only")
-        if not self.files and self.reader in ("npz", "table"): raise ValueError(f"reader {self.reader} needs files; expected files: {{arrays: {{path: NAME.npz}}}}")
+            if not _NAME.fullmatch(n):
+                raise ValueError(f"modality {n!r}: expected letters, digits, - and _ only")
+        if not self.files and self.reader in ("npz", "table"):
+            raise ValueError(f"reader {self.reader} needs files; expected files: {{arrays: {{path: NAME.npz}}}}")
         taken = [c for c in self.task.labels if c in _COLUMNS]
-        if taken: raise ValueError(f"task: {taken[0]!r} is a column of every table of predictions; use another name")
+        if taken:
+            raise ValueError(f"task: {taken[0]!r} is a column of every table of predictions; use another name")
         if self.protocol.group not in (None, self.subject):
-            raise ValueError(f"protocol.group is {self.protocol.group!r}, but subject is {self.subject!r}; folds are grouped by the subject")
+            raise ValueError(
+                f"protocol.group is {self.protocol.group!r}, but subject is {self.subject!r}; folds are grouped by the subject"
+            )
         return self
 
-    def columns(self)->dict[str, str|None]:
+    def columns(self) -> dict[str, str | None]:
         "Names of the arrays or columns beside the modalities, by what they are"
-        bag = None if self.pairing.key == "subject" else self.pairing.key # those are the subjects
-        return dict(target=self.task.target, subject=self.subject, sample=self.sample, bag=bag, paired=self.pairing.paired)
+        bag = None if self.pairing.key == "subject" else self.pairing.key  # those are the subjects
+        return dict(
+            target=self.task.target, subject=self.subject, sample=self.sample, bag=bag, paired=self.pairing.paired
+        )
 
-    def with_role(self, role:str)->list[str]:
+    def with_role(self, role: str) -> list[str]:
         "Names of the modalities in `role`"
         return [n for n, m in self.modalities.items() if m.role == role]
 
 # %% ../../nbs/10_data/01_manifest.ipynb #809c43dd
-def parse_manifest(values:dict,      # what the YAML holds
-                   root=".",         # folder that its paths are relative to
-                   source:str="manifest", # how to call it in messages
-                  )->DatasetManifest:
+def parse_manifest(
+    values: dict,  # what the YAML holds
+    root=".",  # folder that its paths are relative to
+    source: str = "manifest",  # how to call it in messages
+) -> DatasetManifest:
     "Check a manifest's values; a message names the key"
     values = {str(k): v for k, v in values.items() if k != "root"}
-    try: return DatasetManifest(**values, root=Path(root))
+    try:
+        return DatasetManifest(**values, root=Path(root))
     except ValidationError as e:
         first = e.errors()[0]
         key = ".".join(map(str, first["loc"]))
-        hint = "; " + nearest(first["loc"][-1], DatasetManifest.model_fields) if first["type"] == "extra_forbidden" and len(first["loc"]) == 1 else ""
-        got = f", got {first['input']!r}"[:80] if first["type"] not in ("missing", "extra_forbidden", "value_error") else ""
+        hint = (
+            "; " + nearest(first["loc"][-1], DatasetManifest.model_fields)
+            if first["type"] == "extra_forbidden" and len(first["loc"]) == 1
+            else ""
+        )
+        got = (
+            f", got {first['input']!r}"[:80]
+            if first["type"] not in ("missing", "extra_forbidden", "value_error")
+            else ""
+        )
         raise InputError(f"{source}: {key}: {first['msg']}{got}{hint}".replace(": : ", ": ")) from e
 
 # %% ../../nbs/10_data/01_manifest.ipynb #75705b7e
-def split_address(address:str,  # NAME, NAME+VARIANT, NAME@FOLDER, NAME+VARIANT+VARIANT@FOLDER; NAME may be a path to a .yaml
-                 )->tuple:      # name or path, names of variants, folder or None
+def split_address(
+    address: str,  # NAME, NAME+VARIANT, NAME@FOLDER, NAME+VARIANT+VARIANT@FOLDER; NAME may be a path to a .yaml
+) -> tuple:  # name or path, names of variants, folder or None
     "The parts of a data set's address"
     path, at, folder = str(address).partition("@")
-    if Path(str(address)).is_file(): return str(address), [], None
-    if at and not folder: raise InputError(f"{address}: no folder behind @; expected NAME@FOLDER")
+    if Path(str(address)).is_file():
+        return str(address), [], None
+    if at and not folder:
+        raise InputError(f"{address}: no folder behind @; expected NAME@FOLDER")
     whole = re.fullmatch(r"(.*?\.ya?ml|[^+/]*)((?:\+[^+/]*)*)", path, re.I)
     name, more = whole.groups() if whole else (path, "")
     return name, more.split("+")[1:], folder or None
 
-def changed(values:dict, by:dict)->dict:
+
+def changed(values: dict, by: dict) -> dict:
     "`values` with the entries of `by`: mappings are merged, everything else is replaced"
-    merge = lambda k, v: changed(values[k], v) if isinstance(v, dict) and isinstance(values.get(k), dict) and k != "folds" else v
+    merge = lambda k, v: (
+        changed(values[k], v) if isinstance(v, dict) and isinstance(values.get(k), dict) and k != "folds" else v
+    )
     return values | {k: merge(k, v) for k, v in by.items()}
 
 # %% ../../nbs/10_data/01_manifest.ipynb #bba4d925
-def manifests_folder()->Path:
+def manifests_folder() -> Path:
     "Where the shipped manifests are, in a checkout and in an installed wheel"
     return Path(str(resources.files("mtpkd.data_manifests")))
 
-def list_manifests()->list[str]:
+
+def list_manifests() -> list[str]:
     "Names of the shipped manifests"
     return sorted(p.stem for p in manifests_folder().glob("*.yaml"))
 
-def with_variants(values:dict, names, source:str)->dict:
+
+def with_variants(values: dict, names, source: str) -> dict:
     "A manifest's values under its variants called `names`, one after the other"
     known = values.get("variants") or {}
     for n in names:
-        if n not in known: raise InputError(f"{source}: unknown variant {n!r}; {nearest(n, known)}")
+        if n not in known:
+            raise InputError(f"{source}: unknown variant {n!r}; {nearest(n, known)}")
         values = changed(values, {k: v for k, v in known[n].items() if k != "about"})
     return values
 
-def load_manifest(manifest, # a shipped name, a path to a YAML file, either with +VARIANT and @FOLDER, or a manifest
-                 )->DatasetManifest:
+
+def load_manifest(
+    manifest,  # a shipped name, a path to a YAML file, either with +VARIANT and @FOLDER, or a manifest
+) -> DatasetManifest:
     "The manifest called `manifest`"
-    if isinstance(manifest, DatasetManifest): return manifest
+    if isinstance(manifest, DatasetManifest):
+        return manifest
     name, variants, folder = split_address(manifest)
     path = Path(name)
     if path.suffix.lower() not in (".yaml", ".yml"):
         if name not in list_manifests():
-            raise InputError(f"unknown manifest {name!r}; {nearest(name, list_manifests())}; or give a path to a .yaml file")
-        path = manifests_folder()/f"{name}.yaml"
-    if not path.is_file(): raise InputError(f"{path}: no such manifest; expected a YAML file or one of {', '.join(list_manifests())}")
-    if folder and not Path(folder).is_dir(): raise InputError(f"{folder}: no such folder; expected the folder that holds {name}")
+            raise InputError(
+                f"unknown manifest {name!r}; {nearest(name, list_manifests())}; or give a path to a .yaml file"
+            )
+        path = manifests_folder() / f"{name}.yaml"
+    if not path.is_file():
+        raise InputError(f"{path}: no such manifest; expected a YAML file or one of {', '.join(list_manifests())}")
+    if folder and not Path(folder).is_dir():
+        raise InputError(f"{folder}: no such folder; expected the folder that holds {name}")
     values = with_variants(read_yaml(path), variants, str(path))
     return parse_manifest(values, folder or path.parent, str(path))
 
 # %% ../../nbs/10_data/01_manifest.ipynb #e61525fb
-def resolve_inside(root, # folder
-                   path, # relative path from a manifest or a table
-                   what:str="path", # for the message
-                  )->Path:
+def resolve_inside(
+    root,  # folder
+    path,  # relative path from a manifest or a table
+    what: str = "path",  # for the message
+) -> Path:
     "`root/path`, refused when it is absolute or leads out of `root`"
     root = Path(root).resolve()
-    full = (root/path).resolve()
+    full = (root / path).resolve()
     if Path(path).is_absolute() or not full.is_relative_to(root):
         raise InputError(f"{what}: path {str(path)!r} leaves the folder {root}; use a relative path inside it")
     return full
 
 # %% ../../nbs/10_data/01_manifest.ipynb #1a4af3db
-def audit(manifest:DatasetManifest, # what is expected
-          root=None,                # folder with the files; None: the manifest's own
-         )->list[dict]:             # one row a file: file, path, status, detail
+def audit(
+    manifest: DatasetManifest,  # what is expected
+    root=None,  # folder with the files; None: the manifest's own
+) -> list[dict]:  # one row a file: file, path, status, detail
     "Compare the manifest's files with what is on disk"
     rows = []
     for name, spec in manifest.files.items():
         path = resolve_inside(root or manifest.root, spec.path, f"{manifest.name}: files.{name}")
-        if not path.is_file(): status, detail = "missing", f"{manifest.obtain or 'put the file there'}"
+        if not path.is_file():
+            status, detail = "missing", f"{manifest.obtain or 'put the file there'}"
         elif spec.sha256 and (have := file_sha256(path)) != spec.sha256:
-            status, detail = "wrong checksum", f"expected {spec.sha256[:12]}..., got {have[:12]}...; get the file again or correct sha256"
-        else: status, detail = "ok", f"{path.stat().st_size} bytes"
+            status, detail = (
+                "wrong checksum",
+                f"expected {spec.sha256[:12]}..., got {have[:12]}...; get the file again or correct sha256",
+            )
+        else:
+            status, detail = "ok", f"{path.stat().st_size} bytes"
         rows.append(dict(file=name, path=str(path), status=status, detail=detail))
     return rows
 
-def require_files(manifest:DatasetManifest, root=None)->dict[str, Path]:
+
+def require_files(manifest: DatasetManifest, root=None) -> dict[str, Path]:
     "Paths of the manifest's files; the first that is missing or wrong is an error"
     rows = audit(manifest, root)
     for r in rows:
-        if r["status"] != "ok": raise InputError(f"{manifest.name}: {r['path']}: {r['status']} ({r['detail']})")
+        if r["status"] != "ok":
+            raise InputError(f"{manifest.name}: {r['path']}: {r['status']} ({r['detail']})")
     return {r["file"]: Path(r["path"]) for r in rows}

@@ -15,94 +15,135 @@ from .video import need_av
 @dataclass(frozen=True)
 class Probe:
     "What is in a media file"
-    fault:str = ""      # what is wrong; empty: nothing
-    frames:int = 0      # of a video
-    fps:float = 0.      # of a video, as the file says
-    duration:float = 0. # seconds
-    size:tuple = ()     # (height, width) of a video or picture
-    rate_hz:int = 0     # of the sound, 0: there is none
-    channels:int = 0    # of the sound
+
+    fault: str = ""  # what is wrong; empty: nothing
+    frames: int = 0  # of a video
+    fps: float = 0.0  # of a video, as the file says
+    duration: float = 0.0  # seconds
+    size: tuple = ()  # (height, width) of a video or picture
+    rate_hz: int = 0  # of the sound, 0: there is none
+    channels: int = 0  # of the sound
 
     @property
-    def decodes(self)->bool: return not self.fault
+    def decodes(self) -> bool:
+        return not self.fault
 
 # %% ../../nbs/10_data/09_media_probe.ipynb #1dbe0f47
-def empty_file(path)->str: # "" where it is not
+def empty_file(path) -> str:  # "" where it is not
     "Whether there is nothing to look at"
     path = Path(path)
-    if not path.exists(): return "is missing"
-    if not path.is_file(): return "is not a file"
+    if not path.exists():
+        return "is missing"
+    if not path.is_file():
+        return "is not a file"
     return "" if path.stat().st_size else "is empty (0 bytes)"
 
 # %% ../../nbs/10_data/09_media_probe.ipynb #761352c7
-def _count_packets(box, stream)->tuple: # packets with content, number of the first damaged one or 0
+def _count_packets(box, stream) -> tuple:  # packets with content, number of the first damaged one or 0
     "Walk through the container without decoding"
     n = bad = 0
     for packet in box.demux(stream):
-        if not packet.size: continue
+        if not packet.size:
+            continue
         n += 1
-        if packet.is_corrupt and not bad: bad = n
+        if packet.is_corrupt and not bad:
+            bad = n
     return n, bad
 
-def _decode(av, path, kind, most)->int: # frames
+
+def _decode(av, path, kind, most) -> int:  # frames
     "Decode up to `most` frames from the beginning; the file is opened anew, for not every container can go back"
     n = 0
     with av.open(str(path)) as box:
         for frame in box.decode(**{kind: 0}):
-            if frame.is_corrupt: raise ValueError(f"frame {n + 1} is damaged")
+            if frame.is_corrupt:
+                raise ValueError(f"frame {n + 1} is damaged")
             n += 1
-            if n == most: break
+            if n == most:
+                break
     return n
 
 # %% ../../nbs/10_data/09_media_probe.ipynb #4a7edf86
-def _words(e)->str: return " ".join(str(getattr(e, "strerror", None) or e).split())[:100]
+def _words(e) -> str:
+    return " ".join(str(getattr(e, "strerror", None) or e).split())[:100]
 
-def probe_video(path, every:bool=False, # decode every frame, not the first alone
-                skim:bool=False,        # believe what an .mp4 says about itself: no walk, no decoding
-               )->Probe:
+
+def probe_video(
+    path,
+    every: bool = False,  # decode every frame, not the first alone
+    skim: bool = False,  # believe what an .mp4 says about itself: no walk, no decoding
+) -> Probe:
     "Frames, rate, size and sound of a video, and whether it is whole"
     av, fault = need_av(), empty_file(path)
-    if fault: return Probe(fault)
+    if fault:
+        return Probe(fault)
     try:
         with av.open(str(path)) as box:
-            if not box.streams.video: return Probe("holds no video" if len(box.streams) else "does not open as video (nothing is in it)")
+            if not box.streams.video:
+                return Probe("holds no video" if len(box.streams) else "does not open as video (nothing is in it)")
             stream, sound = box.streams.video[0], box.streams.audio[0] if box.streams.audio else None
             said, fps = stream.frames, float(stream.average_rate or stream.base_rate or 0)
             trusted = skim and said and "mp4" in box.format.name
             n, bad = (said, 0) if trusted else _count_packets(box, stream)
-            about = dict(frames=n, fps=fps, duration=n/fps if fps else 0., size=(stream.height, stream.width), rate_hz=sound.rate if sound else 0, channels=sound.channels if sound else 0)
-            slack = 0 if "mp4" in box.format.name else 2 + said//20 # only the mp4 family counts exactly
-            if n < said - slack: return Probe(f"ends early: it says {said} frames, {n} are there", **about)
-            if bad: return Probe(f"frame {bad} is damaged", **about)
-            if trusted: return Probe(**about)
-            try: done = _decode(av, path, "video", 0 if every else 1)
-            except (av.FFmpegError, ValueError) as e: return Probe(f"does not decode ({_words(e)})", **about)
-            if done < (n if every else 1): return Probe(f"does not decode: frame {done + 1} of {n}", **about)
+            about = dict(
+                frames=n,
+                fps=fps,
+                duration=n / fps if fps else 0.0,
+                size=(stream.height, stream.width),
+                rate_hz=sound.rate if sound else 0,
+                channels=sound.channels if sound else 0,
+            )
+            slack = 0 if "mp4" in box.format.name else 2 + said // 20  # only the mp4 family counts exactly
+            if n < said - slack:
+                return Probe(f"ends early: it says {said} frames, {n} are there", **about)
+            if bad:
+                return Probe(f"frame {bad} is damaged", **about)
+            if trusted:
+                return Probe(**about)
+            try:
+                done = _decode(av, path, "video", 0 if every else 1)
+            except (av.FFmpegError, ValueError) as e:
+                return Probe(f"does not decode ({_words(e)})", **about)
+            if done < (n if every else 1):
+                return Probe(f"does not decode: frame {done + 1} of {n}", **about)
             return Probe(**about)
-    except (av.FFmpegError, ValueError, OSError) as e: return Probe(f"does not open as video ({_words(e)})")
+    except (av.FFmpegError, ValueError, OSError) as e:
+        return Probe(f"does not open as video ({_words(e)})")
 
 # %% ../../nbs/10_data/09_media_probe.ipynb #0a083cd2
-def _jpeg_size(b:bytes)->tuple: # (height, width), or () where no frame starts
+def _jpeg_size(b: bytes) -> tuple:  # (height, width), or () where no frame starts
     "Size of a JPEG from its segments"
     at = 2
     while at + 9 < len(b) and b[at] == 0xFF:
         kind = b[at + 1]
-        if kind in (0x01, 0xFF, *range(0xD0, 0xD9)): at += 1 if kind == 0xFF else 2; continue
-        if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC): return struct.unpack(">HH", b[at + 5:at + 9])
-        at += 2 + struct.unpack(">H", b[at + 2:at + 4])[0]
+        if kind in (0x01, 0xFF, *range(0xD0, 0xD9)):
+            at += 1 if kind == 0xFF else 2
+            continue
+        if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
+            return struct.unpack(">HH", b[at + 5 : at + 9])
+        at += 2 + struct.unpack(">H", b[at + 2 : at + 4])[0]
     return ()
 
-def probe_image(path, every:bool=False, # decode it too
-               )->Probe:
+
+def probe_image(
+    path,
+    every: bool = False,  # decode it too
+) -> Probe:
     "Size of a .jpg or .png, and whether it is whole"
     fault = empty_file(path)
-    if fault: return Probe(fault)
+    if fault:
+        return Probe(fault)
     b = Path(path).read_bytes()
-    if b[:8] == b"\x89PNG\r\n\x1a\n": size, end = struct.unpack(">II", b[16:24])[::-1] if len(b) > 24 else (), b"IEND" in b[-16:]
-    elif b[:2] == b"\xff\xd8": size, end = _jpeg_size(b), b"\xff\xd9" in b[-32:]
-    else: return Probe("is no JPEG and no PNG picture")
-    if not end or not size: return Probe("is cut off: the end of the picture is missing", size=size)
-    if every and (fault := probe_video(path, every=True).fault): return Probe(fault, size=size)
+    if b[:8] == b"\x89PNG\r\n\x1a\n":
+        size, end = struct.unpack(">II", b[16:24])[::-1] if len(b) > 24 else (), b"IEND" in b[-16:]
+    elif b[:2] == b"\xff\xd8":
+        size, end = _jpeg_size(b), b"\xff\xd9" in b[-32:]
+    else:
+        return Probe("is no JPEG and no PNG picture")
+    if not end or not size:
+        return Probe("is cut off: the end of the picture is missing", size=size)
+    if every and (fault := probe_video(path, every=True).fault):
+        return Probe(fault, size=size)
     return Probe(size=size)
 
 # %% ../../nbs/10_data/09_media_probe.ipynb #0a6d8dee
@@ -115,36 +156,52 @@ def _chunks(f, size):
         yield name, at + 8, length, min(length, size - at - 8)
         at += 8 + length + length % 2
 
-def probe_wav(path)->Probe:
+
+def probe_wav(path) -> Probe:
     "Rate, channels and duration of a .wav, and whether it is whole"
     fault = empty_file(path)
-    if fault: return Probe(fault)
+    if fault:
+        return Probe(fault)
     with open(path, "rb") as f:
         head = f.read(12)
-        if head[:4] != b"RIFF" or head[8:] != b"WAVE": return Probe("is no .wav file")
+        if head[:4] != b"RIFF" or head[8:] != b"WAVE":
+            return Probe("is no .wav file")
         form = None
         for name, at, length, there in _chunks(f, Path(path).stat().st_size):
             if name == b"fmt " and there >= 16:
                 f.seek(at)
                 form = struct.unpack("<HHIIHH", f.read(16))
             if name == b"data" and form:
-                about = dict(rate_hz=form[2], channels=form[1], duration=there/form[3] if form[3] else 0.)
-                return Probe(f"ends early: it says {length} bytes of sound, {there} are there" if there < length else "" if there else "holds no sound", **about)
+                about = dict(rate_hz=form[2], channels=form[1], duration=there / form[3] if form[3] else 0.0)
+                return Probe(
+                    f"ends early: it says {length} bytes of sound, {there} are there"
+                    if there < length
+                    else ""
+                    if there
+                    else "holds no sound",
+                    **about,
+                )
     return Probe("is cut off: no sound in it")
 
 # %% ../../nbs/10_data/09_media_probe.ipynb #f81da48e
-def probe_sound(path, every:bool=False)->Probe:
+def probe_sound(path, every: bool = False) -> Probe:
     "Rate, channels and duration of a sound file, or of the sound of a video"
-    if str(path).lower().endswith(".wav"): return probe_wav(path)
+    if str(path).lower().endswith(".wav"):
+        return probe_wav(path)
     av, fault = need_av(), empty_file(path)
-    if fault: return Probe(fault)
+    if fault:
+        return Probe(fault)
     try:
         with av.open(str(path)) as box:
-            if not box.streams.audio: return Probe("has no sound")
+            if not box.streams.audio:
+                return Probe("has no sound")
             s = box.streams.audio[0]
-            seconds = float(s.duration*s.time_base) if s.duration else float((box.duration or 0)/av.time_base)
+            seconds = float(s.duration * s.time_base) if s.duration else float((box.duration or 0) / av.time_base)
             about = dict(rate_hz=s.rate, channels=s.channels, duration=seconds)
-            try: done = _decode(av, path, "audio", 0 if every else 1)
-            except (av.FFmpegError, ValueError) as e: return Probe(f"sound does not decode ({_words(e)})", **about)
+            try:
+                done = _decode(av, path, "audio", 0 if every else 1)
+            except (av.FFmpegError, ValueError) as e:
+                return Probe(f"sound does not decode ({_words(e)})", **about)
             return Probe("" if done else "sound does not decode", **about)
-    except (av.FFmpegError, ValueError, OSError) as e: return Probe(f"does not open as sound ({_words(e)})")
+    except (av.FFmpegError, ValueError, OSError) as e:
+        return Probe(f"does not open as sound ({_words(e)})")

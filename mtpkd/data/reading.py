@@ -8,37 +8,50 @@ __all__ = ['read', 'without_labels']
 # %% ../../nbs/12_reading/01_reading.ipynb #rd000004
 import contextlib
 from pathlib import Path
-import mtpkd.data.feature_store, mtpkd.data.npz_files, mtpkd.data.tables # each registers its readers
+import mtpkd.data.feature_store, mtpkd.data.npz_files, mtpkd.data.tables  # each registers its readers
 import mtpkd.data.corpora.acted_speech, mtpkd.data.corpora.affwild2, mtpkd.data.corpora.biovid, mtpkd.data.corpora.ceap
 import mtpkd.data.corpora.stressid, mtpkd.data.corpora.wearables
 from ..core.errors import InputError, nearest
 from .manifest import DatasetManifest, load_manifest
 from .samples import Samples
-from .readers import naming, readers, to_samples, unprepared
+from .readers import naming_source, readers, to_samples, unprepared
 
 # %% ../../nbs/12_reading/01_reading.ipynb #ca6b171f
-def read(manifest,    # shipped name, path to a manifest, or a `DatasetManifest`
-         names=None,  # modalities, in this order; None: those with a role
-         inputs:bool=True, # apply the declared input transforms
-         root=None,   # folder with the files; None: the manifest's own
-         files:bool=False, # leave video and sound as files (`MEDIA`), for `mtpkd data prepare`
-         labels:bool=True, # False: recordings that nobody has labelled; the target is not looked at
-        )->Samples:
+def read(
+    manifest,  # shipped name, path to a manifest, or a `DatasetManifest`
+    names=None,  # modalities, in this order; None: those with a role
+    inputs: bool = True,  # apply the declared input transforms
+    root=None,  # folder with the files; None: the manifest's own
+    files: bool = False,  # leave video and sound as files (`MEDIA`), for `mtpkd data prepare`
+    labels: bool = True,  # False: recordings that nobody has labelled; the target is not looked at
+) -> Samples:
     "The samples of a data set"
     m = load_manifest(manifest)
     names = names.split(",") if isinstance(names, str) else names
     names = [n for n, s in m.modalities.items() if s.role != "unused"] if names is None else list(dict.fromkeys(names))
     for n in names:
-        if n not in m.modalities: raise InputError(f"{m.name}: unknown modality {n!r}; {nearest(n, m.modalities)}")
-    if not names: raise InputError(f"{m.name}: no modality to read; give one the role prevalent in the manifest, or name it")
+        if n not in m.modalities:
+            raise InputError(f"{m.name}: unknown modality {n!r}; {nearest(n, m.modalities)}")
+    if not names:
+        raise InputError(f"{m.name}: no modality to read; give one the role prevalent in the manifest, or name it")
     m = m.model_copy(update={"modalities": {n: m.modalities[n] for n in names}, "root": Path(root or m.root)})
-    with naming(m.name) if ":" in m.reader else contextlib.nullcontext(): reader = readers.get(m.reader)
-    video = next((n for n in names if getattr(reader, "corpus", False) and m.modalities[n].kind in ("audio", "video")), None)
-    if video and not files: raise InputError(unprepared(m, video)) # before anything is read
-    if not labels: m = without_labels(m)
+    with naming_source(m.name) if ":" in m.reader else contextlib.nullcontext():
+        reader = readers.get(m.reader)
+    video = next(
+        (n for n in names if getattr(reader, "corpus", False) and m.modalities[n].kind in ("audio", "video")), None
+    )
+    if video and not files:
+        raise InputError(unprepared(m, video))  # before anything is read
+    if not labels:
+        m = without_labels(m)
     return to_samples(m, reader(m), inputs, files, labels)
 
-def without_labels(m:DatasetManifest)->DatasetManifest:
+
+def without_labels(m: DatasetManifest) -> DatasetManifest:
     "A manifest whose files need hold recordings only, for readers whose files hold samples"
-    task = m.task.model_copy(update={"target": None}) if readers.canonical(m.reader) in ("npz", "table", "prepared") else m.task
+    task = (
+        m.task.model_copy(update={"target": None})
+        if readers.canonical(m.reader) in ("npz", "table", "prepared")
+        else m.task
+    )
     return m.model_copy(update={"task": task, "pairing": m.pairing.model_copy(update={"key": None, "paired": None})})

@@ -14,17 +14,22 @@ from .manifest import TaskSpec
 # %% ../../nbs/10_data/02_samples.ipynb #97544909
 MEDIA = np.dtype([("path", "O"), ("first", "i8"), ("last", "i8"), ("row", "i8")])
 
-def as_media(path,              # `(N,)` str, relative to the set's root; "": missing
-             first=-1, last=-1, # `(N,)` or one int, 1-based and inclusive; -1: not given
-             row=-1,            # `(N,)` or one int; -1: not given
-            )->np.ndarray:      # `(N,)` of dtype `MEDIA`
+
+def as_media(
+    path,  # `(N,)` str, relative to the set's root; "": missing
+    first=-1,
+    last=-1,  # `(N,)` or one int, 1-based and inclusive; -1: not given
+    row=-1,  # `(N,)` or one int; -1: not given
+) -> np.ndarray:  # `(N,)` of dtype `MEDIA`
     "Files and parts of files as a modality"
     out = np.empty(len(path), MEDIA)
     out["path"] = [str(p) for p in path]
-    for name, value in (("first", first), ("last", last), ("row", row)): out[name] = value
+    for name, value in (("first", first), ("last", last), ("row", row)):
+        out[name] = value
     return out
 
-def is_media(x)->bool:
+
+def is_media(x) -> bool:
     "Whether an array is a modality of files"
     return getattr(x, "dtype", None) == MEDIA
 
@@ -32,93 +37,153 @@ def is_media(x)->bool:
 @dataclass(frozen=True)
 class Samples:
     "A data set in memory"
-    arrays:dict          # modality name -> `(N, D)` features or `(N, C, T)` signals, float32; `(N,)` of `MEDIA` before they are prepared
-    presence:np.ndarray  # `(N, M)` bool, columns in the order of `arrays`
-    target:np.ndarray|None # `(N,)` int64 class, or `(N, K)` float32 with NaN where not annotated; None: labels were not read
-    subject:np.ndarray|None # `(N,)` str, or None where there are no subjects
-    sample:np.ndarray    # `(N,)` str, unique
-    task:TaskSpec
-    bag:np.ndarray|None = None    # `(N,)` str: weakly paired sets only, the bag of each row's privileged recordings
-    paired:np.ndarray|None = None # `(N,)` bool: whether the pair is known all the same
-    views:dict = field(default_factory=dict) # modality -> `(N, V, ...)` float32: every stored look at a recording; the first is the one in `arrays`
 
-    def __len__(self): return len(self.sample)
+    arrays: dict  # modality name -> `(N, D)` features or `(N, C, T)` signals, float32; `(N,)` of `MEDIA` before they are prepared
+    presence: np.ndarray  # `(N, M)` bool, columns in the order of `arrays`
+    target: (
+        np.ndarray | None
+    )  # `(N,)` int64 class, or `(N, K)` float32 with NaN where not annotated; None: labels were not read
+    subject: np.ndarray | None  # `(N,)` str, or None where there are no subjects
+    sample: np.ndarray  # `(N,)` str, unique
+    task: TaskSpec
+    bag: np.ndarray | None = None  # `(N,)` str: weakly paired sets only, the bag of each row's privileged recordings
+    paired: np.ndarray | None = None  # `(N,)` bool: whether the pair is known all the same
+    views: dict = field(
+        default_factory=dict
+    )  # modality -> `(N, V, ...)` float32: every stored look at a recording; the first is the one in `arrays`
+
+    def __len__(self):
+        return len(self.sample)
+
     @property
-    def modalities(self): return list(self.arrays)
+    def modalities(self):
+        return list(self.arrays)
+
     def __repr__(self):
-        shapes = ", ".join(f"{n} {'x'.join(map(str, a.shape[1:])) or 'files'} ({self.presence[:, i].mean():.0%})" for i, (n, a) in enumerate(self.arrays.items()))
+        shapes = ", ".join(
+            f"{n} {'x'.join(map(str, a.shape[1:])) or 'files'} ({self.presence[:, i].mean():.0%})"
+            for i, (n, a) in enumerate(self.arrays.items())
+        )
         who = f"{len(np.unique(self.subject))} subjects" if self.subject is not None else "no subjects"
         return f"Samples: {len(self)} of {who}; {shapes}; {self.task.kind} of {', '.join(self.task.labels)}"
 
 # %% ../../nbs/10_data/02_samples.ipynb #5c53a3f4
-def present_rows(name:str, x:np.ndarray, sample)->np.ndarray: # `(N,)` bool
+def present_rows(name: str, x: np.ndarray, sample) -> np.ndarray:  # `(N,)` bool
     "Which rows of a modality are there; half-missing and infinite rows are errors"
-    if is_media(x): return x["path"] != ""
+    if is_media(x):
+        return x["path"] != ""
     flat = x.reshape(len(x), -1)
     nan = np.isnan(flat)
     half = nan.any(1) & ~nan.all(1)
     if half.any():
-        raise InputError(f"modality {name}: sample {sample[half.argmax()]} is NaN in {nan[half.argmax()].sum()} of {flat.shape[1]} values "
-                         f"({half.sum()} such samples); fill them, or set the whole row to NaN to mark it as missing")
+        raise InputError(
+            f"modality {name}: sample {sample[half.argmax()]} is NaN in {nan[half.argmax()].sum()} of {flat.shape[1]} values "
+            f"({half.sum()} such samples); fill them, or set the whole row to NaN to mark it as missing"
+        )
     inf = np.isinf(flat).any(1)
-    if inf.any(): raise InputError(f"modality {name}: sample {sample[inf.argmax()]} holds an infinite value; expected finite numbers")
+    if inf.any():
+        raise InputError(
+            f"modality {name}: sample {sample[inf.argmax()]} holds an infinite value; expected finite numbers"
+        )
     return ~nan.any(1)
 
 # %% ../../nbs/10_data/02_samples.ipynb #fd96ee54
-def _targets(target, task:TaskSpec, sample)->np.ndarray:
+def _targets(target, task: TaskSpec, sample) -> np.ndarray:
     "Targets as class indices `(N,)`, or as values `(N, K)` with NaN where invalid"
     target = np.asarray(target)
-    if task.kind != "regression": return _class_indices(target, task, sample)
+    if task.kind != "regression":
+        return _class_indices(target, task, sample)
     y = target.astype("float32").reshape(len(target), -1)
-    if y.shape[1] != len(task.names): raise InputError(f"target {task.target} has {y.shape[1]} columns, expected {len(task.names)} ({', '.join(task.names)})")
-    if task.invalid is not None: y = np.where(y == task.invalid, np.nan, y)
+    if y.shape[1] != len(task.names):
+        raise InputError(
+            f"target {task.target} has {y.shape[1]} columns, expected {len(task.names)} ({', '.join(task.names)})"
+        )
+    if task.invalid is not None:
+        y = np.where(y == task.invalid, np.nan, y)
     if task.range is not None:
         bad = ((y < task.range[0]) | (y > task.range[1])).any(1)
-        if bad.any(): raise InputError(f"target {task.target}: sample {sample[bad.argmax()]} is {y[bad.argmax()].tolist()}, outside the range {list(task.range)}")
+        if bad.any():
+            raise InputError(
+                f"target {task.target}: sample {sample[bad.argmax()]} is {y[bad.argmax()].tolist()}, outside the range {list(task.range)}"
+            )
     return y.astype("float32")
+
 
 def _class_indices(target, task, sample):
     "Class names or indices as indices `(N,)`"
     known = {c: i for i, c in enumerate(task.classes)}
     integer = np.issubdtype(target.dtype, np.integer) and not any(str(t) in known for t in np.unique(target))
-    index = np.array([int(t) if integer and 0 <= t < len(known) else known.get(str(t), -1) for t in target], dtype="int64")
+    index = np.array(
+        [int(t) if integer and 0 <= t < len(known) else known.get(str(t), -1) for t in target], dtype="int64"
+    )
     if (index < 0).any():
         i = int((index < 0).argmax())
-        raise InputError(f"target {task.target}: sample {sample[i]} is {target[i]!s}, expected one of {', '.join(task.classes)}")
+        raise InputError(
+            f"target {task.target}: sample {sample[i]} is {target[i]!s}, expected one of {', '.join(task.classes)}"
+        )
     return index
 
 # %% ../../nbs/10_data/02_samples.ipynb #24eefd2b
-def make_samples(arrays:dict,     # modality name -> array `(N, ...)`; NaN rows are missing
-                 target,          # `(N,)` class names or indices, or `(N, K)` values; None: nobody knows
-                 task:TaskSpec,
-                 subject=None,    # `(N,)` subject ids
-                 sample=None,     # `(N,)` sample ids; None: the row numbers
-                 bag=None, paired=None, # `(N,)` of weakly paired sets: bag ids, and where the pair is known
-                 views=None,      # modality name -> array `(N, V, ...)`, where several looks at a recording are stored
-                )->Samples:
+def make_samples(
+    arrays: dict,  # modality name -> array `(N, ...)`; NaN rows are missing
+    target,  # `(N,)` class names or indices, or `(N, K)` values; None: nobody knows
+    task: TaskSpec,
+    subject=None,  # `(N,)` subject ids
+    sample=None,  # `(N,)` sample ids; None: the row numbers
+    bag=None,
+    paired=None,  # `(N,)` of weakly paired sets: bag ids, and where the pair is known
+    views=None,  # modality name -> array `(N, V, ...)`, where several looks at a recording are stored
+) -> Samples:
     "Check the parts of a data set and put them together"
     n = len(next(iter(arrays.values())) if target is None else target)
-    if n == 0: raise InputError("the data set has no samples")
+    if n == 0:
+        raise InputError("the data set has no samples")
     sample = np.array([f"{i:06d}" for i in range(n)]) if sample is None else np.asarray(sample).astype(str)
     for name, x in {**arrays, "subject": subject, "sample": sample, "bag": bag, "paired": paired}.items():
-        if x is not None and len(x) != n: raise InputError(f"{name} has {len(x)} rows, the target has {n}; expected one row a sample")
+        if x is not None and len(x) != n:
+            raise InputError(f"{name} has {len(x)} rows, the target has {n}; expected one row a sample")
     ids, counts = np.unique(sample, return_counts=True)
-    if (counts > 1).any(): raise InputError(f"sample id {ids[counts.argmax()]} occurs {counts.max()} times; expected unique ids")
+    if (counts > 1).any():
+        raise InputError(f"sample id {ids[counts.argmax()]} occurs {counts.max()} times; expected unique ids")
     arrays = {k: v if is_media(v) else np.asarray(v, dtype="float32") for k, v in arrays.items()}
     presence = np.stack([present_rows(k, v, sample) for k, v in arrays.items()], 1)
-    arrays, views = {k: v if is_media(v) else np.nan_to_num(v) for k, v in arrays.items()}, _views(views or {}, arrays, presence)
+    arrays, views = (
+        {k: v if is_media(v) else np.nan_to_num(v) for k, v in arrays.items()},
+        _views(views or {}, arrays, presence),
+    )
     subject = None if subject is None else np.asarray(subject).astype(str)
-    bag, paired = None if bag is None else np.asarray(bag).astype(str), None if paired is None else np.asarray(paired).astype(bool)
-    return Samples(arrays, presence, None if target is None else _targets(target, task, sample), subject, sample, task, bag, paired, views)
+    bag, paired = (
+        None if bag is None else np.asarray(bag).astype(str),
+        None if paired is None else np.asarray(paired).astype(bool),
+    )
+    return Samples(
+        arrays,
+        presence,
+        None if target is None else _targets(target, task, sample),
+        subject,
+        sample,
+        task,
+        bag,
+        paired,
+        views,
+    )
 
-def _views(views, arrays, presence)->dict:
+
+def _views(views, arrays, presence) -> dict:
     "All looks at the recordings of a modality, in the shape of the one that is in `arrays`"
     out = {}
     for i, (k, x) in enumerate(arrays.items()):
-        if k not in views: continue
+        if k not in views:
+            continue
         v = np.asarray(views[k], dtype="float32")
-        if (v.shape[:1], v.shape[2:]) != (x.shape[:1], x.shape[1:]): raise InputError(f"modality {k}: its views have shape {v.shape}, expected (N, V, ...) for an array of {x.shape}")
-        if not np.isfinite(v[presence[:, i]]).all(): raise InputError(f"modality {k}: a view of a recording holds NaN or infinite values; expected finite numbers")
+        if (v.shape[:1], v.shape[2:]) != (x.shape[:1], x.shape[1:]):
+            raise InputError(
+                f"modality {k}: its views have shape {v.shape}, expected (N, V, ...) for an array of {x.shape}"
+            )
+        if not np.isfinite(v[presence[:, i]]).all():
+            raise InputError(
+                f"modality {k}: a view of a recording holds NaN or infinite values; expected finite numbers"
+            )
         out[k] = np.nan_to_num(v)
     return out
 
@@ -126,27 +191,34 @@ def _views(views, arrays, presence)->dict:
 @dataclass(frozen=True)
 class Normaliser:
     "Mean and scale of every modality, fitted on some rows"
-    mean:dict       # modality -> `(D,)`, or `(C, 1)` for signals
-    scale:dict      # standard deviations, 1 where a value never varies
-    clip:float = 5.
 
-    def __call__(self, samples:Samples)->dict: # modality -> normalised array; missing rows stay zero
+    mean: dict  # modality -> `(D,)`, or `(C, 1)` for signals
+    scale: dict  # standard deviations, 1 where a value never varies
+    clip: float = 5.0
+
+    def __call__(self, samples: Samples) -> dict:  # modality -> normalised array; missing rows stay zero
         "Normalise all rows of `samples`"
-        return {k: (np.clip((x - self.mean[k])/self.scale[k], -self.clip, self.clip) if x.ndim <= 3 else x)
-                   * samples.presence[:, i].reshape(-1, *[1]*(x.ndim-1)) for i, (k, x) in enumerate(samples.arrays.items())}
+        return {
+            k: (np.clip((x - self.mean[k]) / self.scale[k], -self.clip, self.clip) if x.ndim <= 3 else x)
+            * samples.presence[:, i].reshape(-1, *[1] * (x.ndim - 1))
+            for i, (k, x) in enumerate(samples.arrays.items())
+        }
 
-def fit_normaliser(samples:Samples, rows)->Normaliser:
+
+def fit_normaliser(samples: Samples, rows) -> Normaliser:
     "Mean and scale over the training `rows` where each modality is present"
     mean, scale = {}, {}
     for i, (k, x) in enumerate(samples.arrays.items()):
-        if is_media(x): raise InputError(f"modality {k} holds files, not numbers; run mtpkd data prepare first")
-        if x.ndim > 3: # maps of a pretrained network, which the rest of it wants as they are
-            mean[k], scale[k] = np.zeros([1]*(x.ndim-1), "float32"), np.ones([1]*(x.ndim-1), "float32")
+        if is_media(x):
+            raise InputError(f"modality {k} holds files, not numbers; run mtpkd data prepare first")
+        if x.ndim > 3:  # maps of a pretrained network, which the rest of it wants as they are
+            mean[k], scale[k] = np.zeros([1] * (x.ndim - 1), "float32"), np.ones([1] * (x.ndim - 1), "float32")
             continue
         there = x[rows][samples.presence[rows, i]].astype("float64")
-        if len(there) == 0: there = np.zeros((1, *x.shape[1:]))
-        axes = (0,) if x.ndim == 2 else (0, x.ndim-1)
+        if len(there) == 0:
+            there = np.zeros((1, *x.shape[1:]))
+        axes = (0,) if x.ndim == 2 else (0, x.ndim - 1)
         mean[k] = there.mean(axes, keepdims=True)[0].astype("float32")
         sd = there.std(axes, keepdims=True)[0]
-        scale[k] = np.where(sd > 1e-6, sd, 1.).astype("float32")
+        scale[k] = np.where(sd > 1e-6, sd, 1.0).astype("float32")
     return Normaliser(mean, scale)

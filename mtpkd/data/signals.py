@@ -16,116 +16,151 @@ from ..core.errors import check_shape, InputError
 from ..core.registry import Registry
 
 # %% ../../nbs/10_data/06_signals.ipynb #a8675987
-def check_rate(rate_hz, what:str="rate_hz")->float:
+def check_rate(rate_hz, what: str = "rate_hz") -> float:
     "`rate_hz` as a positive float"
     if rate_hz is None or not np.isfinite(rate_hz) or rate_hz <= 0:
-        raise InputError(f"{what} is {rate_hz}, expected a positive sampling rate in Hz; a signal's manifest entry needs `rate_hz`")
+        raise InputError(
+            f"{what} is {rate_hz}, expected a positive sampling rate in Hz; a signal's manifest entry needs `rate_hz`"
+        )
     return float(rate_hz)
 
-def check_below_nyquist(hz:float, rate_hz:float, what:str):
+
+def check_below_nyquist(hz: float, rate_hz: float, what: str):
     "Refuse a frequency that a signal of this rate cannot hold"
-    if not 0 < hz < rate_hz/2:
-        raise InputError(f"{what} is {hz} Hz, expected between 0 and {rate_hz/2:g} Hz, half the sampling rate of {rate_hz:g} Hz")
+    if not 0 < hz < rate_hz / 2:
+        raise InputError(
+            f"{what} is {hz} Hz, expected between 0 and {rate_hz / 2:g} Hz, half the sampling rate of {rate_hz:g} Hz"
+        )
 
 # %% ../../nbs/10_data/06_signals.ipynb #e3a38fcc
-def resample(x,               # signal `(..., T)`
-             rate_from:float, # its rate in Hz
-             rate_to:float,   # the rate wanted
-            )->np.ndarray:    # signal `(..., ceil(T*rate_to/rate_from))`, float32
+def resample(
+    x,  # signal `(..., T)`
+    rate_from: float,  # its rate in Hz
+    rate_to: float,  # the rate wanted
+) -> np.ndarray:  # signal `(..., ceil(T*rate_to/rate_from))`, float32
     "`x` at another sampling rate"
     up_down = [Fraction(check_rate(r)).limit_denominator(1000) for r in (rate_to, rate_from)]
-    if not all(up_down): raise InputError(f"rates {rate_from} and {rate_to} Hz: a rate below 0.001 Hz cannot be resampled")
-    ratio = up_down[0]/up_down[1]
-    return signal.resample_poly(np.asarray(x, float), ratio.numerator, ratio.denominator, axis=-1, padtype="line").astype("float32")
+    if not all(up_down):
+        raise InputError(f"rates {rate_from} and {rate_to} Hz: a rate below 0.001 Hz cannot be resampled")
+    ratio = up_down[0] / up_down[1]
+    return signal.resample_poly(
+        np.asarray(x, float), ratio.numerator, ratio.denominator, axis=-1, padtype="line"
+    ).astype("float32")
 
 # %% ../../nbs/10_data/06_signals.ipynb #7912b214
-def bandpass(x,                  # signal `(..., T)`
-             rate_hz:float,
-             low_hz:float=None,  # None: no lower edge, a low-pass
-             high_hz:float=None, # None: no upper edge, a high-pass
-             order:int=4,
-            )->np.ndarray:       # `(..., T)`, float32
+def bandpass(
+    x,  # signal `(..., T)`
+    rate_hz: float,
+    low_hz: float = None,  # None: no lower edge, a low-pass
+    high_hz: float = None,  # None: no upper edge, a high-pass
+    order: int = 4,
+) -> np.ndarray:  # `(..., T)`, float32
     "Zero-phase Butterworth filter that keeps `low_hz` to `high_hz`"
     rate_hz = check_rate(rate_hz)
     edges = {"low_hz": low_hz, "high_hz": high_hz}
     edges = {k: v for k, v in edges.items() if v is not None}
-    if not edges: raise InputError("bandpass got neither low_hz nor high_hz; give at least one")
-    for name, hz in edges.items(): check_below_nyquist(hz, rate_hz, name)
+    if not edges:
+        raise InputError("bandpass got neither low_hz nor high_hz; give at least one")
+    for name, hz in edges.items():
+        check_below_nyquist(hz, rate_hz, name)
     kind = "bandpass" if len(edges) == 2 else "highpass" if low_hz is not None else "lowpass"
-    if kind == "bandpass" and low_hz >= high_hz: raise InputError(f"low_hz {low_hz} is not below high_hz {high_hz}")
-    sos = signal.butter(order, list(edges.values()) if kind == "bandpass" else edges.popitem()[1], kind, fs=rate_hz, output="sos")
-    return _both_ways(signal.sosfiltfilt, (sos,), x, 6*len(sos) + 3)
+    if kind == "bandpass" and low_hz >= high_hz:
+        raise InputError(f"low_hz {low_hz} is not below high_hz {high_hz}")
+    sos = signal.butter(
+        order, list(edges.values()) if kind == "bandpass" else edges.popitem()[1], kind, fs=rate_hz, output="sos"
+    )
+    return _both_ways(signal.sosfiltfilt, (sos,), x, 6 * len(sos) + 3)
 
 # %% ../../nbs/10_data/06_signals.ipynb #255fe7de
-def notch(x,               # signal `(..., T)`
-          rate_hz:float,
-          hz:float=50,     # mains: 50 Hz, in the Americas 60
-          quality:float=30,# hz over the width of what is removed
-         )->np.ndarray:    # `(..., T)`, float32
+def notch(
+    x,  # signal `(..., T)`
+    rate_hz: float,
+    hz: float = 50,  # mains: 50 Hz, in the Americas 60
+    quality: float = 30,  # hz over the width of what is removed
+) -> np.ndarray:  # `(..., T)`, float32
     "Zero-phase filter that removes one frequency"
     check_below_nyquist(hz, check_rate(rate_hz), "hz")
     return _both_ways(signal.filtfilt, signal.iirnotch(hz, quality, fs=rate_hz), x, 9)
 
+
 def _both_ways(run, coefficients, x, pad):
     "Run a zero-phase filter whose edges need more than `pad` points"
     x = np.asarray(x, float)
-    if x.shape[-1] <= pad: raise InputError(f"a signal of {x.shape[-1]} points is too short to filter, expected more than {pad}; filter before cutting windows")
+    if x.shape[-1] <= pad:
+        raise InputError(
+            f"a signal of {x.shape[-1]} points is too short to filter, expected more than {pad}; filter before cutting windows"
+        )
     return run(*coefficients, x, axis=-1, padlen=pad).astype("float32")
 
 # %% ../../nbs/10_data/06_signals.ipynb #ee6daee9
-def windows(x,                  # recording `(C, T)`
-            rate_hz:float,
-            seconds:float,      # length of a window
-            step_seconds:float, # from the start of one to the start of the next
-           )->np.ndarray:       # `(N, C, round(seconds*rate_hz))`, a copy
+def windows(
+    x,  # recording `(C, T)`
+    rate_hz: float,
+    seconds: float,  # length of a window
+    step_seconds: float,  # from the start of one to the start of the next
+) -> np.ndarray:  # `(N, C, round(seconds*rate_hz))`, a copy
     "Windows of a recording, in order"
     x, rate_hz = np.asarray(x), check_rate(rate_hz)
     check_shape(x, "C T", "recording")
-    size, step = round(seconds*rate_hz), round(step_seconds*rate_hz)
-    if size < 1 or step < 1: raise InputError(f"windows of {seconds} s every {step_seconds} s at {rate_hz:g} Hz are empty; each needs at least one point")
-    if x.shape[1] < size: return np.empty((0, len(x), size), x.dtype)
+    size, step = round(seconds * rate_hz), round(step_seconds * rate_hz)
+    if size < 1 or step < 1:
+        raise InputError(
+            f"windows of {seconds} s every {step_seconds} s at {rate_hz:g} Hz are empty; each needs at least one point"
+        )
+    if x.shape[1] < size:
+        return np.empty((0, len(x), size), x.dtype)
     return np.lib.stride_tricks.sliding_window_view(x, size, axis=1)[:, ::step].transpose(1, 0, 2).copy()
 
 # %% ../../nbs/10_data/06_signals.ipynb #6d3854be
 inputs = Registry("input transform")
 
+
 @inputs.register("raw")
-def raw(x,            # modality of all samples `(N, ...)`
-        rate_hz=None, # not used
-       )->np.ndarray: # the same, float32
+def raw(
+    x,  # modality of all samples `(N, ...)`
+    rate_hz=None,  # not used
+) -> np.ndarray:  # the same, float32
     "The modality as it is"
     return np.asarray(x, "float32")
 
-def apply_input(name:str,     # registered name or `package.module:function`
-                x,            # modality of all samples `(N, ...)`
-                rate_hz=None, # sampling rate in Hz, for signals
-               )->np.ndarray: # `(N, ...)`
+
+def apply_input(
+    name: str,  # registered name or `package.module:function`
+    x,  # modality of all samples `(N, ...)`
+    rate_hz=None,  # sampling rate in Hz, for signals
+) -> np.ndarray:  # `(N, ...)`
     "Run the input transform called `name`"
     return inputs.get(name)(x, rate_hz)
 
 # %% ../../nbs/10_data/06_signals.ipynb #869aa332
 STATISTICS = ("mean", "sd", "min", "max", "mean absolute difference", *(f"log power band {b}" for b in range(6)))
 
-def band_edges(rate_hz:float)->np.ndarray: # `(7,)`, in Hz
+
+def band_edges(rate_hz: float) -> np.ndarray:  # `(7,)`, in Hz
     "Edges of the six bands of `window_statistics`; a band holds its upper edge, not its lower one"
-    return np.arange(7)*check_rate(rate_hz)/12
+    return np.arange(7) * check_rate(rate_hz) / 12
 
 # %% ../../nbs/10_data/06_signals.ipynb #74a3905d
-def log_band_power(x,           # windows `(..., T)`
-                  )->np.ndarray: # `(..., 6)`
+def log_band_power(
+    x,  # windows `(..., T)`
+) -> np.ndarray:  # `(..., 6)`
     "Log of the mean power in six bands of equal width, up to half the sampling rate, without the mean"
     T = x.shape[-1]
-    if T < 12: raise InputError(f"a window has {T} points, expected at least 12 for six bands; use longer windows or input: raw")
-    power = np.abs(np.fft.rfft(x - x.mean(-1, keepdims=True)))**2/T
-    band = (12*np.arange(1, T//2 + 1) - 1)//T
+    if T < 12:
+        raise InputError(
+            f"a window has {T} points, expected at least 12 for six bands; use longer windows or input: raw"
+        )
+    power = np.abs(np.fft.rfft(x - x.mean(-1, keepdims=True))) ** 2 / T
+    band = (12 * np.arange(1, T // 2 + 1) - 1) // T
     means = [power[..., 1:][..., band == b].mean(-1) for b in range(6)]
     return np.log(1e-8 + np.stack(means, -1))
 
 # %% ../../nbs/10_data/06_signals.ipynb #203da018
 @inputs.register("window_statistics")
-def window_statistics(x,            # signal of all samples `(N, C, T)`
-                      rate_hz:float,# sampling rate in Hz; the bands are fractions of it
-                     )->np.ndarray: # `(N, C*11)`: the eleven statistics of channel 0, then of channel 1, ...; float32
+def window_statistics(
+    x,  # signal of all samples `(N, C, T)`
+    rate_hz: float,  # sampling rate in Hz; the bands are fractions of it
+) -> np.ndarray:  # `(N, C*11)`: the eleven statistics of channel 0, then of channel 1, ...; float32
     "Eleven statistics per channel, in the order of `STATISTICS`; a sample with a NaN in it becomes a row of NaN"
     x = np.asarray(x, float)
     check_shape(x, "N C T", "signal")
@@ -137,50 +172,64 @@ def window_statistics(x,            # signal of all samples `(N, C, T)`
     return out.astype("float32")
 
 # %% ../../nbs/10_data/06_signals.ipynb #1c08ec83
-def spectrogram(x,                   # signal `(..., T)`
-                rate_hz:float,
-                window_seconds:float,# length of a window: the longer, the finer in frequency
-                step_seconds:float,  # from one window to the next
-                nfft:int=None,       # points of the transform; None: those of a window
-                log:bool=True,       # log(1e-10 + power) instead of power
-               )->np.ndarray:        # `(..., F, frames)`, float32; row i lies at `i*rate_hz/nfft` Hz
+def spectrogram(
+    x,  # signal `(..., T)`
+    rate_hz: float,
+    window_seconds: float,  # length of a window: the longer, the finer in frequency
+    step_seconds: float,  # from one window to the next
+    nfft: int = None,  # points of the transform; None: those of a window
+    log: bool = True,  # log(1e-10 + power) instead of power
+) -> np.ndarray:  # `(..., F, frames)`, float32; row i lies at `i*rate_hz/nfft` Hz
     "Log power density over frequency and time"
     x, rate_hz = np.asarray(x, float), check_rate(rate_hz)
-    size, step = round(window_seconds*rate_hz), round(step_seconds*rate_hz)
+    size, step = round(window_seconds * rate_hz), round(step_seconds * rate_hz)
     if not 1 <= step <= size or not 2 <= size <= x.shape[-1]:
-        raise InputError(f"spectrogram: a window of {size} points every {step} does not fit a signal of {x.shape[-1]}; "
-                         "expected 1 <= step <= window <= signal")
+        raise InputError(
+            f"spectrogram: a window of {size} points every {step} does not fit a signal of {x.shape[-1]}; "
+            "expected 1 <= step <= window <= signal"
+        )
     _, _, power = signal.spectrogram(x, rate_hz, "hann", size, size - step, nfft, detrend=False)
     return (np.log(1e-10 + power) if log else power).astype("float32")
 
 # %% ../../nbs/10_data/06_signals.ipynb #c094a5aa
-def hz_to_mel(hz): return 2595*np.log10(1 + np.asarray(hz)/700)
-def mel_to_hz(mel): return 700*(10**(np.asarray(mel)/2595) - 1)
+def hz_to_mel(hz):
+    return 2595 * np.log10(1 + np.asarray(hz) / 700)
 
-def mel_filters(n_mels:int,
-                nfft:int,          # points of the transform
-                rate_hz:float,
-                low_hz:float=0,
-                high_hz:float=None,# None: half the sampling rate
-               )->np.ndarray:      # `(n_mels, nfft//2 + 1)`, triangles of height 1
+
+def mel_to_hz(mel):
+    return 700 * (10 ** (np.asarray(mel) / 2595) - 1)
+
+
+def mel_filters(
+    n_mels: int,
+    nfft: int,  # points of the transform
+    rate_hz: float,
+    low_hz: float = 0,
+    high_hz: float = None,  # None: half the sampling rate
+) -> np.ndarray:  # `(n_mels, nfft//2 + 1)`, triangles of height 1
     "Triangular filters on the mel scale"
-    edges = mel_to_hz(np.linspace(hz_to_mel(low_hz), hz_to_mel(high_hz or rate_hz/2), n_mels + 2))
+    edges = mel_to_hz(np.linspace(hz_to_mel(low_hz), hz_to_mel(high_hz or rate_hz / 2), n_mels + 2))
     low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
-    f = np.arange(nfft//2 + 1)*rate_hz/nfft
-    filters = np.maximum(0, np.minimum((f - low)/(centre - low), (high - f)/(high - centre)))
-    if not filters.any(1).all(): raise InputError(f"n_mels is {n_mels}, but {nfft} points at {rate_hz:g} Hz leave some filters empty; use fewer, or longer windows")
+    f = np.arange(nfft // 2 + 1) * rate_hz / nfft
+    filters = np.maximum(0, np.minimum((f - low) / (centre - low), (high - f) / (high - centre)))
+    if not filters.any(1).all():
+        raise InputError(
+            f"n_mels is {n_mels}, but {nfft} points at {rate_hz:g} Hz leave some filters empty; use fewer, or longer windows"
+        )
     return filters
 
 # %% ../../nbs/10_data/06_signals.ipynb #e756fc36
-def log_mel(x,                        # audio `(..., T)`
-            rate_hz:float,
-            n_mels:int=64,
-            window_seconds:float=.025,
-            step_seconds:float=.01,
-            low_hz:float=0, high_hz:float=None,
-           )->np.ndarray:             # `(..., n_mels, frames)`, float32
+def log_mel(
+    x,  # audio `(..., T)`
+    rate_hz: float,
+    n_mels: int = 64,
+    window_seconds: float = 0.025,
+    step_seconds: float = 0.01,
+    low_hz: float = 0,
+    high_hz: float = None,
+) -> np.ndarray:  # `(..., n_mels, frames)`, float32
     "Log energies in mel bands; the transform has the next power of two points from twice the window's on"
-    size = round(window_seconds*check_rate(rate_hz))
-    nfft = 2**math.ceil(math.log2(max(2, 2*size)))
+    size = round(window_seconds * check_rate(rate_hz))
+    nfft = 2 ** math.ceil(math.log2(max(2, 2 * size)))
     power = spectrogram(x, rate_hz, window_seconds, step_seconds, nfft, log=False)
     return np.log(1e-10 + mel_filters(n_mels, nfft, rate_hz, low_hz, high_hz) @ power).astype("float32")

@@ -14,39 +14,52 @@ from .samples import make_samples, Samples
 # %% ../../nbs/10_data/03_synthetic.ipynb #28e1a9a7
 def _view(state, width, offset_sd, noise, subjects, random):
     "A modality: a random two-layer network of `state (N, L)`, plus subject offset and noise -> `(N, width)`"
-    w1 = random.normal(size=(state.shape[1], 32))/np.sqrt(state.shape[1])
-    w2 = random.normal(size=(32, width))/np.sqrt(32)
-    clean = np.tanh(1.5*state @ w1) @ w2*2
-    offset = random.normal(size=(subjects.max()+1, width))*offset_sd
-    return clean + offset[subjects] + noise*random.normal(size=clean.shape)
+    w1 = random.normal(size=(state.shape[1], 32)) / np.sqrt(state.shape[1])
+    w2 = random.normal(size=(32, width)) / np.sqrt(32)
+    clean = np.tanh(1.5 * state @ w1) @ w2 * 2
+    offset = random.normal(size=(subjects.max() + 1, width)) * offset_sd
+    return clean + offset[subjects] + noise * random.normal(size=clean.shape)
 
 # %% ../../nbs/10_data/03_synthetic.ipynb #301b1edb
 def _ratings(affect, kind, classes, label_noise, random):
     "What the annotators write down: `(N,)` classes in equal shares or `(N, 2)` values in [-1, 1]"
-    noisy = affect + label_noise*random.normal(size=affect.shape)
-    if kind == "regression": return np.tanh(noisy/1.5).astype("float32")
+    noisy = affect + label_noise * random.normal(size=affect.shape)
+    if kind == "regression":
+        return np.tanh(noisy / 1.5).astype("float32")
     score = noisy[:, 0] if kind == "ordinal" else np.arctan2(noisy[:, 1], noisy[:, 0])
-    return np.searchsorted(np.quantile(score, np.arange(1, classes)/classes), score)
+    return np.searchsorted(np.quantile(score, np.arange(1, classes) / classes), score)
 
 # %% ../../nbs/10_data/03_synthetic.ipynb #2b37dd3a
-def synthetic(kind:str="classification", # classification, ordinal, regression
-              subjects:int=60, per_subject:int=30, # sizes
-              classes:int=4,             # for classification and ordinal
-              noise:float=1.,            # of the prevalent modality; privileged ones have half
-              offset:float=.8,           # sd of a subject's offset in the prevalent modality
-              gain:float=.45,            # sd of a subject's expressiveness around 1
-              label_noise:float=.3,      # of the ratings
-              missing:float=0.,          # chance that a privileged recording is missing
-              seed:int=0)->Samples:
+def synthetic(
+    kind: str = "classification",  # classification, ordinal, regression
+    subjects: int = 60,
+    per_subject: int = 30,  # sizes
+    classes: int = 4,  # for classification and ordinal
+    noise: float = 1.0,  # of the prevalent modality; privileged ones have half
+    offset: float = 0.8,  # sd of a subject's offset in the prevalent modality
+    gain: float = 0.45,  # sd of a subject's expressiveness around 1
+    label_noise: float = 0.3,  # of the ratings
+    missing: float = 0.0,  # chance that a privileged recording is missing
+    seed: int = 0,
+) -> Samples:
     "Synthetic subjects with a shared latent state and complementary modalities"
     random = rng("synthetic", kind, seed)
     who = np.repeat(np.arange(subjects), per_subject)
     affect, nuisance = random.normal(size=(len(who), 2)), random.normal(size=(len(who), 4))
-    expressive = np.clip(random.normal(1, gain, subjects), .1, None)[who, None]
-    views = {"face": _view(np.c_[affect*expressive, nuisance], 24, offset, noise, who, random),
-             "physio": _view(np.c_[affect*[1.3, .7], nuisance[:, :2]], 16, .6*offset, noise/2, who, random),
-             "voice": _view(np.c_[affect*[.7, 1.3], nuisance[:, 2:]], 16, .6*offset, noise/2, who, random)}
-    for name in ("physio", "voice"): views[name][random.random(len(who)) < missing] = np.nan
-    labels = dict(names=["valence", "arousal"], range=(-1, 1)) if kind == "regression" else dict(classes=[f"level {i}" for i in range(classes)])
+    expressive = np.clip(random.normal(1, gain, subjects), 0.1, None)[who, None]
+    views = {
+        "face": _view(np.c_[affect * expressive, nuisance], 24, offset, noise, who, random),
+        "physio": _view(np.c_[affect * [1.3, 0.7], nuisance[:, :2]], 16, 0.6 * offset, noise / 2, who, random),
+        "voice": _view(np.c_[affect * [0.7, 1.3], nuisance[:, 2:]], 16, 0.6 * offset, noise / 2, who, random),
+    }
+    for name in ("physio", "voice"):
+        views[name][random.random(len(who)) < missing] = np.nan
+    labels = (
+        dict(names=["valence", "arousal"], range=(-1, 1))
+        if kind == "regression"
+        else dict(classes=[f"level {i}" for i in range(classes)])
+    )
     target = _ratings(affect, kind, classes, label_noise, random)
-    return make_samples(views, target, TaskSpec(kind=kind, target="affect", **labels), subject=[f"s{i:03d}" for i in who])
+    return make_samples(
+        views, target, TaskSpec(kind=kind, target="affect", **labels), subject=[f"s{i:03d}" for i in who]
+    )

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['OPSET', 'TOLERANCE', 'build_student', 'load_member', 'Deployed', 'deployed', 'one_graph', 'graph_of', 'as_onnx',
-           'in_torch', 'difference', 'write_onnx']
+           'predict_in_torch', 'largest_difference', 'write_onnx']
 
 # %% ../../nbs/55_deployment/03_onnx_export.ipynb #3e8f50de
 import json, logging, warnings
@@ -16,62 +16,84 @@ from ..core.errors import InputError, RunError
 from ..core.files import write_bytes
 from ..core.config import EncoderConfig, FusionConfig
 from ..models.student import Student
-from .student_file import Kept, StudentCard, whole_members
-from .predictor import METADATA, MOST_BYTES, open_session
+from .student_file import StoredStudents, StudentCard, complete_members
+from .predictor import METADATA, MAX_ONNX_BYTES, open_session
 
 # %% ../../nbs/55_deployment/03_onnx_export.ipynb #3b3770c0
-def build_student(card:StudentCard, trust=())->Student: # without memory for its weights
+def build_student(card: StudentCard, trust=()) -> Student:  # without memory for its weights
     "The network that a card describes"
     for part in (card.encoder, card.fusion):
-        if ":" in part.name and part.name not in trust: raise InputError(f"the student is made of {part.name}, which is code of somebody's own; if you know it, say --trust {part.name}")
+        if ":" in part.name and part.name not in trust:
+            raise InputError(
+                f"the student is made of {part.name}, which is code of somebody's own; if you know it, say --trust {part.name}"
+            )
     e, f = EncoderConfig(**card.encoder.model_dump(), weights="random"), FusionConfig(**card.fusion.model_dump())
-    with torch.device("meta"): return Student({i.name: i.shape for i in card.inputs}, card.privileged, card.task.outputs, e, f, card.tnet, card.tnet_scale).eval()
+    with torch.device("meta"):
+        return Student(
+            {i.name: i.shape for i in card.inputs}, card.privileged, card.task.outputs, e, f, card.tnet, card.tnet_scale
+        ).eval()
 
-def load_member(kept:Kept, r:int, trust=())->Student:
+
+def load_member(kept: StoredStudents, r: int, trust=()) -> Student:
     "Member `r` with its weights"
     net = build_student(kept.card, trust)
-    want, have = {k: tuple(p.shape) for k, p in net.named_parameters()}, {k: v.shape[1:] for k, v in kept.params.items()}
+    want, have = (
+        {k: tuple(p.shape) for k, p in net.named_parameters()},
+        {k: v.shape[1:] for k, v in kept.params.items()},
+    )
     if want != have:
         odd = next(k for k in sorted({*want} | {*have}) if want.get(k) != have.get(k))
-        raise InputError(f"the weights do not fit the card: {odd} has shape {have.get(odd)}, expected {want.get(odd)}; the file of students is damaged")
+        raise InputError(
+            f"the weights do not fit the card: {odd} has shape {have.get(odd)}, expected {want.get(odd)}; the file of students is damaged"
+        )
     net.load_state_dict({k: torch.from_numpy(v[r].copy()) for k, v in kept.params.items()}, assign=True)
     return net
 
 # %% ../../nbs/55_deployment/03_onnx_export.ipynb #8d743bc6
 class Deployed(nn.Module):
     "A student from recordings to probabilities `(B, C)` or values `(B, K)`"
-    def __init__(self, net:Student, mean:dict, scale:dict, clip:float, kind:str):
+
+    def __init__(self, net: Student, mean: dict, scale: dict, clip: float, kind: str):
         super().__init__()
         self.net, self.clip, self.kind = net, clip, kind
         for n in net.names:
             self.register_buffer(f"mean_{n}", torch.from_numpy(mean[n].copy()))
             self.register_buffer(f"scale_{n}", torch.from_numpy(scale[n].copy()))
 
-    def forward(self, *recordings): # `(B, ...)` for each of `net.names`
+    def forward(self, *recordings):  # `(B, ...)` for each of `net.names`
         inputs, there = {}, []
         for n, x in zip(self.net.names, recordings):
             here = ~torch.isnan(x).flatten(1).any(1)
-            column = here.reshape(-1, *[1]*(x.ndim-1))
-            z = (torch.where(column, x, 0.) - getattr(self, f"mean_{n}"))/getattr(self, f"scale_{n}")
-            inputs[n] = (z.clamp(-self.clip, self.clip) if x.ndim <= 3 else z)*column # maps of a pretrained network are as in training
+            column = here.reshape(-1, *[1] * (x.ndim - 1))
+            z = (torch.where(column, x, 0.0) - getattr(self, f"mean_{n}")) / getattr(self, f"scale_{n}")
+            inputs[n] = (
+                z.clamp(-self.clip, self.clip) if x.ndim <= 3 else z
+            ) * column  # maps of a pretrained network are as in training
             there.append(here)
         out = self.net(inputs, torch.stack(there, -1)).logits
         return out if self.kind == "regression" else out.softmax(-1)
 
-def deployed(kept:Kept, r:int, trust=())->Deployed:
+
+def deployed(kept: StoredStudents, r: int, trust=()) -> Deployed:
     "Member `r` as it is deployed"
     part = lambda arrays: {k: v[r] for k, v in arrays.items()}
-    return Deployed(load_member(kept, r, trust), part(kept.mean), part(kept.scale), kept.card.clip, kept.card.task.kind).eval()
+    return Deployed(
+        load_member(kept, r, trust), part(kept.mean), part(kept.scale), kept.card.clip, kept.card.task.kind
+    ).eval()
 
 # %% ../../nbs/55_deployment/03_onnx_export.ipynb #7171bbf5
 OPSET = 18
 
+
 def _onnx():
-    try: import onnx, onnxscript # the second is what torch exports with
-    except ImportError as e: raise InputError(f"exporting needs onnx and onnxscript ({e}); pip install mtpkd[deploy]") from e
+    try:
+        import onnx, onnxscript  # the second is what torch exports with
+    except ImportError as e:
+        raise InputError(f"exporting needs onnx and onnxscript ({e}); pip install mtpkd[deploy]") from e
     return onnx
 
-def one_graph(net:Deployed, shapes)->object: # a ModelProto
+
+def one_graph(net: Deployed, shapes) -> object:  # a ModelProto
     "The graph of one member: inputs `in_0`, `in_1`, ..., output `out`"
     _onnx()
     example, rows = tuple(torch.zeros(3, *s) for s in shapes), torch.export.Dim("batch", min=1)
@@ -80,24 +102,41 @@ def one_graph(net:Deployed, shapes)->object: # a ModelProto
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            made = torch.onnx.export(net, example, dynamo=True, dynamic_shapes={"recordings": tuple({0: rows} for _ in shapes)}, input_names=[f"in_{i}" for i in range(len(shapes))],
-                                     output_names=["out"], opset_version=OPSET, optimize=False, verbose=False)
-    except Exception as e: raise RunError(f"torch cannot write this student as ONNX ({' '.join(str(e).split())[:200]}); encoders and fusions of your own must be exportable with a batch of any size") from e
-    finally: logging.getLogger("torch.onnx").setLevel(before)
+            made = torch.onnx.export(
+                net,
+                example,
+                dynamo=True,
+                dynamic_shapes={"recordings": tuple({0: rows} for _ in shapes)},
+                input_names=[f"in_{i}" for i in range(len(shapes))],
+                output_names=["out"],
+                opset_version=OPSET,
+                optimize=False,
+                verbose=False,
+            )
+    except Exception as e:
+        raise RunError(
+            f"torch cannot write this student as ONNX ({' '.join(str(e).split())[:200]}); encoders and fusions of your own must be exportable with a batch of any size"
+        ) from e
+    finally:
+        logging.getLogger("torch.onnx").setLevel(before)
     return made.model_proto
 
 # %% ../../nbs/55_deployment/03_onnx_export.ipynb #48e09b0f
 _GRAPHS = {}
 
-def graph_of(kept:Kept, trust=())->object: # a ModelProto; its weights are somebody's
+
+def graph_of(kept: StoredStudents, trust=()) -> object:  # a ModelProto; its weights are somebody's
     "`one_graph` of the students, from memory where there was one of the same make"
     c = kept.card
-    make = repr((c.inputs, c.privileged, c.task.kind, c.task.outputs, c.encoder, c.fusion, c.tnet, c.tnet_scale, c.clip))
-    if make not in _GRAPHS: _GRAPHS[make] = one_graph(deployed(kept, 0, trust), [i.shape for i in c.inputs])
+    make = repr(
+        (c.inputs, c.privileged, c.task.kind, c.task.outputs, c.encoder, c.fusion, c.tnet, c.tnet_scale, c.clip)
+    )
+    if make not in _GRAPHS:
+        _GRAPHS[make] = one_graph(deployed(kept, 0, trust), [i.shape for i in c.inputs])
     return _GRAPHS[make]
 
 # %% ../../nbs/55_deployment/03_onnx_export.ipynb #ba07970c
-def as_onnx(kept:Kept, trust=())->object: # a ModelProto
+def as_onnx(kept: StoredStudents, trust=()) -> object:  # a ModelProto
     "All members as one model, with the card in its metadata"
     onnx, card = _onnx(), kept.card
     one = graph_of(kept, trust)
@@ -108,22 +147,47 @@ def as_onnx(kept:Kept, trust=())->object: # a ModelProto
     value = lambda name, shape: onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", *shape])
     graph.input.extend(value(i.name, i.shape) for i in card.inputs)
     graph.output.append(value(output, [card.task.outputs]))
-    model = onnx.helper.make_model(graph, opset_imports=list(one.opset_import), functions=list(one.functions), ir_version=one.ir_version, producer_name="mtpkd", producer_version=card.version)
-    onnx.helper.set_model_props(model, {METADATA: card.model_dump_json(), "inputs": json.dumps(card.names), "outputs": json.dumps(card.task.labels)})
+    model = onnx.helper.make_model(
+        graph,
+        opset_imports=list(one.opset_import),
+        functions=list(one.functions),
+        ir_version=one.ir_version,
+        producer_name="mtpkd",
+        producer_version=card.version,
+    )
+    onnx.helper.set_model_props(
+        model,
+        {METADATA: card.model_dump_json(), "inputs": json.dumps(card.names), "outputs": json.dumps(card.task.labels)},
+    )
     return model
 
-def _add_member(graph, one, kept, r:int, names, trust)->str: # the name of what it says
+
+def _add_member(graph, one, kept, r: int, names, trust) -> str:  # the name of what it says
     "The nodes and weights of member `r`"
     onnx, shared = _onnx(), {f"in_{i}": n for i, n in enumerate(names)} | {"": ""}
     here = lambda name: shared.get(name, f"m{r}/{name}")
     own = {k: v.detach().numpy() for k, v in deployed(kept, r, trust).state_dict().items()}
     for w in one.graph.initializer:
-        new = onnx.numpy_helper.from_array(own[w.name]) if w.name in own else onnx.TensorProto.FromString(w.SerializeToString())
+        new = (
+            onnx.numpy_helper.from_array(own[w.name])
+            if w.name in own
+            else onnx.TensorProto.FromString(w.SerializeToString())
+        )
         new.name = here(w.name)
         graph.initializer.append(new)
     for node in one.graph.node:
-        if any(a.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS) for a in node.attribute): raise RunError(f"the graph of the student branches ({node.op_type}), which export cannot repeat; use parts without conditions")
-        new = onnx.helper.make_node(node.op_type, [here(n) for n in node.input], [here(n) for n in node.output], name=f"m{r}/{node.name}", domain=node.domain, overload=node.overload)
+        if any(a.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS) for a in node.attribute):
+            raise RunError(
+                f"the graph of the student branches ({node.op_type}), which export cannot repeat; use parts without conditions"
+            )
+        new = onnx.helper.make_node(
+            node.op_type,
+            [here(n) for n in node.input],
+            [here(n) for n in node.output],
+            name=f"m{r}/{node.name}",
+            domain=node.domain,
+            overload=node.overload,
+        )
         new.attribute.extend(node.attribute)
         graph.node.append(new)
     return here(one.graph.output[0].name)
@@ -131,34 +195,72 @@ def _add_member(graph, one, kept, r:int, names, trust)->str: # the name of what 
 # %% ../../nbs/55_deployment/03_onnx_export.ipynb #0861ebbf
 TOLERANCE = 1e-5
 
-def in_torch(kept:Kept, arrays, trust=())->np.ndarray: # one array `(N, ...)` for each of the card's inputs
-    "Mean of the members, by torch"
-    with torch.no_grad(): return np.mean([deployed(kept, r, trust)(*map(torch.from_numpy, arrays)).numpy() for r in range(len(kept.card.members))], 0)
 
-def difference(kept:Kept, path, trust=(), rows:int=16)->float: # largest, of probabilities, or of values relative to 1 + their size
+def predict_in_torch(
+    kept: StoredStudents, arrays, trust=()
+) -> np.ndarray:  # one array `(N, ...)` for each of the card's inputs
+    "Mean of the members, by torch"
+    with torch.no_grad():
+        return np.mean(
+            [deployed(kept, r, trust)(*map(torch.from_numpy, arrays)).numpy() for r in range(len(kept.card.members))], 0
+        )
+
+
+def largest_difference(
+    kept: StoredStudents, path, trust=(), rows: int = 16
+) -> float:  # largest, of probabilities, or of values relative to 1 + their size
     "How far the file and torch are apart, in a batch and row by row"
     random = np.random.default_rng(0)
-    arrays = [kept.mean[i.name][0] + 2*kept.scale[i.name][0]*random.normal(size=(rows, *i.shape)).astype("float32") for i in kept.card.inputs]
-    for j, a in enumerate(arrays): a[j + 1::5] = np.nan
+    arrays = [
+        kept.mean[i.name][0] + 2 * kept.scale[i.name][0] * random.normal(size=(rows, *i.shape)).astype("float32")
+        for i in kept.card.inputs
+    ]
+    for j, a in enumerate(arrays):
+        a[j + 1 :: 5] = np.nan
     arrays[0][0] = arrays[-1][0] = np.nan
-    session, want = open_session(path), in_torch(kept, arrays, trust)
+    session, want = open_session(path), predict_in_torch(kept, arrays, trust)
     feed = lambda rows: session.run(None, {n: a[rows] for n, a in zip(kept.card.names, arrays)})[0]
-    return max(float((np.abs(got - want)/(1 + np.abs(want) if kept.card.task.kind == "regression" else 1)).max()) for got in (feed(slice(None)), np.concatenate([feed(slice(i, i+1)) for i in range(rows)])))
+    return max(
+        float((np.abs(got - want) / (1 + np.abs(want) if kept.card.task.kind == "regression" else 1)).max())
+        for got in (feed(slice(None)), np.concatenate([feed(slice(i, i + 1)) for i in range(rows)]))
+    )
 
 # %% ../../nbs/55_deployment/03_onnx_export.ipynb #0204e623
-def write_onnx(kept:Kept, path, trust=())->dict: # what there is to know
+def write_onnx(kept: StoredStudents, path, trust=()) -> dict:  # what there is to know
     "Export, check and write"
-    onnx, path, kept = _onnx(), Path(path), whole_members(kept)
-    if path.suffix != ".onnx": raise InputError(f"{path}: expected an .onnx file")
-    if deep := [i.name for i in kept.card.inputs if len(i.shape) > 2]: raise InputError(f"modality {deep[0]}: students of clips, or of the maps of --finetune, are kept but cannot be exported to ONNX yet; prepare the set without --finetune")
-    if kept.card.marks: raise InputError(f"{kept.card.marks}: a student with faults or under a control is not for the field")
+    onnx, path, kept = _onnx(), Path(path), complete_members(kept)
+    if path.suffix != ".onnx":
+        raise InputError(f"{path}: expected an .onnx file")
+    if deep := [i.name for i in kept.card.inputs if len(i.shape) > 2]:
+        raise InputError(
+            f"modality {deep[0]}: students of clips, or of the maps of --finetune, are kept but cannot be exported to ONNX yet; prepare the set without --finetune"
+        )
+    if kept.card.marks:
+        raise InputError(f"{kept.card.marks}: a student with faults or under a control is not for the field")
     size = sum(v.nbytes for v in kept.params.values())
-    if size > MOST_BYTES: raise InputError(f"{len(kept.card.members)} students have {size} bytes, more than one file may hold ({MOST_BYTES}); export fewer of them, such as --seed 0")
+    if size > MAX_ONNX_BYTES:
+        raise InputError(
+            f"{len(kept.card.members)} students have {size} bytes, more than one file may hold ({MAX_ONNX_BYTES}); export fewer of them, such as --seed 0"
+        )
     data = as_onnx(kept, trust).SerializeToString()
     onnx.checker.check_model(data)
     beside = write_bytes(path.with_name(f".{path.stem}.unchecked.onnx"), data)
-    try: far = difference(kept, beside, trust)
-    finally: beside.unlink()
-    if not far < TOLERANCE: raise RunError(f"{path}: the exported student differs from torch by {far:.1e}, more than {TOLERANCE:.0e}; nothing was written")
+    try:
+        far = largest_difference(kept, beside, trust)
+    finally:
+        beside.unlink()
+    if not far < TOLERANCE:
+        raise RunError(
+            f"{path}: the exported student differs from torch by {far:.1e}, more than {TOLERANCE:.0e}; nothing was written"
+        )
     write_bytes(path, data)
-    return dict(path=str(path), method=kept.card.method, words=kept.card.words, members=len(kept.card.members), bytes=len(data), difference=far, inputs={i.name: list(i.shape) for i in kept.card.inputs}, outputs=kept.card.task.labels)
+    return dict(
+        path=str(path),
+        method=kept.card.method,
+        words=kept.card.words,
+        members=len(kept.card.members),
+        bytes=len(data),
+        difference=far,
+        inputs={i.name: list(i.shape) for i in kept.card.inputs},
+        outputs=kept.card.task.labels,
+    )

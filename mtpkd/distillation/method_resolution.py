@@ -11,82 +11,178 @@ from ..core.errors import InputError, nearest
 from ..core.config import ExperimentConfig
 from ..models.teacher_ensemble import teacher_subsets
 from ..losses.catalogue import terms
-from ..losses.feature import EMBEDDED
-from ..losses.response import CLASS_TERMS, SPOKEN
+from ..losses.feature import EMBEDDING_TERMS
+from ..losses.response import CLASS_TERMS, RESPONSE_TERMS
 from mtpkd.distillation.methods import (
-    CONTROLS, Method, methods, schedules, SHUFFLES, singles_of, TAUGHT_BY, unpaired_of,
+    CONTROLS,
+    Method,
+    methods,
+    schedules,
+    SHUFFLE_CONTROLS,
+    privileged_teachers,
+    TEACHER_SOURCES,
+    privileged_only_teachers,
 )
 from .teacher_selection import selection_rules
-from .soft_targets import targets
+from .soft_targets import target_rules
 
 # %% ../../nbs/50_distillation/11_method_resolution.ipynb #365ea169
-def get_method(name:str, config:ExperimentConfig, kind:str="classification", classes:int|None=None)->Method:
+def get_method(name: str, config: ExperimentConfig, kind: str = "classification", classes: int | None = None) -> Method:
     "The method called `name`, with the options of the config; `method:schedule` names another schedule"
     base, colon, schedule = name.partition(":")
-    if config.control not in ("", *CONTROLS): raise InputError(f"unknown control {config.control!r}; {nearest(config.control, CONTROLS)}")
+    if config.control not in ("", *CONTROLS):
+        raise InputError(f"unknown control {config.control!r}; {nearest(config.control, CONTROLS)}")
     m, options = replace(methods.get(base), name=name), method_options(base, config)
-    if m.control: m, options = replace(methods.get("mtpkd"), name=name, control=m.control), method_options("mtpkd", config) | options
-    if kind == "regression" and m.schedule == "long_mixup": m = replace(m, schedule="default") # long schedules with mixup lower CCC
+    if m.control:
+        m, options = (
+            replace(methods.get("mtpkd"), name=name, control=m.control),
+            method_options("mtpkd", config) | options,
+        )
+    if kind == "regression" and m.schedule == "long_mixup":
+        m = replace(m, schedule="default")  # long schedules with mixup lower CCC
     m = replace(m, **options)
-    if colon: m = replace(m, schedule=schedule) # what is asked for by name beats the options
-    if m.schedule not in schedules(config): raise InputError(f"unknown schedule {m.schedule!r} of method {name}; {nearest(m.schedule, schedules(config))}")
+    if colon:
+        m = replace(m, schedule=schedule)  # what is asked for by name beats the options
+    if m.schedule not in schedules(config):
+        raise InputError(f"unknown schedule {m.schedule!r} of method {name}; {nearest(m.schedule, schedules(config))}")
     selection_rules.get(m.rule)
-    for term, _ in m.terms: terms.get(term)
-    if config.control in SHUFFLES and not m.control and m.teacher not in ("", "self"): m = replace(m, control=config.control)
+    for term, _ in m.terms:
+        terms.get(term)
+    if config.control in SHUFFLE_CONTROLS and not m.control and m.teacher not in ("", "self"):
+        m = replace(m, control=config.control)
     _check_teacher_of(m, config, options)
-    if m.bags and config.pairing in ("", "full"): raise InputError(f"method {name} is for weakly paired data; say how, such as pairing: bag:8 to lose the pairs of a paired set, or use kd")
-    if "eps" in options and m.bags != "ot": raise InputError(f"options.{base}.eps: {base} has no plan inside bags; take it out")
-    if kind == "regression": _check_values_of(m, options)
-    if m.target != "mean" or m.balance != "" or m.cross_fit: _check_target_of(m, classes)
+    if m.bags and config.pairing in ("", "full"):
+        raise InputError(
+            f"method {name} is for weakly paired data; say how, such as pairing: bag:8 to lose the pairs of a paired set, or use kd"
+        )
+    if "eps" in options and m.bags != "ot":
+        raise InputError(f"options.{base}.eps: {base} has no plan inside bags; take it out")
+    if kind == "regression":
+        _check_values_of(m, options)
+    if m.target != "mean" or m.balance != "" or m.cross_fit:
+        _check_target_of(m, classes)
     return m
 
 # %% ../../nbs/50_distillation/11_method_resolution.ipynb #63bafe38
-def _check_teacher_of(m:Method, config, options):
+def _check_teacher_of(m: Method, config, options):
     "A term that looks at a teacher needs one, and the controls have none that sees privileged modalities"
-    for term, without in (*((term, ("",)) for term in SPOKEN), *((term, ("", "self")) for term in EMBEDDED)):
-        if term in dict(m.terms) and m.teacher in without: raise InputError(f"method {m.name}: term {term} needs a teacher, and this method has none; take it out of options.{m.name.partition(':')[0]}.terms")
+    for term, without in (
+        *((term, ("",)) for term in RESPONSE_TERMS),
+        *((term, ("", "self")) for term in EMBEDDING_TERMS),
+    ):
+        if term in dict(m.terms) and m.teacher in without:
+            raise InputError(
+                f"method {m.name}: term {term} needs a teacher, and this method has none; take it out of options.{m.name.partition(':')[0]}.terms"
+            )
 
-    said, shown = {*SPOKEN} & {*dict(m.terms)}, {*EMBEDDED} & {*dict(m.terms)}
+    said, shown = {*RESPONSE_TERMS} & {*dict(m.terms)}, {*EMBEDDING_TERMS} & {*dict(m.terms)}
     where = f"options.{m.name.partition(':')[0]}.teacher"
-    if "teacher" in options and (m.teacher not in TAUGHT_BY or not said or methods.get(m.name.partition(":")[0]).teacher == "self"):
-        raise InputError(f"{where} is {m.teacher!r}; expected {', '.join(TAUGHT_BY)}, for a method that distils what teachers say, not for a control without teachers")
-    if m.teacher in ("singles", "all", "privileged", "unpaired_ensemble") and shown and "teacher" in options: raise InputError(f"{where}: term {min(shown)} compares embeddings, which only the joint teacher has in one space; use joint")
-    if m.teacher == "singles" and config.privileged and not singles_of(teacher_subsets([*config.prevalent, *config.privileged], config.teachers.subsets), config.privileged): raise InputError(f"{where}: teachers.subsets names no teacher beside the joint one that sees a privileged modality; add one or use joint")
-    if m.teacher.startswith("unpaired") and config.privileged and not unpaired_of(teacher_subsets([*config.prevalent, *config.privileged], config.teachers.subsets), config.privileged): raise InputError(f"method {m.name}: teachers.subsets names no teacher that sees privileged modalities only; add one")
+    if "teacher" in options and (
+        m.teacher not in TEACHER_SOURCES or not said or methods.get(m.name.partition(":")[0]).teacher == "self"
+    ):
+        raise InputError(
+            f"{where} is {m.teacher!r}; expected {', '.join(TEACHER_SOURCES)}, for a method that distils what teachers say, not for a control without teachers"
+        )
+    if m.teacher in ("singles", "all", "privileged", "unpaired_ensemble") and shown and "teacher" in options:
+        raise InputError(
+            f"{where}: term {min(shown)} compares embeddings, which only the joint teacher has in one space; use joint"
+        )
+    if (
+        m.teacher == "singles"
+        and config.privileged
+        and not privileged_teachers(
+            teacher_subsets([*config.prevalent, *config.privileged], config.teachers.subsets), config.privileged
+        )
+    ):
+        raise InputError(
+            f"{where}: teachers.subsets names no teacher beside the joint one that sees a privileged modality; add one or use joint"
+        )
+    if (
+        m.teacher.startswith("unpaired")
+        and config.privileged
+        and not privileged_only_teachers(
+            teacher_subsets([*config.prevalent, *config.privileged], config.teachers.subsets), config.privileged
+        )
+    ):
+        raise InputError(
+            f"method {m.name}: teachers.subsets names no teacher that sees privileged modalities only; add one"
+        )
 
 # %% ../../nbs/50_distillation/11_method_resolution.ipynb #12077dcc
-def _check_values_of(m:Method, options):
+def _check_values_of(m: Method, options):
     "A regression has no class probabilities"
     base = m.name.partition(":")[0]
     for key, on in (("balance", m.balance != ""), ("target", m.target == "barycentre")):
-        if on and key in options: raise InputError(f"options.{base}.{key} is for class probabilities, and this is a regression; take it out")
-        if on: raise InputError(f"method {m.name} is not for regression: its {key} is of class probabilities; use kd, or one that compares embeddings, such as fitnets")
+        if on and key in options:
+            raise InputError(f"options.{base}.{key} is for class probabilities, and this is a regression; take it out")
+        if on:
+            raise InputError(
+                f"method {m.name} is not for regression: its {key} is of class probabilities; use kd, or one that compares embeddings, such as fitnets"
+            )
     for term, _ in m.terms:
-        if term in CLASS_TERMS: raise InputError(f"method {m.name} is not for regression: term {term} compares class probabilities; use kd, or one that compares embeddings, such as fitnets")
+        if term in CLASS_TERMS:
+            raise InputError(
+                f"method {m.name} is not for regression: term {term} compares class probabilities; use kd, or one that compares embeddings, such as fitnets"
+            )
 
 # %% ../../nbs/50_distillation/11_method_resolution.ipynb #49488e3d
-def _check_target_of(m:Method, classes:int|None):
+def _check_target_of(m: Method, classes: int | None):
     "What is made of the teachers' outputs needs somebody who distils them, and another target than the mean several teachers"
-    targets.get(m.target)
+    target_rules.get(m.target)
     where = f"options.{m.name.partition(':')[0]}"
-    if not {*SPOKEN} & {*dict(m.terms)}: raise InputError(f"{where}: target, balance and cross_fit are for what a term such as logit_kd distils; take them out")
-    if m.cross_fit and m.teacher not in TAUGHT_BY: raise InputError(f"{where}.cross_fit: {m.name} has no teacher to cross-fit; take it out")
-    if m.target != "mean" and m.teacher in ("joint", "adapted"): raise InputError(f"{where}.target: {m.name} has one teacher, and {m.target} is of several; take it out, or add teacher: all")
-    if isinstance(m.balance, str) and m.balance not in ("", "labelled"): raise InputError(f"{where}.balance is {m.balance!r}, expected labelled or a list of class proportions")
+    if not {*RESPONSE_TERMS} & {*dict(m.terms)}:
+        raise InputError(
+            f"{where}: target, balance and cross_fit are for what a term such as logit_kd distils; take them out"
+        )
+    if m.cross_fit and m.teacher not in TEACHER_SOURCES:
+        raise InputError(f"{where}.cross_fit: {m.name} has no teacher to cross-fit; take it out")
+    if m.target != "mean" and m.teacher in ("joint", "adapted"):
+        raise InputError(
+            f"{where}.target: {m.name} has one teacher, and {m.target} is of several; take it out, or add teacher: all"
+        )
+    if isinstance(m.balance, str) and m.balance not in ("", "labelled"):
+        raise InputError(f"{where}.balance is {m.balance!r}, expected labelled or a list of class proportions")
     if isinstance(m.balance, tuple) and not (classes in (None, len(m.balance)) and abs(sum(m.balance) - 1) < 1e-3):
-        raise InputError(f"{where}.balance is {list(m.balance)}, expected the proportions of {classes or 'all'} classes, with sum 1")
+        raise InputError(
+            f"{where}.balance is {list(m.balance)}, expected the proportions of {classes or 'all'} classes, with sum 1"
+        )
 
 # %% ../../nbs/50_distillation/11_method_resolution.ipynb #58d7976b
-_OPTIONS = dict(terms=dict, teacher=str, rule=str, schedule=str, temperature=(int, float), pool=bool, target=str, balance=(str, list, tuple), cross_fit=bool, eps=(int, float))
+_OPTIONS = dict(
+    terms=dict,
+    teacher=str,
+    rule=str,
+    schedule=str,
+    temperature=(int, float),
+    pool=bool,
+    target=str,
+    balance=(str, list, tuple),
+    cross_fit=bool,
+    eps=(int, float),
+)
 
-def method_options(base:str, config)->dict:
+
+def method_options(base: str, config) -> dict:
     "What the config's `options` say about a method, checked"
-    for name in config.options: methods.get(name)
+    for name in config.options:
+        methods.get(name)
     options = config.options.get(base) or {}
-    if not isinstance(options, dict): raise InputError(f"options.{base}: expected a mapping such as {{temperature: 2}}, got {options!r}")
+    if not isinstance(options, dict):
+        raise InputError(f"options.{base}: expected a mapping such as {{temperature: 2}}, got {options!r}")
     for key, value in options.items():
-        if key not in _OPTIONS: raise InputError(f"unknown setting options.{base}.{key}; {nearest(str(key), _OPTIONS)}")
-        if not isinstance(value, _OPTIONS[key]): raise InputError(f"options.{base}.{key}: unexpected value {value!r}")
-        for v in value.values() if key == "terms" else [value] if key in ("temperature", "eps") else [] if isinstance(value, (str, bool)) else value:
-            if not isinstance(v, (int, float)) or v <= 0: raise InputError(f"options.{base}.{key}: expected positive numbers, got {value!r}")
+        if key not in _OPTIONS:
+            raise InputError(f"unknown setting options.{base}.{key}; {nearest(str(key), _OPTIONS)}")
+        if not isinstance(value, _OPTIONS[key]):
+            raise InputError(f"options.{base}.{key}: unexpected value {value!r}")
+        for v in (
+            value.values()
+            if key == "terms"
+            else [value]
+            if key in ("temperature", "eps")
+            else []
+            if isinstance(value, (str, bool))
+            else value
+        ):
+            if not isinstance(v, (int, float)) or v <= 0:
+                raise InputError(f"options.{base}.{key}: expected positive numbers, got {value!r}")
     return {k: tuple(v.items()) if k == "terms" else tuple(v) if isinstance(v, list) else v for k, v in options.items()}

@@ -13,25 +13,36 @@ from ..core.registry import Registry
 # %% ../../nbs/50_distillation/02_teacher_selection.ipynb #f7e91de8
 selection_rules = Registry("teacher rule")
 
-def select_teachers(losses:Tensor,  # task loss of every teacher on every sample, `(T, B)`
-                    labelled:Tensor,# `(B,)` bool: whose loss is known
-                    rule:str="batch", # batch, sample, weighted, fixed
-                   )->Tensor:       # weights `(T, B)`, summing to 1 over the teachers
+
+def select_teachers(
+    losses: Tensor,  # task loss of every teacher on every sample, `(T, B)`
+    labelled: Tensor,  # `(B,)` bool: whose loss is known
+    rule: str = "batch",  # batch, sample, weighted, fixed
+) -> Tensor:  # weights `(T, B)`, summing to 1 over the teachers
     "Weights of the teachers for every sample of a batch; the joint teacher is the last row"
-    mean = torch.where(labelled, losses, 0.).sum(-1, keepdim=True)/labelled.sum().clamp_min(1)
+    mean = torch.where(labelled, losses, 0.0).sum(-1, keepdim=True) / labelled.sum().clamp_min(1)
     return selection_rules.get(rule)(losses, mean.expand_as(losses), labelled)
 
-def _one_hot(scores): return torch.zeros_like(scores).scatter(0, scores.argmin(0, keepdim=True), 1.)
+
+def _one_hot(scores):
+    return torch.zeros_like(scores).scatter(0, scores.argmin(0, keepdim=True), 1.0)
 
 # %% ../../nbs/50_distillation/02_teacher_selection.ipynb #38ae5a4a
 @selection_rules.register("batch")
-def _batch(losses, mean, labelled): return _one_hot(mean)
+def _batch(losses, mean, labelled):
+    return _one_hot(mean)
+
 
 @selection_rules.register("sample")
-def _sample(losses, mean, labelled): return _one_hot(torch.where(labelled, losses, mean))
+def _sample(losses, mean, labelled):
+    return _one_hot(torch.where(labelled, losses, mean))
+
 
 @selection_rules.register("weighted")
-def _weighted(losses, mean, labelled): return (-torch.where(labelled, losses, mean)).softmax(0)
+def _weighted(losses, mean, labelled):
+    return (-torch.where(labelled, losses, mean)).softmax(0)
+
 
 @selection_rules.register("fixed")
-def _fixed(losses, mean, labelled): return torch.zeros_like(losses).index_fill(0, torch.tensor([len(losses)-1], device=losses.device), 1.)
+def _fixed(losses, mean, labelled):
+    return torch.zeros_like(losses).index_fill(0, torch.tensor([len(losses) - 1], device=losses.device), 1.0)

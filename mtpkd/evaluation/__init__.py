@@ -3,7 +3,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "metrics": [
-        "CLASSES", "metric", "metric_for", "direction", "confusion", "balanced_accuracy", "accuracy",
+        "CLASS_METRICS", "metric", "metric_for", "direction", "confusion", "balanced_accuracy", "accuracy",
         "macro_f1", "quadratic_kappa", "mae_levels", "nll", "calibration_error", "ccc_per_dimension", "ccc",
         "rmse", "score_all", "chance_level", "gap_closed",
     ],
@@ -16,8 +16,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "modality_values",
     ],
     "statistics": [
-        "PairedTest", "rho_for", "corrected_t", "holm", "wilcoxon_p", "by_subject", "bootstrap_subjects",
-        "power_of", "detectable", "subjects_needed",
+        "PairedTest", "rho_for", "corrected_t", "holm", "wilcoxon_p", "scores_by_subject", "bootstrap_subjects",
+        "detection_power", "detectable", "subjects_needed",
     ],
-    "wording": ["METRICS", "GROUPS", "minus", "points", "metric_label", "role", "forest_rows", "fmt_p"],
+    "wording": [
+        "METRICS", "GROUPS", "with_minus_sign", "format_points", "metric_label", "method_role", "forest_rows",
+        "format_p",
+    ],
 })

@@ -13,81 +13,146 @@ from ..core.errors import InputError
 from ..data.manifest import TaskSpec
 
 # %% ../../nbs/40_evaluation/04_per_sample.ipynb #391f184c
-def per_sample_score(p:pd.DataFrame, task:TaskSpec)->np.ndarray: # `(N,)`
+def per_sample_score(p: pd.DataFrame, task: TaskSpec) -> np.ndarray:  # `(N,)`
     "Right (1) or wrong (0), or the negative squared error"
     if task.kind == "regression":
-        return -np.nanmean([(p[n] - p[f"target_{n}"])**2 for n in task.names], axis=0)
+        return -np.nanmean([(p[n] - p[f"target_{n}"]) ** 2 for n in task.names], axis=0)
     return (np.array(task.classes)[p[task.classes].values.argmax(1)] == p.target.values).astype(float)
 
 # %% ../../nbs/40_evaluation/04_per_sample.ipynb #0be44bbc
 KEYS = ["fold", "seed", "sample"]
-TRANSFER = ["method", "kind", "group", "samples", "n", "alone", "value", "diff", "turned_right", "turned_wrong", "seeds", "seeds_worse"]
+TRANSFER = [
+    "method",
+    "kind",
+    "group",
+    "samples",
+    "n",
+    "alone",
+    "value",
+    "diff",
+    "turned_right",
+    "turned_wrong",
+    "seeds",
+    "seeds_worse",
+]
 
-def with_scores(predictions:pd.DataFrame, task:TaskSpec)->pd.DataFrame: # method, fold, seed, sample, subject, class, score
+
+def with_scores(
+    predictions: pd.DataFrame, task: TaskSpec
+) -> pd.DataFrame:  # method, fold, seed, sample, subject, class, score
     "Every annotated prediction with its score and its class, or third of the target"
     p = predictions
     if task.kind == "regression":
         first = p[f"target_{task.names[0]}"]
-        thirds = np.quantile(first.dropna(), [1/3, 2/3]) if first.notna().any() else [0, 0]
-        group = np.where(first.isna(), "", np.array(["low", "middle", "high"])[np.searchsorted(thirds, first.fillna(0))])
-    else: group = p.target.astype(str).values
-    return p[["method", *KEYS, "subject"]].assign(**{"class": group}, score=per_sample_score(p, task)).dropna(subset="score")
+        thirds = np.quantile(first.dropna(), [1 / 3, 2 / 3]) if first.notna().any() else [0, 0]
+        group = np.where(
+            first.isna(), "", np.array(["low", "middle", "high"])[np.searchsorted(thirds, first.fillna(0))]
+        )
+    else:
+        group = p.target.astype(str).values
+    return (
+        p[["method", *KEYS, "subject"]]
+        .assign(**{"class": group}, score=per_sample_score(p, task))
+        .dropna(subset="score")
+    )
 
 # %% ../../nbs/40_evaluation/04_per_sample.ipynb #18e01aa4
-def transfer(predictions:pd.DataFrame,   # of a run
-             task:TaskSpec,
-             base:str="student_only",
-             methods=None,               # names; None: all but the base and its like, `name:schedule`
-            )->pd.DataFrame:             # columns `TRANSFER`, a row for each method, subject and class
+def transfer(
+    predictions: pd.DataFrame,  # of a run
+    task: TaskSpec,
+    base: str = "student_only",
+    methods=None,  # names; None: all but the base and its like, `name:schedule`
+) -> pd.DataFrame:  # columns `TRANSFER`, a row for each method, subject and class
     "Gain and loss of every method by subject and by class, with counts"
-    names = [m for m in predictions["method"].unique() if m != base and ":" not in m] if methods is None else list(methods)
+    names = (
+        [m for m in predictions["method"].unique() if m != base and ":" not in m] if methods is None else list(methods)
+    )
     scored = with_scores(predictions[predictions["method"].isin([base, *names])], task)
     alone = scored[scored["method"] == base].set_index(KEYS)
-    if base not in set(predictions["method"]): raise InputError(f"no predictions of {base!r}; expected one a test row to compare with")
+    if base not in set(predictions["method"]):
+        raise InputError(f"no predictions of {base!r}; expected one a test row to compare with")
     rows = [row for m in names for row in _transfer_rows(m, scored[scored["method"] == m].set_index(KEYS), alone)]
     return pd.DataFrame(rows, columns=TRANSFER)
 
+
 def _transfer_rows(method, theirs, alone):
     "The rows of one method"
-    both = alone.assign(value=theirs["score"], change=theirs["score"] - alone["score"]).dropna(subset="value").reset_index()
+    both = (
+        alone.assign(value=theirs["score"], change=theirs["score"] - alone["score"])
+        .dropna(subset="value")
+        .reset_index()
+    )
     for kind in ("subject", "class"):
         for group, g in both[both[kind] != ""].groupby(kind, sort=True):
             by_seed = g.groupby("seed")["change"].mean()
-            yield (method, kind, str(group), g["sample"].nunique(), len(g), g["score"].mean(), g["value"].mean(), g["change"].mean(),
-                   int((g["change"] > 0).sum()), int((g["change"] < 0).sum()), len(by_seed), int((by_seed < 0).sum()))
+            yield (
+                method,
+                kind,
+                str(group),
+                g["sample"].nunique(),
+                len(g),
+                g["score"].mean(),
+                g["value"].mean(),
+                g["change"].mean(),
+                int((g["change"] > 0).sum()),
+                int((g["change"] < 0).sum()),
+                len(by_seed),
+                int((by_seed < 0).sum()),
+            )
 
 # %% ../../nbs/40_evaluation/04_per_sample.ipynb #429094fb
 CALIBRATION = ["method", "bin", "low", "high", "n", "confidence", "right"]
 
-def calibration(predictions:pd.DataFrame, task:TaskSpec, bins:int=15)->pd.DataFrame: # columns `CALIBRATION`; empty for a regression
+
+def calibration(
+    predictions: pd.DataFrame, task: TaskSpec, bins: int = 15
+) -> pd.DataFrame:  # columns `CALIBRATION`; empty for a regression
     "Reliability of every method: bins that hold predictions, over all repeats"
-    if task.kind == "regression": return pd.DataFrame(columns=CALIBRATION)
+    if task.kind == "regression":
+        return pd.DataFrame(columns=CALIBRATION)
     sure = predictions[task.classes].max(axis=1).to_numpy(float)
-    table = pd.DataFrame(dict(method=predictions["method"].values, bin=np.minimum((sure*bins).astype(int), bins - 1), confidence=sure, right=per_sample_score(predictions, task)))
-    t = table.groupby(["method", "bin"], sort=False).agg(n=("right", "size"), confidence=("confidence", "mean"), right=("right", "mean")).reset_index()
+    table = pd.DataFrame(
+        dict(
+            method=predictions["method"].values,
+            bin=np.minimum((sure * bins).astype(int), bins - 1),
+            confidence=sure,
+            right=per_sample_score(predictions, task),
+        )
+    )
+    t = (
+        table.groupby(["method", "bin"], sort=False)
+        .agg(n=("right", "size"), confidence=("confidence", "mean"), right=("right", "mean"))
+        .reset_index()
+    )
     order = {m: i for i, m in enumerate(predictions["method"].unique())}
-    t = t.assign(low=t.bin/bins, high=(t.bin + 1)/bins).sort_values(["method", "bin"], key=lambda c: c.map(order) if c.name == "method" else c)
+    t = t.assign(low=t.bin / bins, high=(t.bin + 1) / bins).sort_values(
+        ["method", "bin"], key=lambda c: c.map(order) if c.name == "method" else c
+    )
     return t[CALIBRATION].reset_index(drop=True)
 
-def expected_error(table:pd.DataFrame)->pd.Series: # method -> expected calibration error
+
+def expected_error(table: pd.DataFrame) -> pd.Series:  # method -> expected calibration error
     "Mean |share right - mean probability| over the bins of `calibration`, weighted by their size"
-    gap = (table["right"] - table["confidence"]).abs()*table["n"]
-    return gap.groupby(table["method"], sort=False).sum()/table.groupby("method", sort=False)["n"].sum()
+    gap = (table["right"] - table["confidence"]).abs() * table["n"]
+    return gap.groupby(table["method"], sort=False).sum() / table.groupby("method", sort=False)["n"].sum()
 
 # %% ../../nbs/40_evaluation/04_per_sample.ipynb #d3ebe960
-def target_groups(target,       # (N,) class numbers, or (N,) / (N, K) continuous values
-                  classes=None, # class names; None for a continuous target
-                 )->tuple:      # group number per sample (N,), group names
+def target_groups(
+    target,  # (N,) class numbers, or (N,) / (N, K) continuous values
+    classes=None,  # class names; None for a continuous target
+) -> tuple:  # group number per sample (N,), group names
     "Classes as they are; a continuous target in thirds of its first dimension"
     target = np.asarray(target)
     if classes is not None and target.ndim == 1 and np.allclose(target, target.round()):
         return target.astype(int), [str(c) for c in classes]
     first = target if target.ndim == 1 else target[:, 0]
-    return np.searchsorted(np.quantile(first, [1/3, 2/3]), first), ["low", "middle", "high"]
+    return np.searchsorted(np.quantile(first, [1 / 3, 2 / 3]), first), ["low", "middle", "high"]
 
-def class_order(target,       # as in `target_groups`
-                classes=None,
-               )->np.ndarray: # indices (N,)
+
+def class_order(
+    target,  # as in `target_groups`
+    classes=None,
+) -> np.ndarray:  # indices (N,)
     "Samples sorted by class, or by value; ties keep their order"
     target = np.asarray(target)
     groups, _ = target_groups(target, classes)

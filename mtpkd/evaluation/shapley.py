@@ -15,59 +15,93 @@ from ..core.runtime import rng
 from .statistics import corrected_t
 
 # %% ../../nbs/40_evaluation/05_shapley.ipynb #d41516f2
-def shapley(values:dict, # frozenset of players -> score; every subset of the largest one, the empty one too
-           )->dict:      # player -> value, in the order of their names
+def shapley(
+    values: dict,  # frozenset of players -> score; every subset of the largest one, the empty one too
+) -> dict:  # player -> value, in the order of their names
     "Exact Shapley value of every player"
     players = sorted(max(values, key=len))
     subsets = [frozenset(c) for n in range(len(players) + 1) for c in combinations(players, n)]
     lack = [s for s in subsets if s not in values]
-    if lack: raise InputError(f"no score of {'+'.join(sorted(lack[0])) or 'the empty subset'}; expected all {len(subsets)} subsets of {', '.join(players)}")
+    if lack:
+        raise InputError(
+            f"no score of {'+'.join(sorted(lack[0])) or 'the empty subset'}; expected all {len(subsets)} subsets of {', '.join(players)}"
+        )
     M = len(players)
-    weight = [factorial(n)*factorial(M - n - 1)/factorial(M) for n in range(M)]
-    return {i: sum(weight[len(s)]*(values[s | {i}] - values[s]) for s in subsets if i not in s) for i in players}
+    weight = [factorial(n) * factorial(M - n - 1) / factorial(M) for n in range(M)]
+    return {i: sum(weight[len(s)] * (values[s | {i}] - values[s]) for s in subsets if i not in s) for i in players}
 
 # %% ../../nbs/40_evaluation/05_shapley.ipynb #11b8c90f
-def shapley_orders(players, n:int=5)->list: # 2n orders: the same for the same players
+def shapley_orders(players, n: int = 5) -> list:  # 2n orders: the same for the same players
     "Orders of arrival to average over where there are too many players for all: `n` random ones, each with its reverse"
     players, random = sorted(players), rng("shapley", *sorted(players))
     forth = [tuple(players[i] for i in random.permutation(len(players))) for _ in range(n)]
     return [o for order in forth for o in (order, order[::-1])]
 
-def shapley_sampled(values:dict, # frozenset of players -> score; every beginning of the orders
-                    orders:list, # of `shapley_orders`, or all permutations
-                   )->dict:      # player -> value
+
+def shapley_sampled(
+    values: dict,  # frozenset of players -> score; every beginning of the orders
+    orders: list,  # of `shapley_orders`, or all permutations
+) -> dict:  # player -> value
     "Shapley value averaged over `orders`"
-    def gains(order): return {i: values[frozenset(order[:k + 1])] - values[frozenset(order[:k])] for k, i in enumerate(order)}
+
+    def gains(order):
+        return {i: values[frozenset(order[: k + 1])] - values[frozenset(order[:k])] for k, i in enumerate(order)}
+
     made = [gains(o) for o in orders]
-    return {i: sum(g[i] for g in made)/len(made) for i in sorted(orders[0])}
+    return {i: sum(g[i] for g in made) / len(made) for i in sorted(orders[0])}
 
 # %% ../../nbs/40_evaluation/05_shapley.ipynb #32d1a288
-def shapley_subsets(prevalent, privileged)->list: # of lists of modality names, the prevalent ones alone first
+def shapley_subsets(prevalent, privileged) -> list:  # of lists of modality names, the prevalent ones alone first
     "The teachers that the values of the privileged modalities need: all subsets of up to four, beginnings of a few orders beyond"
     privileged = sorted(privileged)
-    if len(privileged) <= 4: sets = [c for n in range(len(privileged) + 1) for c in combinations(privileged, n)]
-    else: sets = sorted({tuple(sorted(o[:k])) for o in shapley_orders(privileged) for k in range(len(o) + 1)}, key=lambda c: (len(c), c))
+    if len(privileged) <= 4:
+        sets = [c for n in range(len(privileged) + 1) for c in combinations(privileged, n)]
+    else:
+        sets = sorted(
+            {tuple(sorted(o[:k])) for o in shapley_orders(privileged) for k in range(len(o) + 1)},
+            key=lambda c: (len(c), c),
+        )
     return [[*prevalent, *c] for c in sets]
 
-def teachers_to_set(prevalent, privileged)->tuple: # for --methods, for --set
+
+def teachers_to_set(prevalent, privileged) -> tuple:  # for --methods, for --set
     "The rows and the setting under which a run trains those teachers"
     *subsets, _ = shapley_subsets(prevalent, privileged)
-    return ",".join(["teacher_" + "+".join(s) for s in subsets] + ["teacher_joint"]), f"teachers.subsets=[{', '.join('[' + ', '.join(s) + ']' for s in subsets)}]".replace(", ", ",")
+    return ",".join(
+        ["teacher_" + "+".join(s) for s in subsets] + ["teacher_joint"]
+    ), f"teachers.subsets=[{', '.join('[' + ', '.join(s) + ']' for s in subsets)}]".replace(", ", ",")
 
-def teacher_scores(results:pd.DataFrame, prevalent, privileged)->dict: # frozenset of privileged modalities -> scores (J,)
+
+def teacher_scores(
+    results: pd.DataFrame, prevalent, privileged
+) -> dict:  # frozenset of privileged modalities -> scores (J,)
     "Scores of the teachers that see all prevalent modalities, by what else they see"
-    wide, everything = results.pivot_table(index=["fold", "seed"], columns="method", values="value", sort=False), {*prevalent, *privileged}
-    seen = {m: everything if m == "teacher_joint" else set(m.removeprefix("teacher_").split("+")) for m in wide if m.startswith("teacher_")}
+    wide, everything = (
+        results.pivot_table(index=["fold", "seed"], columns="method", values="value", sort=False),
+        {*prevalent, *privileged},
+    )
+    seen = {
+        m: everything if m == "teacher_joint" else set(m.removeprefix("teacher_").split("+"))
+        for m in wide
+        if m.startswith("teacher_")
+    }
     return {frozenset(s - {*prevalent}): wide[m].to_numpy() for m, s in seen.items() if {*prevalent} <= s}
 
 # %% ../../nbs/40_evaluation/05_shapley.ipynb #5c00e5c7
-def modality_values(results:pd.DataFrame, prevalent, privileged, rho:float)->dict:
-    "`values`: modality -> value, ci95, p; or what is `missing`: subsets without a teacher"
-    if not privileged: return dict(values={}, missing=[], exact=True)
-    have, needed = teacher_scores(results, prevalent, privileged), [frozenset(s) - {*prevalent} for s in shapley_subsets(prevalent, privileged)]
+def modality_values(results: pd.DataFrame, prevalent, privileged, rho: float) -> dict:
+    "`values`: modality -> value, ci95, p; or what is `is_missing`: subsets without a teacher"
+    if not privileged:
+        return dict(values={}, missing=[], exact=True)
+    have, needed = (
+        teacher_scores(results, prevalent, privileged),
+        [frozenset(s) - {*prevalent} for s in shapley_subsets(prevalent, privileged)],
+    )
     missing = [[*prevalent, *sorted(s)] for s in needed if s not in have]
     exact = len(privileged) <= 4
-    if missing: return dict(values={}, missing=missing, exact=exact)
+    if missing:
+        return dict(values={}, missing=missing, exact=exact)
     made = shapley({s: have[s] for s in needed}) if exact else shapley_sampled(have, shapley_orders(privileged))
     tests = {m: corrected_t(v, rho) for m, v in made.items()}
-    return dict(values={m: dict(value=t.mean, ci95=[t.low, t.high], p=t.p) for m, t in tests.items()}, missing=[], exact=exact)
+    return dict(
+        values={m: dict(value=t.mean, ci95=[t.low, t.high], p=t.p) for m, t in tests.items()}, missing=[], exact=exact
+    )

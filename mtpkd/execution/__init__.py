@@ -4,16 +4,16 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "notebooks": [
         "ONE_THREAD", "batch_folder", "find_notebook", "batch_names", "notebook_parameters", "check_parameters",
-        "kernel_env", "own_kernel", "Follow", "following", "execute", "execute_many", "raise_first",
+        "kernel_env", "own_kernel", "Follow", "following_journal", "execute", "execute_many", "raise_first",
     ],
-    "ray_cluster": ["node_pool", "run_on_node", "knock", "join_cluster", "RayPool"],
+    "ray_cluster": ["node_pool", "run_on_node", "check_reachable", "join_cluster", "RayPool"],
     "sweep": [
-        "KEYS", "MOST", "BYTES", "GRACE", "Cell", "Sweep", "read_sweep", "SweepFolder", "write_cells",
-        "read_cells", "last_events", "threads_of", "fitting_jobs", "run_cell", "submit_cell", "Log",
+        "KEYS", "MOST", "MAX_CELL_BYTES", "GRACE", "Cell", "Sweep", "read_sweep", "SweepFolder", "write_cells",
+        "read_cells", "last_events", "threads_of", "fitting_jobs", "run_cell", "submit_cell", "SweepJournal",
         "run_cells", "claim_sweep_folder",
     ],
     "workers": [
-        "KERNEL", "PRELOAD", "CAN_FORK", "Forked", "fork_kernel", "ForkedProvisioner", "warm_kernel", "answer",
-        "run_job", "execute_warm", "serve", "load", "Pool", "value_of",
+        "KERNEL", "PRELOAD", "CAN_FORK", "Forked", "fork_kernel", "ForkedProvisioner", "warm_kernel",
+        "job_answer", "run_job", "execute_warm", "serve_jobs", "preload_module", "Pool", "value_of",
     ],
 })

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ONE_THREAD', 'batch_folder', 'find_notebook', 'batch_names', 'notebook_parameters', 'check_parameters', 'kernel_env',
-           'own_kernel', 'Follow', 'following', 'execute', 'execute_many', 'raise_first']
+           'own_kernel', 'Follow', 'following_journal', 'execute', 'execute_many', 'raise_first']
 
 # %% ../../nbs/65_execution/01_notebooks.ipynb #d63ffc30
 import contextlib, importlib.resources, json, os, subprocess, sys, tempfile, threading, time
@@ -14,97 +14,137 @@ from ..core.errors import InputError, nearest, RunError
 from ..core.files import write_bytes
 
 # %% ../../nbs/65_execution/01_notebooks.ipynb #3ce03e16
-def batch_folder(): # a folder, in the checkout or in the installed package
+def batch_folder():  # a folder, in the checkout or in the installed package
     "Where the batch notebooks are"
-    checkout = Path(__file__).parents[2]/"nbs"/"batch" if "__file__" in globals() else Path("../batch")
-    try: packaged = importlib.resources.files("mtpkd.batch")
-    except (ModuleNotFoundError, TypeError): return checkout
-    return packaged if (packaged/"experiment.ipynb").is_file() else checkout
+    checkout = Path(__file__).parents[2] / "nbs" / "batch" if "__file__" in globals() else Path("../batch")
+    try:
+        packaged = importlib.resources.files("mtpkd.batch")
+    except (ModuleNotFoundError, TypeError):
+        return checkout
+    return packaged if (packaged / "experiment.ipynb").is_file() else checkout
 
-def find_notebook(notebook:str="experiment", # name of a batch notebook, or a path to any notebook
-                 )->Path:
+
+def find_notebook(
+    notebook: str = "experiment",  # name of a batch notebook, or a path to any notebook
+) -> Path:
     "The notebook to run"
     if str(notebook).endswith(".ipynb"):
-        if Path(notebook).is_file(): return Path(notebook)
-        raise InputError(f"no notebook at {notebook}; expected the path of an .ipynb file or one of: {', '.join(batch_names())}")
-    if notebook not in batch_names(): raise InputError(f"unknown notebook {notebook!r}; {nearest(notebook, batch_names())}")
-    return Path(str(batch_folder()/f"{notebook}.ipynb"))
+        if Path(notebook).is_file():
+            return Path(notebook)
+        raise InputError(
+            f"no notebook at {notebook}; expected the path of an .ipynb file or one of: {', '.join(batch_names())}"
+        )
+    if notebook not in batch_names():
+        raise InputError(f"unknown notebook {notebook!r}; {nearest(notebook, batch_names())}")
+    return Path(str(batch_folder() / f"{notebook}.ipynb"))
 
-def batch_names()->list:
+
+def batch_names() -> list:
     "Names of the batch notebooks"
     return sorted(p.name.removesuffix(".ipynb") for p in batch_folder().iterdir() if p.name.endswith(".ipynb"))
 
 # %% ../../nbs/65_execution/01_notebooks.ipynb #c1b307fe
-def notebook_parameters(path # a notebook
-                       )->list: # names assigned in its cell tagged `parameters`
+def notebook_parameters(
+    path,  # a notebook
+) -> list:  # names assigned in its cell tagged `parameters`
     "The parameters a notebook declares"
     import ast
+
     cells = json.loads(Path(path).read_text(encoding="utf-8"))["cells"]
     tagged = ["".join(c["source"]) for c in cells if "parameters" in c["metadata"].get("tags", [])]
     return [t.id for code in tagged for a in ast.parse(code).body if isinstance(a, ast.Assign) for t in a.targets]
 
-def check_parameters(parameters:dict, path):
+
+def check_parameters(parameters: dict, path):
     "Refuse a parameter the notebook does not know"
     known = notebook_parameters(path)
     for name in parameters:
-        if name not in known: raise InputError(f"unknown parameter {name!r} of {Path(path).name}; {nearest(name, known)}")
+        if name not in known:
+            raise InputError(f"unknown parameter {name!r} of {Path(path).name}; {nearest(name, known)}")
 
 # %% ../../nbs/65_execution/01_notebooks.ipynb #e409cf42
 ONE_THREAD = {f"{lib}_NUM_THREADS": "1" for lib in ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB", "NUMBA")}
 
-def kernel_env()->dict:
+
+def kernel_env() -> dict:
     "What a kernel's environment adds to ours"
     root = Path(__file__).parents[2] if "__file__" in globals() else Path("../..").resolve()
     paths = [] if "site-packages" in str(root) else [str(root)]
-    return ONE_THREAD | {"PLOTLY_RENDERER": "plotly_mimetype", "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-                         "PYTHONPATH": os.pathsep.join(paths + [p for p in [os.environ.get("PYTHONPATH")] if p])}
+    return ONE_THREAD | {
+        "PLOTLY_RENDERER": "plotly_mimetype",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        "PYTHONPATH": os.pathsep.join(paths + [p for p in [os.environ.get("PYTHONPATH")] if p]),
+    }
 
-def own_kernel(): # a kernel manager class for nbclient
+
+def own_kernel():  # a kernel manager class for nbclient
     "A kernel of this interpreter on loopback"
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
+
     class OwnKernel(AsyncKernelManager):
         "Starts `sys.executable`"
-        kernel_spec = KernelSpec(language="python", env=kernel_env(), argv=[
-            sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--IPKernelApp.log_level=50"])
+
+        kernel_spec = KernelSpec(
+            language="python",
+            env=kernel_env(),
+            argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--IPKernelApp.log_level=50"],
+        )
+
     OwnKernel.ip.default_value = "127.0.0.1"
     return OwnKernel
 
 # %% ../../nbs/65_execution/01_notebooks.ipynb #e1a3936b
 class Follow:
     "A progress bar over the journal of the run in `out`"
+
     def __init__(self, out, progress=True, position=0):
-        self.path, self.name, self.seen = Path(out)/"journal.jsonl", Path(out).name, 0
+        self.path, self.name, self.seen = Path(out) / "journal.jsonl", Path(out).name, 0
         self.seen = self.path.stat().st_size if self.path.exists() else 0
-        self.bar = tqdm(desc=self.name, total=100, position=position, disable=not progress, leave=True,
-                        bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}")
+        self.bar = tqdm(
+            desc=self.name,
+            total=100,
+            position=position,
+            disable=not progress,
+            leave=True,
+            bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}",
+        )
 
     def update(self):
         "Read what is new"
-        if not self.path.exists(): return
+        if not self.path.exists():
+            return
         with open(self.path, "rb") as f:
-            f.seek(self.seen); new = f.read()
-        whole = new[:new.rfind(b"\n")+1]
+            f.seek(self.seen)
+            new = f.read()
+        whole = new[: new.rfind(b"\n") + 1]
         self.seen += len(whole)
-        for line in whole.splitlines(): self._show(json.loads(line))
+        for line in whole.splitlines():
+            self._show(json.loads(line))
 
     def _show(self, event):
         "One event on the bar"
-        if event.get("total"): self.bar.n = round(100*event.get("done", 0)/event["total"], 1)
+        if event.get("total"):
+            self.bar.n = round(100 * event.get("done", 0) / event["total"], 1)
         said = [str(event[k]) for k in ("event", "stage", "method") if event.get(k) is not None]
         self.bar.set_postfix_str(", ".join(said))
 
     def close(self, ok=True):
-        if ok: self.bar.n = 100
-        self.bar.refresh(); self.bar.close()
+        if ok:
+            self.bar.n = 100
+        self.bar.refresh()
+        self.bar.close()
 
 # %% ../../nbs/65_execution/01_notebooks.ipynb #1956bfbd
 @contextlib.contextmanager
-def following(out, progress=True):
+def following_journal(out, progress=True):
     "Keep a progress bar up to date from a thread while the block runs"
     bar, stop = Follow(out, progress), threading.Event()
+
     def watch():
-        while not stop.wait(.3): bar.update()
+        while not stop.wait(0.3):
+            bar.update()
+
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     ok = False
@@ -112,40 +152,60 @@ def following(out, progress=True):
         yield
         ok = True
     finally:
-        stop.set(); thread.join(); bar.update(); bar.close(ok)
+        stop.set()
+        thread.join()
+        bar.update()
+        bar.close(ok)
 
 # %% ../../nbs/65_execution/01_notebooks.ipynb #1a8ee9e8
-def execute(parameters:dict,           # the notebook's parameters, `out` aside
-            out,                       # run folder
-            notebook:str="experiment", # name of a batch notebook, or a path
-            progress:bool=True,
-            kernel=None,               # a kernel manager class; None: of this interpreter
-           )->Path:                    # the executed notebook, OUT/run.ipynb
+def execute(
+    parameters: dict,  # the notebook's parameters, `out` aside
+    out,  # run folder
+    notebook: str = "experiment",  # name of a batch notebook, or a path
+    progress: bool = True,
+    kernel=None,  # a kernel manager class; None: of this interpreter
+) -> Path:  # the executed notebook, OUT/run.ipynb
     "Run a notebook with parameters; its result is in `out`"
     import papermill
     from nbclient.exceptions import DeadKernelError
+
     source, parameters = find_notebook(notebook), dict(parameters, out=str(out))
     check_parameters(parameters, source)
-    with tempfile.TemporaryDirectory() as tmp, following(out, progress):
-        done = Path(tmp)/"run.ipynb"
+    with tempfile.TemporaryDirectory() as tmp, following_journal(out, progress):
+        done = Path(tmp) / "run.ipynb"
         try:
-            papermill.execute_notebook(source, done, parameters, kernel_name="python3", language="python", progress_bar=False, request_save_on_cell_execute=False,
-                                       kernel_manager_class=kernel or own_kernel())
-        except papermill.PapermillExecutionError as e: raise _failure(e, done, out) from None
+            papermill.execute_notebook(
+                source,
+                done,
+                parameters,
+                kernel_name="python3",
+                language="python",
+                progress_bar=False,
+                request_save_on_cell_execute=False,
+                kernel_manager_class=kernel or own_kernel(),
+            )
+        except papermill.PapermillExecutionError as e:
+            raise _failure(e, done, out) from None
         except DeadKernelError as e:
-            raise RunError(f"the kernel of {source.name} died (out of memory?); what was finished is kept in {out}, go on with resume") from e
-        return write_bytes(Path(out)/"run.ipynb", done.read_bytes())
+            raise RunError(
+                f"the kernel of {source.name} died (out of memory?); what was finished is kept in {out}, go on with resume"
+            ) from e
+        return write_bytes(Path(out) / "run.ipynb", done.read_bytes())
 
 # %% ../../nbs/65_execution/01_notebooks.ipynb #8704914e
-def _failure(error,      # papermill's error
-             done:Path,  # the notebook with the error marked
-             out,
-            )->Exception:
+def _failure(
+    error,  # papermill's error
+    done: Path,  # the notebook with the error marked
+    out,
+) -> Exception:
     "What to raise for a cell that failed; keeps the notebook unless the input was refused"
     said = (error.evalue or "no message").splitlines()[0]
-    if error.ename == "InputError": return InputError(said)
-    kept = write_bytes(Path(out)/"run.ipynb", done.read_bytes())
-    return RunError(f"{said if error.ename == 'RunError' else f'{error.ename}: {said}'}; the notebook with the error marked is {kept}")
+    if error.ename == "InputError":
+        return InputError(said)
+    kept = write_bytes(Path(out) / "run.ipynb", done.read_bytes())
+    return RunError(
+        f"{said if error.ename == 'RunError' else f'{error.ename}: {said}'}; the notebook with the error marked is {kept}"
+    )
 
 # %% ../../nbs/65_execution/01_notebooks.ipynb #292ab4fe
 _CHILD = """
@@ -161,31 +221,43 @@ except (RunError, OSError) as e: said = dict(error=str(e), kind="run")
 write_text(job["answer"], json.dumps(said))
 """
 
+
 def _start(run, notebook, folder, i):
     "Start the process of run `i`"
     parameters = {k: v for k, v in run.items() if k != "out"}
-    job = dict(parameters=parameters, out=str(run["out"]), notebook=str(notebook), answer=str(folder/f"{i}.json"))
-    log = open(folder/f"{i}.log", "wb")
-    p = subprocess.Popen([sys.executable, "-c", _CHILD], stdin=subprocess.PIPE, stdout=log, stderr=log, env=os.environ | kernel_env())
-    with log: p.stdin.write(json.dumps(job).encode() + b"\n")
+    job = dict(parameters=parameters, out=str(run["out"]), notebook=str(notebook), answer=str(folder / f"{i}.json"))
+    log = open(folder / f"{i}.log", "wb")
+    p = subprocess.Popen(
+        [sys.executable, "-c", _CHILD], stdin=subprocess.PIPE, stdout=log, stderr=log, env=os.environ | kernel_env()
+    )
+    with log:
+        p.stdin.write(json.dumps(job).encode() + b"\n")
     p.stdin.flush()
     return p
 
 # %% ../../nbs/65_execution/01_notebooks.ipynb #cbe003ad
-def _result(p, run, folder, i)->dict:
+def _result(p, run, folder, i) -> dict:
     "What came of run `i`"
     p.stdin.close()
-    answer, log = folder/f"{i}.json", (folder/f"{i}.log").read_text(errors="replace").strip().splitlines()
-    if answer.exists(): return dict(out=str(run["out"])) | json.loads(answer.read_text())
-    return dict(out=str(run["out"]), error=f"the process ended with code {p.returncode}{': ' + log[-1] if log else ''}", kind="run")
+    answer, log = folder / f"{i}.json", (folder / f"{i}.log").read_text(errors="replace").strip().splitlines()
+    if answer.exists():
+        return dict(out=str(run["out"])) | json.loads(answer.read_text())
+    return dict(
+        out=str(run["out"]),
+        error=f"the process ended with code {p.returncode}{': ' + log[-1] if log else ''}",
+        kind="run",
+    )
 
-def execute_many(runs:list,                 # parameters of each run, `out` included
-                 jobs:int=2,                # how many at a time
-                 notebook:str="experiment",
-                 progress:bool=True,
-                )->list:                    # per run: {"out", "path"} or {"out", "error", "kind"}
+
+def execute_many(
+    runs: list,  # parameters of each run, `out` included
+    jobs: int = 2,  # how many at a time
+    notebook: str = "experiment",
+    progress: bool = True,
+) -> list:  # per run: {"out", "path"} or {"out", "error", "kind"}
     "Run several notebooks side by side; the others go on when one fails"
-    if jobs < 1: raise InputError(f"jobs is {jobs}; expected at least 1")
+    if jobs < 1:
+        raise InputError(f"jobs is {jobs}; expected at least 1")
     find_notebook(notebook)
     waiting, live, done, bars = list(range(len(runs))), {}, {}, {}
     with tempfile.TemporaryDirectory() as tmp:
@@ -193,12 +265,18 @@ def execute_many(runs:list,                 # parameters of each run, `out` incl
             while waiting or live:
                 while waiting and len(live) < jobs:
                     i = waiting.pop(0)
-                    bars[i], live[i] = Follow(runs[i]["out"], progress, position=i), _start(runs[i], notebook, Path(tmp), i)
-                for i in [i for i, p in live.items() if p.poll() is not None]: done[i] = _result(live.pop(i), runs[i], Path(tmp), i)
+                    bars[i], live[i] = (
+                        Follow(runs[i]["out"], progress, position=i),
+                        _start(runs[i], notebook, Path(tmp), i),
+                    )
+                for i in [i for i, p in live.items() if p.poll() is not None]:
+                    done[i] = _result(live.pop(i), runs[i], Path(tmp), i)
                 _redraw(bars, done)
-                time.sleep(.2)
+                time.sleep(0.2)
         finally:
-            for p in live.values(): p.kill(); p.wait()
+            for p in live.values():
+                p.kill()
+                p.wait()
     return [done[i] for i in range(len(runs))]
 
 # %% ../../nbs/65_execution/01_notebooks.ipynb #a0431a74
@@ -206,11 +284,15 @@ def _redraw(bars, done):
     "Bring the bars up to date; close those of finished runs"
     for i in list(bars):
         bars[i].update()
-        if i in done: bars.pop(i).close(ok="path" in done[i])
+        if i in done:
+            bars.pop(i).close(ok="path" in done[i])
 
-def raise_first(results:list # of `execute_many`
-               )->list:      # the same, if all went well
+
+def raise_first(
+    results: list,  # of `execute_many`
+) -> list:  # the same, if all went well
     "Raise the first error of several runs, input errors before others"
     failed = sorted((r for r in results if "error" in r), key=lambda r: r["kind"] != "input")
-    for r in failed: raise (InputError if r["kind"] == "input" else RunError)(r["error"])
+    for r in failed:
+        raise (InputError if r["kind"] == "input" else RunError)(r["error"])
     return results

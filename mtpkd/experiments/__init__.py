@@ -5,11 +5,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "comparison": [
         "PAIRS", "INFLATION", "open_folder", "protocol_of", "check_pairable", "pairs_of", "compare", "inflation",
     ],
-    "fit": ["plan_fit", "members", "chosen", "fit_text"],
+    "fit": ["plan_fit", "members", "chosen_method", "fit_text"],
     "label_budgets": ["CURVE", "budgets_of", "budget_name", "plan_budgets", "curve_table", "same_but_labels"],
     "plan": [
-        "WEAK", "BASES", "RANGES", "STACK", "Plan", "default_methods", "list_methods", "plan_run", "stack_size",
-        "precision_text", "learns_text",
+        "WEAK_PAIRING_METHODS", "BASES", "RANGES", "MAX_STACK", "ExperimentSpec", "default_methods",
+        "list_methods", "plan_experiment", "stack_size", "precision_text", "trained_backbones_text",
     ],
     "resume": [
         "SHOWING", "identity", "code_sha256", "claim_folder", "save_part", "load_part", "student_file",
@@ -22,13 +22,16 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "run_students": ["find_students", "stands_for"],
     "runner": ["train_all", "write_folder", "default_out", "run", "forecast", "check_cells"],
     "scoring": [
-        "score_rows", "predictions_of", "history_rows", "teacher_rows", "open_classroom", "run_method",
+        "score_rows", "predictions_of", "history_rows", "teacher_rows", "open_context", "run_method",
         "first_outputs", "plan_of", "embeddings_of",
     ],
-    "settings": ["resolve_config", "with_protocol", "with_bags", "hop_of", "loose_of", "with_faults", "draw_folds"],
-    "tables": ["TABLES", "COLUMNS", "Part"],
+    "settings": [
+        "resolve_config", "with_protocol", "with_bags", "window_step", "weak_pairings_of", "with_faults",
+        "draw_folds",
+    ],
+    "tables": ["TABLES", "COLUMNS", "MethodTables"],
     "verdict": [
-        "FALLS_BACK", "EFFECT", "choose", "paired", "fall_back", "with_fallbacks", "compare", "diverged",
-        "summarise", "parts_results", "anchors_used",
+        "FALLS_BACK", "EFFECT", "choose_candidate", "paired", "fall_back", "with_fallbacks",
+        "compare_with_baseline", "diverged", "summarise", "parts_results", "anchors_of_batch",
     ],
 })

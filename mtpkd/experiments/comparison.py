@@ -10,59 +10,106 @@ from pathlib import Path
 from types import SimpleNamespace
 import pandas as pd
 from ..core.errors import InputError, nearest
-from ..core.provenance import marks, stamp
+from ..core.provenance import provenance_columns, provenance_text
 from ..evaluation.statistics import corrected_t, holm, rho_for
 from ..evaluation.per_sample import KEYS
-from .verdict import compare as compare_methods
+from .verdict import compare_with_baseline as compare_methods
 from .run_folder import RunFolder, task_of
 
 # %% ../../nbs/60_experiments/09_comparison.ipynb #bccdf1b6
-def open_folder(run): return RunFolder(run) if isinstance(run, (str, Path)) else run
-def protocol_of(run)->str: return stamp(run.summary) or "honest" # and the control, if there is one
+def open_folder(run):
+    return RunFolder(run) if isinstance(run, (str, Path)) else run
 
-_SAME = dict(name="data", n="number of samples", metric="metric", folds="folds", seeds="seeds") # of the summary, in the words of a message
 
-def check_pairable(a, b)->None:
+def protocol_of(run) -> str:
+    return provenance_text(run.summary) or "honest"  # and the control, if there is one
+
+
+_MUST_AGREE = dict(
+    name="data", n="number of samples", metric="metric", folds="folds", seeds="seeds"
+)  # of the summary, in the words of a message
+
+
+def check_pairable(a, b) -> None:
     "Refuse two runs whose test rows are not the same"
-    made = "" if stamp(a.summary) == stamp(b.summary) else f", by the same protocol ({protocol_of(a)} there, {protocol_of(b)} here)"
-    def differ(what, x, y): raise InputError(f"{a.path} and {b.path} cannot be paired: {what} {x} there, {y} here; run both on the same data, folds and seeds{made}")
-    for key, words in _SAME.items():
-        if a.summary.get(key) != b.summary.get(key): differ(words, a.summary.get(key), b.summary.get(key))
-    if task_of(a.summary) != task_of(b.summary): differ("task", task_of(a.summary).labels, task_of(b.summary).labels)
-    x, y = (_tested(r.predictions) for r in (a, b))
-    if len(x) != len(y) or not (x.index == y.index).all(): differ("test rows", f"{len(x)} of the baseline", f"{len(y)}, of other samples or folds")
-    for column in x.columns:
-        if column not in y or not x[column].equals(y[column]): differ(f"column {column} of the test rows", "one", "another")
-    shas, seen = [r.config.get("data_sha256") for r in (a, b)], [(r.config.get("prevalent"), r.config.get("privileged")) for r in (a, b)]
-    if seen[0] == seen[1] and shas[0] != shas[1]: differ("data_sha256", str(shas[0])[:12], str(shas[1])[:12])
+    made = (
+        ""
+        if provenance_text(a.summary) == provenance_text(b.summary)
+        else f", by the same protocol ({protocol_of(a)} there, {protocol_of(b)} here)"
+    )
 
-def _tested(p): # who was tested in which fold, and what was true; the baseline stands for all methods
+    def differ(what, x, y):
+        raise InputError(
+            f"{a.path} and {b.path} cannot be paired: {what} {x} there, {y} here; run both on the same data, folds and seeds{made}"
+        )
+
+    for key, words in _MUST_AGREE.items():
+        if a.summary.get(key) != b.summary.get(key):
+            differ(words, a.summary.get(key), b.summary.get(key))
+    if task_of(a.summary) != task_of(b.summary):
+        differ("task", task_of(a.summary).labels, task_of(b.summary).labels)
+    x, y = (_tested(r.predictions) for r in (a, b))
+    if len(x) != len(y) or not (x.index == y.index).all():
+        differ("test rows", f"{len(x)} of the baseline", f"{len(y)}, of other samples or folds")
+    for column in x.columns:
+        if column not in y or not x[column].equals(y[column]):
+            differ(f"column {column} of the test rows", "one", "another")
+    shas, seen = (
+        [r.config.get("data_sha256") for r in (a, b)],
+        [(r.config.get("prevalent"), r.config.get("privileged")) for r in (a, b)],
+    )
+    if seen[0] == seen[1] and shas[0] != shas[1]:
+        differ("data_sha256", str(shas[0])[:12], str(shas[1])[:12])
+
+
+def _tested(p):  # who was tested in which fold, and what was true; the baseline stands for all methods
     p = p[p["method"] == "student_only"]
     return p[[c for c in p if c in (*KEYS, "subject") or c.startswith("target")]].set_index(KEYS).sort_index()
 
 # %% ../../nbs/60_experiments/09_comparison.ipynb #cfbbafae
-PAIRS = ["a", "b", "mean_a", "mean_b", "diff", "low", "high", "p", "p_holm", "wilcoxon_p", "bootstrap_low", "bootstrap_high"]
+PAIRS = [
+    "a",
+    "b",
+    "mean_a",
+    "mean_b",
+    "diff",
+    "low",
+    "high",
+    "p",
+    "p_holm",
+    "wilcoxon_p",
+    "bootstrap_low",
+    "bootstrap_high",
+]
 
-def pairs_of(a, b, methods=None)->list: # (method of the first, method of the second)
+
+def pairs_of(a, b, methods=None) -> list:  # (method of the first, method of the second)
     "Which methods stand against each other"
     have = [list(r.summary["methods"]) for r in (a, b)]
     if methods is None:
         return [(m, m) for m in have[0] if m in have[1] and ":" not in m]
     asked = [m.strip() for m in (methods.split(",") if isinstance(methods, str) else methods)]
-    if len(asked) != 2: raise InputError(f"methods: expected two, one of the first run and one of the second, got {', '.join(asked) or 'none'}")
+    if len(asked) != 2:
+        raise InputError(
+            f"methods: expected two, one of the first run and one of the second, got {', '.join(asked) or 'none'}"
+        )
     for m, r, known in zip(asked, (a, b), have):
-        if m not in known: raise InputError(f"unknown method {m!r} in {r.path}; {nearest(m, known)}")
+        if m not in known:
+            raise InputError(f"unknown method {m!r} in {r.path}; {nearest(m, known)}")
     return [tuple(asked)]
 
-def _rows_of(run, method)->SimpleNamespace: # what `experiments.compare` looks at
+
+def _rows_of(run, method) -> SimpleNamespace:  # what `experiments.compare` looks at
     "Results and predictions of a method, in one order"
     pick = lambda t, by: t[t["method"] == method].sort_values(by).reset_index(drop=True)
     return SimpleNamespace(results=pick(run.results, ["seed", "fold"]), predictions=pick(run.predictions, KEYS))
 
 # %% ../../nbs/60_experiments/09_comparison.ipynb #e67a3348
-def compare(a, b,         # run folders: paths or `RunFolder`
-            methods=None, # two names: one of the first run against one of the second; None: every method that is in both
-           )->pd.DataFrame: # columns `PAIRS`, and `protocol_a`, `protocol_b` if one is not honest; `attrs["settings"]` says what else differs between the runs
+def compare(
+    a,
+    b,  # run folders: paths or `RunFolder`
+    methods=None,  # two names: one of the first run against one of the second; None: every method that is in both
+) -> pd.DataFrame:  # columns `PAIRS`, and `protocol_a`, `protocol_b` if one is not honest; `attrs["settings"]` says what else differs between the runs
     "Paired differences, first run minus second, of two runs over the same test rows"
     a, b = open_folder(a), open_folder(b)
     check_pairable(a, b)
@@ -72,34 +119,72 @@ def compare(a, b,         # run folders: paths or `RunFolder`
         parts = dict(a=_rows_of(a, x), b=_rows_of(b, y))
         c = compare_methods(parts, "a", "b", rho, task_of(a.summary))
         low, high = c.pop("ci95")
-        rows.append(dict(a=x, b=y, mean_a=parts["a"].results.value.mean(), mean_b=parts["b"].results.value.mean(), low=low, high=high, **c))
+        rows.append(
+            dict(
+                a=x,
+                b=y,
+                mean_a=parts["a"].results.value.mean(),
+                mean_b=parts["b"].results.value.mean(),
+                low=low,
+                high=high,
+                **c,
+            )
+        )
     table = pd.DataFrame(rows).assign(p_holm=lambda t: holm(t["p"]))[PAIRS]
     protocols = [protocol_of(r) for r in (a, b)]
-    if protocols != ["honest"]*2: table = table.assign(protocol_a=protocols[0], protocol_b=protocols[1])
-    table.attrs = dict(protocols=protocols, a=str(a.path), b=str(b.path), metric=a.summary["metric"], n=a.summary["n"], settings=_other_settings(a.config, b.config))
+    if protocols != ["honest"] * 2:
+        table = table.assign(protocol_a=protocols[0], protocol_b=protocols[1])
+    table.attrs = dict(
+        protocols=protocols,
+        a=str(a.path),
+        b=str(b.path),
+        metric=a.summary["metric"],
+        n=a.summary["n"],
+        settings=_other_settings(a.config, b.config),
+    )
     return table
 
-def _other_settings(a, b)->list: # "labelled: 24 and 60"
+
+def _other_settings(a, b) -> list:  # "labelled: 24 and 60"
     "What differs between two runs, without the methods they list and what wrote them"
     skip = ("methods", "version", "code_sha256", "data_sha256", "format", "device")
-    a, b = (dict(protocol="honest", control="", pairing="full") | config for config in (a, b)) # older folders do not say
-    def word(k, v): return "all" if v == 0 and k.startswith("labelled") else v
-    return [f"{k}: {word(k, a.get(k))} and {word(k, b.get(k))}" for k in dict.fromkeys([*a, *b]) if k not in skip and a.get(k) != b.get(k)]
+    a, b = (
+        dict(protocol="honest", control="", pairing="full") | config for config in (a, b)
+    )  # older folders do not say
+
+    def word(k, v):
+        return "all" if v == 0 and k.startswith("labelled") else v
+
+    return [
+        f"{k}: {word(k, a.get(k))} and {word(k, b.get(k))}"
+        for k in dict.fromkeys([*a, *b])
+        if k not in skip and a.get(k) != b.get(k)
+    ]
 
 # %% ../../nbs/60_experiments/09_comparison.ipynb #7dd6d091
 INFLATION = ["fault", "method", "honest", "faulty", "diff", "low", "high", "p"]
 
-def inflation(honest, # a run folder without faults
-              runs,   # run folders of the same experiment with faults
-             )->pd.DataFrame: # columns `INFLATION`
+
+def inflation(
+    honest,  # a run folder without faults
+    runs,  # run folders of the same experiment with faults
+) -> pd.DataFrame:  # columns `INFLATION`
     "By how much faults of the protocol move the level of every method"
     honest, rows = open_folder(honest), []
-    if marks(honest.summary): raise InputError(f"{honest.path} is {stamp(honest.summary)}; expected an honest run to measure faults against")
+    if provenance_columns(honest.summary):
+        raise InputError(
+            f"{honest.path} is {provenance_text(honest.summary)}; expected an honest run to measure faults against"
+        )
     for r in map(open_folder, runs):
         for key in ("name", "n", "metric", "folds", "seeds"):
-            if r.summary[key] != honest.summary[key]: raise InputError(f"{r.path}: {key} is {r.summary[key]}, and {honest.summary[key]} in {honest.path}; run both on the same data, folds and seeds")
+            if r.summary[key] != honest.summary[key]:
+                raise InputError(
+                    f"{r.path}: {key} is {r.summary[key]}, and {honest.summary[key]} in {honest.path}; run both on the same data, folds and seeds"
+                )
         for m in [m for m in honest.summary["methods"] if m in r.summary["methods"] and ":" not in m]:
             x, y = (_rows_of(f, m).results for f in (honest, r))
             t = corrected_t((y["value"] - x["value"]).values, rho_for(honest.summary["n"], x["n_test"].mean()))
-            rows.append((stamp(r.summary), m, x["value"].mean(), y["value"].mean(), t.mean, t.low, t.high, t.p))
+            rows.append(
+                (provenance_text(r.summary), m, x["value"].mean(), y["value"].mean(), t.mean, t.low, t.high, t.p)
+            )
     return pd.DataFrame(rows, columns=INFLATION)

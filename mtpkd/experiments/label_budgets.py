@@ -11,57 +11,97 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from ..core.errors import InputError
-from ..core.provenance import marks, stamp
-from .plan import plan_run
+from ..core.provenance import provenance_columns, provenance_text
+from .plan import plan_experiment
 from .resume import claim_folder, identity
 from .comparison import open_folder, protocol_of
 
 # %% ../../nbs/60_experiments/10_label_budgets.ipynb #c7dbe333
-def budgets_of(labelled)->list: # whole numbers, ascending; 0, all labels, is last
+def budgets_of(labelled) -> list:  # whole numbers, ascending; 0, all labels, is last
     "Label budgets: `50,100,all`, or a list"
     items = [str(x).strip() for x in (labelled.split(",") if isinstance(labelled, str) else labelled)]
-    if any(x != "all" and not x.isdigit() for x in items): raise InputError(f"labelled: expected whole numbers or all, got {', '.join(items)}")
+    if any(x != "all" and not x.isdigit() for x in items):
+        raise InputError(f"labelled: expected whole numbers or all, got {', '.join(items)}")
     made = [0 if x == "all" else int(x) for x in items]
-    if len(made) < 2 or len({*made}) < len(made) or "0" in items: raise InputError(f"labelled: expected two budgets or more, none twice, none 0, got {', '.join(items)}")
+    if len(made) < 2 or len({*made}) < len(made) or "0" in items:
+        raise InputError(f"labelled: expected two budgets or more, none twice, none 0, got {', '.join(items)}")
     return sorted(made, key=lambda n: n or np.inf)
 
-def budget_name(n)->str: return str(n) if n else "all"
 
-def plan_budgets(labelled, out=None, resume:bool=False, **asked)->list: # (what to ask for, plan, folder), a budget each
+def budget_name(n) -> str:
+    return str(n) if n else "all"
+
+
+def plan_budgets(
+    labelled, out=None, resume: bool = False, **asked
+) -> list:  # (what to ask for, plan, folder), a budget each
     "Check everything that the runs need, all of them before the first begins"
     budgets = budgets_of(labelled)
     asks = [asked | dict(labelled=budget_name(n)) for n in budgets]
-    plans = [plan_run(**a) for a in asks]
+    plans = [plan_experiment(**a) for a in asks]
     who = hashlib.sha256(json.dumps([identity(p) for p in plans], sort_keys=True).encode()).hexdigest()[:8]
-    out = Path(out) if out else Path("runs")/f"{re.sub(r'[^.A-Za-z0-9_-]+', '-', plans[0].manifest.name)}-labels-{who}"
-    if (out/"experiment.yaml").exists(): raise InputError(f"{out} holds a single run; label budgets have a folder each below --out, use another")
-    folders = [out/f"labelled-{budget_name(n)}" for n in budgets]
-    for p, f in zip(plans, folders): claim_folder(f, identity(p), resume and f.exists())
+    out = (
+        Path(out) if out else Path("runs") / f"{re.sub(r'[^.A-Za-z0-9_-]+', '-', plans[0].manifest.name)}-labels-{who}"
+    )
+    if (out / "experiment.yaml").exists():
+        raise InputError(f"{out} holds a single run; label budgets have a folder each below --out, use another")
+    folders = [out / f"labelled-{budget_name(n)}" for n in budgets]
+    for p, f in zip(plans, folders):
+        claim_folder(f, identity(p), resume and f.exists())
     return [*zip(asks, plans, folders)]
 
 # %% ../../nbs/60_experiments/10_label_budgets.ipynb #8e96a2df
 CURVE = ["method", "labelled", "n_train", "mean", "diff", "low", "high", "p"]
 
-def curve_table(runs)->pd.DataFrame: # columns `CURVE`, budgets ascending; `protocol` or `control` too, where the runs are not what they seem
+
+def curve_table(
+    runs,
+) -> (
+    pd.DataFrame
+):  # columns `CURVE`, budgets ascending; `protocol` or `control` too, where the runs are not what they seem
     "Every method at every budget, beside the student alone with the same labels; no upper rows"
     rows, runs = [], [*map(open_folder, runs)]
     made = list(dict.fromkeys(protocol_of(r) for r in runs))
-    if len(made) > 1: raise InputError(f"a curve of runs by different protocols ({' and '.join(made)}) shows nothing; run all budgets by one")
+    if len(made) > 1:
+        raise InputError(
+            f"a curve of runs by different protocols ({' and '.join(made)}) shows nothing; run all budgets by one"
+        )
     for r in runs:
         n = r.results[r.results["method"] == "student_only"]["n_train"].mean()
         for m, v in r.summary["methods"].items():
-            if ":" in m or m.startswith(("teacher_", "student_all_labels")): continue
+            if ":" in m or m.startswith(("teacher_", "student_all_labels")):
+                continue
             low, high = v.get("ci95") or (None, None)
             rows.append((m, budget_name(r.summary.get("labelled")), n, v["mean"], v.get("diff"), low, high, v.get("p")))
-    t = pd.DataFrame(rows, columns=CURVE).astype(dict.fromkeys(CURVE[2:], float)).assign(**marks(runs[0].summary) if runs else {})
+    t = (
+        pd.DataFrame(rows, columns=CURVE)
+        .astype(dict.fromkeys(CURVE[2:], float))
+        .assign(**provenance_columns(runs[0].summary) if runs else {})
+    )
     order = {m: i for i, m in enumerate(dict.fromkeys(t["method"]))}
-    return t.sort_values(["method", "n_train"], key=lambda c: c.map(order) if c.name == "method" else c, kind="stable").reset_index(drop=True)
+    return t.sort_values(
+        ["method", "n_train"], key=lambda c: c.map(order) if c.name == "method" else c, kind="stable"
+    ).reset_index(drop=True)
 
 # %% ../../nbs/60_experiments/10_label_budgets.ipynb #9924a873
-def same_but_labels(runs)->list: # those runs, fewest labels first; empty where they are no curve
+def same_but_labels(runs) -> list:  # those runs, fewest labels first; empty where they are no curve
     "Runs of one experiment that differ in their number of labels alone"
-    def what(r): return stamp(r.summary) + json.dumps([r.summary.get(k) for k in ("name", "metric", "prevalent", "privileged", "folds", "seeds", "checkpoint", "n", "pairing")], default=str)
-    told = [r for r in runs if getattr(r, "summary", None) and "methods" in r.summary and getattr(r, "results", None) is not None]
+
+    def what(r):
+        return provenance_text(r.summary) + json.dumps(
+            [
+                r.summary.get(k)
+                for k in ("name", "metric", "prevalent", "privileged", "folds", "seeds", "checkpoint", "n", "pairing")
+            ],
+            default=str,
+        )
+
+    told = [
+        r
+        for r in runs
+        if getattr(r, "summary", None) and "methods" in r.summary and getattr(r, "results", None) is not None
+    ]
     budgets = {r.summary.get("labelled") or 0 for r in told}
-    if len(told) < 2 or len(told) < len(runs) or len(budgets) < len(told) or len({what(r) for r in told}) > 1: return []
+    if len(told) < 2 or len(told) < len(runs) or len(budgets) < len(told) or len({what(r) for r in told}) > 1:
+        return []
     return sorted(told, key=lambda r: r.summary.get("labelled") or np.inf)

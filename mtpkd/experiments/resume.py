@@ -17,92 +17,153 @@ from ..core.errors import InputError
 from ..core.files import file_sha256, folder_lock, jsonable, write_json
 from ..core.yaml_files import read_yaml
 from ..core.config import to_dict
-from ..distillation.context import Classroom
+from ..distillation.context import DistillationContext
 from ..deployment.student_file import card_of, save_student
-from .tables import Part, TABLES
-from .plan import Plan
+from .tables import MethodTables, TABLES
+from .plan import ExperimentSpec
 from .run_folder import FORMAT, write_table
 
 # %% ../../nbs/60_experiments/07_resume.ipynb #859d6f09
-def identity(plan:Plan)->dict:
+def identity(plan: ExperimentSpec) -> dict:
     "What makes two runs the same: settings, data, format, code"
     h = hashlib.sha256()
-    for name, a in (*plan.samples.arrays.items(), *plan.samples.views.items()): h.update(name.encode() + np.ascontiguousarray(a).tobytes())
-    for a in (plan.samples.presence, plan.samples.target): h.update(np.ascontiguousarray(a).tobytes())
-    h.update("\n".join(plan.samples.sample).encode() + b"".join([] if plan.samples.subject is None else [s.encode() for s in plan.samples.subject]))
-    for ids in (plan.samples.bag, plan.samples.paired): h.update(b"".join([] if ids is None else [str(i).encode() for i in ids]))
-    return dict(format=FORMAT, version=mtpkd.__version__, code_sha256=code_sha256(), data_sha256=h.hexdigest(), **to_dict(plan.config))
+    for name, a in (*plan.samples.arrays.items(), *plan.samples.views.items()):
+        h.update(name.encode() + np.ascontiguousarray(a).tobytes())
+    for a in (plan.samples.presence, plan.samples.target):
+        h.update(np.ascontiguousarray(a).tobytes())
+    h.update(
+        "\n".join(plan.samples.sample).encode()
+        + b"".join([] if plan.samples.subject is None else [s.encode() for s in plan.samples.subject])
+    )
+    for ids in (plan.samples.bag, plan.samples.paired):
+        h.update(b"".join([] if ids is None else [str(i).encode() for i in ids]))
+    return dict(
+        format=FORMAT,
+        version=mtpkd.__version__,
+        code_sha256=code_sha256(),
+        data_sha256=h.hexdigest(),
+        **to_dict(plan.config),
+    )
 
-SHOWING = ("deployment", "execution", "plots", "reporting", "widgets", "cli") # packages that only show and start
 
-def code_sha256()->str:
+SHOWING = ("deployment", "execution", "plots", "reporting", "widgets", "cli")  # packages that only show and start
+
+
+def code_sha256() -> str:
     "What the packages that train and score hold: other code may give other numbers"
     root = Path(mtpkd.__file__).parent
     files = sorted(p for p in root.glob("*/**/*.py") if p.relative_to(root).parts[0] not in SHOWING)
     return hashlib.sha256(b"".join(p.read_bytes() for p in files)).hexdigest()
 
-
 # %% ../../nbs/60_experiments/07_resume.ipynb #f5a62408
-def claim_folder(out:Path, who:dict, resume:bool)->None:
+def claim_folder(out: Path, who: dict, resume: bool) -> None:
     "Make sure that `out` may be written to: new, empty, or this very experiment to be resumed"
     there = next(p for p in (out.absolute(), *out.absolute().parents) if p.exists())
-    if not there.is_dir(): raise InputError(f"{there} is a file; expected a folder to write the run to")
-    if not os.access(there, os.W_OK): raise InputError(f"{there} may not be written to; use another --out")
-    kept = out/"experiment.yaml"
+    if not there.is_dir():
+        raise InputError(f"{there} is a file; expected a folder to write the run to")
+    if not os.access(there, os.W_OK):
+        raise InputError(f"{there} may not be written to; use another --out")
+    kept = out / "experiment.yaml"
     if not kept.exists():
-        strange = [p.name for p in out.iterdir() if p.name not in ("run.ipynb",) and not p.name.startswith(".")] if out.exists() else []
-        if strange: raise InputError(f"{out} holds {strange[0]} but no experiment.yaml; use an empty folder or another --out")
+        strange = (
+            [p.name for p in out.iterdir() if p.name not in ("run.ipynb",) and not p.name.startswith(".")]
+            if out.exists()
+            else []
+        )
+        if strange:
+            raise InputError(f"{out} holds {strange[0]} but no experiment.yaml; use an empty folder or another --out")
         return
     theirs = read_yaml(kept)
     other = [k for k in sorted({*theirs} | {*who}) if theirs.get(k) != who.get(k)]
-    if other: raise InputError(f"{out} holds another experiment ({other[0]}: {theirs.get(other[0])!r} there, {who.get(other[0])!r} here); use another --out")
-    with folder_lock(out): pass # refused where another process writes to it
-    if not resume: raise InputError(f"{out} holds this experiment already; add --resume to go on with it, or use another --out")
+    if other:
+        raise InputError(
+            f"{out} holds another experiment ({other[0]}: {theirs.get(other[0])!r} there, {who.get(other[0])!r} here); use another --out"
+        )
+    with folder_lock(out):
+        pass  # refused where another process writes to it
+    if not resume:
+        raise InputError(f"{out} holds this experiment already; add --resume to go on with it, or use another --out")
 
 # %% ../../nbs/60_experiments/07_resume.ipynb #ea532c48
-def _slug(name, chunk): return f"{chunk:03d}-{name.replace(':', '~')}"
+def _slug(name, chunk):
+    return f"{chunk:03d}-{name.replace(':', '~')}"
 
-def save_part(out:Path, name:str, chunk:int, part:Part)->None:
+
+def save_part(out: Path, name: str, chunk: int, part: MethodTables) -> None:
     "A method's tables, its mark of being done last"
-    for t in TABLES: write_table(out/"checkpoints"/f"{_slug(name, chunk)}.{t}.parquet", getattr(part, t))
-    shas = {t: file_sha256(out/"checkpoints"/f"{_slug(name, chunk)}.{t}.parquet") for t in TABLES}
-    write_json(out/"checkpoints"/f"{_slug(name, chunk)}.done.json", dict(validation=part.validation, sha256=shas))
+    for t in TABLES:
+        write_table(out / "checkpoints" / f"{_slug(name, chunk)}.{t}.parquet", getattr(part, t))
+    shas = {t: file_sha256(out / "checkpoints" / f"{_slug(name, chunk)}.{t}.parquet") for t in TABLES}
+    write_json(out / "checkpoints" / f"{_slug(name, chunk)}.done.json", dict(validation=part.validation, sha256=shas))
 
-def load_part(out:Path, name:str, chunk:int):
+
+def load_part(out: Path, name: str, chunk: int):
     "A method's tables, or None if it was not done"
-    mark = out/"checkpoints"/f"{_slug(name, chunk)}.done.json"
-    if not mark.exists(): return None
+    mark = out / "checkpoints" / f"{_slug(name, chunk)}.done.json"
+    if not mark.exists():
+        return None
     try:
-        said, files = json.loads(mark.read_text()), {t: out/"checkpoints"/f"{_slug(name, chunk)}.{t}.parquet" for t in TABLES}
+        said, files = (
+            json.loads(mark.read_text()),
+            {t: out / "checkpoints" / f"{_slug(name, chunk)}.{t}.parquet" for t in TABLES},
+        )
         for t, sha in said["sha256"].items():
-            if file_sha256(files[t]) != sha: raise ValueError(f"{files[t].name} is not what was written")
-        return Part(**{t: pd.read_parquet(f) for t, f in files.items()}, validation=[np.nan if v is None else v for v in said["validation"]])
-    except Exception as e: raise InputError(f"{mark}: damaged ({e}); delete the checkpoints of {name} and resume") from e
+            if file_sha256(files[t]) != sha:
+                raise ValueError(f"{files[t].name} is not what was written")
+        return MethodTables(
+            **{t: pd.read_parquet(f) for t, f in files.items()},
+            validation=[np.nan if v is None else v for v in said["validation"]],
+        )
+    except Exception as e:
+        raise InputError(f"{mark}: damaged ({e}); delete the checkpoints of {name} and resume") from e
 
 # %% ../../nbs/60_experiments/07_resume.ipynb #9329882f
-def student_file(out:Path, name:str, chunk:int)->Path:
+def student_file(out: Path, name: str, chunk: int) -> Path:
     "Where a method's students are kept"
-    return out/"checkpoints"/f"{_slug(name, chunk)}.student.safetensors"
+    return out / "checkpoints" / f"{_slug(name, chunk)}.student.safetensors"
 
-def keep_students(plan:Plan, room:Classroom, name:str, path, **card)->None: # card: what else `card_of` is to say
+
+def keep_students(
+    plan: ExperimentSpec, room: DistillationContext, name: str, path, **card
+) -> None:  # card: what else `card_of` is to say
     "The students of a method, so that they can be exported; a teacher needs what the field does not have"
-    if name.startswith("teacher_"): return
+    if name.startswith("teacher_"):
+        return
     learner = room.kept[("learner", name)]
     params = {k: v.detach().cpu().numpy() for k, v in learner.params.items()}
-    save_student(path, params, room.normalisers, card_of(plan.manifest, plan.samples, plan.config, room.folds, name, plan.metric, **card))
+    save_student(
+        path,
+        params,
+        room.normalisers,
+        card_of(plan.manifest, plan.samples, plan.config, room.folds, name, plan.metric, **card),
+    )
 
 # %% ../../nbs/60_experiments/07_resume.ipynb #a6739bdc
 class Journal:
     "What happened when, one JSON object a line, appended; nothing where there is no path"
-    def __init__(self, path): self.path, self.started = path, time.time()
-    def write(self, event:str, **facts):
-        if self.path is None: return
-        line = json.dumps(jsonable(dict(event=event, seconds=round(time.time()-self.started, 2), **facts)))
-        with open(self.path, "a", encoding="utf-8") as f: f.write(line + "\n")
 
-def environment()->dict:
+    def __init__(self, path):
+        self.path, self.started = path, time.time()
+
+    def write(self, event: str, **facts):
+        if self.path is None:
+            return
+        line = json.dumps(jsonable(dict(event=event, seconds=round(time.time() - self.started, 2), **facts)))
+        with open(self.path, "a", encoding="utf-8") as f:
+            f.write(line + "\n")
+
+
+def environment() -> dict:
     "Versions and machine, for the record"
     from importlib.metadata import version
+
     names = ("torch", "numpy", "scipy", "scikit-learn", "pandas")
-    return dict(mtpkd=mtpkd.__version__, python=platform.python_version(), platform=platform.platform(), machine=platform.machine(),
-                torch_threads=torch.get_num_threads(), cuda=torch.version.cuda if torch.cuda.is_available() else None, **{n: version(n) for n in names})
+    return dict(
+        mtpkd=mtpkd.__version__,
+        python=platform.python_version(),
+        platform=platform.platform(),
+        machine=platform.machine(),
+        torch_threads=torch.get_num_threads(),
+        cuda=torch.version.cuda if torch.cuda.is_available() else None,
+        **{n: version(n) for n in names},
+    )

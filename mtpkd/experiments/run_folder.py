@@ -17,126 +17,210 @@ from safetensors.numpy import save
 from ..core.errors import InputError
 from ..core.files import atomic_path, jsonable, write_bytes
 from ..core.yaml_files import read_yaml
-from ..core.provenance import marks
+from ..core.provenance import provenance_columns
 from ..data.manifest import TaskSpec
 from ..evaluation.per_sample import calibration, transfer
 from .tables import COLUMNS
 
 # %% ../../nbs/60_experiments/06_run_folder.ipynb #a76dc271
-def write_tensors(path, arrays:dict, facts:dict)->None:
+def write_tensors(path, arrays: dict, facts: dict) -> None:
     "Arrays to safetensors, facts to its header"
-    write_bytes(path, save({k: np.ascontiguousarray(v) for k, v in arrays.items()}, {k: v if isinstance(v, str) else json.dumps(jsonable(v)) for k, v in facts.items()}))
+    write_bytes(
+        path,
+        save(
+            {k: np.ascontiguousarray(v) for k, v in arrays.items()},
+            {k: v if isinstance(v, str) else json.dumps(jsonable(v)) for k, v in facts.items()},
+        ),
+    )
 
-def read_tensors(path)->dict:
+
+def read_tensors(path) -> dict:
     "Arrays and facts of a safetensors file"
     try:
-        with safe_open(path, "np") as f: return {k: f.get_tensor(k) for k in f.keys()} | (f.metadata() or {})
-    except Exception as e: raise InputError(f"{path}: cannot be read ({e}); run the experiment again") from e
+        with safe_open(path, "np") as f:
+            return {k: f.get_tensor(k) for k in f.keys()} | (f.metadata() or {})
+    except Exception as e:
+        raise InputError(f"{path}: cannot be read ({e}); run the experiment again") from e
 
-def write_table(path, table:pd.DataFrame)->None:
+
+def write_table(path, table: pd.DataFrame) -> None:
     "A table to CSV or Parquet, whole or not at all"
     with atomic_path(path) as tmp:
-        if Path(path).suffix == ".csv": table.to_csv(tmp, index=False, lineterminator="\n")
-        else: table.to_parquet(tmp, index=False)
+        if Path(path).suffix == ".csv":
+            table.to_csv(tmp, index=False, lineterminator="\n")
+        else:
+            table.to_parquet(tmp, index=False)
 
 # %% ../../nbs/60_experiments/06_run_folder.ipynb #1c409ae0
 FORMAT = 1
-_TEXT = {"method", "metric", "checkpoint", "stage", "name", "teacher", "kind", "group"} # the other columns of `COLUMNS` are numbers
+_TEXT = {
+    "method",
+    "metric",
+    "checkpoint",
+    "stage",
+    "name",
+    "teacher",
+    "kind",
+    "group",
+}  # the other columns of `COLUMNS` are numbers
 _SAID = ["method", "fold", "seed", "sample", "subject"]
 
-def check_columns(table:pd.DataFrame, columns, numbers)->pd.DataFrame: # itself
+
+def check_columns(table: pd.DataFrame, columns, numbers) -> pd.DataFrame:  # itself
     "Refuse a table without one of `columns`, or with something else than numbers in one of `numbers`"
-    if lack := [c for c in columns if c not in table]: raise ValueError(f"no column {lack[0]}")
-    if words := [c for c in numbers if len(table) and not pd.api.types.is_numeric_dtype(table[c])]: raise ValueError(f"column {words[0]} holds something else than numbers")
+    if lack := [c for c in columns if c not in table]:
+        raise ValueError(f"no column {lack[0]}")
+    if words := [c for c in numbers if len(table) and not pd.api.types.is_numeric_dtype(table[c])]:
+        raise ValueError(f"column {words[0]} holds something else than numbers")
     return table
 
-def check_predictions(table:pd.DataFrame, task=None)->pd.DataFrame: # task: None where no summary names one
+
+def check_predictions(table: pd.DataFrame, task=None) -> pd.DataFrame:  # task: None where no summary names one
     "Refuse predictions without what was true, or without what was said"
     true = [] if task is None else [f"target_{n}" for n in task.names] if task.kind == "regression" else ["target"]
     said = [] if task is None else task.labels
-    return check_columns(table, [*_SAID, *true, *said], ["fold", "seed", *said, *(true if "target" not in true else ())])
+    return check_columns(
+        table, [*_SAID, *true, *said], ["fold", "seed", *said, *(true if "target" not in true else ())]
+    )
+
 
 class RunFiles:
     "Files of a folder; a file that is missing or damaged is one line"
+
     def _file(self, name):
-        p = self.path/name
-        if not p.exists(): raise InputError(f"{p} is missing; the run is unfinished (go on with --resume) or this is no run folder")
+        p = self.path / name
+        if not p.exists():
+            raise InputError(f"{p} is missing; the run is unfinished (go on with --resume) or this is no run folder")
         return p
+
     def _read(self, name, how):
         "What `how` reads from a file; damage is one line"
         path = self._file(name)
-        try: return how(path)
-        except (ValueError, OSError) as e: raise InputError(f"{path} is damaged ({' '.join(str(e).split())[:100]}); restore it, or run again into a new folder") from e
+        try:
+            return how(path)
+        except (ValueError, OSError) as e:
+            raise InputError(
+                f"{path} is damaged ({' '.join(str(e).split())[:100]}); restore it, or run again into a new folder"
+            ) from e
+
     def _csv(self, name, **how):
         def table(path):
             need = COLUMNS.get(path.stem, ["method"])
-            found = check_columns(pd.read_csv(path, **dict(keep_default_na=True, dtype=dict(method=str, teacher=str)) | how), need, [c for c in need if c not in _TEXT])
-            if "kind" in found and (strange := {*found["kind"]} - {"subject", "class"}): raise ValueError(f"kind is {sorted(map(str, strange))[0]}, expected subject or class")
+            found = check_columns(
+                pd.read_csv(path, **dict(keep_default_na=True, dtype=dict(method=str, teacher=str)) | how),
+                need,
+                [c for c in need if c not in _TEXT],
+            )
+            if "kind" in found and (strange := {*found["kind"]} - {"subject", "class"}):
+                raise ValueError(f"kind is {sorted(map(str, strange))[0]}, expected subject or class")
             return found
+
         return self._read(name, table)
-    def _json(self, name)->dict:
+
+    def _json(self, name) -> dict:
         found = self._read(name, lambda p: json.loads(p.read_text()))
-        if not isinstance(found, dict): raise InputError(f"{self.path/name} is damaged (it holds no settings by name); restore it, or run again into a new folder")
+        if not isinstance(found, dict):
+            raise InputError(
+                f"{self.path / name} is damaged (it holds no settings by name); restore it, or run again into a new folder"
+            )
         return found
 
 # %% ../../nbs/60_experiments/06_run_folder.ipynb #46f09f63
 class RunFolder(RunFiles):
     "A run on disk; what is missing is said when it is asked for"
+
     def __init__(self, path):
         self.path = Path(path)
-        if not self.path.is_dir(): raise InputError(f"{path}: no such run folder")
-        if (self.path/"experiment.yaml").exists(): self.config # an unknown format is refused here
-    def __repr__(self): return f"RunFolder({str(self.path)!r})"
+        if not self.path.is_dir():
+            raise InputError(f"{path}: no such run folder")
+        if (self.path / "experiment.yaml").exists():
+            self.config  # an unknown format is refused here
+
+    def __repr__(self):
+        return f"RunFolder({str(self.path)!r})"
 
     @cached_property
-    def config(self): return _check_format(read_yaml(self._file("experiment.yaml")), self.path)
+    def config(self):
+        return _check_format(read_yaml(self._file("experiment.yaml")), self.path)
+
     @cached_property
-    def summary(self): return self._json("summary.json")
+    def summary(self):
+        return self._json("summary.json")
+
     @cached_property
-    def environment(self): return self._json("environment.json")
+    def environment(self):
+        return self._json("environment.json")
+
     results = cached_property(lambda self: self._csv("results.csv"))
     metrics = cached_property(lambda self: self._csv("metrics.csv"))
     history = cached_property(lambda self: self._csv("history.csv"))
     teachers = cached_property(lambda self: self._csv("teachers.csv"))
     predictions = cached_property(lambda self: self._predictions())
-    pairing = cached_property(lambda self: pairing_table(self.history).assign(**marks(self.summary)))
+    pairing = cached_property(lambda self: pairing_table(self.history).assign(**provenance_columns(self.summary)))
     transfer = cached_property(lambda self: self._explained("transfer", transfer))
     calibration = cached_property(lambda self: self._explained("calibration", calibration))
 
     def _predictions(self):
-        task = task_of(self.summary) if (self.path/"summary.json").exists() else None # None: the run is unfinished
+        task = task_of(self.summary) if (self.path / "summary.json").exists() else None  # None: the run is unfinished
         return self._read("predictions.parquet", lambda p: check_predictions(pd.read_parquet(p), task))
+
     def _explained(self, name, make):
         "A table of explanations, from the predictions where the folder was written before there was one"
-        if (self.path/f"{name}.csv").exists(): return self._csv(f"{name}.csv", dtype=dict(method=str, group=str), keep_default_na=False, na_values=[""])
+        if (self.path / f"{name}.csv").exists():
+            return self._csv(f"{name}.csv", dtype=dict(method=str, group=str), keep_default_na=False, na_values=[""])
         return make(self.predictions, task_of(self.summary))
-for _n in ("results", "metrics", "history", "teachers", "predictions", "pairing", "transfer", "calibration"): getattr(RunFolder, _n).__set_name__(RunFolder, _n)
+
+
+for _n in ("results", "metrics", "history", "teachers", "predictions", "pairing", "transfer", "calibration"):
+    getattr(RunFolder, _n).__set_name__(RunFolder, _n)
 
 # %% ../../nbs/60_experiments/06_run_folder.ipynb #365a0bce
-def pairing_table(history:pd.DataFrame)->pd.DataFrame: # method, fold, seed, step, mass, chance, hit
+def pairing_table(history: pd.DataFrame) -> pd.DataFrame:  # method, fold, seed, step, mass, chance, hit
     "Weakly paired data: how much the rows listened to their true partner, how much they would by chance, how often most of all; nothing for other runs"
     rows = history[history["name"].isin(["pairing_mass", "pairing_chance", "pairing_hit"])]
     wide = rows.pivot(index=["method", "fold", "seed", "step"], columns="name", values="value").reset_index()
-    return wide.rename(columns=lambda c: c.removeprefix("pairing_")).rename_axis(columns=None).reindex(columns=["method", "fold", "seed", "step", "mass", "chance", "hit"])
+    return (
+        wide.rename(columns=lambda c: c.removeprefix("pairing_"))
+        .rename_axis(columns=None)
+        .reindex(columns=["method", "fold", "seed", "step", "mass", "chance", "hit"])
+    )
 
-def task_of(summary:dict)->TaskSpec:
+
+def task_of(summary: dict) -> TaskSpec:
     "The task that a summary names"
-    try: return TaskSpec(target="target", **{k: v for k, v in summary["task"].items() if k != "chance"})
-    except (KeyError, AttributeError, TypeError, ValueError) as e: raise InputError(f"the summary is damaged (its task is none: {' '.join(str(e).split())[:100]}); restore summary.json, or run again into a new folder") from e
+    try:
+        return TaskSpec(target="target", **{k: v for k, v in summary["task"].items() if k != "chance"})
+    except (KeyError, AttributeError, TypeError, ValueError) as e:
+        raise InputError(
+            f"the summary is damaged (its task is none: {' '.join(str(e).split())[:100]}); restore summary.json, or run again into a new folder"
+        ) from e
+
 
 def _check_format(values, path):
-    if values.get("format") != FORMAT: raise InputError(f"{path}/experiment.yaml has format {values.get('format')}, this version reads {FORMAT}; use the version that wrote it")
+    if values.get("format") != FORMAT:
+        raise InputError(
+            f"{path}/experiment.yaml has format {values.get('format')}, this version reads {FORMAT}; use the version that wrote it"
+        )
     return values
 
 # %% ../../nbs/60_experiments/06_run_folder.ipynb #e23db910
-def _plans(self)->list: return sorted(p.stem for p in (self.path/"plans").glob("*.safetensors"))
-def _plan(self, method:str)->dict:
+def _plans(self) -> list:
+    return sorted(p.stem for p in (self.path / "plans").glob("*.safetensors"))
+
+
+def _plan(self, method: str) -> dict:
     "The transport plan of a method: arrays `plan`, `row`, `target`, `anchors`, ... and facts as text"
-    if method not in self.plans(): raise InputError(f"{self.path} holds no transport plan of {method}; there: {', '.join(self.plans()) or 'none'}")
-    return read_tensors(self.path/"plans"/f"{method}.safetensors")
-def _embeddings(self)->dict:
+    if method not in self.plans():
+        raise InputError(f"{self.path} holds no transport plan of {method}; there: {', '.join(self.plans()) or 'none'}")
+    return read_tensors(self.path / "plans" / f"{method}.safetensors")
+
+
+def _embeddings(self) -> dict:
     "Arrays `row`, `target` and one embedding a name, of the first repeat's test rows"
-    found = sorted((self.path/"embeddings").glob("*.safetensors"))
-    if not found: raise InputError(f"{self.path} holds no embeddings; the run is unfinished")
+    found = sorted((self.path / "embeddings").glob("*.safetensors"))
+    if not found:
+        raise InputError(f"{self.path} holds no embeddings; the run is unfinished")
     return read_tensors(found[0])
+
+
 RunFolder.plans, RunFolder.plan, RunFolder.embeddings = _plans, _plan, _embeddings

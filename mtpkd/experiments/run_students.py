@@ -8,38 +8,60 @@ __all__ = ['find_students', 'stands_for']
 # %% ../../nbs/60_experiments/12_run_students.ipynb #675ee3df
 from pathlib import Path
 from ..core.errors import InputError, nearest
-from ..deployment.student_file import join, Kept, load_student
+from ..deployment.student_file import join_students, StoredStudents, load_student
 from .plan import BASES
 from .run_folder import RunFolder
 
 # %% ../../nbs/60_experiments/12_run_students.ipynb #33cd02b9
-def find_students(folder, method=None)->Kept:
+def find_students(folder, method=None) -> StoredStudents:
     "The students that a folder of `mtpkd fit` or `mtpkd run` holds of `method`"
     folder = Path(folder)
-    if not folder.is_dir(): raise InputError(f"{folder}: no such folder; expected one of mtpkd fit or mtpkd run")
-    if (folder/"student.safetensors").exists():
-        kept = load_student(folder/"student.safetensors")
-        if method and method not in (kept.card.method, kept.card.method.partition(":")[0]): raise InputError(f"{folder} holds a student of {kept.card.method}, not of {method}; fit that one, or leave --method out")
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; expected one of mtpkd fit or mtpkd run")
+    if (folder / "student.safetensors").exists():
+        kept = load_student(folder / "student.safetensors")
+        if method and method not in (kept.card.method, kept.card.method.partition(":")[0]):
+            raise InputError(
+                f"{folder} holds a student of {kept.card.method}, not of {method}; fit that one, or leave --method out"
+            )
         return kept
     return _of_run(RunFolder(folder), method)
 
-def _of_run(run:RunFolder, method)->Kept:
+
+def _of_run(run: RunFolder, method) -> StoredStudents:
     files, told = {}, run.summary
-    for p in sorted((run.path/"checkpoints").glob("*-*.student.safetensors")):
+    for p in sorted((run.path / "checkpoints").glob("*-*.student.safetensors")):
         files.setdefault(p.name.partition("-")[2].removesuffix(".student.safetensors").replace("~", ":"), []).append(p)
-    if not files: raise InputError(f"{run.path} holds no students: it was made by an earlier version, or they were deleted; use mtpkd fit")
+    if not files:
+        raise InputError(
+            f"{run.path} holds no students: it was made by an earlier version, or they were deleted; use mtpkd fit"
+        )
     known = [n for n in told["methods"] if stands_for(told, n) in files]
     method = method or ("mtpkd" if "mtpkd" in known else None)
-    if method is None: raise InputError(f"{run.path} holds the students of several methods; give --method, one of {', '.join(known)}")
-    if method not in known: raise InputError(f"{run.path} holds no students of {method!r}; {nearest(method, known)}")
-    kept = join([load_student(p) for p in files[stands_for(told, method)]])
+    if method is None:
+        raise InputError(f"{run.path} holds the students of several methods; give --method, one of {', '.join(known)}")
+    if method not in known:
+        raise InputError(f"{run.path} holds no students of {method!r}; {nearest(method, known)}")
+    kept = join_students([load_student(p) for p in files[stands_for(told, method)]])
     fell = told.get("fallback", {}).get(method, {}).get("fell_back")
-    return Kept(kept.card.model_copy(update=dict(words=f"{method} was asked for and has fallen back to the student alone")), kept.params, kept.mean, kept.scale) if fell else kept
+    return (
+        StoredStudents(
+            kept.card.model_copy(update=dict(words=f"{method} was asked for and has fallen back to the student alone")),
+            kept.params,
+            kept.mean,
+            kept.scale,
+        )
+        if fell
+        else kept
+    )
 
-def stands_for(summary:dict, method:str)->str:
+
+def stands_for(summary: dict, method: str) -> str:
     "The name under which the students of a method of the report were trained"
     fell = [n for n, f in summary.get("fallback", {}).items() if f["fell_back"]]
-    if method in fell: method = "student_only"
-    if method in BASES: return f"{method}:{summary.get(f'{method}_schedule')}"
+    if method in fell:
+        method = "student_only"
+    if method in BASES:
+        return f"{method}:{summary.get(f'{method}_schedule')}"
     base = method.partition(":")[0]
     return base if base in fell else method

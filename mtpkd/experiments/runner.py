@@ -12,42 +12,67 @@ from pathlib import Path
 import pandas as pd
 from tqdm.auto import tqdm
 from ..core.errors import InputError, RunError
-from ..core.runtime import computing, launched
+from ..core.runtime import torch_threads, torchrun_rank_and_size
 from ..core.files import folder_lock, jsonable, write_json, write_text
 from ..core.config import to_dict, to_yaml
-from ..core.provenance import faults_of, marks
+from ..core.provenance import protocol_faults, provenance_columns
 from ..evaluation.per_sample import calibration, transfer
-from ..training.distributed import company, from_first, meet, processes
-from ..training.checkpoint import Shelf, shelved
+from ..training.distributed import init_process_group, broadcast_from_rank0, barrier, rank_and_world_size
+from ..training.checkpoint import CheckpointStore, shelved
 from ..distillation.methods import schedules
 from ..distillation.method_resolution import get_method
-from ..distillation.students import learn
-from .tables import COLUMNS, Part, TABLES
-from .plan import BASES, learns_text, Plan, plan_run, precision_text, stack_size
-from .scoring import embeddings_of, open_classroom, plan_of, run_method
-from .verdict import choose, diverged, summarise, with_fallbacks
+from ..distillation.students import fit_student
+from .tables import COLUMNS, MethodTables, TABLES
+from mtpkd.experiments.plan import (
+    BASES,
+    trained_backbones_text,
+    ExperimentSpec,
+    plan_experiment,
+    precision_text,
+    stack_size,
+)
+from .scoring import embeddings_of, open_context, plan_of, run_method
+from .verdict import choose_candidate, diverged, summarise, with_fallbacks
 from .run_folder import pairing_table, read_tensors, RunFolder, write_table, write_tensors
 from mtpkd.experiments.resume import (
-    claim_folder, environment, identity, Journal, keep_students, load_part, save_part, student_file,
+    claim_folder,
+    environment,
+    identity,
+    Journal,
+    keep_students,
+    load_part,
+    save_part,
+    student_file,
 )
 
 # %% ../../nbs/60_experiments/08_runner.ipynb #b59effdb
-def train_all(plan:Plan, out:Path, journal:Journal, progress:bool=True)->dict: # name -> Part over all repeats
+def train_all(
+    plan: ExperimentSpec, out: Path, journal: Journal, progress: bool = True
+) -> dict:  # name -> Part over all repeats
     "Every method in every repeat. Of several processes the first one knows what was done, and writes; the others train with it and have no tables"
-    size, first = stack_size(plan.config, plan.samples), not processes()[0]
-    chunks = [plan.folds[i:i+size] for i in range(0, len(plan.folds), size)]
-    parts, total, done = {n: [] for n in plan.methods}, len(chunks)*len(plan.methods), 0
+    size, first = stack_size(plan.config, plan.samples), not rank_and_world_size()[0]
+    chunks = [plan.folds[i : i + size] for i in range(0, len(plan.folds), size)]
+    parts, total, done = {n: [] for n in plan.methods}, len(chunks) * len(plan.methods), 0
     bar = tqdm(total=total, desc=plan.manifest.name, disable=not progress)
     for c, folds in enumerate(chunks):
-        room = open_classroom(plan, folds, progress)
+        room = open_context(plan, folds, progress)
         for name in plan.methods:
             journal.write("method", method=name, stack=c, done=done, total=total)
             part = load_part(out, name, c) if first else None
-            if not from_first(b"done" if part else b""):
-                with shelved(Shelf(out/"checkpoints"/"training"/f"{c:03d}", lambda event, **facts: journal.write(event, method=name, **facts))): part = run_method(plan, room, name)
-                for gone in diverged(part): journal.write("diverged", method=name, **gone)
-                if c == 0: _keep_pictures(plan, room, name, out, first)
-                if first: keep_students(plan, room, name, student_file(out, name, c)), save_part(out, name, c, part)
+            if not broadcast_from_rank0(b"done" if part else b""):
+                with shelved(
+                    CheckpointStore(
+                        out / "checkpoints" / "training" / f"{c:03d}",
+                        lambda event, **facts: journal.write(event, method=name, **facts),
+                    )
+                ):
+                    part = run_method(plan, room, name)
+                for gone in diverged(part):
+                    journal.write("diverged", method=name, **gone)
+                if c == 0:
+                    _save_plans_and_embeddings(plan, room, name, out, first)
+                if first:
+                    keep_students(plan, room, name, student_file(out, name, c)), save_part(out, name, c, part)
             parts[name].append(part)
             done += 1
             bar.update()
@@ -55,134 +80,215 @@ def train_all(plan:Plan, out:Path, journal:Journal, progress:bool=True)->dict: #
     return {n: _join(p) for n, p in parts.items()} if first else {}
 
 # %% ../../nbs/60_experiments/08_runner.ipynb #e90b73a8
-def _join(parts)->Part:
+def _join(parts) -> MethodTables:
     "The tables of a method over all stacks"
-    tables = {t: pd.concat([getattr(p, t) for p in parts if len(getattr(p, t))] or [getattr(parts[0], t)], ignore_index=True) for t in TABLES}
-    return Part(**tables, validation=[v for p in parts for v in p.validation])
+    tables = {
+        t: pd.concat([getattr(p, t) for p in parts if len(getattr(p, t))] or [getattr(parts[0], t)], ignore_index=True)
+        for t in TABLES
+    }
+    return MethodTables(**tables, validation=[v for p in parts for v in p.validation])
 
-def _keep_pictures(plan, room, name, out, write=True):
+
+def _save_plans_and_embeddings(plan, room, name, out, write=True):
     "Transport plan of a method with a teacher, and its embeddings, as far as they are known now"
     m = None if name.startswith("teacher_") else get_method(name, plan.config, room.table.kind)
-    drawn = plan_of(plan, room, name) if m and m.teacher not in ("", "self") else None # by all processes, as what it asks for they would train together
-    if not write: return
-    if drawn: write_tensors(out/"plans"/f"{name}.safetensors", *drawn)
-    path = out/"embeddings"/f"fold{room.folds[0].fold}_seed{room.folds[0].seed}.safetensors"
+    drawn = (
+        plan_of(plan, room, name) if m and m.teacher not in ("", "self") else None
+    )  # by all processes, as what it asks for they would train together
+    if not write:
+        return
+    if drawn:
+        write_tensors(out / "plans" / f"{name}.safetensors", *drawn)
+    path = out / "embeddings" / f"fold{room.folds[0].fold}_seed{room.folds[0].seed}.safetensors"
     before = {k: v for k, v in read_tensors(path).items() if not isinstance(v, str)} if path.exists() else {}
     write_tensors(path, before | embeddings_of(plan, room, before), dict(classes=plan.samples.task.classes))
 
 # %% ../../nbs/60_experiments/08_runner.ipynb #f37c6782
-def write_folder(plan:Plan, out:Path, parts:dict)->dict: # the summary
+def write_folder(plan: ExperimentSpec, out: Path, parts: dict) -> dict:  # the summary
     "Tables and verdict of a finished run"
     for base in reversed(BASES):
-        if any(n.startswith(base + ":") for n in parts): parts = {base: parts[choose(parts, base, plan.metric)].renamed(base)} | parts
+        if any(n.startswith(base + ":") for n in parts):
+            parts = {base: parts[choose_candidate(parts, base, plan.metric)].renamed(base)} | parts
     parts, fallback = with_fallbacks(plan, parts)
     summary = summarise(plan, parts) | dict(fallback=fallback)
-    extra = [(n, "", "", plan.config.checkpoint, k, row.pop(k)) for n, row in summary["methods"].items() for k in ("wilcoxon_p", "bootstrap_low", "bootstrap_high")]
+    extra = [
+        (n, "", "", plan.config.checkpoint, k, row.pop(k))
+        for n, row in summary["methods"].items()
+        for k in ("wilcoxon_p", "bootstrap_low", "bootstrap_high")
+    ]
     for t in TABLES:
-        table = pd.concat([getattr(p, t) for p in parts.values() if len(getattr(p, t))] or [pd.DataFrame(columns=COLUMNS.get(t))], ignore_index=True)
-        if t == "metrics": table = pd.concat([table.astype(object), pd.DataFrame(extra, columns=COLUMNS[t])], ignore_index=True)
-        write_table(out/(f"{t}.parquet" if t == "predictions" else f"{t}.csv"), table.assign(**marks(summary)))
+        table = pd.concat(
+            [getattr(p, t) for p in parts.values() if len(getattr(p, t))] or [pd.DataFrame(columns=COLUMNS.get(t))],
+            ignore_index=True,
+        )
+        if t == "metrics":
+            table = pd.concat([table.astype(object), pd.DataFrame(extra, columns=COLUMNS[t])], ignore_index=True)
+        write_table(
+            out / (f"{t}.parquet" if t == "predictions" else f"{t}.csv"), table.assign(**provenance_columns(summary))
+        )
     found = pairing_table(pd.concat([p.history for p in parts.values()], ignore_index=True))
-    if len(found): write_table(out/"pairing.csv", found.assign(**marks(summary)))
+    if len(found):
+        write_table(out / "pairing.csv", found.assign(**provenance_columns(summary)))
     said = pd.concat([p.predictions for p in parts.values()], ignore_index=True)
-    write_table(out/"transfer.csv", transfer(said, plan.samples.task).assign(**marks(summary)))
-    if plan.samples.task.kind != "regression": write_table(out/"calibration.csv", calibration(said, plan.samples.task).assign(**marks(summary)))
-    write_json(out/"summary.json", summary)
+    write_table(out / "transfer.csv", transfer(said, plan.samples.task).assign(**provenance_columns(summary)))
+    if plan.samples.task.kind != "regression":
+        write_table(out / "calibration.csv", calibration(said, plan.samples.task).assign(**provenance_columns(summary)))
+    write_json(out / "summary.json", summary)
     return summary
 
 # %% ../../nbs/60_experiments/08_runner.ipynb #726ebad2
-def default_out(plan:Plan)->Path: # runs/NAME-HASH
+def default_out(plan: ExperimentSpec) -> Path:  # runs/NAME-HASH
     "Where a run goes that was given no folder"
     name, who = re.sub(r"[^\w.-]+", "-", plan.manifest.name), json.dumps(identity(plan), sort_keys=True)
-    return Path("runs")/f"{name}-{hashlib.sha256(who.encode()).hexdigest()[:8]}"
+    return Path("runs") / f"{name}-{hashlib.sha256(who.encode()).hexdigest()[:8]}"
 
-def run(manifest="watch",      # shipped name, path to a manifest
-        prevalent=None,        # names of modalities the student sees; None: the manifest's roles
-        privileged=None,       # names of modalities for training only
-        methods=None,          # names; None: the default list
-        labelled=None,         # labelled training rows a fold, "all", or None: the manifest's budget
-        labelled_validation=None,
-        folds=None,            # number or "loso"
-        seeds=None,            # each redraws the folds
-        config=None,           # settings: a YAML file or a dict
-        set=None,              # single settings: ["schedule.steps=400"] or {"schedule.steps": 400}
-        device=None,           # auto, cpu, cuda
-        protocol=None,         # honest, or faults of the released code by name, `released` for all: never for results
-        out=None,              # run folder; None: runs/NAME-HASH
-        pairing=None,          # full, bag:KEY, bag:ROWS, lag:SECONDS[,JITTER] or none; None: the manifest's
-        resume:bool=False,     # go on with what is in `out`
-        dry_run:bool=False,    # only say what would be done
-        progress:bool=True):   # -> RunFolder, or with dry_run what is planned; None in a process of torchrun that is not the first
+
+def run(
+    manifest="watch",  # shipped name, path to a manifest
+    prevalent=None,  # names of modalities the student sees; None: the manifest's roles
+    privileged=None,  # names of modalities for training only
+    methods=None,  # names; None: the default list
+    labelled=None,  # labelled training rows a fold, "all", or None: the manifest's budget
+    labelled_validation=None,
+    folds=None,  # number or "loso"
+    seeds=None,  # each redraws the folds
+    config=None,  # settings: a YAML file or a dict
+    set=None,  # single settings: ["schedule.steps=400"] or {"schedule.steps": 400}
+    device=None,  # auto, cpu, cuda
+    protocol=None,  # honest, or faults of the released code by name, `released` for all: never for results
+    out=None,  # run folder; None: runs/NAME-HASH
+    pairing=None,  # full, bag:KEY, bag:ROWS, lag:SECONDS[,JITTER] or none; None: the manifest's
+    resume: bool = False,  # go on with what is in `out`
+    dry_run: bool = False,  # only say what would be done
+    progress: bool = True,
+):  # -> RunFolder, or with dry_run what is planned; None in a process of torchrun that is not the first
     "Run an experiment: every method, the same student, subject-disjoint folds, the test rows read once"
-    plan = plan_run(manifest=manifest, prevalent=prevalent, privileged=privileged, methods=methods, labelled=labelled,
-                    labelled_validation=labelled_validation, folds=folds, seeds=seeds, config=config, set=set, device=device, pairing=pairing, protocol=protocol)
-    if launched()[1] > 1 and "batch_attention" in faults_of(plan.config.protocol): raise InputError("protocol batch_attention: rows attend to their batch-mates, so a batch cannot be spread over processes; start one")
+    plan = plan_experiment(
+        manifest=manifest,
+        prevalent=prevalent,
+        privileged=privileged,
+        methods=methods,
+        labelled=labelled,
+        labelled_validation=labelled_validation,
+        folds=folds,
+        seeds=seeds,
+        config=config,
+        set=set,
+        device=device,
+        pairing=pairing,
+        protocol=protocol,
+    )
+    if torchrun_rank_and_size()[1] > 1 and "batch_attention" in protocol_faults(plan.config.protocol):
+        raise InputError(
+            "protocol batch_attention: rows attend to their batch-mates, so a batch cannot be spread over processes; start one"
+        )
     who = identity(plan)
     out = Path(out) if out else default_out(plan)
-    if not launched()[0]: claim_folder(out, who, resume)
-    if dry_run: return forecast(plan, out)
+    if not torchrun_rank_and_size()[0]:
+        claim_folder(out, who, resume)
+    if dry_run:
+        return forecast(plan, out)
     return _run(plan, who, out, progress)
 
 # %% ../../nbs/60_experiments/08_runner.ipynb #2ecff044
 def _write_run(plan, who, out, progress):
-    if processes()[0]: # all processes do the same with their part of every batch; the first one writes
+    if rank_and_world_size()[0]:  # all processes do the same with their part of every batch; the first one writes
         train_all(plan, out, Journal(None), False)
-        return meet()
-    write_text(out/"experiment.yaml", to_yaml(who))
-    write_json(out/"environment.json", environment())
-    journal = Journal(out/"journal.jsonl")
-    journal.write("start", repeats=len(plan.folds), methods=plan.methods, precision=precision_text(plan.config).removeprefix("precision: "))
+        return barrier()
+    write_text(out / "experiment.yaml", to_yaml(who))
+    write_json(out / "environment.json", environment())
+    journal = Journal(out / "journal.jsonl")
+    journal.write(
+        "start",
+        repeats=len(plan.folds),
+        methods=plan.methods,
+        precision=precision_text(plan.config).removeprefix("precision: "),
+    )
     write_folder(plan, out, train_all(plan, out, journal, progress))
-    shutil.rmtree(out/"checkpoints"/"training", ignore_errors=True) # no stage is half done now
+    shutil.rmtree(out / "checkpoints" / "training", ignore_errors=True)  # no stage is half done now
     journal.write("done", done=1, total=1)
-    meet()
+    barrier()
 
-def _same_run(who:dict):
+
+def _same_run(who: dict):
     "Refuse a process that would train something else than the first one"
-    theirs = json.loads(from_first(json.dumps(jsonable(who), sort_keys=True).encode()))
+    theirs = json.loads(broadcast_from_rank0(json.dumps(jsonable(who), sort_keys=True).encode()))
     other = [k for k in sorted({*theirs} | {*who}) if theirs.get(k) != jsonable(who.get(k))]
-    if other: raise InputError(f"process {processes()[0]} would run another experiment than the first ({other[0]}: {theirs.get(other[0])!r} there, {who.get(other[0])!r} here); give all of them the same code, data and settings")
+    if other:
+        raise InputError(
+            f"process {rank_and_world_size()[0]} would run another experiment than the first ({other[0]}: {theirs.get(other[0])!r} there, {who.get(other[0])!r} here); give all of them the same code, data and settings"
+        )
+
 
 def _run(plan, who, out, progress):
     "The run itself, in a folder that was claimed"
-    rank, _ = company(plan.config.device)
+    rank, _ = init_process_group(plan.config.device)
     try:
-        with computing(plan.config.threads), contextlib.nullcontext() if rank else folder_lock(out):
+        with torch_threads(plan.config.threads), contextlib.nullcontext() if rank else folder_lock(out):
             _same_run(who)
             _write_run(plan, who, out, progress)
     except OSError as e:
-        if rank: raise RunError(f"process {rank} could not go on ({e}); what was finished is kept in {out}, go on with --resume") from e
+        if rank:
+            raise RunError(
+                f"process {rank} could not go on ({e}); what was finished is kept in {out}, go on with --resume"
+            ) from e
         raise RunError(f"{out}: cannot be written ({e}); what was finished is kept, go on with --resume") from e
     return None if rank else RunFolder(out)
 
 # %% ../../nbs/60_experiments/08_runner.ipynb #88da6210
-def forecast(plan:Plan, out)->dict:
+def forecast(plan: ExperimentSpec, out) -> dict:
     "Planned repeats, time, memory and what the kept students take on disk"
-    steps = {n: plan.config.teachers.steps if n.startswith("teacher_") else schedules(plan.config)[get_method(n, plan.config, plan.samples.task.kind).schedule].steps
-             for n in plan.methods}
+    steps = {
+        n: plan.config.teachers.steps
+        if n.startswith("teacher_")
+        else schedules(plan.config)[get_method(n, plan.config, plan.samples.task.kind).schedule].steps
+        for n in plan.methods
+    }
     small = replace(plan.config, schedule=replace(plan.config.schedule, steps=8, evaluate=8))
     size = stack_size(plan.config, plan.samples)
-    room = open_classroom(replace(plan, config=small), plan.folds[:size])
+    room = open_context(replace(plan, config=small), plan.folds[:size])
     started = time.perf_counter()
-    learner = learn(room, get_method("student_only", small))
-    per_step = (time.perf_counter() - started)/8
-    members = 2*(2*plan.config.teachers.ensemble + 1)*plan.config.teachers.steps*("mtpkd" in steps) # ensembles of mtpkd and of its control
-    stacks = -(-len(plan.folds)//size)
-    memory = sum(p.nbytes for p in learner.params.values())*4*len(steps) + sum(a.nbytes for part in (plan.samples.arrays, plan.samples.views) for a in part.values())
-    kept = sum(p.nbytes for p in learner.params.values())*len(plan.folds)/len(plan.folds[:size])*sum(not n.startswith("teacher_") for n in plan.methods) # as `keep_students` writes them
-    learns = {"learns": words} if (words := learns_text(plan)) else {}
-    return dict(out=str(out), **marks(to_dict(plan.config)), **learns, repeats=len(plan.folds), methods=plan.methods, steps=sum(steps.values()) + members,
-                minutes=round(1.6*per_step*stacks*(sum(steps.values()) + members)/60, 1), memory_mb=round(memory/2**20), disk_mb=round(kept/2**20, 1))
+    learner = fit_student(room, get_method("student_only", small))
+    per_step = (time.perf_counter() - started) / 8
+    members = (
+        2 * (2 * plan.config.teachers.ensemble + 1) * plan.config.teachers.steps * ("mtpkd" in steps)
+    )  # ensembles of mtpkd and of its control
+    stacks = -(-len(plan.folds) // size)
+    memory = sum(p.nbytes for p in learner.params.values()) * 4 * len(steps) + sum(
+        a.nbytes for part in (plan.samples.arrays, plan.samples.views) for a in part.values()
+    )
+    kept = (
+        sum(p.nbytes for p in learner.params.values())
+        * len(plan.folds)
+        / len(plan.folds[:size])
+        * sum(not n.startswith("teacher_") for n in plan.methods)
+    )  # as `keep_students` writes them
+    learns = {"learns": words} if (words := trained_backbones_text(plan)) else {}
+    return dict(
+        out=str(out),
+        **provenance_columns(to_dict(plan.config)),
+        **learns,
+        repeats=len(plan.folds),
+        methods=plan.methods,
+        steps=sum(steps.values()) + members,
+        minutes=round(1.6 * per_step * stacks * (sum(steps.values()) + members) / 60, 1),
+        memory_mb=round(memory / 2**20),
+        disk_mb=round(kept / 2**20, 1),
+    )
 
 # %% ../../nbs/60_experiments/08_runner.ipynb #f8d01263
-def check_cells(cells:list, # (label, parameters, folder)
-               )->list:     # labels with what is wrong
+def check_cells(
+    cells: list,  # (label, parameters, folder)
+) -> list:  # labels with what is wrong
     "Plan the runs; a folder of other code or other data is refused, too"
     seen, wrong = set(), []
     for label, parameters, folder in cells:
         what = json.dumps({k: v for k, v in parameters.items() if k != "seeds"}, sort_keys=True), Path(folder).exists()
-        if what in seen: continue
+        if what in seen:
+            continue
         seen.add(what)
-        try: claim_folder(Path(folder), identity(plan_run(**parameters)), resume=True)
-        except InputError as e: wrong.append([label, str(e)])
+        try:
+            claim_folder(Path(folder), identity(plan_experiment(**parameters)), resume=True)
+        except InputError as e:
+            wrong.append([label, str(e)])
     return wrong

@@ -5,11 +5,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "pipeline": [
         "SHARD", "Modality", "piece_path", "save_piece", "load_piece", "digest_files", "plan_modality",
         "media_path", "plan_set", "do_piece", "run_pieces", "known_shards", "collect", "shard_name",
-        "put_shard", "prepare_modality",
+        "write_features", "prepare_modality",
     ],
     "prepare": [
-        "index_of", "entry_of", "manifest_of", "claim", "manifest_digest", "prepare_settings", "holds_labels",
-        "describe", "prepared_text",
+        "index_frame", "index_entry", "prepared_manifest", "claim_prepared_folder", "manifest_digest",
+        "prepare_settings", "holds_labels", "describe", "prepared_text",
     ],
     "recipes": [
         "FITS", "PLAIN", "METHOD", "PrepareConfig", "choose_encoder", "choose_weights", "check_finetune",

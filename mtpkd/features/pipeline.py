@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SHARD', 'Modality', 'piece_path', 'save_piece', 'load_piece', 'digest_files', 'plan_modality', 'media_path',
-           'plan_set', 'do_piece', 'run_pieces', 'known_shards', 'collect', 'shard_name', 'put_shard',
+           'plan_set', 'do_piece', 'run_pieces', 'known_shards', 'collect', 'shard_name', 'write_features',
            'prepare_modality']
 
 # %% ../../nbs/25_features/02_pipeline.ipynb #a16393b3
@@ -26,54 +26,72 @@ from ..data.feature_store import open_shard, shard_path, write_shard
 from .recipes import content_sha256, features_of, make_recipe, Piece, piece_key, PrepareConfig, Recipe
 
 # %% ../../nbs/25_features/02_pipeline.ipynb #31f9fe87
-SHARD = 256 # recordings
+SHARD = 256  # recordings
+
 
 @dataclass
 class Modality:
     "What is to be done for one modality"
-    recipe:Recipe
-    keys:list        # one a sample; "": nothing recorded
-    pieces:dict      # key -> `Piece`; the same content once
-    status:dict = field(default_factory=dict) # key -> what is wrong with it
-    facts:dict = field(default_factory=dict)  # key -> how the face was found
-    def shards(self)->list: # of lists of keys
+
+    recipe: Recipe
+    keys: list  # one a sample; "": nothing recorded
+    pieces: dict  # key -> `Piece`; the same content once
+    status: dict = field(default_factory=dict)  # key -> what is wrong with it
+    facts: dict = field(default_factory=dict)  # key -> how the face was found
+
+    def shards(self) -> list:  # of lists of keys
         "The keys of every shard: those that could be prepared, in the order of the samples"
         good = [k for k in self.pieces if k not in self.status]
-        return [good[i:i+SHARD] for i in range(0, len(good), SHARD)]
+        return [good[i : i + SHARD] for i in range(0, len(good), SHARD)]
 
 # %% ../../nbs/25_features/02_pipeline.ipynb #b244917c
-def piece_path(out, key:str)->Path: return Path(out)/".work"/key[:2]/key
+def piece_path(out, key: str) -> Path:
+    return Path(out) / ".work" / key[:2] / key
 
-def save_piece(out, key:str, x:np.ndarray, facts:dict): write_bytes(piece_path(out, key), save({"x": x}, {"facts": json.dumps(facts)}))
 
-def load_piece(out, key:str): # array and facts, or None if it is not there, or not whole
+def save_piece(out, key: str, x: np.ndarray, facts: dict):
+    write_bytes(piece_path(out, key), save({"x": x}, {"facts": json.dumps(facts)}))
+
+
+def load_piece(out, key: str):  # array and facts, or None if it is not there, or not whole
     "A finished piece"
-    try: data = piece_path(out, key).read_bytes()
-    except OSError: return None
     try:
-        head = json.loads(data[8:8+int.from_bytes(data[:8], "little")])
+        data = piece_path(out, key).read_bytes()
+    except OSError:
+        return None
+    try:
+        head = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         return load(data)["x"], json.loads(head["__metadata__"]["facts"])
-    except Exception: return None # written by a machine that lost power: do it again
+    except Exception:
+        return None  # written by a machine that lost power: do it again
 
 # %% ../../nbs/25_features/02_pipeline.ipynb #d0f36151
-def digest_files(paths, out, progress=True)->dict: # path -> sha256
+def digest_files(paths, out, progress=True) -> dict:  # path -> sha256
     "Digests of files; those of an unfinished preparation are taken over if size and time are the same"
-    memo, kept = Path(out)/".work"/"digests.json", {}
-    with contextlib.suppress(OSError, ValueError): kept = json.loads(memo.read_text())
+    memo, kept = Path(out) / ".work" / "digests.json", {}
+    with contextlib.suppress(OSError, ValueError):
+        kept = json.loads(memo.read_text())
+
     def stat(p):
-        try: s = os.stat(p)
-        except OSError as e: raise InputError(f"{p}: cannot be read ({e.strerror}); mtpkd data check lists all such files") from e
+        try:
+            s = os.stat(p)
+        except OSError as e:
+            raise InputError(f"{p}: cannot be read ({e.strerror}); mtpkd data check lists all such files") from e
         return [s.st_size, s.st_mtime_ns]
+
     found, bad = {}, {}
     for i, p in enumerate(tqdm(paths, desc="digests", disable=not progress, leave=False)):
-        try: found[str(p)] = kept[str(p)] if kept.get(str(p), [None])[:2] == stat(p) else [*stat(p), content_sha256(p)]
-        except InputError as e: bad[str(p)] = str(e)
-        if i % 500 == 499: write_json(memo, found)
+        try:
+            found[str(p)] = kept[str(p)] if kept.get(str(p), [None])[:2] == stat(p) else [*stat(p), content_sha256(p)]
+        except InputError as e:
+            bad[str(p)] = str(e)
+        if i % 500 == 499:
+            write_json(memo, found)
     write_json(memo, found)
     return {p: v[2] for p, v in found.items()}, bad
 
 # %% ../../nbs/25_features/02_pipeline.ipynb #f6a81eee
-def plan_modality(recipe:Recipe, x, there, root, digests:dict, bad:dict)->Modality:
+def plan_modality(recipe: Recipe, x, there, root, digests: dict, bad: dict) -> Modality:
     "The pieces of a modality: `x` is `(N,)` of `MEDIA` or `(N, ...)` numbers"
     m = Modality(recipe, [], {})
     for i in range(len(x)):
@@ -84,90 +102,149 @@ def plan_modality(recipe:Recipe, x, there, root, digests:dict, bad:dict)->Modali
         if is_media(x):
             path = str(media_path(root, x[i]["path"], recipe.modality))
             p = Piece(Path(path), int(x[i]["first"]), int(x[i]["last"]), sha=digests.get(path, "unreadable " + path))
-            if path in bad: m.status[piece_key(recipe, p)] = bad[path]
+            if path in bad:
+                m.status[piece_key(recipe, p)] = bad[path]
         m.keys.append(piece_key(recipe, p))
         m.pieces.setdefault(m.keys[-1], p)
     return m
 
-def media_path(root, path, name)->Path: return resolve_inside(root, path, f"modality {name}")
 
-def plan_set(manifest, root, out, c:PrepareConfig, progress=True, labels=True)->tuple: # samples, manifest, [Modality]
+def media_path(root, path, name) -> Path:
+    return resolve_inside(root, path, f"modality {name}")
+
+
+def plan_set(
+    manifest, root, out, c: PrepareConfig, progress=True, labels=True
+) -> tuple:  # samples, manifest, [Modality]
     "Read a set and say what is to be done"
     m = load_manifest(manifest)
     root = Path(root or m.root)
     samples = read(m, inputs=False, root=root, files=True, labels=labels)
     recipes = [make_recipe(c, n, m.modalities[n].kind, m.modalities[n].rate_hz) for n in samples.modalities]
-    paths = {media_path(root, p, r.modality) for r in recipes if is_media(samples.arrays[r.modality]) for p in samples.arrays[r.modality]["path"] if p}
+    paths = {
+        media_path(root, p, r.modality)
+        for r in recipes
+        if is_media(samples.arrays[r.modality])
+        for p in samples.arrays[r.modality]["path"]
+        if p
+    }
     digests, bad = digest_files(sorted(paths), out, progress)
-    return samples, m, [plan_modality(r, samples.arrays[r.modality], samples.presence[:, i], root, digests, bad) for i, r in enumerate(recipes)]
+    return (
+        samples,
+        m,
+        [
+            plan_modality(r, samples.arrays[r.modality], samples.presence[:, i], root, digests, bad)
+            for i, r in enumerate(recipes)
+        ],
+    )
 
 # %% ../../nbs/25_features/02_pipeline.ipynb #daab8ef3
-def _start_worker(parent:int):
+def _start_worker(parent: int):
     import torch
+
     torch.set_num_threads(1)
+
     def watch():
-        while os.getppid() == parent: time.sleep(.5)
+        while os.getppid() == parent:
+            time.sleep(0.5)
         os._exit(1)
+
     threading.Thread(target=watch, daemon=True).start()
 
-def do_piece(recipe:Recipe, key:str, piece:Piece, out, device)->str: # "", or what is wrong
+
+def do_piece(recipe: Recipe, key: str, piece: Piece, out, device) -> str:  # "", or what is wrong
     "One piece: computed and put in place"
-    try: save_piece(out, key, *features_of(recipe, piece, device))
-    except InputError as e: return str(e)
+    try:
+        save_piece(out, key, *features_of(recipe, piece, device))
+    except InputError as e:
+        return str(e)
     return ""
 
 # %% ../../nbs/25_features/02_pipeline.ipynb #29f04bd8
-def run_pieces(todo, jobs:int, out, device): # todo: iterable of (Recipe, key, Piece); yields (key, what is wrong)
+def run_pieces(todo, jobs: int, out, device):  # todo: iterable of (Recipe, key, Piece); yields (key, what is wrong)
     "All pieces, `jobs` at a time; a few ahead, so that memory does not grow with their number"
     if jobs <= 1:
-        for recipe, key, piece in todo: yield key, do_piece(recipe, key, piece, out, device)
+        for recipe, key, piece in todo:
+            yield key, do_piece(recipe, key, piece, out, device)
         return
     with ProcessPoolExecutor(jobs, get_context("spawn"), _start_worker, (os.getpid(),)) as pool:
         running, todo = {}, iter(todo)
         try:
             while True:
-                while len(running) < 4*jobs and (one := next(todo, None)): running[pool.submit(do_piece, *one, out, device)] = one[1]
-                if not running: return
-                for f in wait(running, return_when=FIRST_COMPLETED).done: yield running.pop(f), f.result()
-        except BrokenProcessPool as e: raise RunError("a worker died (out of memory?); start again with fewer --jobs: what was finished is kept") from e
-        finally: pool.shutdown(wait=False, cancel_futures=True)
+                while len(running) < 4 * jobs and (one := next(todo, None)):
+                    running[pool.submit(do_piece, *one, out, device)] = one[1]
+                if not running:
+                    return
+                for f in wait(running, return_when=FIRST_COMPLETED).done:
+                    yield running.pop(f), f.result()
+        except BrokenProcessPool as e:
+            raise RunError(
+                "a worker died (out of memory?); start again with fewer --jobs: what was finished is kept"
+            ) from e
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 # %% ../../nbs/25_features/02_pipeline.ipynb #fc4d8643
-def known_shards(out)->dict: # key -> (path, row, facts)
+def known_shards(out) -> dict:  # key -> (path, row, facts)
     "Whatever is finished in this folder, from this preparation or an earlier one"
     have = {}
-    for path in sorted((Path(out)/"shards").glob("*.safetensors")):
+    for path in sorted((Path(out) / "shards").glob("*.safetensors")):
         with contextlib.suppress(InputError):
             _, keys, facts = open_shard(path)
             have |= {k: (path, i, f) for i, (k, f) in enumerate(zip(keys, facts))}
     return have
 
-def collect(out, m:Modality, key:str, have:dict)->tuple: # `(V, ...)`, facts
+
+def collect(out, m: Modality, key: str, have: dict) -> tuple:  # `(V, ...)`, facts
     "A finished piece, from wherever it is"
-    if m.recipe.encoder == "raw": return np.asarray(m.pieces[key].x, "float32")[None], {}
-    if (found := load_piece(out, key)) is not None: return found
+    if m.recipe.encoder == "raw":
+        return np.asarray(m.pieces[key].x, "float32")[None], {}
+    if (found := load_piece(out, key)) is not None:
+        return found
     path, row, facts = have[key]
     return np.array(open_shard(path)[0][row]), facts
 
-def shard_name(m:Modality, keys)->str: return f"{m.recipe.modality}-{hashlib.sha256(' '.join(keys).encode()).hexdigest()[:16]}"
 
-def put_shard(out, m:Modality, keys:list, have:dict):
+def shard_name(m: Modality, keys) -> str:
+    return f"{m.recipe.modality}-{hashlib.sha256(' '.join(keys).encode()).hexdigest()[:16]}"
+
+
+def write_features(out, m: Modality, keys: list, have: dict):
     "Write a shard, unless it is there"
     path = shard_path(out, shard_name(m, keys))
     with contextlib.suppress(InputError):
-        if open_shard(path)[1] == keys: return
+        if open_shard(path)[1] == keys:
+            return
     rows, facts = zip(*(collect(out, m, k, have) for k in keys))
-    if len({r.shape for r in rows}) > 1: raise InputError(f"modality {m.recipe.modality}: features have shapes {sorted({r.shape for r in rows})[:3]}; recordings of different lengths need sound_seconds, or an encoder that pools")
+    if len({r.shape for r in rows}) > 1:
+        raise InputError(
+            f"modality {m.recipe.modality}: features have shapes {sorted({r.shape for r in rows})[:3]}; recordings of different lengths need sound_seconds, or an encoder that pools"
+        )
     write_shard(path, np.stack(rows), keys, facts)
 
 # %% ../../nbs/25_features/02_pipeline.ipynb #27aa1a28
-def prepare_modality(m:Modality, out, jobs:int, device:str, progress=True):
+def prepare_modality(m: Modality, out, jobs: int, device: str, progress=True):
     "All pieces of a modality, then its shards"
     r, have = m.recipe, known_shards(out)
-    todo = [] if r.encoder == "raw" else [k for k in m.pieces if k not in m.status and k not in have and load_piece(out, k) is None]
-    with tqdm(total=len(m.pieces), initial=len(m.pieces) - len(todo), desc=f"{r.modality} ({r.encoder})", unit="clip", disable=not progress) as bar:
+    todo = (
+        []
+        if r.encoder == "raw"
+        else [k for k in m.pieces if k not in m.status and k not in have and load_piece(out, k) is None]
+    )
+    with tqdm(
+        total=len(m.pieces),
+        initial=len(m.pieces) - len(todo),
+        desc=f"{r.modality} ({r.encoder})",
+        unit="clip",
+        disable=not progress,
+    ) as bar:
         for key, wrong in run_pieces(((r, k, m.pieces[k]) for k in todo), jobs, out, device):
-            if wrong: m.status[key] = wrong
+            if wrong:
+                m.status[key] = wrong
             bar.update()
-    if len(m.status) == len(m.pieces): raise InputError(f"modality {r.modality}: not one of {len(m.pieces)} recordings could be prepared; the first: {next(iter(m.status.values()), 'none is named')}")
-    for keys in m.shards(): put_shard(out, m, keys, have)
+    if len(m.status) == len(m.pieces):
+        raise InputError(
+            f"modality {r.modality}: not one of {len(m.pieces)} recordings could be prepared; the first: {next(iter(m.status.values()), 'none is named')}"
+        )
+    for keys in m.shards():
+        write_features(out, m, keys, have)

@@ -17,123 +17,161 @@ from ..core.files import file_sha256
 from ..data.signals import log_mel, spectrogram
 from ..data.video import draw_views, normalise, open_recording, read_sound
 from ..data.faces import face_clip
-from ..models.backbones import build_backbone, kind_of, KINDS, PARTS, set_learning, weights_sha256
+from ..models.backbones import build_backbone, kind_of, BACKBONE_KINDS, BACKBONE_PARTS, set_learning, weights_sha256
 
 # %% ../../nbs/25_features/01_recipes.ipynb #1fb916b9
 @dataclass(frozen=True)
 class PrepareConfig:
     "How recordings become numbers"
-    encoder:str = "r3d18"     # names by comma, each for the modalities it takes; or modality=name
-    weights:str = "default"   # default, random or a path; or name=path by comma
-    finetune:str = "none"     # the first part that is to learn later: maps of the part before it are kept; none: pooled features
-    views:int = 1             # of a video: the middle, which is what every evaluation sees, and more at random, for training to choose from
-    frames:int = 10           # of a clip
-    stride:int = 0            # frames between two of a clip; 0: one in each of `frames` equal segments
-    size:int = 112            # pixels
-    faces:str = "mtcnn"       # whole: no detector, the middle of the picture
-    face_every:int = 3        # the detector looks at every ... of the frames that were picked
-    face_margin:float = .2    # of a face's side, around it
-    sound_hz:float = 16000.
-    sound_seconds:float = 3.  # cut or padded to this, in the middle; 0: all of it (not for logmel)
-    n_mels:int = 64
-    mel_window:float = .025   # seconds
-    mel_step:float = .01
-    signal_window:float = .25 # seconds, of a signal's spectrogram
-    signal_step:float = .025
-    signal_start:float = 0.   # seconds of a signal that count
-    signal_end:float = 0.     # 0: to the end
+
+    encoder: str = "r3d18"  # names by comma, each for the modalities it takes; or modality=name
+    weights: str = "default"  # default, random or a path; or name=path by comma
+    finetune: str = (
+        "none"  # the first part that is to learn later: maps of the part before it are kept; none: pooled features
+    )
+    views: int = 1  # of a video: the middle, which is what every evaluation sees, and more at random, for training to choose from
+    frames: int = 10  # of a clip
+    stride: int = 0  # frames between two of a clip; 0: one in each of `frames` equal segments
+    size: int = 112  # pixels
+    faces: str = "mtcnn"  # whole: no detector, the middle of the picture
+    face_every: int = 3  # the detector looks at every ... of the frames that were picked
+    face_margin: float = 0.2  # of a face's side, around it
+    sound_hz: float = 16000.0
+    sound_seconds: float = 3.0  # cut or padded to this, in the middle; 0: all of it (not for logmel)
+    n_mels: int = 64
+    mel_window: float = 0.025  # seconds
+    mel_step: float = 0.01
+    signal_window: float = 0.25  # seconds, of a signal's spectrogram
+    signal_step: float = 0.025
+    signal_start: float = 0.0  # seconds of a signal that count
+    signal_end: float = 0.0  # 0: to the end
 
 # %% ../../nbs/25_features/01_recipes.ipynb #8411d073
-FITS = {"clip": "video", "frames": "video", "picture": ""} # a backbone's kind -> the kind of modality
+FITS = {"clip": "video", "frames": "video", "picture": ""}  # a backbone's kind -> the kind of modality
 PLAIN = {"video": None, "audio": "logmel", "signal": "raw", "features": "raw"}
 
-def _choices(text:str)->dict:
+
+def _choices(text: str) -> dict:
     "`a,b=c` as {a: a, b: c}"
     return {part.partition("=")[0].strip(): part.rpartition("=")[2].strip() for part in text.split(",") if part.strip()}
 
-def _fits(name:str, kind:str)->bool:
-    if name in ("raw", "logmel"): return PLAIN[kind] == name
+
+def _fits(name: str, kind: str) -> bool:
+    if name in ("raw", "logmel"):
+        return PLAIN[kind] == name
     return kind == {"resnet18_logmel": "audio", "resnet18_spectrogram": "signal"}.get(name, "video")
 
-def choose_encoder(c:PrepareConfig, modality:str, kind:str)->str:
+
+def choose_encoder(c: PrepareConfig, modality: str, kind: str) -> str:
     "What turns a modality of a kind into numbers"
-    named, known = _choices(c.encoder), (*KINDS, "raw", "logmel")
+    named, known = _choices(c.encoder), (*BACKBONE_KINDS, "raw", "logmel")
     for n in named.values():
-        if n not in known: raise InputError(f"encoder: unknown name {n!r}; {nearest(n, known)}")
+        if n not in known:
+            raise InputError(f"encoder: unknown name {n!r}; {nearest(n, known)}")
     if modality in named:
-        if not _fits(named[modality], kind): raise InputError(f"encoder: {named[modality]} does not take modality {modality}, which is {kind}; expected one of {', '.join(n for n in known if _fits(n, kind))}")
+        if not _fits(named[modality], kind):
+            raise InputError(
+                f"encoder: {named[modality]} does not take modality {modality}, which is {kind}; expected one of {', '.join(n for n in known if _fits(n, kind))}"
+            )
         return named[modality]
     chosen = next((n for k, n in named.items() if k == n and _fits(n, kind)), PLAIN[kind])
-    if chosen is None: raise InputError(f"encoder: none of {c.encoder!r} takes modality {modality}, which is video; expected one of {', '.join(n for n in KINDS if _fits(n, 'video'))}")
+    if chosen is None:
+        raise InputError(
+            f"encoder: none of {c.encoder!r} takes modality {modality}, which is video; expected one of {', '.join(n for n in BACKBONE_KINDS if _fits(n, 'video'))}"
+        )
     return chosen
 
-def choose_weights(c:PrepareConfig, name:str)->str:
+
+def choose_weights(c: PrepareConfig, name: str) -> str:
     "Where the weights of a backbone come from"
     named = _choices(c.weights)
     return named.get(name, next((k for k, v in named.items() if k == v), "default"))
 
 # %% ../../nbs/25_features/01_recipes.ipynb #e8954462
-def check_finetune(finetune:str):
-    if finetune not in ("none", *PARTS[1:]): raise InputError(f"finetune: expected none, {', '.join(PARTS[1:])}, got {finetune!r}; a network that learns from its stem on has nothing to prepare")
+def check_finetune(finetune: str):
+    if finetune not in ("none", *BACKBONE_PARTS[1:]):
+        raise InputError(
+            f"finetune: expected none, {', '.join(BACKBONE_PARTS[1:])}, got {finetune!r}; a network that learns from its stem on has nothing to prepare"
+        )
 
-METHOD = 1 # raised whenever the same recipe gives other numbers
+
+METHOD = 1  # raised whenever the same recipe gives other numbers
+
 
 @dataclass(frozen=True)
 class Recipe:
     "How one modality becomes numbers"
-    modality:str
-    kind:str       # video, audio, signal, features
-    encoder:str    # a backbone, `logmel` or `raw`
-    weights:str    # as in the settings; empty: there are none
-    rate_hz:float|None
-    settings:PrepareConfig
-    digest:str     # of all that and of the weights themselves
 
-_MATTER = {"video": ("finetune", "views", "frames", "stride", "size", "faces", "face_every", "face_margin"),
-           "audio": ("finetune", "sound_hz", "sound_seconds", "n_mels", "mel_window", "mel_step"),
-           "signal": ("finetune", "signal_window", "signal_step", "signal_start", "signal_end"), "features": ()}
+    modality: str
+    kind: str  # video, audio, signal, features
+    encoder: str  # a backbone, `logmel` or `raw`
+    weights: str  # as in the settings; empty: there are none
+    rate_hz: float | None
+    settings: PrepareConfig
+    digest: str  # of all that and of the weights themselves
 
-def make_recipe(c:PrepareConfig, modality:str, kind:str, rate_hz=None)->Recipe:
+
+_MATTER = {
+    "video": ("finetune", "views", "frames", "stride", "size", "faces", "face_every", "face_margin"),
+    "audio": ("finetune", "sound_hz", "sound_seconds", "n_mels", "mel_window", "mel_step"),
+    "signal": ("finetune", "signal_window", "signal_step", "signal_start", "signal_end"),
+    "features": (),
+}
+
+
+def make_recipe(c: PrepareConfig, modality: str, kind: str, rate_hz=None) -> Recipe:
     "The recipe of a modality; its backbone is loaded, so that missing weights are said at once"
     encoder = choose_encoder(c, modality, kind)
-    weights = choose_weights(c, encoder) if encoder in KINDS else ""
+    weights = choose_weights(c, encoder) if encoder in BACKBONE_KINDS else ""
     check_finetune(c.finetune)
     matter = {k: getattr(c, k) for k in (_MATTER[kind] if encoder != "raw" else ()) if k != "finetune" or weights}
-    sha = weights_sha256(backbone(encoder, weights, "none")) if weights else "" # of the whole network, wherever it is cut
+    sha = (
+        weights_sha256(backbone(encoder, weights, "none")) if weights else ""
+    )  # of the whole network, wherever it is cut
     facts = json.dumps([METHOD, kind, encoder, sha, rate_hz if kind != "video" else None, matter])
     return Recipe(modality, kind, encoder, weights, rate_hz, c, hashlib.sha256(facts.encode()).hexdigest())
 
+
 @functools.lru_cache(maxsize=8)
-def backbone(name:str, weights:str, finetune:str="none", device:str="cpu"):
+def backbone(name: str, weights: str, finetune: str = "none", device: str = "cpu"):
     "The frozen beginning of a network, up to the part that is to learn; the whole of it where none is"
-    last = "layer4" if finetune == "none" else PARTS[PARTS.index(finetune)-1]
+    last = "layer4" if finetune == "none" else BACKBONE_PARTS[BACKBONE_PARTS.index(finetune) - 1]
     return set_learning(build_backbone(name, weights, last=last), "none").to(device)
 
 # %% ../../nbs/25_features/01_recipes.ipynb #dc19f380
 @dataclass(frozen=True)
 class Piece:
     "What a sample's features are made from"
-    path:Path|None = None
-    first:int = -1
-    last:int = -1
-    x:object = None   # `(C, T)` or `(D,)`, where there is no file
-    sha:str = ""      # of the file's content
 
-def piece_key(recipe:Recipe, p:Piece)->str:
+    path: Path | None = None
+    first: int = -1
+    last: int = -1
+    x: object = None  # `(C, T)` or `(D,)`, where there is no file
+    sha: str = ""  # of the file's content
+
+
+def piece_key(recipe: Recipe, p: Piece) -> str:
     "The key of a piece's features"
-    content = p.sha or hashlib.sha256(repr(p.x.shape).encode() + np.ascontiguousarray(p.x, "float32").tobytes()).hexdigest()
+    content = (
+        p.sha or hashlib.sha256(repr(p.x.shape).encode() + np.ascontiguousarray(p.x, "float32").tobytes()).hexdigest()
+    )
     return hashlib.sha256(f"{recipe.digest} {content} {p.first} {p.last}".encode()).hexdigest()[:32]
 
-def content_sha256(path)->str:
+
+def content_sha256(path) -> str:
     "A digest of a file, or of a folder's files with their names"
     path = Path(path)
     try:
-        if not path.is_dir(): return file_sha256(path)
-        return hashlib.sha256("".join(f"{p.name} {file_sha256(p)}\n" for p in sorted(path.iterdir()) if p.is_file()).encode()).hexdigest()
-    except OSError as e: raise InputError(f"{path}: cannot be read ({e.strerror}); give it back its place or its rights") from e
+        if not path.is_dir():
+            return file_sha256(path)
+        return hashlib.sha256(
+            "".join(f"{p.name} {file_sha256(p)}\n" for p in sorted(path.iterdir()) if p.is_file()).encode()
+        ).hexdigest()
+    except OSError as e:
+        raise InputError(f"{path}: cannot be read ({e.strerror}); give it back its place or its rights") from e
 
 # %% ../../nbs/25_features/01_recipes.ipynb #77198bad
-def video_pixels(c:PrepareConfig, p:Piece)->tuple: # `(V, T, size, size, 3)` uint8, the face's `Track`
+def video_pixels(c: PrepareConfig, p: Piece) -> tuple:  # `(V, T, size, size, 3)` uint8, the face's `Track`
     "Crops of all views of a video"
     r = open_recording(p.path)
     there = r.between(p.first, p.last)
@@ -141,50 +179,65 @@ def video_pixels(c:PrepareConfig, p:Piece)->tuple: # `(V, T, size, size, 3)` uin
     frames, track = face_clip(r, at.ravel(), c.size, detector=c.faces, every=c.face_every, margin=c.face_margin)
     return frames.reshape(*at.shape, *frames.shape[1:]), track
 
-def sound_samples(c:PrepareConfig, p:Piece, rate_hz)->np.ndarray: # `(T,)` at `sound_hz`
+
+def sound_samples(c: PrepareConfig, p: Piece, rate_hz) -> np.ndarray:  # `(T,)` at `sound_hz`
     "The sound of a piece, cut or padded in the middle to `sound_seconds`"
     counted = rate_hz or c.sound_hz
-    x = read_sound(p.path, c.sound_hz, max(0, p.first-1)/counted, p.last/counted if p.last >= 0 else None)
-    if not len(x): raise InputError(f"{p.path}: no sound from sample {p.first} to {p.last}")
-    if not c.sound_seconds: return x
-    want = round(c.sound_seconds*c.sound_hz)
+    x = read_sound(p.path, c.sound_hz, max(0, p.first - 1) / counted, p.last / counted if p.last >= 0 else None)
+    if not len(x):
+        raise InputError(f"{p.path}: no sound from sample {p.first} to {p.last}")
+    if not c.sound_seconds:
+        return x
+    want = round(c.sound_seconds * c.sound_hz)
     spare = want - len(x)
-    return np.pad(x, (spare//2, spare - spare//2)) if spare >= 0 else x[-spare//2:][:want]
+    return np.pad(x, (spare // 2, spare - spare // 2)) if spare >= 0 else x[-spare // 2 :][:want]
 
 # %% ../../nbs/25_features/01_recipes.ipynb #0b4e49e2
-def picture(recipe:Recipe, x)->np.ndarray: # `(C, F, frames)`
+def picture(recipe: Recipe, x) -> np.ndarray:  # `(C, F, frames)`
     "The log-mel energies of a sound, or the spectrogram of each channel of a signal"
     c = recipe.settings
-    if recipe.kind == "audio": return log_mel(x, c.sound_hz, c.n_mels, c.mel_window, c.mel_step)[None]
+    if recipe.kind == "audio":
+        return log_mel(x, c.sound_hz, c.n_mels, c.mel_window, c.mel_step)[None]
     rate = recipe.rate_hz or 0
-    part = np.asarray(x)[:, round(c.signal_start*rate):round(c.signal_end*rate) or None]
+    part = np.asarray(x)[:, round(c.signal_start * rate) : round(c.signal_end * rate) or None]
     return spectrogram(part, recipe.rate_hz, c.signal_window, c.signal_step)
 
-def standardise(s)->tuple: # `(C, F, frames)` -> the same with mean 0 and spread 1 in each channel, and both `(C, 2)`
+
+def standardise(s) -> tuple:  # `(C, F, frames)` -> the same with mean 0 and spread 1 in each channel, and both `(C, 2)`
     "Level and spread of every picture, apart from what it shows"
     mean, sd = s.mean((1, 2)), s.std((1, 2))
-    return (s - mean[:, None, None])/np.maximum(sd, 1e-6)[:, None, None], np.stack([mean, sd], 1)
+    return (s - mean[:, None, None]) / np.maximum(sd, 1e-6)[:, None, None], np.stack([mean, sd], 1)
 
 # %% ../../nbs/25_features/01_recipes.ipynb #d60cd256
-def run_network(net, x, device="cpu")->np.ndarray:
+def run_network(net, x, device="cpu") -> np.ndarray:
     "A frozen network over a batch, without gradients"
     import torch
-    with torch.inference_mode(): return net(torch.from_numpy(np.ascontiguousarray(x, "float32")).to(device)).float().cpu().numpy()
 
-def features_of(recipe:Recipe, p:Piece, device:str="cpu")->tuple: # `(V, ...)` float32, facts by name
+    with torch.inference_mode():
+        return net(torch.from_numpy(np.ascontiguousarray(x, "float32")).to(device)).float().cpu().numpy()
+
+
+def features_of(recipe: Recipe, p: Piece, device: str = "cpu") -> tuple:  # `(V, ...)` float32, facts by name
     "The features of one piece"
     c, facts = recipe.settings, {}
     net = backbone(recipe.encoder, recipe.weights, c.finetune, device) if recipe.weights else None
     if recipe.kind == "video":
         frames, track = video_pixels(c, p)
         out = run_network(net, normalise(frames, kind_of(recipe.encoder).pixels).transpose(0, 2, 1, 3, 4), device)
-        facts = {word: round(track.share(word), 4) for word in ("found", "between", "held", "centre")} if c.faces != "whole" else {}
-    elif recipe.encoder == "raw": out = np.asarray(p.x)[None]
+        facts = (
+            {word: round(track.share(word), 4) for word in ("found", "between", "held", "centre")}
+            if c.faces != "whole"
+            else {}
+        )
+    elif recipe.encoder == "raw":
+        out = np.asarray(p.x)[None]
     else:
         x = picture(recipe, sound_samples(c, p, recipe.rate_hz) if recipe.kind == "audio" else p.x)
         out = x if net is None else _pictured(net, *standardise(x), device)
-    if not np.isfinite(out).all(): raise InputError(f"{p.path or recipe.modality}: features are not finite; is the recording?")
+    if not np.isfinite(out).all():
+        raise InputError(f"{p.path or recipe.modality}: features are not finite; is the recording?")
     return np.ascontiguousarray(out, "float32"), facts
+
 
 def _pictured(net, s, level, device):
     y = run_network(net, s[:, None], device)

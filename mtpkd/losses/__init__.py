@@ -5,13 +5,17 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "alignment": ["alignments", "align_cosine", "align_mse", "align_kl", "align_mmd"],
     "base": ["terms", "weighted_mean"],
     "feature": [
-        "ALIGNING", "TINY", "FEATURES", "EMBEDDED", "HELPERS", "mmd", "unit_rows", "affine", "fitnets",
-        "cosine_mse", "crd",
+        "UNPAIRED_TERMS", "TINY", "BASELINE_EMBEDDING_TERMS", "EMBEDDING_TERMS", "PROJECTIONS", "mmd",
+        "unit_rows", "project", "fitnets", "cosine_mse", "crd",
     ],
     "relation": ["relative_distances", "angles", "rkd_distance", "rkd_angle", "sp", "cc", "pkt"],
     "response": [
-        "SPOKEN", "CLASS_TERMS", "soften", "logit_kd", "target_class", "tckd", "nckd", "prototype_cost", "wkd",
+        "RESPONSE_TERMS", "CLASS_TERMS", "soften", "logit_kd", "target_class", "tckd", "nckd", "prototype_cost",
+        "wkd",
     ],
-    "structural": ["STRUCTURAL", "centroid"],
-    "task": ["cross_entropy", "above", "ordinal_cross_entropy", "concordance", "row_losses", "task_loss"],
+    "structural": ["STRUCTURAL_TERMS", "centroid"],
+    "task": [
+        "cross_entropy", "cumulative_probabilities", "ordinal_cross_entropy", "concordance", "row_losses",
+        "task_loss",
+    ],
 })

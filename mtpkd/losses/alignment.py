@@ -12,30 +12,37 @@ from ..core.registry import Registry
 # %% ../../nbs/35_losses/03_alignment.ipynb #99fa1db9
 alignments = Registry("alignment")
 
+
 @alignments.register("cosine")
-def align_cosine(z_a, z_j, out_a, out_j): # embeddings `(B, D)`, outputs `(B, C)` of adapted and joint -> scalar
+def align_cosine(z_a, z_j, out_a, out_j):  # embeddings `(B, D)`, outputs `(B, C)` of adapted and joint -> scalar
     "One minus the cosine of each pair of rows"
     return (1 - torch.nn.functional.cosine_similarity(z_a, z_j, dim=-1)).mean(-1)
+
 
 @alignments.register("mse")
 def align_mse(z_a, z_j, out_a, out_j):
     "Mean squared difference"
-    return ((z_a - z_j)**2).mean((-2, -1))
+    return ((z_a - z_j) ** 2).mean((-2, -1))
+
 
 @alignments.register("kl")
-def align_kl(z_a, z_j, out_a, out_j, temperature:float=2.):
+def align_kl(z_a, z_j, out_a, out_j, temperature: float = 2.0):
     "Kullback-Leibler divergence of softened outputs, times T^2"
-    p = (out_j/temperature).softmax(-1)
-    return temperature**2*(p*((out_j/temperature).log_softmax(-1) - (out_a/temperature).log_softmax(-1))).sum(-1).mean(-1)
+    p = (out_j / temperature).softmax(-1)
+    return temperature**2 * (p * ((out_j / temperature).log_softmax(-1) - (out_a / temperature).log_softmax(-1))).sum(
+        -1
+    ).mean(-1)
 
 # %% ../../nbs/35_losses/03_alignment.ipynb #37e4dd41
 @alignments.register("mmd")
 def align_mmd(z_a, z_j, out_a, out_j):
     "Squared maximum mean discrepancy, Gaussian kernels of half, one and two times the mean distance"
     z = torch.cat([z_a, z_j], -2)
-    square = (z*z).sum(-1)
-    d = (square[..., :, None] + square[..., None, :] - 2*z @ z.mT).clamp_min(0)
+    square = (z * z).sum(-1)
+    d = (square[..., :, None] + square[..., None, :] - 2 * z @ z.mT).clamp_min(0)
     width = d.mean((-2, -1), keepdim=True).detach() + 1e-8
-    kernel = sum((-d/(width*s)).exp() for s in (.5, 1., 2.))/3
+    kernel = sum((-d / (width * s)).exp() for s in (0.5, 1.0, 2.0)) / 3
     n = z_a.shape[-2]
-    return kernel[..., :n, :n].mean((-2, -1)) + kernel[..., n:, n:].mean((-2, -1)) - 2*kernel[..., :n, n:].mean((-2, -1))
+    return (
+        kernel[..., :n, :n].mean((-2, -1)) + kernel[..., n:, n:].mean((-2, -1)) - 2 * kernel[..., :n, n:].mean((-2, -1))
+    )

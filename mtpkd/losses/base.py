@@ -10,11 +10,12 @@ from torch import Tensor
 from ..core.registry import Registry
 
 # %% ../../nbs/35_losses/01_base.ipynb #fcbf05f5
-def weighted_mean(x:Tensor,      # one value a row `(B,)`
-                  weight:Tensor, # `(B,)`, not negative
-                 )->Tensor:      # scalar; 0 where no row has weight
+def weighted_mean(
+    x: Tensor,  # one value a row `(B,)`
+    weight: Tensor,  # `(B,)`, not negative
+) -> Tensor:  # scalar; 0 where no row has weight
     "Mean over the rows by weight"
-    return (x*weight).sum(-1)/weight.sum(-1).clamp_min(1e-8)
+    return (x * weight).sum(-1) / weight.sum(-1).clamp_min(1e-8)
 
 # %% ../../nbs/35_losses/01_base.ipynb #84c2a7ca
 terms = Registry("distillation term")

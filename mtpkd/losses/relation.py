@@ -14,64 +14,82 @@ from .base import terms
 from .feature import TINY, unit_rows
 
 # %% ../../nbs/35_losses/07_relation.ipynb #8718d7c3
-def _gaps(z): return z.unsqueeze(-2) - z.unsqueeze(-3) # `(..., B, D)` -> `(..., B, B, D)`
+def _gaps(z):
+    return z.unsqueeze(-2) - z.unsqueeze(-3)  # `(..., B, D)` -> `(..., B, B, D)`
 
-def relative_distances(z:Tensor)->Tensor: # `(..., B, D)` -> `(..., B, B)`
+
+def relative_distances(z: Tensor) -> Tensor:  # `(..., B, D)` -> `(..., B, B)`
     "Distances in units of the mean distance of different rows"
-    square = (_gaps(z)**2).sum(-1)
-    apart = ~(square <= TINY) # NaN stays NaN
-    d = torch.where(apart, square, 1.).sqrt()*apart
-    return d/(d.sum((-2, -1), keepdim=True)/apart.sum((-2, -1), keepdim=True).clamp_min(1)).clamp_min(TINY)
+    square = (_gaps(z) ** 2).sum(-1)
+    apart = ~(square <= TINY)  # NaN stays NaN
+    d = torch.where(apart, square, 1.0).sqrt() * apart
+    return d / (d.sum((-2, -1), keepdim=True) / apart.sum((-2, -1), keepdim=True).clamp_min(1)).clamp_min(TINY)
 
-def angles(z:Tensor)->Tensor: # `(..., B, D)` -> `(..., B, B, B)`: the cosine at the first row
+
+def angles(z: Tensor) -> Tensor:  # `(..., B, D)` -> `(..., B, B, B)`: the cosine at the first row
     "Cosines of the angles of all triplets"
     e = unit_rows(_gaps(z))
     return e @ e.mT
 
 # %% ../../nbs/35_losses/07_relation.ipynb #3c68b54f
-def rkd_distance(z_s:Tensor, # student embeddings `(B, Ds)`
-                 z_t:Tensor, # teacher embeddings `(B, Dt)`
-                )->Tensor:   # scalar
+def rkd_distance(
+    z_s: Tensor,  # student embeddings `(B, Ds)`
+    z_t: Tensor,  # teacher embeddings `(B, Dt)`
+) -> Tensor:  # scalar
     "Huber loss of relative distances"
     return smooth_l1_loss(relative_distances(z_s), relative_distances(z_t), reduction="none").mean((-2, -1))
 
-def rkd_angle(z_s:Tensor, z_t:Tensor)->Tensor: # as `rkd_distance`
+
+def rkd_angle(z_s: Tensor, z_t: Tensor) -> Tensor:  # as `rkd_distance`
     "Huber loss of the angles of triplets"
     return smooth_l1_loss(angles(z_s), angles(z_t), reduction="none").mean((-3, -2, -1))
 
 # %% ../../nbs/35_losses/07_relation.ipynb #d00ead9c
 @terms.register("rkd_distance")
-def _rkd_distance(b, o): return rkd_distance(b["embedding"], b["teacher_embedding"])
+def _rkd_distance(b, o):
+    return rkd_distance(b["embedding"], b["teacher_embedding"])
+
 
 @terms.register("rkd_angle")
-def _rkd_angle(b, o): return rkd_angle(b["embedding"], b["teacher_embedding"])
+def _rkd_angle(b, o):
+    return rkd_angle(b["embedding"], b["teacher_embedding"])
 
 # %% ../../nbs/35_losses/07_relation.ipynb #447f9617
-def sp(z_s:Tensor, # student embeddings `(B, Ds)`
-       z_t:Tensor, # teacher embeddings `(B, Dt)`
-      )->Tensor:   # scalar
+def sp(
+    z_s: Tensor,  # student embeddings `(B, Ds)`
+    z_t: Tensor,  # teacher embeddings `(B, Dt)`
+) -> Tensor:  # scalar
     "Mean squared difference of row-normalised Gram matrices"
-    return ((unit_rows(z_s @ z_s.mT) - unit_rows(z_t @ z_t.mT))**2).mean((-2, -1))
+    return ((unit_rows(z_s @ z_s.mT) - unit_rows(z_t @ z_t.mT)) ** 2).mean((-2, -1))
 
-def cc(z_s:Tensor, z_t:Tensor, gamma:float=.4)->Tensor: # as `sp`
+
+def cc(z_s: Tensor, z_t: Tensor, gamma: float = 0.4) -> Tensor:  # as `sp`
     "Mean squared difference of Gaussian kernels of directions"
-    kernel = lambda z: (2*gamma*(cosine_gram(z) - 1)).exp()
-    return ((kernel(z_s) - kernel(z_t))**2).mean((-2, -1))
+    kernel = lambda z: (2 * gamma * (cosine_gram(z) - 1)).exp()
+    return ((kernel(z_s) - kernel(z_t)) ** 2).mean((-2, -1))
 
-def pkt(z_s:Tensor, z_t:Tensor)->Tensor: # as `sp`
+
+def pkt(z_s: Tensor, z_t: Tensor) -> Tensor:  # as `sp`
     "Mean divergence of neighbour probabilities"
+
     def neighbours(z):
-        near = (.5 + .5*cosine_gram(z)).clamp_min(1e-7)
-        return near/near.sum(-1, keepdim=True)
+        near = (0.5 + 0.5 * cosine_gram(z)).clamp_min(1e-7)
+        return near / near.sum(-1, keepdim=True)
+
     p, q = neighbours(z_t), neighbours(z_s)
-    return (p*(p.log() - q.log())).mean((-2, -1))
+    return (p * (p.log() - q.log())).mean((-2, -1))
 
 # %% ../../nbs/35_losses/07_relation.ipynb #553761f1
 @terms.register("sp")
-def _sp(b, o): return sp(b["embedding"], b["teacher_embedding"])
+def _sp(b, o):
+    return sp(b["embedding"], b["teacher_embedding"])
+
 
 @terms.register("cc")
-def _cc(b, o): return cc(b["embedding"], b["teacher_embedding"])
+def _cc(b, o):
+    return cc(b["embedding"], b["teacher_embedding"])
+
 
 @terms.register("pkt")
-def _pkt(b, o): return pkt(b["embedding"], b["teacher_embedding"])
+def _pkt(b, o):
+    return pkt(b["embedding"], b["teacher_embedding"])

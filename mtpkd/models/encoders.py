@@ -14,59 +14,97 @@ from ..core.registry import Registry
 # %% ../../nbs/20_models/01_encoders.ipynb #9fa5275d
 encoders = Registry("encoder")
 
-def build_encoder(name:str,   # a registered name, `auto`, or `package.module:name`
-                  shape,      # shape of one sample: `(D,)` or `(C, T)`
-                  width:int=64, depth:int=2, **options)->nn.Module: # maps `(B, *shape)` to `(B, W)`; options are for those that know them
+
+def build_encoder(
+    name: str,  # a registered name, `auto`, or `package.module:name`
+    shape,  # shape of one sample: `(D,)` or `(C, T)`
+    width: int = 64,
+    depth: int = 2,
+    **options,
+) -> nn.Module:  # maps `(B, *shape)` to `(B, W)`; options are for those that know them
     "The encoder called `name` for samples of `shape`"
     make = encoders.get(AUTO.get(len(shape), "tcn") if name == "auto" else name)
-    if getattr(make, "dims", len(shape)) != len(shape): make = encoders.get(AUTO[len(shape)]) # pretrained ones are for the modalities that they fit
+    if getattr(make, "dims", len(shape)) != len(shape):
+        make = encoders.get(AUTO[len(shape)])  # pretrained ones are for the modalities that they fit
     return make(tuple(shape), width, depth, **{k: options[k] for k in getattr(make, "options", ()) if k in options})
 
-AUTO = {1: "mlp", 2: "tcn", 3: "resnet18_spectrogram", 4: "r3d18"} # by the dimensions of a sample; the last two are in 08a
+
+AUTO = {
+    1: "mlp",
+    2: "tcn",
+    3: "resnet18_spectrogram",
+    4: "r3d18",
+}  # by the dimensions of a sample; the last two are in 08a
 
 # %% ../../nbs/20_models/01_encoders.ipynb #f39d6639
 @encoders.register("mlp")
 class MLP(nn.Module):
     "Linear layers with LayerNorm and GELU: `(B, D)` or `(B, C, T)` to `(B, W)`"
+
     stackable = True
+
     def __init__(self, shape, width=64, depth=2):
         super().__init__()
-        sizes = [math.prod(shape)] + [width]*depth
-        self.layers = nn.Sequential(*[layer for a, b in zip(sizes, sizes[1:])
-                                      for layer in (nn.Linear(a, b), nn.LayerNorm(b), nn.GELU())])
-    def forward(self, x): return self.layers(x.flatten(1))
+        sizes = [math.prod(shape)] + [width] * depth
+        self.layers = nn.Sequential(
+            *[layer for a, b in zip(sizes, sizes[1:]) for layer in (nn.Linear(a, b), nn.LayerNorm(b), nn.GELU())]
+        )
+
+    def forward(self, x):
+        return self.layers(x.flatten(1))
 
 # %% ../../nbs/20_models/01_encoders.ipynb #e126cf61
 def _need_signal(name, shape):
-    if len(shape) != 2: raise InputError(f"encoder {name} takes signals (channels, time), this modality has shape {tuple(shape)}; use mlp")
+    if len(shape) != 2:
+        raise InputError(
+            f"encoder {name} takes signals (channels, time), this modality has shape {tuple(shape)}; use mlp"
+        )
+
 
 @encoders.register("conv1d")
 class Conv1d(nn.Module):
     "Strided convolutions and mean pooling: `(B, C, T)` to `(B, W)`"
+
     stackable = False
+
     def __init__(self, shape, width=64, depth=2):
         super().__init__()
         _need_signal("conv1d", shape)
-        sizes = [shape[0]] + [width]*depth
-        self.blocks = nn.Sequential(*[layer for a, b in zip(sizes, sizes[1:])
-                                      for layer in (nn.Conv1d(a, b, 5, stride=2, padding=2), nn.GroupNorm(1, b), nn.GELU())])
-    def forward(self, x): return self.blocks(x).mean(-1)
+        sizes = [shape[0]] + [width] * depth
+        self.blocks = nn.Sequential(
+            *[
+                layer
+                for a, b in zip(sizes, sizes[1:])
+                for layer in (nn.Conv1d(a, b, 5, stride=2, padding=2), nn.GroupNorm(1, b), nn.GELU())
+            ]
+        )
+
+    def forward(self, x):
+        return self.blocks(x).mean(-1)
 
 # %% ../../nbs/20_models/01_encoders.ipynb #6dd1ae78
 class _Dilated(nn.Module):
     "One residual block with dilation `2**i`"
+
     def __init__(self, width, i):
         super().__init__()
         self.conv, self.norm = nn.Conv1d(width, width, 3, padding=2**i, dilation=2**i), nn.GroupNorm(1, width)
-    def forward(self, x): return x + nn.functional.gelu(self.norm(self.conv(x)))
+
+    def forward(self, x):
+        return x + nn.functional.gelu(self.norm(self.conv(x)))
+
 
 @encoders.register("tcn")
 class TCN(nn.Module):
     "Dilated residual convolutions and mean pooling: `(B, C, T)` to `(B, W)`"
+
     stackable = False
+
     def __init__(self, shape, width=64, depth=2):
         super().__init__()
         _need_signal("tcn", shape)
         self.inlet = nn.Conv1d(shape[0], width, 1)
         self.blocks = nn.Sequential(*[_Dilated(width, i) for i in range(depth)])
-    def forward(self, x): return self.blocks(self.inlet(x)).mean(-1)
+
+    def forward(self, x):
+        return self.blocks(self.inlet(x)).mean(-1)

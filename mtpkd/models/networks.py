@@ -9,32 +9,47 @@ __all__ = ['Output', 'MultimodalNet']
 from typing import NamedTuple
 import torch
 from torch import nn, Tensor
-import mtpkd.models.backbones # registers the pretrained encoders
+import mtpkd.models.backbones  # registers the pretrained encoders
 from .encoders import build_encoder
 from .fusion import build_fusion
 
 # %% ../../nbs/20_models/04_networks.ipynb #1820547b
 class Output(NamedTuple):
     "What a network says about a batch"
-    embedding:Tensor # `(B, W)`
-    logits:Tensor    # `(B, C)` class logits or `(B, K)` values
-    tokens:Tensor    # `(B, M, W)`
+
+    embedding: Tensor  # `(B, W)`
+    logits: Tensor  # `(B, C)` class logits or `(B, K)` values
+    tokens: Tensor  # `(B, M, W)`
+
 
 class MultimodalNet(nn.Module):
     "Encoders by modality name, a fusion, a linear head"
-    def __init__(self, shapes:dict, # modality name -> shape of one sample
-                 outputs:int,       # classes or dimensions
-                 encoder, fusion):  # EncoderConfig, FusionConfig
+
+    def __init__(
+        self,
+        shapes: dict,  # modality name -> shape of one sample
+        outputs: int,  # classes or dimensions
+        encoder,
+        fusion,
+    ):  # EncoderConfig, FusionConfig
         super().__init__()
         self.names = tuple(shapes)
-        self.encoders = nn.ModuleDict({f"m_{n}": build_encoder(encoder.name, s, encoder.width, encoder.depth, weights=encoder.weights, finetune=encoder.finetune) for n, s in shapes.items()})
+        self.encoders = nn.ModuleDict(
+            {
+                f"m_{n}": build_encoder(
+                    encoder.name, s, encoder.width, encoder.depth, weights=encoder.weights, finetune=encoder.finetune
+                )
+                for n, s in shapes.items()
+            }
+        )
         self.fusion = build_fusion(fusion.name, len(shapes), encoder.width, fusion.heads, fusion.depth)
         self.head = nn.Linear(encoder.width, outputs)
         self.stackable = all(getattr(e, "stackable", False) for e in self.encoders.values())
 
-    def encode(self, inputs): # modality -> `(B, ...)`; to tokens `(B, M, W)`
+    def encode(self, inputs):  # modality -> `(B, ...)`; to tokens `(B, M, W)`
         return torch.stack([self.encoders[f"m_{n}"](inputs[n]) for n in self.names], 1)
-    def forward(self, inputs, presence)->Output: # presence `(B, M)` in the order of `names`
+
+    def forward(self, inputs, presence) -> Output:  # presence `(B, M)` in the order of `names`
         tokens = self.encode(inputs)
         z = self.fusion(tokens, presence)
         return Output(z, self.head(z), tokens)

@@ -15,29 +15,49 @@ from .networks import Output
 # %% ../../nbs/20_models/06_student.ipynb #3ee42a9a
 class TNet(nn.Module):
     "Token of one modality from the token of another: `(B, W)` to `(B, W)`, linear layers in the paper's proportions"
-    def __init__(self, width:int, scale:float=1.):
+
+    def __init__(self, width: int, scale: float = 1.0):
         super().__init__()
-        sizes = [width, *(max(1, int(width*scale*p)) for p in (4, 2, 1, .5, 1, 2, 4)), width]
+        sizes = [width, *(max(1, int(width * scale * p)) for p in (4, 2, 1, 0.5, 1, 2, 4)), width]
         self.layers = nn.Sequential(*[nn.Linear(a, b) for a, b in zip(sizes, sizes[1:])])
-    def forward(self, token): return self.layers(token)
+
+    def forward(self, token):
+        return self.layers(token)
 
 # %% ../../nbs/20_models/06_student.ipynb #6a367fff
 class Student(nn.Module):
     "Encoders of the prevalent modalities, T-Net tokens for the privileged ones, fusion, head"
-    def __init__(self, shapes:dict,   # prevalent modality -> shape of one sample
-                 privileged:tuple,    # names of the privileged modalities
-                 outputs:int, encoder, fusion, tnet:bool=True, tnet_scale:float=1.):
+
+    def __init__(
+        self,
+        shapes: dict,  # prevalent modality -> shape of one sample
+        privileged: tuple,  # names of the privileged modalities
+        outputs: int,
+        encoder,
+        fusion,
+        tnet: bool = True,
+        tnet_scale: float = 1.0,
+    ):
         super().__init__()
         self.names, self.imagined = tuple(shapes), tuple(privileged) if tnet else ()
-        self.encoders = nn.ModuleDict({f"m_{n}": build_encoder(encoder.name, s, encoder.width, encoder.depth, weights=encoder.weights, finetune=encoder.finetune) for n, s in shapes.items()})
+        self.encoders = nn.ModuleDict(
+            {
+                f"m_{n}": build_encoder(
+                    encoder.name, s, encoder.width, encoder.depth, weights=encoder.weights, finetune=encoder.finetune
+                )
+                for n, s in shapes.items()
+            }
+        )
         self.tnets = nn.ModuleDict({f"m_{n}": TNet(encoder.width, tnet_scale) for n in self.imagined})
-        self.fusion = build_fusion(fusion.name, len(self.names)+len(self.imagined), encoder.width, fusion.heads, fusion.depth)
+        self.fusion = build_fusion(
+            fusion.name, len(self.names) + len(self.imagined), encoder.width, fusion.heads, fusion.depth
+        )
         self.head = nn.Linear(encoder.width, outputs)
         self.stackable = all(getattr(e, "stackable", False) for e in self.encoders.values())
 
-    def forward(self, inputs, presence)->Output: # modality -> `(B, ...)`, presence `(B, M)` of the prevalent ones
+    def forward(self, inputs, presence) -> Output:  # modality -> `(B, ...)`, presence `(B, M)` of the prevalent ones
         tokens = torch.stack([self.encoders[f"m_{n}"](inputs[n]) for n in self.names], 1)
-        seen = torch.where(presence[..., None], tokens, 0.).sum(1)/presence.sum(1, keepdim=True).clamp_min(1)
+        seen = torch.where(presence[..., None], tokens, 0.0).sum(1) / presence.sum(1, keepdim=True).clamp_min(1)
         imagined = [self.tnets[f"m_{n}"](seen)[:, None] for n in self.imagined]
         tokens = torch.cat([tokens, *imagined], 1)
         presence = torch.cat([presence, presence.any(1, keepdim=True).expand(-1, len(imagined))], 1)

@@ -10,18 +10,24 @@ from ..core.errors import InputError, nearest
 from .networks import MultimodalNet
 
 # %% ../../nbs/20_models/05_teacher_ensemble.ipynb #69a61257
-def teacher_name(subset, modalities)->str:
+def teacher_name(subset, modalities) -> str:
     "`joint` for all modalities, else the names joined by +"
     return "joint" if set(subset) == set(modalities) and len(modalities) > 1 else "+".join(subset)
 
-def teacher_subsets(modalities, subsets=())->dict: # teacher name -> tuple of modalities; the joint one is last
+
+def teacher_subsets(modalities, subsets=()) -> dict:  # teacher name -> tuple of modalities; the joint one is last
     "The subsets asked for, or every single modality and the joint one"
-    if any(not isinstance(s, (list, tuple)) for s in subsets): raise InputError(f"teachers.subsets: expected lists of modality names such as [[face], [face, ecg]], got {list(subsets)}")
+    if any(not isinstance(s, (list, tuple)) for s in subsets):
+        raise InputError(
+            f"teachers.subsets: expected lists of modality names such as [[face], [face, ecg]], got {list(subsets)}"
+        )
     subsets = [tuple(s) for s in subsets] or [(m,) for m in modalities] + [tuple(modalities)]
     for s in subsets:
-        if not s: raise InputError("teachers.subsets: a teacher without a modality; name at least one in each")
+        if not s:
+            raise InputError("teachers.subsets: a teacher without a modality; name at least one in each")
         for m in s:
-            if m not in modalities: raise InputError(f"teachers.subsets: unknown modality {m!r}; {nearest(m, modalities)}")
+            if m not in modalities:
+                raise InputError(f"teachers.subsets: unknown modality {m!r}; {nearest(m, modalities)}")
     named = {teacher_name(s, modalities): tuple(m for m in modalities if m in s) for s in subsets}
     joint = teacher_name(modalities, modalities)
     named.pop(joint, None)
@@ -30,13 +36,26 @@ def teacher_subsets(modalities, subsets=())->dict: # teacher name -> tuple of mo
 # %% ../../nbs/20_models/05_teacher_ensemble.ipynb #2726afad
 class TeacherEnsemble:
     "One network per modality subset, by name, the joint one last; a list of definitions, not of weights"
-    def __init__(self, shapes:dict, # modality name -> shape of one sample
-                 outputs:int, encoder, fusion, subsets=()):
+
+    def __init__(
+        self,
+        shapes: dict,  # modality name -> shape of one sample
+        outputs: int,
+        encoder,
+        fusion,
+        subsets=(),
+    ):
         self.subsets = teacher_subsets(list(shapes), subsets)
-        self.of = lambda s: MultimodalNet({m: shapes[m] for m in s}, outputs, encoder, fusion) # a fresh network for the modalities `s`
+        self.of = lambda s: MultimodalNet(
+            {m: shapes[m] for m in s}, outputs, encoder, fusion
+        )  # a fresh network for the modalities `s`
         self.names, self.joint = list(self.subsets), list(self.subsets)[-1]
-    def __len__(self): return len(self.subsets)
-    def build(self, name:str)->MultimodalNet:
+
+    def __len__(self):
+        return len(self.subsets)
+
+    def build(self, name: str) -> MultimodalNet:
         "A freshly initialised network for the teacher called `name`"
-        if name not in self.subsets: raise InputError(f"unknown teacher {name!r}; {nearest(name, self.subsets)}")
+        if name not in self.subsets:
+            raise InputError(f"unknown teacher {name!r}; {nearest(name, self.subsets)}")
         return self.of(self.subsets[name])

@@ -6,16 +6,16 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "SHORT", "STAGES", "CURVES", "line_panels", "reliability_curves", "budget_curves", "pairing_curves",
         "inflation_curves", "choice_shares", "teacher_choice", "choice_bars", "curve", "learning_curves",
     ],
-    "embeddings": ["project", "thin", "embedding_panels", "same_rows"],
+    "embeddings": ["project", "thin_out", "embedding_panels", "same_rows"],
     "export": ["PAGES", "on_page", "save_figure"],
     "forest": [
-        "verdict_forest", "repeat_differences", "repeat_scatter", "ends", "transfer_bars", "difference_forest",
-        "modality_forest", "inflation_forest",
+        "verdict_forest", "repeat_differences", "repeat_scatter", "interval_ends", "transfer_bars",
+        "difference_forest", "modality_forest", "inflation_forest",
     ],
     "palette": [
         "PALETTE", "METHOD_COLOURS", "SYMBOLS", "method_colour", "class_colours", "class_symbols",
         "teacher_colours",
     ],
     "plans": ["SHARE", "SIGNED", "class_mass", "mass_within", "plan_heatmap", "class_mass_matrix", "matrix_panels"],
-    "theme": ["INK", "GRID", "TEMPLATE", "AMOUNT", "CONFIG", "style", "text", "to_html", "plotly_js"],
+    "theme": ["INK", "GRID", "TEMPLATE", "SEQUENTIAL_COLOURS", "CONFIG", "style", "label_text", "to_html", "plotly_js"],
 })

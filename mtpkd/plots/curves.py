@@ -14,199 +14,409 @@ from plotly.subplots import make_subplots
 from ..core.errors import InputError
 from ..evaluation.wording import metric_label
 from .palette import _pick, class_colours, method_colour, METHOD_COLOURS, PALETTE, teacher_colours
-from .theme import style, text
+from .theme import style, label_text
 
 # %% ../../nbs/70_plots/04_curves.ipynb #31bd94e2
-def _line_colour(line, lines): # the colour of a method or a teacher, else by position
-    return method_colour(line) if line in METHOD_COLOURS else _pick([n for n in lines if n not in METHOD_COLOURS].index(line) + 4)
+def _line_colour(line, lines):  # the colour of a method or a teacher, else by position
+    return (
+        method_colour(line)
+        if line in METHOD_COLOURS
+        else _pick([n for n in lines if n not in METHOD_COLOURS].index(line) + 4)
+    )
 
-def line_panels(table:pd.DataFrame, # index: x; a column per line, or (panel, line) pairs
-                x="",               # title of the horizontal axis
-                log_x=False,        # a logarithmic axis, its ticks at the table's values
-                columns:int=2,      # panels side by side
-                same_y=False,       # one vertical scale for all panels
-               )->go.Figure:
+
+def line_panels(
+    table: pd.DataFrame,  # index: x; a column per line, or (panel, line) pairs
+    x="",  # title of the horizontal axis
+    log_x=False,  # a logarithmic axis, its ticks at the table's values
+    columns: int = 2,  # panels side by side
+    same_y=False,  # one vertical scale for all panels
+) -> go.Figure:
     "Every column of a table as a line, a panel for each first level of its columns"
     wide = table if table.columns.nlevels == 2 else pd.concat({"": table}, axis=1)
     panels, lines = (list(dict.fromkeys(wide.columns.get_level_values(i))) for i in (0, 1))
     columns = min(columns, len(panels))
-    n_rows = -(-len(panels)//columns)
-    fig = make_subplots(n_rows, columns, subplot_titles=[text(p) for p in panels], horizontal_spacing=.08, vertical_spacing=.3/n_rows, shared_yaxes="all" if same_y else False)
+    n_rows = -(-len(panels) // columns)
+    fig = make_subplots(
+        n_rows,
+        columns,
+        subplot_titles=[label_text(p) for p in panels],
+        horizontal_spacing=0.08,
+        vertical_spacing=0.3 / n_rows,
+        shared_yaxes="all" if same_y else False,
+    )
     for (panel, line), y in wide.items():
         first, at, colour = (panel == panels[0]), panels.index(panel), _line_colour(line, lines)
-        fig.add_trace(go.Scatter(x=list(y.index), y=y.astype(float).round(4).tolist(), name=text(line), legendgroup=text(line), showlegend=first and len(lines) > 1,
-            mode="lines+markers" if len(y) <= 20 else "lines", line=dict(color=colour, width=1.8), hovertemplate="%{x}: %{y:.3g}"), at//columns+1, at%columns+1)
+        fig.add_trace(
+            go.Scatter(
+                x=list(y.index),
+                y=y.astype(float).round(4).tolist(),
+                name=label_text(line),
+                legendgroup=label_text(line),
+                showlegend=first and len(lines) > 1,
+                mode="lines+markers" if len(y) <= 20 else "lines",
+                line=dict(color=colour, width=1.8),
+                hovertemplate="%{x}: %{y:.3g}",
+            ),
+            at // columns + 1,
+            at % columns + 1,
+        )
     fig.update_xaxes(title=x, title_font_size=12, row=n_rows)
-    if same_y: fig.update_yaxes(showticklabels=True)
-    if log_x: fig.update_xaxes(type="log", tickvals=list(wide.index), ticktext=[f"{v:g}" for v in wide.index])
+    if same_y:
+        fig.update_yaxes(showticklabels=True)
+    if log_x:
+        fig.update_xaxes(type="log", tickvals=list(wide.index), ticktext=[f"{v:g}" for v in wide.index])
     fig.update_annotations(font_size=13)
-    tall = 190*n_rows + 60
+    tall = 190 * n_rows + 60
     top = 70 if len(lines) > 1 else 35
-    return style(fig, 40 + top + tall, margin=dict(l=50, r=20, t=top, b=50), legend=dict(y=1 + 30/tall))
+    return style(fig, 40 + top + tall, margin=dict(l=50, r=20, t=top, b=50), legend=dict(y=1 + 30 / tall))
 
 # %% ../../nbs/70_plots/04_curves.ipynb #90addd10
-def reliability_curves(calibration:pd.DataFrame, # columns method, bin, n, confidence, right
-                       methods=None,             # which; default: all without a schedule in their name
-                      )->go.Figure:
+def reliability_curves(
+    calibration: pd.DataFrame,  # columns method, bin, n, confidence, right
+    methods=None,  # which; default: all without a schedule in their name
+) -> go.Figure:
     "Share right over mean probability, a line a method"
     methods = [m for m in calibration["method"].unique() if ":" not in m] if methods is None else methods
-    fig = go.Figure(go.Scatter(x=[0, 100], y=[0, 100], mode="lines", line=dict(color=PALETTE["grey"], width=1.5, dash="dash"), name="as said", hoverinfo="skip"))
+    fig = go.Figure(
+        go.Scatter(
+            x=[0, 100],
+            y=[0, 100],
+            mode="lines",
+            line=dict(color=PALETTE["grey"], width=1.5, dash="dash"),
+            name="as said",
+            hoverinfo="skip",
+        )
+    )
     colours = teacher_colours([m for m in methods if m.startswith("teacher_")])
     for m in methods:
         t, colour = calibration[calibration["method"] == m], colours.get(m, method_colour(m))
-        if not len(t): raise InputError(f"nothing to draw: no rows of {m!r}")
-        share = t["n"]/t["n"].sum()
-        fig.add_trace(go.Scatter(x=100*t["confidence"], y=100*t["right"], mode="lines+markers", name=text(m), line=dict(color=colour, width=2), customdata=100*share,
-            marker=dict(size=5 + 22*np.sqrt(share), opacity=.85), hovertemplate="says %{x:.0f}%, right in %{y:.0f}%<br>%{customdata:.1f}% of predictions"))
-    fig.update_xaxes(title="probability of the chosen class (%)", range=[0, 103]); fig.update_yaxes(title="share that is right (%)", range=[0, 103])
+        if not len(t):
+            raise InputError(f"nothing to draw: no rows of {m!r}")
+        share = t["n"] / t["n"].sum()
+        fig.add_trace(
+            go.Scatter(
+                x=100 * t["confidence"],
+                y=100 * t["right"],
+                mode="lines+markers",
+                name=label_text(m),
+                line=dict(color=colour, width=2),
+                customdata=100 * share,
+                marker=dict(size=5 + 22 * np.sqrt(share), opacity=0.85),
+                hovertemplate="says %{x:.0f}%, right in %{y:.0f}%<br>%{customdata:.1f}% of predictions",
+            )
+        )
+    fig.update_xaxes(title="probability of the chosen class (%)", range=[0, 103])
+    fig.update_yaxes(title="share that is right (%)", range=[0, 103])
     return style(fig, 420, margin=dict(l=60, r=20, t=60, b=60))
 
 # %% ../../nbs/70_plots/04_curves.ipynb #cb558cb1
-def budget_curves(curve:pd.DataFrame, # columns method, labelled (text), n_train, mean, diff, low, high
-                  metric:str="",
-                 )->go.Figure:
+def budget_curves(
+    curve: pd.DataFrame,  # columns method, labelled (text), n_train, mean, diff, low, high
+    metric: str = "",
+) -> go.Figure:
     "Level, and difference to `student_only` with its 95% interval, over label budgets"
     methods = list(dict.fromkeys(curve["method"]))
     label = metric_label(metric) or "score"
-    fig = make_subplots(1, 2, subplot_titles=["level", "difference to student_only"], horizontal_spacing=.09)
+    fig = make_subplots(1, 2, subplot_titles=["level", "difference to student_only"], horizontal_spacing=0.09)
     for i, m in enumerate(methods):
         t, colour = curve[curve["method"] == m].sort_values("n_train"), method_colour(m)
-        line = dict(mode="lines+markers", name=text(m), legendgroup=text(m), line=dict(color=colour, width=2), customdata=[text(b) for b in t["labelled"]])
-        fig.add_trace(go.Scatter(x=t["n_train"], y=100*t["mean"], hovertemplate="%{customdata} labels: %{y:.1f}", **line), 1, 1)
-        if m == "student_only": continue
-        x, holds = t["n_train"]*1.03**(i - len(methods)/2), (t["low"] <= 0) & (t["high"] >= 0) # side by side
-        fig.add_trace(go.Scatter(x=x, y=100*t["diff"], showlegend=False, marker=dict(size=9, symbol=np.where(holds, "circle-open", "circle").tolist()),
-            error_y=dict(type="data", array=100*(t["high"] - t["diff"]), arrayminus=100*(t["diff"] - t["low"]), color=colour, thickness=1.5, width=4),
-            hovertemplate="%{customdata} labels: %{y:+.1f} points", **line), 1, 2)
+        line = dict(
+            mode="lines+markers",
+            name=label_text(m),
+            legendgroup=label_text(m),
+            line=dict(color=colour, width=2),
+            customdata=[label_text(b) for b in t["labelled"]],
+        )
+        fig.add_trace(
+            go.Scatter(x=t["n_train"], y=100 * t["mean"], hovertemplate="%{customdata} labels: %{y:.1f}", **line), 1, 1
+        )
+        if m == "student_only":
+            continue
+        x, holds = t["n_train"] * 1.03 ** (i - len(methods) / 2), (t["low"] <= 0) & (t["high"] >= 0)  # side by side
+        fig.add_trace(
+            go.Scatter(
+                x=x,
+                y=100 * t["diff"],
+                showlegend=False,
+                marker=dict(size=9, symbol=np.where(holds, "circle-open", "circle").tolist()),
+                error_y=dict(
+                    type="data",
+                    array=100 * (t["high"] - t["diff"]),
+                    arrayminus=100 * (t["diff"] - t["low"]),
+                    color=colour,
+                    thickness=1.5,
+                    width=4,
+                ),
+                hovertemplate="%{customdata} labels: %{y:+.1f} points",
+                **line,
+            ),
+            1,
+            2,
+        )
     at = curve.drop_duplicates("labelled").sort_values("n_train")
     fig.add_hline(y=0, line=dict(color=PALETTE["grey"], width=2), row=1, col=2)
-    fig.update_xaxes(type="log", title="labelled training rows a fold", title_font_size=12, tickvals=at["n_train"].tolist(), ticktext=[text(b) for b in at["labelled"]])
-    fig.update_yaxes(title=f"{label} (points)", title_font_size=12, col=1); fig.update_yaxes(title="difference (points, 95% interval)", title_font_size=12, col=2)
+    fig.update_xaxes(
+        type="log",
+        title="labelled training rows a fold",
+        title_font_size=12,
+        tickvals=at["n_train"].tolist(),
+        ticktext=[label_text(b) for b in at["labelled"]],
+    )
+    fig.update_yaxes(title=f"{label} (points)", title_font_size=12, col=1)
+    fig.update_yaxes(title="difference (points, 95% interval)", title_font_size=12, col=2)
     fig.update_annotations(font_size=13)
     return style(fig, 420, margin=dict(l=60, r=20, t=90, b=60), legend_y=1.12)
 
 # %% ../../nbs/70_plots/04_curves.ipynb #648ac318
-def pairing_curves(pairing:pd.DataFrame, # columns method, fold, seed, step, mass, chance
-                  )->go.Figure:
+def pairing_curves(
+    pairing: pd.DataFrame,  # columns method, fold, seed, step, mass, chance
+) -> go.Figure:
     "Share of the plan on the true partner, mean over folds and seeds, with a band of one standard deviation"
     fig = go.Figure()
     for m, t in pairing[pairing["method"] != "bag_mean"].groupby("method", sort=False):
-        mean, sd = (getattr(t.groupby("step")["mass"], f)()*100 for f in ("mean", "std"))
+        mean, sd = (getattr(t.groupby("step")["mass"], f)() * 100 for f in ("mean", "std"))
         sd, colour = sd.fillna(0), method_colour(m)
-        fig.add_trace(go.Scatter(x=[*mean.index, *mean.index[::-1]], y=[*(mean + sd), *(mean - sd)[::-1]], fill="toself", fillcolor=colour, opacity=.18, line_width=0, hoverinfo="skip", showlegend=False, legendgroup=text(m)))
-        fig.add_trace(go.Scatter(x=mean.index, y=mean, mode="lines+markers", name=text(m), legendgroup=text(m), line=dict(color=colour, width=2), hovertemplate="step %{x}: %{y:.0f}%"))
-    fig.add_hline(y=100*pairing["chance"].mean(), line=dict(color=PALETTE["grey"], dash="dash"), annotation_text="by chance", annotation_position="bottom right")
-    fig.update_xaxes(title="step"); fig.update_yaxes(title="heard from the true partner (%)", rangemode="tozero")
+        fig.add_trace(
+            go.Scatter(
+                x=[*mean.index, *mean.index[::-1]],
+                y=[*(mean + sd), *(mean - sd)[::-1]],
+                fill="toself",
+                fillcolor=colour,
+                opacity=0.18,
+                line_width=0,
+                hoverinfo="skip",
+                showlegend=False,
+                legendgroup=label_text(m),
+            )
+        )
+        fig.add_trace(
+            go.Scatter(
+                x=mean.index,
+                y=mean,
+                mode="lines+markers",
+                name=label_text(m),
+                legendgroup=label_text(m),
+                line=dict(color=colour, width=2),
+                hovertemplate="step %{x}: %{y:.0f}%",
+            )
+        )
+    fig.add_hline(
+        y=100 * pairing["chance"].mean(),
+        line=dict(color=PALETTE["grey"], dash="dash"),
+        annotation_text="by chance",
+        annotation_position="bottom right",
+    )
+    fig.update_xaxes(title="step")
+    fig.update_yaxes(title="heard from the true partner (%)", rangemode="tozero")
     return style(fig, 360, margin=dict(l=60, r=20, t=60, b=60))
 
 # %% ../../nbs/70_plots/04_curves.ipynb #22a12dfb
-def inflation_curves(table:pd.DataFrame, # columns of `inflation_forest` and `x`
-                     x_title:str,
-                     metric:str="",
-                    )->go.Figure:
+def inflation_curves(
+    table: pd.DataFrame,  # columns of `inflation_forest` and `x`
+    x_title: str,
+    metric: str = "",
+) -> go.Figure:
     "Level with a fault minus level without over `x`; a line per fault, with its interval"
     fig, faults = go.Figure(), list(dict.fromkeys(table["fault"]))
     colours, places = class_colours(faults), table["x"].nunique()
     for i, f in enumerate(faults):
         t = table[table["fault"] == f].sort_values("x")
-        aside = (i - (len(faults) - 1)/2)*.08*(table["x"].max() - table["x"].min())/max(places - 1, 1) # side by side
-        fig.add_trace(go.Scatter(x=t["x"] + aside, y=100*t["diff"], name=text(f), mode="lines+markers", line=dict(color=colours[f], width=2), marker=dict(size=9), customdata=t["x"],
-            hovertemplate="%{customdata}: %{y:+.1f} points", error_y=dict(type="data", array=100*(t["high"] - t["diff"]), arrayminus=100*(t["diff"] - t["low"]), color=colours[f], thickness=1.5, width=4)))
+        aside = (
+            (i - (len(faults) - 1) / 2) * 0.08 * (table["x"].max() - table["x"].min()) / max(places - 1, 1)
+        )  # side by side
+        fig.add_trace(
+            go.Scatter(
+                x=t["x"] + aside,
+                y=100 * t["diff"],
+                name=label_text(f),
+                mode="lines+markers",
+                line=dict(color=colours[f], width=2),
+                marker=dict(size=9),
+                customdata=t["x"],
+                hovertemplate="%{customdata}: %{y:+.1f} points",
+                error_y=dict(
+                    type="data",
+                    array=100 * (t["high"] - t["diff"]),
+                    arrayminus=100 * (t["diff"] - t["low"]),
+                    color=colours[f],
+                    thickness=1.5,
+                    width=4,
+                ),
+            )
+        )
     fig.add_hline(y=0, line=dict(color=PALETTE["grey"], width=2))
     fig.update_xaxes(title=x_title, tickvals=sorted(set(table["x"])))
-    fig.update_yaxes(title=f"with the fault minus without<br>{metric_label(metric) or 'score'} (points, 95% interval)", title_font_size=12)
+    fig.update_yaxes(
+        title=f"with the fault minus without<br>{metric_label(metric) or 'score'} (points, 95% interval)",
+        title_font_size=12,
+    )
     return style(fig, 420, margin=dict(l=60, r=20, t=60, b=60), legend_y=1.12)
 
 # %% ../../nbs/70_plots/04_curves.ipynb #c4582735
-def choice_shares(teachers:pd.DataFrame # columns method, fold, seed, epoch, teacher, share (in [0, 1])
-                 )->pd.DataFrame:       # index (method, epoch), a column per teacher, in percent
+def choice_shares(
+    teachers: pd.DataFrame,  # columns method, fold, seed, epoch, teacher, share (in [0, 1])
+) -> pd.DataFrame:  # index (method, epoch), a column per teacher, in percent
     "Mean share of each teacher over folds and seeds"
-    t = teachers.pivot_table(index=["method", "fold", "seed", "epoch"], columns="teacher", values="share",
-                             aggfunc="sum", fill_value=0, sort=False)
-    return 100*t.groupby(level=["method", "epoch"], sort=False).mean()
+    t = teachers.pivot_table(
+        index=["method", "fold", "seed", "epoch"],
+        columns="teacher",
+        values="share",
+        aggfunc="sum",
+        fill_value=0,
+        sort=False,
+    )
+    return 100 * t.groupby(level=["method", "epoch"], sort=False).mean()
 
 # %% ../../nbs/70_plots/04_curves.ipynb #23edae00
-def teacher_choice(teachers:pd.DataFrame # columns method, fold, seed, epoch, teacher, share (in [0, 1])
-                  )->go.Figure:
+def teacher_choice(
+    teachers: pd.DataFrame,  # columns method, fold, seed, epoch, teacher, share (in [0, 1])
+) -> go.Figure:
     "Share of each teacher over the epochs, stacked to 100%, one panel per method"
     shares = choice_shares(teachers)
     methods, colours = list(shares.index.unique("method")), teacher_colours(shares.columns)
-    fig = make_subplots(1, len(methods), subplot_titles=[text(m) for m in methods], shared_yaxes=True, horizontal_spacing=.04)
+    fig = make_subplots(
+        1, len(methods), subplot_titles=[label_text(m) for m in methods], shared_yaxes=True, horizontal_spacing=0.04
+    )
     for i, m in enumerate(methods):
         part = shares.xs(m, level="method")
         for t in shares.mean().sort_values(ascending=False).index:
-            fig.add_trace(_share_trace(part[t], t, colours[t], i == 0), 1, i+1)
-    fig.update_xaxes(title="epoch of the student's training", showgrid=False, dtick=max(1, shares.index.get_level_values("epoch").nunique()//6))
+            fig.add_trace(_share_trace(part[t], t, colours[t], i == 0), 1, i + 1)
+    fig.update_xaxes(
+        title="epoch of the student's training",
+        showgrid=False,
+        dtick=max(1, shares.index.get_level_values("epoch").nunique() // 6),
+    )
     fig.update_yaxes(range=[0, 100], title="share of choices (%)", col=1)
     return style(fig, 340, barmode="stack", margin=dict(l=60, r=20, t=80, b=60), legend_y=1.14)
 
 # %% ../../nbs/70_plots/04_curves.ipynb #c401ceb1
-def choice_bars(shares:pd.DataFrame)->go.Figure: # index: class or subject; a column a teacher, in percent
+def choice_bars(shares: pd.DataFrame) -> go.Figure:  # index: class or subject; a column a teacher, in percent
     "Stacked shares of the teachers, a bar a group"
     fig, colours = go.Figure(), teacher_colours(shares.columns)
     for t in shares.mean().sort_values(ascending=False).index:
-        fig.add_trace(go.Bar(y=[text(g) for g in shares.index], x=shares[t], orientation="h", name=text(t), marker_color=colours[t], hovertemplate="%{y}: %{x:.0f}%"))
+        fig.add_trace(
+            go.Bar(
+                y=[label_text(g) for g in shares.index],
+                x=shares[t],
+                orientation="h",
+                name=label_text(t),
+                marker_color=colours[t],
+                hovertemplate="%{y}: %{x:.0f}%",
+            )
+        )
     fig.update_xaxes(title="lowest loss on the test row (% of rows)", range=[0, 100])
-    fig.update_yaxes(title=text(shares.index.name), type="category", autorange="reversed", showgrid=False, ticks="")
-    return style(fig, 150 + 26*len(shares), barmode="stack", margin=dict(l=60, r=20, t=60, b=50))
+    fig.update_yaxes(
+        title=label_text(shares.index.name), type="category", autorange="reversed", showgrid=False, ticks=""
+    )
+    return style(fig, 150 + 26 * len(shares), barmode="stack", margin=dict(l=60, r=20, t=60, b=50))
 
 # %% ../../nbs/70_plots/04_curves.ipynb #ffdb070f
-def _share_trace(share:pd.Series, teacher:str, colour:str, first:bool):
+def _share_trace(share: pd.Series, teacher: str, colour: str, first: bool):
     "A teacher's share: an area over the epochs, or a bar where there is one epoch"
-    common = dict(x=share.index, y=share, name=text(teacher), legendgroup=text(teacher), showlegend=first,
-                  hovertemplate="epoch %{x}: %{y:.1f}%")
-    if len(share) == 1: return go.Bar(marker_color=colour, **common)
+    common = dict(
+        x=share.index,
+        y=share,
+        name=label_text(teacher),
+        legendgroup=label_text(teacher),
+        showlegend=first,
+        hovertemplate="epoch %{x}: %{y:.1f}%",
+    )
+    if len(share) == 1:
+        return go.Bar(marker_color=colour, **common)
     return go.Scatter(mode="lines", stackgroup="one", line=dict(color=colour, width=1.5), **common)
 
 # %% ../../nbs/70_plots/04_curves.ipynb #c55ad810
 SHORT = dict(balanced_accuracy="balanced acc.")
 STAGES = dict(teachers="1 teachers", self_distillation="2 self-distillation", tnet="3 T-Net", student="4 student")
-CURVES = dict(loss="training loss", validation="validation", ot_share="OT share of gradient (%)", violation="marginal violation (L1)")
+CURVES = dict(
+    loss="training loss",
+    validation="validation",
+    ot_share="OT share of gradient (%)",
+    violation="marginal violation (L1)",
+)
 
-def curve(history:pd.DataFrame, # columns method, fold, seed, stage, step, name, value
-          method:str, stage:str, name:str,
-         )->pd.DataFrame:       # index step; columns mean, std
+
+def curve(
+    history: pd.DataFrame,  # columns method, fold, seed, stage, step, name, value
+    method: str,
+    stage: str,
+    name: str,
+) -> pd.DataFrame:  # index step; columns mean, std
     "Mean and standard deviation over the repeats, step by step"
     part = history[(history["method"] == method) & (history["stage"] == stage) & (history["name"] == name)]
-    return part.groupby("step")["value"].agg(["mean", "std"]).fillna({"std": 0}).dropna()*(100 if name in ("validation", "ot_share") else 1)
+    return part.groupby("step")["value"].agg(["mean", "std"]).fillna({"std": 0}).dropna() * (
+        100 if name in ("validation", "ot_share") else 1
+    )
 
 # %% ../../nbs/70_plots/04_curves.ipynb #70d37a6a
 def _band(c, colour, name, first, dash):
     "A mean line and its band"
     x = list(c.index)
     up, low = (c["mean"] + c["std"]).tolist(), (c["mean"] - c["std"]).tolist()
-    r, g, b = (int(colour[i:i+2], 16) for i in (1, 3, 5))
-    yield go.Scatter(x=x + x[::-1], y=up + low[::-1], fill="toself", fillcolor=f"rgba({r},{g},{b},.13)", line_width=0, hoverinfo="skip",
-                     legendgroup=name, showlegend=False, mode="lines")
-    yield go.Scatter(x=x, y=c["mean"], mode="lines", line=dict(color=colour, width=2, dash=dash), name=name, legendgroup=name,
-                     showlegend=first, hovertemplate="step %{x}: %{y:.3g}")
+    r, g, b = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    yield go.Scatter(
+        x=x + x[::-1],
+        y=up + low[::-1],
+        fill="toself",
+        fillcolor=f"rgba({r},{g},{b},.13)",
+        line_width=0,
+        hoverinfo="skip",
+        legendgroup=name,
+        showlegend=False,
+        mode="lines",
+    )
+    yield go.Scatter(
+        x=x,
+        y=c["mean"],
+        mode="lines",
+        line=dict(color=colour, width=2, dash=dash),
+        name=name,
+        legendgroup=name,
+        showlegend=first,
+        hovertemplate="step %{x}: %{y:.3g}",
+    )
 
 # %% ../../nbs/70_plots/04_curves.ipynb #61583749
-def learning_curves(history:pd.DataFrame,            # columns method, fold, seed, stage, step, name, value
-                    stages=None,                     # which stages; default: all that occur
-                    names=("loss", "validation"),    # which curves
-                    metric:str="",                   # the validation metric, for the axis title
-                   )->go.Figure:
+def learning_curves(
+    history: pd.DataFrame,  # columns method, fold, seed, stage, step, name, value
+    stages=None,  # which stages; default: all that occur
+    names=("loss", "validation"),  # which curves
+    metric: str = "",  # the validation metric, for the axis title
+) -> go.Figure:
     "Mean over repeats with a band, a panel per stage and curve, a line per method"
     stages = list(STAGES if stages is None else stages)
     panels = [(s, n) for s in stages for n in names if ((history["stage"] == s) & (history["name"] == n)).any()]
     if not panels:
-        raise InputError(f"nothing to draw: the history has stages {sorted(set(history['stage']))} and curves {sorted(set(history['name']))}")
-    columns, n_rows, seen = min(2, len(panels)), -(-len(panels)//2), set()
-    fig = make_subplots(n_rows, columns, horizontal_spacing=.09, vertical_spacing=.38/n_rows, subplot_titles=[_panel_title(*p) for p in panels])
+        raise InputError(
+            f"nothing to draw: the history has stages {sorted(set(history['stage']))} and curves {sorted(set(history['name']))}"
+        )
+    columns, n_rows, seen = min(2, len(panels)), -(-len(panels) // 2), set()
+    fig = make_subplots(
+        n_rows,
+        columns,
+        horizontal_spacing=0.09,
+        vertical_spacing=0.38 / n_rows,
+        subplot_titles=[_panel_title(*p) for p in panels],
+    )
     fig.update_annotations(font_size=13)
-    for i, (s, n) in enumerate(panels): _curve_panel(fig, history, s, n, i//columns+1, i%columns+1, seen, metric)
-    tall = 240*n_rows if n_rows > 1 else 300
-    return style(fig, 140 + tall, margin=dict(l=60, r=20, t=90, b=50), legend=dict(y=1 + 34/tall, itemsizing="constant"))
+    for i, (s, n) in enumerate(panels):
+        _curve_panel(fig, history, s, n, i // columns + 1, i % columns + 1, seen, metric)
+    tall = 240 * n_rows if n_rows > 1 else 300
+    return style(
+        fig, 140 + tall, margin=dict(l=60, r=20, t=90, b=50), legend=dict(y=1 + 34 / tall, itemsizing="constant")
+    )
 
 # %% ../../nbs/70_plots/04_curves.ipynb #de98b702
 def _panel_title(stage, name):
     "Which stage, and which curve of it"
-    return f"{STAGES.get(stage, text(stage))}: {CURVES.get(name, text(name)).split(' (')[0]}"
+    return f"{STAGES.get(stage, label_text(stage))}: {CURVES.get(name, label_text(name)).split(' (')[0]}"
+
 
 def _dash(method):
     "A line of its own for a method's default schedule and for its others"
     return "solid" if ":" not in method else "dash" if method.endswith(":default") else "dot"
+
 
 def _curve_panel(fig, history, stage, name, row, col, seen, metric):
     "One panel: every method that has this curve in this stage"
@@ -214,9 +424,15 @@ def _curve_panel(fig, history, stage, name, row, col, seen, metric):
     colours = teacher_colours([m for m in methods if m.startswith("teacher_")])
     for m in methods:
         c = curve(history, m, stage, name)
-        if not len(c): continue
-        for trace in _band(c, colours.get(m, method_colour(m)), text(m), m not in seen, _dash(m)): fig.add_trace(trace, row, col)
+        if not len(c):
+            continue
+        for trace in _band(c, colours.get(m, method_colour(m)), label_text(m), m not in seen, _dash(m)):
+            fig.add_trace(trace, row, col)
         seen.add(m)
-    title = f"{SHORT.get(metric, metric_label(metric))} (%)" if name == "validation" and metric else CURVES.get(name, text(name))
+    title = (
+        f"{SHORT.get(metric, metric_label(metric))} (%)"
+        if name == "validation" and metric
+        else CURVES.get(name, label_text(name))
+    )
     fig.update_yaxes(title=title, title_font_size=12, row=row, col=col)
     fig.update_xaxes(title="training step", title_font_size=12, row=row, col=col)

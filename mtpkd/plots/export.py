@@ -14,23 +14,38 @@ from ..core.errors import InputError, nearest
 # %% ../../nbs/70_plots/07_export.ipynb #ad573f77
 PAGES = dict(light=("#FFFFFF", "#333333"), dark=("#111418", "#D8D8D8"))
 
-def on_page(fig:go.Figure, theme:str)->go.Figure: # theme: light or dark
+
+def on_page(fig: go.Figure, theme: str) -> go.Figure:  # theme: light or dark
     "A copy of a figure with a ground and ink of its own; without, it takes the page's ground and a grey that reads on both"
-    if theme not in PAGES: raise InputError(f"unknown theme {theme!r}; {nearest(theme, PAGES)}")
+    if theme not in PAGES:
+        raise InputError(f"unknown theme {theme!r}; {nearest(theme, PAGES)}")
     ground, ink = PAGES[theme]
     return go.Figure(fig).update_layout(paper_bgcolor=ground, plot_bgcolor=ground, font_color=ink)
 
 # %% ../../nbs/70_plots/07_export.ipynb #4bc46329
-def save_figure(fig:go.Figure, path, theme:str="light", width:int=900, scale:float=2)->Path: # the file
+def save_figure(fig: go.Figure, path, theme: str = "light", width: int = 900, scale: float = 2) -> Path:  # the file
     "Write a figure as SVG, PDF, PNG or HTML"
     path, fig = Path(path), on_page(fig, theme)
     kinds = ("svg", "png", "pdf", "html")
-    if path.suffix[1:] not in kinds: raise InputError(f"{path.name}: a figure is written as one of {', '.join(kinds)}; name the file so")
-    if path.suffix == ".html": path.write_text(plots.to_html(fig, include_js=True), encoding="utf-8"); return path
-    try: import kaleido # noqa: F401
-    except ImportError as e: raise InputError(f"{path.suffix[1:]} needs the package kaleido; pip install mtpkd[figures], or write .html") from e
-    try: fig.write_image(path, width=fig.layout.width or width, height=fig.layout.height, scale=scale if path.suffix == ".png" else 1)
+    if path.suffix[1:] not in kinds:
+        raise InputError(f"{path.name}: a figure is written as one of {', '.join(kinds)}; name the file so")
+    if path.suffix == ".html":
+        path.write_text(plots.to_html(fig, include_js=True), encoding="utf-8")
+        return path
+    try:
+        import kaleido  # noqa: F401
+    except ImportError as e:
+        raise InputError(
+            f"{path.suffix[1:]} needs the package kaleido; pip install mtpkd[figures], or write .html"
+        ) from e
+    try:
+        fig.write_image(
+            path, width=fig.layout.width or width, height=fig.layout.height, scale=scale if path.suffix == ".png" else 1
+        )
     except Exception as e:
-        if "chrom" not in str(e).lower() and "chrom" not in type(e).__name__.lower(): raise
-        raise InputError(f"{path.suffix[1:]} needs a Chromium; apt-get install chromium, or set BROWSER_PATH to one, or write .html") from e
+        if "chrom" not in str(e).lower() and "chrom" not in type(e).__name__.lower():
+            raise
+        raise InputError(
+            f"{path.suffix[1:]} needs a Chromium; apt-get install chromium, or set BROWSER_PATH to one, or write .html"
+        ) from e
     return path

@@ -9,23 +9,48 @@ __all__ = ['PALETTE', 'METHOD_COLOURS', 'SYMBOLS', 'method_colour', 'class_colou
 import hashlib
 
 # %% ../../nbs/70_plots/01_palette.ipynb #0af42e89
-PALETTE = dict(orange="#E69F00", sky="#56B4E9", green="#009E73", yellow="#C9B800", blue="#0072B2", vermillion="#D55E00",
-               purple="#CC79A7", grey="#8A8A8A")
+PALETTE = dict(
+    orange="#E69F00",
+    sky="#56B4E9",
+    green="#009E73",
+    yellow="#C9B800",
+    blue="#0072B2",
+    vermillion="#D55E00",
+    purple="#CC79A7",
+    grey="#8A8A8A",
+)
 
-METHOD_COLOURS = {"student_only": "grey", "self_training": "sky", "kd": "orange", "pkdot": "purple", "mtpkdot": "blue",
-                  "mtpkd": "vermillion", "ot_pairing": "green", "naive_pairs": "orange", "bag_mean": "sky",
-                  "labelled_only": "purple", "dist_align": "yellow", "mtpkd_pairing": "vermillion", "teacher_joint": "green", "student_all_labels": "yellow"}
+METHOD_COLOURS = {
+    "student_only": "grey",
+    "self_training": "sky",
+    "kd": "orange",
+    "pkdot": "purple",
+    "mtpkdot": "blue",
+    "mtpkd": "vermillion",
+    "ot_pairing": "green",
+    "naive_pairs": "orange",
+    "bag_mean": "sky",
+    "labelled_only": "purple",
+    "dist_align": "yellow",
+    "mtpkd_pairing": "vermillion",
+    "teacher_joint": "green",
+    "student_all_labels": "yellow",
+}
 
 # %% ../../nbs/70_plots/01_palette.ipynb #f13165db
-def method_colour(name:str, # a method, `name` or `name:schedule`
-                 )->str:    # "#RRGGBB"
+def method_colour(
+    name: str,  # a method, `name` or `name:schedule`
+) -> str:  # "#RRGGBB"
     "The colour of a method, the same everywhere"
     base = str(name).split(":")[0]
-    if base in METHOD_COLOURS: return PALETTE[METHOD_COLOURS[base]]
-    if base.startswith("teacher_"): return PALETTE["green"]
+    if base in METHOD_COLOURS:
+        return PALETTE[METHOD_COLOURS[base]]
+    if base.startswith("teacher_"):
+        return PALETTE["green"]
     return _pick(int(hashlib.sha256(base.encode()).hexdigest(), 16))
 
-def _pick(i:int)->str:
+
+def _pick(i: int) -> str:
     "Colour number `i`, without the grey that means `student_only`"
     colours = list(PALETTE.values())[:-1]
     return colours[i % len(colours)]
@@ -33,26 +58,32 @@ def _pick(i:int)->str:
 # %% ../../nbs/70_plots/01_palette.ipynb #0ec0e746
 SYMBOLS = ["circle", "diamond-open", "x-thin-open", "square", "triangle-up-open"]
 
-def class_colours(classes # class names, in order
-                 )->dict: # class name -> colour
+
+def class_colours(
+    classes,  # class names, in order
+) -> dict:  # class name -> colour
     "One colour per class, by position"
     return {c: _pick(i) for i, c in enumerate(classes)}
 
-def class_symbols(classes # class names, in order
-                 )->dict: # class name -> marker symbol
+
+def class_symbols(
+    classes,  # class names, in order
+) -> dict:  # class name -> marker symbol
     "One marker per class; it changes each time the colours start again"
-    return {c: SYMBOLS[i // (len(PALETTE)-1) % len(SYMBOLS)] for i, c in enumerate(classes)}
+    return {c: SYMBOLS[i // (len(PALETTE) - 1) % len(SYMBOLS)] for i, c in enumerate(classes)}
 
 # %% ../../nbs/70_plots/01_palette.ipynb #894c4b10
-def _seen(teacher:str)->int:
+def _seen(teacher: str) -> int:
     "How many modalities a teacher's name lists; the joint teacher sees all"
     return 10**6 if teacher.startswith("joint") else teacher.count("+")
 
-def teacher_colours(teachers # names such as `joint`, `gyro`, `gyro+accel`, with or without `teacher_`
-                   )->dict:  # name -> colour
+
+def teacher_colours(
+    teachers,  # names such as `joint`, `gyro`, `gyro+accel`, with or without `teacher_`
+) -> dict:  # name -> colour
     "One colour per teacher: green for the joint one, the others by alphabet"
     names = sorted(set(map(str, teachers)))
     plain = {n: n.removeprefix("teacher_") for n in names}
     top = max(map(_seen, plain.values()), default=0)
-    rest = iter(["sky", "orange", "vermillion", "purple", "yellow", "blue"]*(1 + len(names)//6))
+    rest = iter(["sky", "orange", "vermillion", "purple", "yellow", "blue"] * (1 + len(names) // 6))
     return {n: PALETTE["green" if top and _seen(plain[n]) == top else next(rest)] for n in names}

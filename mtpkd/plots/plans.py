@@ -12,25 +12,31 @@ from plotly.subplots import make_subplots
 from ..core.errors import InputError
 from ..evaluation.per_sample import class_order, target_groups
 from .palette import PALETTE
-from .theme import AMOUNT, GRID, style, text
-from .embeddings import same_rows, thin
+from .theme import SEQUENTIAL_COLOURS, GRID, style, label_text
+from .embeddings import same_rows, thin_out
 
 # %% ../../nbs/70_plots/06_plans.ipynb #a5859a7f
-def class_mass(plan,         # (B, B) rows: teacher, columns: student
-               target,       # (B,) classes, or a continuous target
-               classes=None, # class names
-              )->tuple:      # mass between groups (C, C), group names
+def class_mass(
+    plan,  # (B, B) rows: teacher, columns: student
+    target,  # (B,) classes, or a continuous target
+    classes=None,  # class names
+) -> tuple:  # mass between groups (C, C), group names
     "The mass of a plan, summed by teacher class and student class"
     plan, (groups, names) = np.asarray(plan, dtype=float), target_groups(target, classes)
-    if plan.shape != (len(groups),)*2:
-        raise InputError(f"the plan has shape {plan.shape}, the target {len(groups)} samples; pass the batch the plan was made for")
+    if plan.shape != (len(groups),) * 2:
+        raise InputError(
+            f"the plan has shape {plan.shape}, the target {len(groups)} samples; pass the batch the plan was made for"
+        )
     member = np.eye(len(names))[groups]
     return member.T @ plan @ member, names
 
-def mass_within(plan, target, classes=None)->tuple: # share within a group, share if teacher and student rows were paired at random
+
+def mass_within(
+    plan, target, classes=None
+) -> tuple:  # share within a group, share if teacher and student rows were paired at random
     "How much of the mass stays inside a class, and how much would by chance"
     m, _ = class_mass(plan, target, classes)
-    m = m/m.sum()
+    m = m / m.sum()
     return float(np.trace(m)), float(m.sum(1) @ m.sum(0))
 
 # %% ../../nbs/70_plots/06_plans.ipynb #a1886a5e
@@ -39,108 +45,178 @@ def _group_axis(groups, names):
     sizes = np.bincount(groups, minlength=len(names))
     ends = np.cumsum(sizes)
     shown = sizes > 0
-    return (ends - sizes/2 - .5)[shown], [text(n) for n, s in zip(names, shown) if s], (ends[shown][:-1] - .5)
+    return (ends - sizes / 2 - 0.5)[shown], [label_text(n) for n, s in zip(names, shown) if s], (ends[shown][:-1] - 0.5)
+
 
 def _plan_borders(fig, at, n):
     "Lines between classes, across the heat map"
     line = dict(color="rgba(128,128,128,.8)", width=1)
     for b in at:
-        fig.add_shape(type="line", x0=b, x1=b, y0=-.5, y1=n-.5, line=line, row=2, col=1)
-        fig.add_shape(type="line", y0=b, y1=b, x0=-.5, x1=n-.5, line=line, row=2, col=1)
+        fig.add_shape(type="line", x0=b, x1=b, y0=-0.5, y1=n - 0.5, line=line, row=2, col=1)
+        fig.add_shape(type="line", y0=b, y1=b, x0=-0.5, x1=n - 0.5, line=line, row=2, col=1)
 
 # %% ../../nbs/70_plots/06_plans.ipynb #548b63ba
-def plan_heatmap(plan,         # (B, B) rows: teacher, columns: student
-                 target,       # (B,) classes, or a continuous target (B,) or (B, K)
-                 classes=None, # class names; None for a continuous target
-                 rows=None,    # (B,) names of the samples, for the hover text
-                 title=None,
-                )->go.Figure:
+def plan_heatmap(
+    plan,  # (B, B) rows: teacher, columns: student
+    target,  # (B,) classes, or a continuous target (B,) or (B, K)
+    classes=None,  # class names; None for a continuous target
+    rows=None,  # (B,) names of the samples, for the hover text
+    title=None,
+) -> go.Figure:
     "A transport plan as a heat map, samples sorted by class, with class borders and marginals"
     order, (groups, names) = class_order(target, classes), target_groups(target, classes)
     z, n = np.asarray(plan, dtype=float)[np.ix_(order, order)], len(order)
     by = "class" if classes is not None else "value"
     ids = _sample_names(np.arange(n) if rows is None else np.asarray(rows), groups, names)[order]
-    fig = make_subplots(2, 2, column_widths=[.9, .1], row_heights=[.1, .9], shared_xaxes=True, shared_yaxes=True,
-                        horizontal_spacing=.02, vertical_spacing=.02)
+    fig = make_subplots(
+        2,
+        2,
+        column_widths=[0.9, 0.1],
+        row_heights=[0.1, 0.9],
+        shared_xaxes=True,
+        shared_yaxes=True,
+        horizontal_spacing=0.02,
+        vertical_spacing=0.02,
+    )
     fig.add_trace(_plan_trace(z, ids), 2, 1)
     _marginals(fig, z, ids)
     centres, labels, borders = _group_axis(groups, names)
     _plan_borders(fig, borders, n)
     common = dict(tickvals=centres, ticktext=labels, zeroline=False, row=2, col=1)
-    fig.update_xaxes(range=[-.5, n-.5], title=f"student rows, by {by}", **common)
-    fig.update_yaxes(range=[n-.5, -.5], title=f"teacher rows, by {by}", **common)
-    head = dict(text=text(title), font_size=14) if title else None
-    return style(fig, 560, width=600, title=head, margin=dict(l=70, r=10, t=50 if title else 20, b=60), showlegend=False)
+    fig.update_xaxes(range=[-0.5, n - 0.5], title=f"student rows, by {by}", **common)
+    fig.update_yaxes(range=[n - 0.5, -0.5], title=f"teacher rows, by {by}", **common)
+    head = dict(text=label_text(title), font_size=14) if title else None
+    return style(
+        fig, 560, width=600, title=head, margin=dict(l=70, r=10, t=50 if title else 20, b=60), showlegend=False
+    )
 
 # %% ../../nbs/70_plots/06_plans.ipynb #f6697590
 def _plan_trace(z, ids):
     "The heat map itself; the few largest cells share the last colour, so that the rest can be seen"
-    return go.Heatmap(z=z.astype("float32"), x=ids, y=ids, colorscale=AMOUNT, zmin=0, zmax=float(np.quantile(z, .999)) or 1.,
-                      colorbar=dict(title="mass", len=.85, y=.42, thickness=12, tickformat=".1e"),
-                      hovertemplate="teacher row %{y}<br>student row %{x}<br>mass %{z:.2e}<extra></extra>")
+    return go.Heatmap(
+        z=z.astype("float32"),
+        x=ids,
+        y=ids,
+        colorscale=SEQUENTIAL_COLOURS,
+        zmin=0,
+        zmax=float(np.quantile(z, 0.999)) or 1.0,
+        colorbar=dict(title="mass", len=0.85, y=0.42, thickness=12, tickformat=".1e"),
+        hovertemplate="teacher row %{y}<br>student row %{x}<br>mass %{z:.2e}<extra></extra>",
+    )
+
 
 def _sample_names(ids, groups, names):
     "Distinct texts such as `17 (PEN)`, one per sample"
-    if len(set(ids.tolist())) < len(ids): ids = np.arange(len(ids))
-    return np.array([f"{text(i)} ({text(names[g])})" for i, g in zip(ids, groups)], dtype=object)
+    if len(set(ids.tolist())) < len(ids):
+        ids = np.arange(len(ids))
+    return np.array([f"{label_text(i)} ({label_text(names[g])})" for i, g in zip(ids, groups)], dtype=object)
+
 
 def _marginals(fig, z, ids):
     "Column sums above the heat map and row sums beside it, in units of 1/B"
     line, n = dict(mode="lines", line=dict(color=PALETTE["grey"], width=1.5), showlegend=False), len(ids)
-    fig.add_trace(go.Scatter(x=ids, y=z.sum(0)*n, hovertemplate="column %{x}: %{y:.3f}/B<extra></extra>", **line), 1, 1)
-    fig.add_trace(go.Scatter(y=ids, x=z.sum(1)*n, hovertemplate="row %{y}: %{x:.3f}/B<extra></extra>", **line), 2, 2)
-    fig.update_yaxes(tickvals=[0, 1], ticktext=["0", "1/B"], range=[0, max(1.5, z.sum(0).max()*n*1.1)], row=1, col=1)
-    fig.update_xaxes(tickvals=[0, 1], ticktext=["0", "1/B"], range=[0, max(1.5, z.sum(1).max()*n*1.1)], tickangle=0, row=2, col=2)
-    fig.update_xaxes(type="category", showgrid=False, ticks="", col=1); fig.update_yaxes(type="category", showgrid=False, ticks="", row=2)
+    fig.add_trace(
+        go.Scatter(x=ids, y=z.sum(0) * n, hovertemplate="column %{x}: %{y:.3f}/B<extra></extra>", **line), 1, 1
+    )
+    fig.add_trace(go.Scatter(y=ids, x=z.sum(1) * n, hovertemplate="row %{y}: %{x:.3f}/B<extra></extra>", **line), 2, 2)
+    fig.update_yaxes(
+        tickvals=[0, 1], ticktext=["0", "1/B"], range=[0, max(1.5, z.sum(0).max() * n * 1.1)], row=1, col=1
+    )
+    fig.update_xaxes(
+        tickvals=[0, 1], ticktext=["0", "1/B"], range=[0, max(1.5, z.sum(1).max() * n * 1.1)], tickangle=0, row=2, col=2
+    )
+    fig.update_xaxes(type="category", showgrid=False, ticks="", col=1)
+    fig.update_yaxes(type="category", showgrid=False, ticks="", row=2)
 
 # %% ../../nbs/70_plots/06_plans.ipynb #99ca6215
-SHARE = [[0, "#EEF4FA"], [.25, "#A9CFEA"], [.6, "#2C7FB8"], [1, "#08306B"]] # opaque: numbers are written on it
+SHARE = [[0, "#EEF4FA"], [0.25, "#A9CFEA"], [0.6, "#2C7FB8"], [1, "#08306B"]]  # opaque: numbers are written on it
 
-def class_mass_matrix(plan,         # (B, B)
-                      target,       # (B,) classes, or a continuous target
-                      classes=None,
-                     )->go.Figure:
+
+def class_mass_matrix(
+    plan,  # (B, B)
+    target,  # (B,) classes, or a continuous target
+    classes=None,
+) -> go.Figure:
     "Where the mass of each teacher class goes: rows add up to 100%"
     (m, names), by = class_mass(plan, target, classes), "class" if classes is not None else "value"
     kept = m.sum(1) > 0
-    share, names = 100*m[kept][:, kept]/m[kept].sum(1, keepdims=True), [text(n) for n, k in zip(names, kept) if k]
-    fig = go.Figure(go.Heatmap(z=share, x=names, y=names, colorscale=SHARE, zmin=0, zmax=100,
-        texttemplate="%{z:.0f}" if len(names) <= 12 else None, showscale=False,
-        hovertemplate="%{z:.1f}% of the mass of %{y} goes to %{x}<extra></extra>"))
+    share, names = (
+        100 * m[kept][:, kept] / m[kept].sum(1, keepdims=True),
+        [label_text(n) for n, k in zip(names, kept) if k],
+    )
+    fig = go.Figure(
+        go.Heatmap(
+            z=share,
+            x=names,
+            y=names,
+            colorscale=SHARE,
+            zmin=0,
+            zmax=100,
+            texttemplate="%{z:.0f}" if len(names) <= 12 else None,
+            showscale=False,
+            hovertemplate="%{z:.1f}% of the mass of %{y} goes to %{x}<extra></extra>",
+        )
+    )
     fig.update_xaxes(title=f"to student rows of {by}", type="category", showgrid=False)
     fig.update_yaxes(title=f"mass of teacher rows of {by} (%)", type="category", autorange="reversed", showgrid=False)
     return style(fig, 420, width=420, margin=dict(l=70, r=10, t=20, b=60))
 
 # %% ../../nbs/70_plots/06_plans.ipynb #8dc79381
-SIGNED = [[0, "rgba(213,94,0,1)"], [.25, "rgba(230,159,0,.7)"], [.5, "rgba(128,128,128,0)"], [.75, "rgba(86,180,233,.7)"], [1, "rgba(0,114,178,1)"]]
+SIGNED = [
+    [0, "rgba(213,94,0,1)"],
+    [0.25, "rgba(230,159,0,.7)"],
+    [0.5, "rgba(128,128,128,0)"],
+    [0.75, "rgba(86,180,233,.7)"],
+    [1, "rgba(0,114,178,1)"],
+]
+
 
 def _scale(matrices, what):
     "Colours and range of the panels: signed and symmetric, or from zero"
-    if what == "similarity": return dict(colorscale=SIGNED, cmin=-1, cmax=1)
-    return dict(colorscale=AMOUNT, cmin=0, cmax=max(float(np.quantile(m, .999)) for m in matrices) or 1.)
+    if what == "similarity":
+        return dict(colorscale=SIGNED, cmin=-1, cmax=1)
+    return dict(colorscale=SEQUENTIAL_COLOURS, cmin=0, cmax=max(float(np.quantile(m, 0.999)) for m in matrices) or 1.0)
 
 # %% ../../nbs/70_plots/06_plans.ipynb #ad2470f2
-def matrix_panels(matrices:dict,     # name -> (B, B)
-                  target,            # (B,) classes, or a continuous target (B,) or (B, K)
-                  classes=None,      # class names; None for a continuous target
-                  what="similarity", # what a cell is: similarity, in [-1, 1], or anything that is not negative
-                  rows="rows", columns="columns", # titles of the axes
-                  most:int|None=None, # rows and columns to draw, an even selection along the target; None: all
-                 )->go.Figure:
+def matrix_panels(
+    matrices: dict,  # name -> (B, B)
+    target,  # (B,) classes, or a continuous target (B,) or (B, K)
+    classes=None,  # class names; None for a continuous target
+    what="similarity",  # what a cell is: similarity, in [-1, 1], or anything that is not negative
+    rows="rows",
+    columns="columns",  # titles of the axes
+    most: int | None = None,  # rows and columns to draw, an even selection along the target; None: all
+) -> go.Figure:
     "Square matrices over the same samples, sorted by class, side by side on one colour scale"
-    for name, m in matrices.items(): same_rows(name, m, target)
-    at = thin(target, most or len(target))
+    for name, m in matrices.items():
+        same_rows(name, m, target)
+    at = thin_out(target, most or len(target))
     matrices, target = {n: np.asarray(m)[np.ix_(at, at)] for n, m in matrices.items()}, np.asarray(target)[at]
     order, (groups, names) = class_order(target, classes), target_groups(target, classes)
     centres, labels, borders = _group_axis(groups, names)
-    fig = make_subplots(1, len(matrices), subplot_titles=[text(k) for k in matrices], shared_yaxes=True, horizontal_spacing=.03)
+    fig = make_subplots(
+        1, len(matrices), subplot_titles=[label_text(k) for k in matrices], shared_yaxes=True, horizontal_spacing=0.03
+    )
     for i, m in enumerate(matrices.values()):
         z = np.asarray(m, dtype="float32")[np.ix_(order, order)]
-        fig.add_trace(go.Heatmap(z=z, coloraxis="coloraxis", hovertemplate="%{y}, %{x}: %{z:.3g}<extra></extra>"), 1, i+1)
-        for b in borders: fig.add_vline(x=b, line=dict(color=GRID, width=1), col=i+1); fig.add_hline(y=b, line=dict(color=GRID, width=1), col=i+1)
-    fig.update_xaxes(tickvals=centres, ticktext=labels, showgrid=False, zeroline=False, ticks="", title=columns, title_font_size=12)
-    fig.update_yaxes(tickvals=centres, ticktext=labels, showgrid=False, zeroline=False, ticks="", range=[len(order)-.5, -.5])
+        fig.add_trace(
+            go.Heatmap(z=z, coloraxis="coloraxis", hovertemplate="%{y}, %{x}: %{z:.3g}<extra></extra>"), 1, i + 1
+        )
+        for b in borders:
+            fig.add_vline(x=b, line=dict(color=GRID, width=1), col=i + 1)
+            fig.add_hline(y=b, line=dict(color=GRID, width=1), col=i + 1)
+    fig.update_xaxes(
+        tickvals=centres, ticktext=labels, showgrid=False, zeroline=False, ticks="", title=columns, title_font_size=12
+    )
+    fig.update_yaxes(
+        tickvals=centres, ticktext=labels, showgrid=False, zeroline=False, ticks="", range=[len(order) - 0.5, -0.5]
+    )
     fig.update_yaxes(title=rows, title_font_size=12, col=1)
     fig.update_annotations(font_size=13)
-    bar = dict(title=text(what), thickness=12, len=.95)
-    return style(fig, 120 + 700//max(2, len(matrices)), coloraxis=_scale(list(matrices.values()), what) | dict(colorbar=bar), margin=dict(l=60, r=20, t=40, b=60))
+    bar = dict(title=label_text(what), thickness=12, len=0.95)
+    return style(
+        fig,
+        120 + 700 // max(2, len(matrices)),
+        coloraxis=_scale(list(matrices.values()), what) | dict(colorbar=bar),
+        margin=dict(l=60, r=20, t=40, b=60),
+    )

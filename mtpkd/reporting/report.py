@@ -15,40 +15,65 @@ from ..core.errors import InputError, nearest
 from ..core.files import write_text
 from ..evaluation.wording import metric_label
 from .run_view import open_run
-from .sentences import listing
+from .sentences import join_words
 from .tables import overview, paired_cells, PAIRED_HEAD, protocols_to_name
 from .template import CSS, PAIRED, templates
 from .sections import budget_section, Page, run_section
 
 # %% ../../nbs/75_reporting/08_report.ipynb #fdb696f2
-def render(sections:list, # dicts of `run_section`
-           budgets=None,  # of `budget_section`
-          )->str:         # the whole page
+def render(
+    sections: list,  # dicts of `run_section`
+    budgets=None,  # of `budget_section`
+) -> str:  # the whole page
     "The page of some runs"
     from mtpkd import __version__
+
     env = templates()
     told = [s for s in sections if "summary" in s]
     stamps = list(dict.fromkeys(s["stamp"] for s in told if s.get("stamp")))
-    title = sections[0]["title"] if len(sections) == 1 else f"{len(sections)} experiments: {listing(s['title'] for s in sections)}"
-    return env.get_template("page").render(runs=sections, title=title, css=Markup(CSS), js=Markup(plots.plotly_js()), version=__version__, budgets=budgets or {}, stamps=stamps,
-        summaries=[s["title"] for s in told], overview=overview([s["summary"] for s in told]) if told else [])
+    title = (
+        sections[0]["title"]
+        if len(sections) == 1
+        else f"{len(sections)} experiments: {join_words(s['title'] for s in sections)}"
+    )
+    return env.get_template("page").render(
+        runs=sections,
+        title=title,
+        css=Markup(CSS),
+        js=Markup(plots.plotly_js()),
+        version=__version__,
+        budgets=budgets or {},
+        stamps=stamps,
+        summaries=[s["title"] for s in told],
+        overview=overview([s["summary"] for s in told]) if told else [],
+    )
 
 # %% ../../nbs/75_reporting/08_report.ipynb #bbcbe143
-def report(run_folders,           # a run folder or several: paths or objects
-           out,                   # the HTML file to write
-           embedding:str="pca",   # projection of the embeddings: pca or umap
-          )->Path:                # `out`
+def report(
+    run_folders,  # a run folder or several: paths or objects
+    out,  # the HTML file to write
+    embedding: str = "pca",  # projection of the embeddings: pca or umap
+) -> Path:  # `out`
     "One self-contained HTML page about one run or several"
-    if embedding not in ("pca", "umap"): raise InputError(f"unknown embedding {embedding!r}; {nearest(embedding, ['pca', 'umap'])}")
+    if embedding not in ("pca", "umap"):
+        raise InputError(f"unknown embedding {embedding!r}; {nearest(embedding, ['pca', 'umap'])}")
     runs = list(run_folders) if isinstance(run_folders, (list, tuple)) else [run_folders]
-    if not runs: raise InputError("no run folders to report on; expected at least one")
+    if not runs:
+        raise InputError("no run folders to report on; expected at least one")
     page, opened = Page(), [open_run(r) for r in runs]
     budgets = budget_section(page, opened)
     return write_text(out, render([run_section(page, r, embedding) for r in opened], budgets))
 
 # %% ../../nbs/75_reporting/08_report.ipynb #01106fe9
-def comparison_page(table:pd.DataFrame, out)->Path: # of `comparisons.compare`
+def comparison_page(table: pd.DataFrame, out) -> Path:  # of `comparisons.compare`
     "A paired comparison as an HTML page"
-    rows = [dict(strong=v["p"] < .05, cells=paired_cells(v)) for _, v in table.iterrows()]
-    facts = {k: table.attrs[k] for k in ("a", "b", "settings")} | dict(metric=metric_label(table.attrs["metric"]), protocols=protocols_to_name(table))
-    return write_text(out, jinja2.Environment(autoescape=True).from_string(PAIRED).render(rows=rows, head=PAIRED_HEAD, css=Markup(CSS), **facts))
+    rows = [dict(strong=v["p"] < 0.05, cells=paired_cells(v)) for _, v in table.iterrows()]
+    facts = {k: table.attrs[k] for k in ("a", "b", "settings")} | dict(
+        metric=metric_label(table.attrs["metric"]), protocols=protocols_to_name(table)
+    )
+    return write_text(
+        out,
+        jinja2.Environment(autoescape=True)
+        .from_string(PAIRED)
+        .render(rows=rows, head=PAIRED_HEAD, css=Markup(CSS), **facts),
+    )

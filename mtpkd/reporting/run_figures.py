@@ -9,35 +9,50 @@ __all__ = ['choice_figure', 'ledger_figure', 'runs_figure']
 import pandas as pd
 from .. import plots
 from ..core.errors import InputError
-from .run_view import main_rows, need, open_run
+from .run_view import main_rows, required_table, open_run
 from .row_facts import choice_by_group
 
 # %% ../../nbs/75_reporting/03_run_figures.ipynb #e4d9d7d4
-def choice_figure(run, method:str="", by:str="epoch"): # by: epoch, class or subject
+def choice_figure(run, method: str = "", by: str = "epoch"):  # by: epoch, class or subject
     "Which teacher is chosen: over training, or on test rows by class or subject"
     run = open_run(run)
-    if by != "epoch": return plots.choice_bars(choice_by_group(need(run, "predictions"), run.summary, by))
-    t = need(run, "teachers")
+    if by != "epoch":
+        return plots.choice_bars(choice_by_group(required_table(run, "predictions"), run.summary, by))
+    t = required_table(run, "teachers")
     several = t.groupby("method")["teacher"].nunique()
     t = t[t["method"].isin([method] if method else several.index[several > 1])]
-    if not len(t): raise InputError(f"{method} had no teachers to choose from in this run" if method else "no method of this run chose between teachers")
+    if not len(t):
+        raise InputError(
+            f"{method} had no teachers to choose from in this run"
+            if method
+            else "no method of this run chose between teachers"
+        )
     return plots.teacher_choice(t)
 
 # %% ../../nbs/75_reporting/03_run_figures.ipynb #fa3d77c3
-def ledger_figure(run, method:str=""):
+def ledger_figure(run, method: str = ""):
     "Gain and loss of a method by subject and class: `plots.transfer_bars` of a run"
     run = open_run(run)
-    t = need(run, "transfer")
-    unit = "negative squared error, times 100" if (run.summary.get("task") or {}).get("kind") == "regression" else "share right, points"
+    t = required_table(run, "transfer")
+    unit = (
+        "negative squared error, times 100"
+        if (run.summary.get("task") or {}).get("kind") == "regression"
+        else "share right, points"
+    )
     return plots.transfer_bars(t, method or t["method"].iloc[-1], unit)
 
-def runs_figure(runs:dict, method:str="student_only", name:str="validation"): # runs: name -> run folder; name: of a curve
+
+def runs_figure(
+    runs: dict, method: str = "student_only", name: str = "validation"
+):  # runs: name -> run folder; name: of a curve
     "One curve of one method in several runs"
     curves = {}
     for n, run in runs.items():
-        h = main_rows(need(open_run(run), "history"))
+        h = main_rows(required_table(open_run(run), "history"))
         c = plots.curve(h, method, "student", name)["mean"]
-        if len(c): curves[n] = c
-    if not curves: raise InputError(f"none of these runs has a curve {name!r} of {method}")
+        if len(c):
+            curves[n] = c
+    if not curves:
+        raise InputError(f"none of these runs has a curve {name!r} of {method}")
     fig = plots.line_panels(pd.DataFrame(curves), "training step")
     return fig.update_yaxes(title=plots.CURVES.get(name, name) + (" (%)" if name == "validation" else ""))

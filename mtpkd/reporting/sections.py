@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Page', 'budget_section', 'teacher_section', 'transfer_section', 'calibration_section', 'modality_section',
-           'pairing_section', 'plan_section', 'embedding_section', 'curve_sections', 'unit_words', 'repeat_section',
+           'pairing_section', 'plan_section', 'embedding_section', 'curve_sections', 'describe_unit', 'repeat_section',
            'as_yaml', 'run_section', 'figure_or_note']
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #5aae840c
@@ -14,207 +14,351 @@ from markupsafe import Markup
 from .. import plots
 from ..core.errors import InputError, nearest
 from ..core.files import jsonable
-from ..core.provenance import stamp
-from ..evaluation.wording import fmt_p, metric_label
+from ..core.provenance import provenance_text
+from ..evaluation.wording import format_p, metric_label
 from ..experiments.label_budgets import curve_table, same_but_labels
 from mtpkd.reporting.run_view import (
-    ABSENT, first_line, main_rows, panel_order, panels_of, part, plan_names, task_classes,
+    ABSENT,
+    first_line_of,
+    main_rows,
+    panel_order,
+    panels_of,
+    optional_table,
+    plan_names,
+    task_classes,
 )
 from .run_figures import ledger_figure
-from .sentences import best_method, num, setting_rows, verdict_rows, verdict_words, words_modalities
-from .tables import verdict_table, words_budgets
+from mtpkd.reporting.sentences import (
+    best_method,
+    format_number,
+    setting_rows,
+    verdict_rows,
+    verdict_sentences,
+    describe_modalities,
+)
+from .tables import verdict_table, describe_budgets
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #92f343d2
 class Page:
     "Figures of one report as HTML fragments, each with its own id, up to `budget` characters in all"
-    def __init__(self, budget:int=2_800_000): self.left, self.n = budget, 0
 
-    def figure(self, draw, *args, **kw)->dict: # html or note
+    def __init__(self, budget: int = 2_800_000):
+        self.left, self.n = budget, 0
+
+    def figure(self, draw, *args, **kw) -> dict:  # html or note
         "Draw a figure, or say in one line why not"
-        try: fig = draw(*args, **kw)
-        except ABSENT as e: return dict(note=f"{draw.__name__.replace('_', ' ')} cannot be drawn: {first_line(e)}")
+        try:
+            fig = draw(*args, **kw)
+        except ABSENT as e:
+            return dict(note=f"{draw.__name__.replace('_', ' ')} cannot be drawn: {first_line_of(e)}")
         fragment = plots.to_html(fig, div_id=f"figure{self.n}")
-        if len(fragment) > self.left: return dict(note="left out to keep this page small; make a report of this run alone to see it")
+        if len(fragment) > self.left:
+            return dict(note="left out to keep this page small; make a report of this run alone to see it")
         self.n, self.left = self.n + 1, self.left - len(fragment)
         return dict(html=Markup(fragment))
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #c7772f59
-def budget_section(page, runs)->dict:
+def budget_section(page, runs) -> dict:
     "Curve, words and table over label budgets; empty where the runs are no curve"
-    try: curve = curve_table(same_but_labels(runs))
-    except ABSENT: return {}
-    if not len(curve): return {}
-    cell = lambda v: num(v["diff"], "{:+.1f}") + f" [{num(v['low'])}, {num(v['high'])}]" if v["method"] != "student_only" else num(v["mean"])
+    try:
+        curve = curve_table(same_but_labels(runs))
+    except ABSENT:
+        return {}
+    if not len(curve):
+        return {}
+    cell = lambda v: (
+        format_number(v["diff"], "{:+.1f}") + f" [{format_number(v['low'])}, {format_number(v['high'])}]"
+        if v["method"] != "student_only"
+        else format_number(v["mean"])
+    )
     rows = [(m, [cell(v) for _, v in part.iterrows()]) for m, part in curve.groupby("method", sort=False)]
-    return dict(stamp=stamp(runs[0].summary), words=words_budgets(curve), figure=page.figure(plots.budget_curves, curve, runs[0].summary.get("metric", "")), budgets=list(dict.fromkeys(curve["labelled"])), rows=rows)
+    return dict(
+        stamp=provenance_text(runs[0].summary),
+        words=describe_budgets(curve),
+        figure=page.figure(plots.budget_curves, curve, runs[0].summary.get("metric", "")),
+        budgets=list(dict.fromkeys(curve["labelled"])),
+        rows=rows,
+    )
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #5c0234a2
-def teacher_section(page, run)->dict:
+def teacher_section(page, run) -> dict:
     "Teacher choice: the figure, and mean shares as a table"
-    teachers, why = part(run, "teachers")
-    if teachers is None: return dict(note="No method of this run chose between teachers." if why.startswith("this run has no") else why)
+    teachers, why = optional_table(run, "teachers")
+    if teachers is None:
+        return dict(note="No method of this run chose between teachers." if why.startswith("this run has no") else why)
     shares = plots.choice_shares(teachers)
     several = teachers.groupby("method")["teacher"].nunique()
     choosing = teachers[teachers["method"].isin(several.index[several > 1])]
-    def texts(m, row): return [num(v, "{:.1f}", 1) if t in known[m] else "–" for t, v in row.items()]
+
+    def texts(m, row):
+        return [format_number(v, "{:.1f}", 1) if t in known[m] else "–" for t, v in row.items()]
+
     known = teachers.groupby("method")["teacher"].agg(set)
     rows = [(m, texts(m, s.mean()), texts(m, s.iloc[-1])) for m, s in shares.groupby(level="method", sort=False)]
-    drawn = page.figure(plots.teacher_choice, choosing) if len(choosing) else dict(note="No method of this run chose between teachers.")
+    drawn = (
+        page.figure(plots.teacher_choice, choosing)
+        if len(choosing)
+        else dict(note="No method of this run chose between teachers.")
+    )
     return drawn | dict(teachers=list(shares.columns), rows=rows)
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #ad05c88f
-def transfer_section(page, run, summary)->dict:
+def transfer_section(page, run, summary) -> dict:
     "Gain and loss by subject and class"
-    table, why = part(run, "transfer")
-    if table is None: return dict(note=f"No gains and losses to show: {why}.")
+    table, why = optional_table(run, "transfer")
+    if table is None:
+        return dict(note=f"No gains and losses to show: {why}.")
     kind, best = (summary.get("task") or {}).get("kind"), best_method(summary)
     best = best if best in set(table["method"]) else table["method"].iloc[0]
-    cells = {m: [c for k in ("subject", "class") for c in _counted(p[p["kind"] == k])] + [f"{p.loc[p['kind'] == 'class', c].sum():,}" for c in ("turned_right", "turned_wrong")]
-             for m, p in table.groupby("method", sort=False)}
+    cells = {
+        m: [c for k in ("subject", "class") for c in _counted(p[p["kind"] == k])]
+        + [f"{p.loc[p['kind'] == 'class', c].sum():,}" for c in ("turned_right", "turned_wrong")]
+        for m, p in table.groupby("method", sort=False)
+    }
     unit = "negative squared error, times 100" if kind == "regression" else "share right, points"
-    return page.figure(plots.transfer_bars, table, best, unit) | dict(rows=list(cells.items()), words=["came closer", "moved away"] if kind == "regression" else ["turned right", "turned wrong"])
+    return page.figure(plots.transfer_bars, table, best, unit) | dict(
+        rows=list(cells.items()),
+        words=["came closer", "moved away"] if kind == "regression" else ["turned right", "turned wrong"],
+    )
 
-def _counted(t): # of one method and kind: gain / lose, the most hurt
-    if not len(t): return ["–", "–"]
+
+def _counted(t):  # of one method and kind: gain / lose, the most hurt
+    if not len(t):
+        return ["–", "–"]
     w = t.loc[t["diff"].idxmin()]
-    return [f"{(t['diff'] > 0).sum()} / {(t['diff'] < 0).sum()}", f"{w['group']} ({num(w['diff'], '{:+.1f}')})" if w["diff"] < 0 else "–"]
+    return [
+        f"{(t['diff'] > 0).sum()} / {(t['diff'] < 0).sum()}",
+        f"{w['group']} ({format_number(w['diff'], '{:+.1f}')})" if w["diff"] < 0 else "–",
+    ]
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #825c10db
-def calibration_section(page, run, summary)->dict:
+def calibration_section(page, run, summary) -> dict:
     "Reliability of the student alone and of the methods"
-    if (summary.get("task") or {}).get("kind") == "regression": return dict(note="Calibration is asked of probabilities; this run predicts values.")
-    table, why = part(run, "calibration")
-    if table is None: return dict(note=f"No calibration to show: {why}.")
+    if (summary.get("task") or {}).get("kind") == "regression":
+        return dict(note="Calibration is asked of probabilities; this run predicts values.")
+    table, why = optional_table(run, "calibration")
+    if table is None:
+        return dict(note=f"No calibration to show: {why}.")
     there, said = set(table["method"]), summary.get("calibration") or {}
     shown = [m for m in ("student_only", "self_training", *verdict_rows(summary)) if m in there][:8]
-    def row(m): return [num(said[m]["ece"]), "the zero line" if m == "student_only" else f"{num(said[m]['diff'], '{:+.1f}')} [{num(said[m]['ci95'][0])}, {num(said[m]['ci95'][1])}]", "–" if m == "student_only" else fmt_p(said[m]["p"])]
+
+    def row(m):
+        return [
+            format_number(said[m]["ece"]),
+            "the zero line"
+            if m == "student_only"
+            else f"{format_number(said[m]['diff'], '{:+.1f}')} [{format_number(said[m]['ci95'][0])}, {format_number(said[m]['ci95'][1])}]",
+            "–" if m == "student_only" else format_p(said[m]["p"]),
+        ]
+
     return page.figure(plots.reliability_curves, table, shown) | dict(rows=[(m, row(m)) for m in shown if m in said])
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #fbe870b4
-def modality_section(page, summary)->dict:
+def modality_section(page, summary) -> dict:
     "The value of each privileged modality"
     values = (summary.get("modalities") or {}).get("values")
-    if not values: return dict(note=words_modalities(summary) or "This run has no values of its privileged modalities.")
+    if not values:
+        return dict(note=describe_modalities(summary) or "This run has no values of its privileged modalities.")
     return page.figure(plots.modality_forest, values, summary.get("metric", ""))
 
-def pairing_section(page, run)->dict: # nothing for a run that did not lose its pairs
+
+def pairing_section(page, run) -> dict:  # nothing for a run that did not lose its pairs
     "How much of the true pairing was found"
-    found, _ = part(run, "pairing")
+    found, _ = optional_table(run, "pairing")
     return {} if found is None else page.figure(plots.pairing_curves, found)
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #2532f265
-def plan_section(page, run, summary)->dict:
+def plan_section(page, run, summary) -> dict:
     "The transport plan of one batch, sorted by class, and where the mass goes"
     names = plan_names(run)
-    if not names: return dict(note="This run has no transport plans.")
-    plan, why = part(run, "plan", names[0])
-    if plan is None: return dict(note=why)
+    if not names:
+        return dict(note="This run has no transport plans.")
+    plan, why = optional_table(run, "plan", names[0])
+    if plan is None:
+        return dict(note=why)
     classes = task_classes(summary)
     heat = page.figure(plots.plan_heatmap, plan["plan"], plan["target"], classes, rows=plan.get("row"))
-    if "note" in heat: return heat
+    if "note" in heat:
+        return heat
     within, chance = plots.mass_within(plan["plan"], plan["target"], classes)
     mass = page.figure(plots.class_mass_matrix, plan["plan"], plan["target"], classes)
-    return dict(heat=heat, mass=mass, method=names[0], teacher=plan.get("teacher"), size=len(plan["target"]), facts=_facts(plan),
-                within=num(within, "{:.0f}%"), chance=num(chance, "{:.0f}%"), groups="class" if classes else "third of the target")
+    return dict(
+        heat=heat,
+        mass=mass,
+        method=names[0],
+        teacher=plan.get("teacher"),
+        size=len(plan["target"]),
+        facts=_facts(plan),
+        within=format_number(within, "{:.0f}%"),
+        chance=format_number(chance, "{:.0f}%"),
+        groups="class" if classes else "third of the target",
+    )
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #c11db0d5
-def _facts(plan)->str: # "k = 30, blur = 0.1"
+def _facts(plan) -> str:  # "k = 30, blur = 0.1"
     "The settings a plan was made with"
     said = {"k": "anchors k", "blur": "blur", "value": "divergence", "violation": "largest marginal violation (L1)"}
     facts = ((v, plan[k]) for k, v in said.items() if plan.get(k) not in (None, ""))
     return ", ".join(f"{k} = {float(v):.3g}" if _number(v) else f"{k} = {v}" for k, v in facts)
 
-def _number(x)->bool:
-    try: float(x)
-    except (TypeError, ValueError): return False
+
+def _number(x) -> bool:
+    try:
+        float(x)
+    except (TypeError, ValueError):
+        return False
     return True
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #586d0dbb
-def embedding_section(page, run, summary, method="pca", most=12)->dict:
+def embedding_section(page, run, summary, method="pca", most=12) -> dict:
     "Teachers and students side by side, the same test rows in each"
-    found, why = part(run, "embeddings")
-    if found is None: return dict(note="This run has no embeddings." if why.startswith("this run has no") else why)
+    found, why = optional_table(run, "embeddings")
+    if found is None:
+        return dict(note="This run has no embeddings." if why.startswith("this run has no") else why)
     zs = panels_of(found, summary)
     names, task = panel_order(zs), summary.get("task") or {}
-    shown = page.figure(plots.embedding_panels, {n: zs[n] for n in names[:most]}, found["target"], task_classes(summary), method,
-                        rows=found.get("row"), value_name=(task.get("names") or ["target"])[0])
+    shown = page.figure(
+        plots.embedding_panels,
+        {n: zs[n] for n in names[:most]},
+        found["target"],
+        task_classes(summary),
+        method,
+        rows=found.get("row"),
+        value_name=(task.get("names") or ["target"])[0],
+    )
     return shown | dict(n=len(found["target"]), method=method.upper(), left=names[most:])
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #4688e8fa
-def curve_sections(page, run, summary)->list:
+def curve_sections(page, run, summary) -> list:
     "Learning curves: the student's first, then the earlier stages, then the share of transport in the gradient"
-    history, why = part(run, "history")
-    if history is None: return [dict(note=f"No learning curves: {why}.")]
+    history, why = optional_table(run, "history")
+    if history is None:
+        return [dict(note=f"No learning curves: {why}.")]
     history = main_rows(history)
     stages, metric = [s for s in plots.STAGES if s in set(history["stage"])], summary.get("metric", "")
     sets = [(["student"], ("loss", "validation")), ([s for s in stages if s != "student"], ("loss", "validation"))]
     out = [page.figure(plots.learning_curves, history, s, n, metric) for s, n in sets if set(s) & set(stages)]
-    if "ot_share" in set(history["name"]): out.append(page.figure(plots.learning_curves, history, ["student"], ("ot_share",), metric))
+    if "ot_share" in set(history["name"]):
+        out.append(page.figure(plots.learning_curves, history, ["student"], ("ot_share",), metric))
     return out
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #64278cfb
-def unit_words(summary)->str:
+def describe_unit(summary) -> str:
     "What the Wilcoxon test and the bootstrap count"
-    what = "negative squared error, times 100" if (summary.get("task") or {}).get("kind") == "regression" else "share of test samples that are right"
+    what = (
+        "negative squared error, times 100"
+        if (summary.get("task") or {}).get("kind") == "regression"
+        else "share of test samples that are right"
+    )
     return f"{'subjects' if summary.get('subjects') else 'samples'}, difference in the {what}"
 
-def repeat_section(page, run, summary)->dict:
+
+def repeat_section(page, run, summary) -> dict:
     "Every fold and seed as a dot"
-    results, why = part(run, "results")
-    if results is None: return dict(note=f"No repeats to show: {why}.")
+    results, why = optional_table(run, "results")
+    if results is None:
+        return dict(note=f"No repeats to show: {why}.")
     return page.figure(plots.repeat_scatter, results, summary.get("metric", ""))
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #5eaf385c
-def as_yaml(x)->str:
+def as_yaml(x) -> str:
     "A config as YAML, in its own order"
-    if not x or isinstance(x, str): return x or ""
-    return yaml.safe_dump(jsonable(x.to_dict() if hasattr(x, "to_dict") else x), sort_keys=False, allow_unicode=True, width=110)
+    if not x or isinstance(x, str):
+        return x or ""
+    return yaml.safe_dump(
+        jsonable(x.to_dict() if hasattr(x, "to_dict") else x), sort_keys=False, allow_unicode=True, width=110
+    )
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #690df370
-def run_section(page:Page, run, embedding="pca")->dict: # everything the template shows of one run
+def run_section(page: Page, run, embedding="pca") -> dict:  # everything the template shows of one run
     "One run, ready for the template"
-    summary, why = part(run, "summary")
+    summary, why = optional_table(run, "summary")
     if summary is None or "methods" not in summary:
         why = why or "the summary names no methods"
-        return dict(title=Path(getattr(run, "path", "run")).name, note=f"Nothing to report yet: {why}. Finish the run with --resume.")
-    title, made = summary.get("title") or summary.get("name") or Path(run.path).name, stamp(summary)
-    return dict(summary=summary, stamp=made, title=title + f" ({made})"*bool(made), setting=setting_rows(summary, part(run, "config")[0]),
-        words=verdict_words(summary, part(run, "transfer")[0]), table=verdict_table(summary, part(run, "metrics")[0]), metric=metric_label(summary.get("metric", "")),
-        units=unit_words(summary), headroom=bool((summary.get("headroom") or {}).get("significant")), forest=page.figure(plots.verdict_forest, summary),
-        scatter=repeat_section(page, run, summary), transfer=transfer_section(page, run, summary), reliability=calibration_section(page, run, summary),
-        modalities=modality_section(page, summary), pairing=pairing_section(page, run), choice=teacher_section(page, run), plan=plan_section(page, run, summary),
-        embedding=embedding_section(page, run, summary, embedding), curves=curve_sections(page, run, summary),
-        config=as_yaml(part(run, "config")[0]), environment=as_yaml(part(run, "environment")[0]))
+        return dict(
+            title=Path(getattr(run, "path", "run")).name,
+            note=f"Nothing to report yet: {why}. Finish the run with --resume.",
+        )
+    title, made = summary.get("title") or summary.get("name") or Path(run.path).name, provenance_text(summary)
+    return dict(
+        summary=summary,
+        stamp=made,
+        title=title + f" ({made})" * bool(made),
+        setting=setting_rows(summary, optional_table(run, "config")[0]),
+        words=verdict_sentences(summary, optional_table(run, "transfer")[0]),
+        table=verdict_table(summary, optional_table(run, "metrics")[0]),
+        metric=metric_label(summary.get("metric", "")),
+        units=describe_unit(summary),
+        headroom=bool((summary.get("headroom") or {}).get("significant")),
+        forest=page.figure(plots.verdict_forest, summary),
+        scatter=repeat_section(page, run, summary),
+        transfer=transfer_section(page, run, summary),
+        reliability=calibration_section(page, run, summary),
+        modalities=modality_section(page, summary),
+        pairing=pairing_section(page, run),
+        choice=teacher_section(page, run),
+        plan=plan_section(page, run, summary),
+        embedding=embedding_section(page, run, summary, embedding),
+        curves=curve_sections(page, run, summary),
+        config=as_yaml(optional_table(run, "config")[0]),
+        environment=as_yaml(optional_table(run, "environment")[0]),
+    )
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #5b3c72d2
 def _plan_figure(run, summary):
     name = (plan_names(run) or ["no method"])[0]
     plan = run.plan(name)
-    return plots.plan_heatmap(plan["plan"], plan["target"], task_classes(summary), rows=plan.get("row"),
-                              title=f"{name}, teacher {plan.get('teacher', '?')}")
+    return plots.plan_heatmap(
+        plan["plan"],
+        plan["target"],
+        task_classes(summary),
+        rows=plan.get("row"),
+        title=f"{name}, teacher {plan.get('teacher', '?')}",
+    )
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #49bd10e2
 def _embedding_figure(run, summary):
     found = run.embeddings()
     zs = panels_of(found, summary)
-    return plots.embedding_panels({n: zs[n] for n in panel_order(zs)[:12]}, found["target"], task_classes(summary), rows=found.get("row"),
-                                  value_name=((summary.get("task") or {}).get("names") or ["target"])[0])
+    return plots.embedding_panels(
+        {n: zs[n] for n in panel_order(zs)[:12]},
+        found["target"],
+        task_classes(summary),
+        rows=found.get("row"),
+        value_name=((summary.get("task") or {}).get("names") or ["target"])[0],
+    )
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #c2784029
 def _calibration_figure(run, summary):
-    if not len(run.calibration): raise InputError("calibration is asked of probabilities; this run predicts values")
-    return plots.reliability_curves(run.calibration, [m for m in ("student_only", *verdict_rows(summary)) if m in set(run.calibration["method"])])
+    if not len(run.calibration):
+        raise InputError("calibration is asked of probabilities; this run predicts values")
+    return plots.reliability_curves(
+        run.calibration, [m for m in ("student_only", *verdict_rows(summary)) if m in set(run.calibration["method"])]
+    )
+
 
 def _modality_figure(run, summary):
-    if not summary["modalities"]["values"]: raise InputError(words_modalities(summary) or "there is no privileged modality")
+    if not summary["modalities"]["values"]:
+        raise InputError(describe_modalities(summary) or "there is no privileged modality")
     return plots.modality_forest(summary["modalities"]["values"], summary.get("metric", ""))
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #7b43ab46
-_FIGURES = dict(transfer=lambda run, s: ledger_figure(run, best_method(s)), calibration=_calibration_figure, modalities=_modality_figure, teachers=lambda run, s: plots.teacher_choice(run.teachers), plan=_plan_figure, embeddings=_embedding_figure,
-                history=lambda run, s: plots.learning_curves(main_rows(run.history), metric=s.get("metric", "")))
+_FIGURES = dict(
+    transfer=lambda run, s: ledger_figure(run, best_method(s)),
+    calibration=_calibration_figure,
+    modalities=_modality_figure,
+    teachers=lambda run, s: plots.teacher_choice(run.teachers),
+    plan=_plan_figure,
+    embeddings=_embedding_figure,
+    history=lambda run, s: plots.learning_curves(main_rows(run.history), metric=s.get("metric", "")),
+)
 
-def figure_or_note(run, what:str): # transfer, calibration, modalities, teachers, plan, embeddings or history
+
+def figure_or_note(run, what: str):  # transfer, calibration, modalities, teachers, plan, embeddings or history
     "The figure for a part of a run, or one line saying why there is none"
-    if what not in _FIGURES: raise InputError(f"unknown part {what!r}; {nearest(what, _FIGURES)}")
-    try: return _FIGURES[what](run, run.summary)
-    except ABSENT as e: return f"No {what} to show: {first_line(e)}"
+    if what not in _FIGURES:
+        raise InputError(f"unknown part {what!r}; {nearest(what, _FIGURES)}")
+    try:
+        return _FIGURES[what](run, run.summary)
+    except ABSENT as e:
+        return f"No {what} to show: {first_line_of(e)}"

@@ -151,8 +151,13 @@ PAIRED = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{{
 
 # %% ../../nbs/75_reporting/06_template.ipynb #72ab25b2
 @cache
-def templates()->jinja2.Environment: # compiled once
+def templates() -> jinja2.Environment:  # compiled once
     "Page, section of a run, macros"
-    env = jinja2.Environment(autoescape=True, undefined=jinja2.ChainableUndefined, trim_blocks=True, loader=jinja2.DictLoader(dict(page=PAGE, run=RUN, macros=MACROS)))
+    env = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.ChainableUndefined,
+        trim_blocks=True,
+        loader=jinja2.DictLoader(dict(page=PAGE, run=RUN, macros=MACROS)),
+    )
     env.filters["unbroken"] = lambda s: s.replace("p = ", "p\u00a0=\u00a0").replace("p < ", "p\u00a0<\u00a0")
     return env

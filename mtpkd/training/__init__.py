@@ -2,18 +2,23 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
-    "batching": ["draw_batches", "draw_mixup", "mix", "draw_bags", "boxes_of", "draw_looks"],
-    "checkpoint": ["PAUSE", "SHELF", "save_checkpoint", "resume_checkpoint", "agree", "Shelf", "stage_of", "shelved"],
-    "controls": ["permute", "alike", "permute_labels", "shuffle_inputs", "loosen"],
-    "distributed": [
-        "processes", "shares", "own_rows", "gather_batch", "over_processes", "average", "company", "meet",
-        "from_first",
+    "batching": ["draw_batches", "draw_mixup", "mix", "draw_bag_batches", "pad_bags", "draw_views"],
+    "checkpoint": [
+        "SECONDS_BETWEEN_CHECKPOINTS", "SHELF", "save_checkpoint", "resume_checkpoint", "agree_on_start",
+        "CheckpointStore", "stage_of", "shelved",
     ],
-    "loop": ["fit"],
-    "stacked_data": ["Table", "make_table", "look_up"],
-    "stacked_model": ["PRECISIONS", "PRECISION", "SCALE", "mixed_dtype", "in_precision", "Stack", "predict"],
+    "controls": ["permute_within", "rows_by_presence", "permute_labels", "shuffle_inputs", "apply_weak_pairing"],
+    "distributed": [
+        "rank_and_world_size", "row_shares", "local_rows", "gather_batch", "distributed_forward",
+        "average_gradients", "init_process_group", "barrier", "broadcast_from_rank0",
+    ],
+    "loop": ["train"],
+    "stacked_data": ["StackedDataset", "make_stacked_dataset", "gather_rows"],
+    "stacked_model": [
+        "PRECISIONS", "PRECISION", "SCALE", "mixed_dtype", "in_precision", "StackedModel", "predict_stacked",
+    ],
     "trainer": [
-        "learning_rate", "clip_per_repeat", "Trainer", "gather_gradients", "unscale", "update",
-        "left_out_whole", "keep_best",
+        "learning_rate", "clip_per_repeat", "Trainer", "gather_gradients", "unscale_gradients",
+        "optimiser_step", "keep_excluded_repeats", "keep_best_weights",
     ],
 })

@@ -10,26 +10,40 @@ import torch
 from .geometry import _full_precision
 
 # %% ../../nbs/30_transport/02_autograd.ipynb #32623fb9
-def _lead(batch:int, dims, tensors):
+def _lead(batch: int, dims, tensors):
     "The tensors with their `vmap` dimension first, expanded where they have none"
-    return [t if t is None else t.expand(batch, *t.shape) if d is None else t.movedim(d, 0) for t, d in zip(tensors, dims)]
+    return [
+        t if t is None else t.expand(batch, *t.shape) if d is None else t.movedim(d, 0) for t, d in zip(tensors, dims)
+    ]
 
-def _unrecorded(function, *args)->tuple:
+
+def _unrecorded(function, *args) -> tuple:
     "What `function` gives, computed without autograd's bookkeeping, which would cost as much as the small operations here"
-    if torch.compiler.is_compiling(): return function(*args)
-    with torch.inference_mode(), _full_precision(args[0]): out = function(*args)
-    return tuple(o if o is None else o.clone() for o in out) # ordinary tensors
+    if torch.compiler.is_compiling():
+        return function(*args)
+    with torch.inference_mode(), _full_precision(args[0]):
+        out = function(*args)
+    return tuple(o if o is None else o.clone() for o in out)  # ordinary tensors
 
 # %% ../../nbs/30_transport/02_autograd.ipynb #d3aaceed
-def _transformed()->bool: return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+def _transformed() -> bool:
+    return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+
 
 def _direct(function):
     "`function` for ordinary calls: a context of its own, as `torch.func` wants it, costs as much as six iterations"
+
     def forward(ctx, *args):
         out = function.forward(*args)
         function.setup_context(ctx, args, out)
         return out
-    return type(function.__name__, (torch.autograd.Function,), dict(forward=staticmethod(forward), backward=staticmethod(function.backward)))
+
+    return type(
+        function.__name__,
+        (torch.autograd.Function,),
+        dict(forward=staticmethod(forward), backward=staticmethod(function.backward)),
+    )
 
 # %% ../../nbs/30_transport/02_autograd.ipynb #8a201ccc
-def _apply(function, *args): return (function if _transformed() else function.direct).apply(*args)
+def _apply(function, *args):
+    return (function if _transformed() else function.direct).apply(*args)

@@ -12,75 +12,97 @@ from ..core.errors import InputError
 from .geometry import _wide
 
 # %% ../../nbs/30_transport/07_barycenters.ipynb #988156ab
-def class_cost(classes:int, ordinal:bool=False, like:Tensor|None=None)->Tensor: # `(C, C)`
+def class_cost(classes: int, ordinal: bool = False, like: Tensor | None = None) -> Tensor:  # `(C, C)`
     "Ground cost between classes: 0 or 1, or steps of a scale as a share of the whole"
     level = torch.arange(classes, **({} if like is None else dict(device=like.device)))
     steps = (level[:, None] - level).abs()
-    return steps/max(classes-1, 1) if ordinal else (steps > 0).float()
+    return steps / max(classes - 1, 1) if ordinal else (steps > 0).float()
 
-def _shares(w, size:int, name:str, like:Tensor)->Tensor: # `(..., size)`, summing to one
+
+def _shares(w, size: int, name: str, like: Tensor) -> Tensor:  # `(..., size)`, summing to one
     "Numbers are checked; a tensor is only normalised, since looking at it would read the device"
     if not isinstance(w, Tensor):
-        if not (min(w, default=-1) >= 0 and abs(sum(w) - 1) < 1e-3): raise InputError(f"{name} are {list(w)}; expected shares that are not negative and sum to 1")
+        if not (min(w, default=-1) >= 0 and abs(sum(w) - 1) < 1e-3):
+            raise InputError(f"{name} are {list(w)}; expected shares that are not negative and sum to 1")
         w = torch.tensor(w)
-    if w.shape[-1] != size: raise InputError(f"{w.shape[-1]} {name} were given, expected {size}")
+    if w.shape[-1] != size:
+        raise InputError(f"{w.shape[-1]} {name} were given, expected {size}")
     w = w.to(like)
-    return w/w.sum(-1, keepdim=True).clamp_min(torch.finfo(w.dtype).tiny)
+    return w / w.sum(-1, keepdim=True).clamp_min(torch.finfo(w.dtype).tiny)
 
 # %% ../../nbs/30_transport/07_barycenters.ipynb #dd7f6633
-def barycentre(p:Tensor,                # distributions of the teachers `(T, ..., C)`
-               cost:Tensor|None=None,   # symmetric ground cost `(C, C)`; None: 0 between equal classes, else 1
-               eps:float=.1,            # entropic regularisation, in units of the cost
-               weights=None,            # of the teachers: `T` numbers that sum to 1, or a tensor `(..., T)`; equal
-               debias:bool=True,        # take the blur of entropy away
-               iterations:int=200)->Tensor: # `(..., C)`
+def barycentre(
+    p: Tensor,  # distributions of the teachers `(T, ..., C)`
+    cost: Tensor | None = None,  # symmetric ground cost `(C, C)`; None: 0 between equal classes, else 1
+    eps: float = 0.1,  # entropic regularisation, in units of the cost
+    weights=None,  # of the teachers: `T` numbers that sum to 1, or a tensor `(..., T)`; equal
+    debias: bool = True,  # take the blur of entropy away
+    iterations: int = 200,
+) -> Tensor:  # `(..., C)`
     "Wasserstein barycentre of class distributions, in double precision; the cost is at most 500 eps"
-    if not eps > 0: raise InputError(f"eps is {eps}, expected a positive number")
-    if iterations < 1: raise InputError(f"iterations is {iterations}, expected at least 1")
-    if cost is None and eps < .002: raise InputError(f"eps is {eps}, expected at least 0.002 for a cost of 1")
-    if p.ndim < 2: raise InputError(f"distributions have shape {tuple(p.shape)}, expected (teachers, ..., classes)")
+    if not eps > 0:
+        raise InputError(f"eps is {eps}, expected a positive number")
+    if iterations < 1:
+        raise InputError(f"iterations is {iterations}, expected at least 1")
+    if cost is None and eps < 0.002:
+        raise InputError(f"eps is {eps}, expected at least 0.002 for a cost of 1")
+    if p.ndim < 2:
+        raise InputError(f"distributions have shape {tuple(p.shape)}, expected (teachers, ..., classes)")
     cost = class_cost(p.shape[-1], like=p) if cost is None else cost
-    if cost.shape[-2:] != (p.shape[-1],)*2: raise InputError(f"the ground cost is {tuple(cost.shape)}, expected {(p.shape[-1],)*2}")
-    own, kernel, floor = p.double(), (-cost.double()/eps).exp(), torch.finfo(torch.float64).tiny
-    w = _shares(torch.ones(len(p)) if weights is None else weights, len(p), "weights", own).expand(*p.shape[1:-1], len(p)).movedim(-1, 0)[..., None]
+    if cost.shape[-2:] != (p.shape[-1],) * 2:
+        raise InputError(f"the ground cost is {tuple(cost.shape)}, expected {(p.shape[-1],) * 2}")
+    own, kernel, floor = p.double(), (-cost.double() / eps).exp(), torch.finfo(torch.float64).tiny
+    w = (
+        _shares(torch.ones(len(p)) if weights is None else weights, len(p), "weights", own)
+        .expand(*p.shape[1:-1], len(p))
+        .movedim(-1, 0)[..., None]
+    )
     v, d = torch.ones_like(own), torch.ones_like(own[0])
     for _ in range(iterations):
-        back = (own/(v @ kernel).clamp_min(floor)) @ kernel
-        q = d*(w*back.clamp_min(floor).log()).sum(0).exp()
-        v = q/back.clamp_min(floor)
-        if debias: d = (d*q/(d @ kernel)).sqrt()
-    return (q/q.sum(-1, keepdim=True)).to(p.dtype)
+        back = (own / (v @ kernel).clamp_min(floor)) @ kernel
+        q = d * (w * back.clamp_min(floor).log()).sum(0).exp()
+        v = q / back.clamp_min(floor)
+        if debias:
+            d = (d * q / (d @ kernel)).sqrt()
+    return (q / q.sum(-1, keepdim=True)).to(p.dtype)
 
 # %% ../../nbs/30_transport/07_barycenters.ipynb #e486f74f
-def balance_labels(p:Tensor,            # soft labels `(..., B, C)`
-                   marginals,           # class proportions: `C` numbers that sum to 1, or a tensor `(..., C)`
-                   weight:Tensor|None=None, # of the rows in the marginals `(..., B)`; equal
-                   iterations:int=100)->Tensor: # `(..., B, C)`
+def balance_labels(
+    p: Tensor,  # soft labels `(..., B, C)`
+    marginals,  # class proportions: `C` numbers that sum to 1, or a tensor `(..., C)`
+    weight: Tensor | None = None,  # of the rows in the marginals `(..., B)`; equal
+    iterations: int = 100,
+) -> Tensor:  # `(..., B, C)`
     "The soft labels nearest to `p` whose mean is `marginals`"
-    if p.ndim < 2: raise InputError(f"soft labels have shape {tuple(p.shape)}, expected (..., rows, classes)")
-    if weight is not None and weight.shape[-1] != p.shape[-2]: raise InputError(f"{weight.shape[-1]} row weights were given, expected {p.shape[-2]}")
+    if p.ndim < 2:
+        raise InputError(f"soft labels have shape {tuple(p.shape)}, expected (..., rows, classes)")
+    if weight is not None and weight.shape[-1] != p.shape[-2]:
+        raise InputError(f"{weight.shape[-1]} row weights were given, expected {p.shape[-2]}")
     log_p = _wide(p).clamp_min(1e-30).log()
     log_m = _shares(marginals, p.shape[-1], "marginals", log_p).clamp_min(1e-30).log()
     w = torch.ones_like(log_p[..., 0]) if weight is None else weight.to(log_p)
-    w = (w/w.sum(-1, keepdim=True).clamp_min(1e-30))[..., None]
+    w = (w / w.sum(-1, keepdim=True).clamp_min(1e-30))[..., None]
     h = torch.zeros_like(log_p[..., 0, :])
     for _ in range(iterations):
         q = (log_p + h[..., None, :]).softmax(-1)
-        h = h + log_m - (w*q).sum(-2).clamp_min(1e-30).log()
+        h = h + log_m - (w * q).sum(-2).clamp_min(1e-30).log()
     return (log_p + h[..., None, :]).softmax(-1).to(p.dtype)
 
 # %% ../../nbs/30_transport/07_barycenters.ipynb #100df0c1
-def histogram_divergence(p, q, cost, eps:float, iterations:int)->Tensor: # `(..., K)`, `(..., K)`, `(..., K, K)` -> `(...,)`
+def histogram_divergence(
+    p, q, cost, eps: float, iterations: int
+) -> Tensor:  # `(..., K)`, `(..., K)`, `(..., K, K)` -> `(...,)`
     "Sinkhorn divergence of two distributions over the same points; differentiable in both"
     with torch.no_grad():
-        kernel = (-cost/eps).exp()
+        kernel = (-cost / eps).exp()
         through = lambda w: torch.einsum("...ij,...j->...i", kernel, w)
         s, t = torch.ones_like(p), torch.ones_like(q)
-        for _ in range(12): s, t = (s/through(p*s)).sqrt(), (t/through(q*t)).sqrt() # each with itself: fast
-        u, v = s, t # where the two are alike it is nearly solved
+        for _ in range(12):
+            s, t = (s / through(p * s)).sqrt(), (t / through(q * t)).sqrt()  # each with itself: fast
+        u, v = s, t  # where the two are alike it is nearly solved
         for i in range(iterations):
-            omega = 1.5 if 10 <= i < iterations-1 else 1.
-            u = (u**(1-omega)*through(q*v)**-omega).clamp(1e-30, 1e30)
-            v = (v**(1-omega)*through(p*u)**-omega).clamp(1e-30, 1e30)
-        f, g = eps*(u/s).log(), eps*(v/t).log()
-    return (p*f).sum(-1) + (q*g).sum(-1)
+            omega = 1.5 if 10 <= i < iterations - 1 else 1.0
+            u = (u ** (1 - omega) * through(q * v) ** -omega).clamp(1e-30, 1e30)
+            v = (v ** (1 - omega) * through(p * u) ** -omega).clamp(1e-30, 1e30)
+        f, g = eps * (u / s).log(), eps * (v / t).log()
+    return (p * f).sum(-1) + (q * g).sum(-1)

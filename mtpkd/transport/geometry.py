@@ -13,88 +13,124 @@ from torch import Tensor
 from ..core.errors import InputError
 
 # %% ../../nbs/30_transport/01_geometry.ipynb #11b94a50
-def _wide(z:Tensor)->Tensor: return z if z.dtype in (torch.float32, torch.float64) else z.float()
+def _wide(z: Tensor) -> Tensor:
+    return z if z.dtype in (torch.float32, torch.float64) else z.float()
 
-def _alike(x:Tensor, y:Tensor)->tuple:
+
+def _alike(x: Tensor, y: Tensor) -> tuple:
     "Both in the wider of their types, at least in single precision"
     x, y = _wide(x), _wide(y)
     return (x, y) if x.dtype == y.dtype else (x.double(), y.double())
 
-def _full_precision(z): # also where autocast would make bfloat16 of it
+
+def _full_precision(z):  # also where autocast would make bfloat16 of it
     return torch.autocast(z.device.type, enabled=False) if torch.is_autocast_enabled(z.device.type) else nullcontext()
 
-def _inverse_norm(z): # `(..., B, 1)`, 0 for a row of zeros
-    norm = torch.linalg.vector_norm(z, dim=-1, keepdim=True)
-    return norm.masked_fill(norm == 0, math.inf).reciprocal() # with a gradient of 0 there too
 
-def cosine_gram(z:Tensor, # embeddings `(..., B, D)`
-               )->Tensor: # similarities `(..., B, B)`, in [-1, 1]
+def _inverse_norm(z):  # `(..., B, 1)`, 0 for a row of zeros
+    norm = torch.linalg.vector_norm(z, dim=-1, keepdim=True)
+    return norm.masked_fill(norm == 0, math.inf).reciprocal()  # with a gradient of 0 there too
+
+
+def cosine_gram(
+    z: Tensor,  # embeddings `(..., B, D)`
+) -> Tensor:  # similarities `(..., B, B)`, in [-1, 1]
     "Cosine similarity of every pair of rows in `z`"
     with _full_precision(z := _wide(z)):
         inverse = _inverse_norm(z)
         return _similarities(z, inverse, z, inverse)
 
-def _similarities(rows, inverse_rows, z, inverse): return (rows @ z.mT)*inverse_rows*inverse.mT # never a normalised copy of z
+
+def _similarities(rows, inverse_rows, z, inverse):
+    return (rows @ z.mT) * inverse_rows * inverse.mT  # never a normalised copy of z
 
 # %% ../../nbs/30_transport/01_geometry.ipynb #5a599090
-def least_similar(gram:Tensor, # similarities `(..., B, B)`
-                  k:int,       # anchors a row, below `B`
-                 )->Tensor:    # indices `(..., B, K)`
+def least_similar(
+    gram: Tensor,  # similarities `(..., B, B)`
+    k: int,  # anchors a row, below `B`
+) -> Tensor:  # indices `(..., B, K)`
     "Indices of the `k` least similar columns of every row, ascending, ties by lower index"
     b = gram.shape[-1]
-    if b < 2: raise InputError(f"structural distillation compares samples within a batch; got {b} row, expected at least 2")
-    if not 1 <= k < b: raise InputError(f"k is {k}, expected 1 to {b-1} anchors for a batch of {b} rows; lower k or use a larger batch")
-    if gram.dtype != torch.float32: return gram.sort(dim=-1, stable=True).indices[..., :k]
-    return _order_keys(gram).topk(k, largest=False, sorted=True).values.bitwise_and_(0xffffffff)
+    if b < 2:
+        raise InputError(f"structural distillation compares samples within a batch; got {b} row, expected at least 2")
+    if not 1 <= k < b:
+        raise InputError(
+            f"k is {k}, expected 1 to {b - 1} anchors for a batch of {b} rows; lower k or use a larger batch"
+        )
+    if gram.dtype != torch.float32:
+        return gram.sort(dim=-1, stable=True).indices[..., :k]
+    return _order_keys(gram).topk(k, largest=False, sorted=True).values.bitwise_and_(0xFFFFFFFF)
 
-def _order_keys(x:Tensor)->Tensor: # int64, ordered as `x` with ties by column
+
+def _order_keys(x: Tensor) -> Tensor:  # int64, ordered as `x` with ties by column
     "The bits of a float32 as an integer of the same order, with the column number in the lower half"
-    bits = (x + 0.).view(torch.int32) # + 0. makes -0. and 0. one number
-    ordered = (bits >> 31).bitwise_and_(0x7fffffff).bitwise_xor_(bits)
+    bits = (x + 0.0).view(torch.int32)  # + 0. makes -0. and 0. one number
+    ordered = (bits >> 31).bitwise_and_(0x7FFFFFFF).bitwise_xor_(bits)
     return ordered.long().bitwise_left_shift_(32).add_(torch.arange(x.shape[-1], device=x.device))
 
 # %% ../../nbs/30_transport/01_geometry.ipynb #6436d65d
-def _rows_at_once(z)->int: # how many rows of the Gram matrices of `z (..., B, D)` to hold
-    return 128 if z.device.type == "cpu" else max(128, (1 << 24)//z.shape[:-1].numel())
+def _rows_at_once(z) -> int:  # how many rows of the Gram matrices of `z (..., B, D)` to hold
+    return 128 if z.device.type == "cpu" else max(128, (1 << 24) // z.shape[:-1].numel())
 
-def _clouds(z_s, z_t, k:int):
+
+def _clouds(z_s, z_t, k: int):
     "Clouds X, Y `(..., T, B, K)`, anchors, and of the student row and column of the smallest similarity `(..., 1)`, and inverse norms"
     b, step = z_s.shape[-2], _rows_at_once(z_t)
     inverse_s, inverse_t = _inverse_norm(z_s), _inverse_norm(z_t)
-    parts = [_read_rows(z_s, z_t, inverse_s, inverse_t, k, slice(i, i+step)) for i in range(0, b, step)]
-    x, y, anchors, low_t, low_s = parts[0] if len(parts) == 1 else (torch.cat(p, -1 if i > 3 else -2) for i, p in enumerate(zip(*parts)))
+    parts = [_read_rows(z_s, z_t, inverse_s, inverse_t, k, slice(i, i + step)) for i in range(0, b, step)]
+    x, y, anchors, low_t, low_s = (
+        parts[0] if len(parts) == 1 else (torch.cat(p, -1 if i > 3 else -2) for i, p in enumerate(zip(*parts)))
+    )
     low, row = low_s.min(-1, keepdim=True)
     at = row[..., None]
     z, inverse = z_s.gather(-2, at.expand(*at.shape[:-1], z_s.shape[-1])), inverse_s.gather(-2, at)
     column = _similarities(z, inverse, z_s, inverse_s)[..., 0, :].argmin(-1, keepdim=True)
     return x - low_t.amin((-2, -1), keepdim=True), y - low[..., None, None], anchors, row, column, inverse_s
 
+
 def _read_rows(z_s, z_t, inverse_s, inverse_t, k, rows):
     "Some rows of the clouds, their anchors, and the row minima `(..., T, R, 1)` and `(..., R)`"
-    s_t, s_s = (_similarities(z[..., rows, :], inverse[..., rows, :], z, inverse) for z, inverse in ((z_t, inverse_t), (z_s, inverse_s)))
+    s_t, s_s = (
+        _similarities(z[..., rows, :], inverse[..., rows, :], z, inverse)
+        for z, inverse in ((z_t, inverse_t), (z_s, inverse_s))
+    )
     anchors = least_similar(s_t, k)
-    return s_t.gather(-1, anchors), s_s.unsqueeze(-3).expand(s_t.shape).gather(-1, anchors), anchors, s_t.amin(-1, keepdim=True), s_s.amin(-1)
+    return (
+        s_t.gather(-1, anchors),
+        s_s.unsqueeze(-3).expand(s_t.shape).gather(-1, anchors),
+        anchors,
+        s_t.amin(-1, keepdim=True),
+        s_s.amin(-1),
+    )
 
 # %% ../../nbs/30_transport/01_geometry.ipynb #97bfd94a
 def _check_batch(z_s, z_t):
-    if z_s.shape[-2] != z_t.shape[-2]: raise InputError(f"teacher has {z_t.shape[-2]} rows, student has {z_s.shape[-2]}; pass the same batch to both")
-    if z_t.ndim != z_s.ndim + 1: raise InputError(f"teachers have {z_t.ndim} dimensions, expected {z_s.ndim + 1}: (T, B, Dt) beside a student of (B, Ds); one teacher is z_t[None]")
+    if z_s.shape[-2] != z_t.shape[-2]:
+        raise InputError(f"teacher has {z_t.shape[-2]} rows, student has {z_s.shape[-2]}; pass the same batch to both")
+    if z_t.ndim != z_s.ndim + 1:
+        raise InputError(
+            f"teachers have {z_t.ndim} dimensions, expected {z_s.ndim + 1}: (T, B, Dt) beside a student of (B, Ds); one teacher is z_t[None]"
+        )
 
-def anchor_clouds(z_s:Tensor, # student embeddings `(B, Ds)`, or `(..., B, Ds)`
-                  z_t:Tensor, # teacher embeddings `(T, B, Dt)`, or `(..., T, B, Dt)`
-                  k:int=30,
-                 )->tuple:    # teacher cloud X and student cloud Y, both `(..., T, B, K)`
+
+def anchor_clouds(
+    z_s: Tensor,  # student embeddings `(B, Ds)`, or `(..., B, Ds)`
+    z_t: Tensor,  # teacher embeddings `(T, B, Dt)`, or `(..., T, B, Dt)`
+    k: int = 30,
+) -> tuple:  # teacher cloud X and student cloud Y, both `(..., T, B, K)`
     "Every sample by its shifted similarities to the teacher's `k` least similar anchors"
     _check_batch(z_s, z_t)
     z_s, z_t = _alike(z_s, z_t)
-    with _full_precision(z_s): return _clouds(z_s, z_t, k)[:2]
+    with _full_precision(z_s):
+        return _clouds(z_s, z_t, k)[:2]
 
 # %% ../../nbs/30_transport/01_geometry.ipynb #f9235008
-def half_squared_distance(x:Tensor, # `(..., N, K)`
-                          y:Tensor, # `(..., M, K)`
-                         )->Tensor: # `(..., N, M)`
+def half_squared_distance(
+    x: Tensor,  # `(..., N, K)`
+    y: Tensor,  # `(..., M, K)`
+) -> Tensor:  # `(..., N, M)`
     "Ground cost: half the squared Euclidean distance"
     x, y = _alike(x, y)
     centre = x.mean(-2, keepdim=True)
     x, y = x - centre, y - centre
-    return ((x*x).sum(-1)[..., :, None]/2 + (y*y).sum(-1)[..., None, :]/2 - x @ y.mT).clamp_min(0)
+    return ((x * x).sum(-1)[..., :, None] / 2 + (y * y).sum(-1)[..., None, :] / 2 - x @ y.mT).clamp_min(0)

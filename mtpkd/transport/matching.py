@@ -13,37 +13,48 @@ from .geometry import _alike, _check_batch, _full_precision, _wide, cosine_gram,
 from .barycenters import histogram_divergence
 
 # %% ../../nbs/30_transport/08_matching.ipynb #2af9ecf3
-def _anchor_costs(s_t, anchors)->Tensor: # `(..., B, B)`, `(..., B, K)` -> `(..., B, K, K)`
+def _anchor_costs(s_t, anchors) -> Tensor:  # `(..., B, B)`, `(..., B, K)` -> `(..., B, K, K)`
     "Dissimilarity of every two anchors of a row; none of an anchor with itself"
-    index = anchors[..., :, None]*s_t.shape[-1] + anchors[..., None, :]
+    index = anchors[..., :, None] * s_t.shape[-1] + anchors[..., None, :]
     other = 1 - torch.eye(anchors.shape[-1], dtype=s_t.dtype, device=s_t.device)
-    return (1 - s_t.flatten(-2).gather(-1, index.flatten(-3)).unflatten(-1, index.shape[-3:])).clamp_min(0)*other
+    return (1 - s_t.flatten(-2).gather(-1, index.flatten(-3)).unflatten(-1, index.shape[-3:])).clamp_min(0) * other
 
 # %% ../../nbs/30_transport/08_matching.ipynb #2e3f4428
-def row_ot(z_s:Tensor,             # student embeddings `(..., B, Ds)`
-           z_t:Tensor,             # teacher embeddings `(..., T, B, Dt)`
-           k:int=30,               # anchors a row
-           eps:float=.1,           # entropic regularisation, at least .05
-           temperature:float=.1,   # of the distributions over anchors
-           iterations:int=50)->Tensor: # losses `(..., T)`, differentiable in `z_s`
+def row_ot(
+    z_s: Tensor,  # student embeddings `(..., B, Ds)`
+    z_t: Tensor,  # teacher embeddings `(..., T, B, Dt)`
+    k: int = 30,  # anchors a row
+    eps: float = 0.1,  # entropic regularisation, at least .05
+    temperature: float = 0.1,  # of the distributions over anchors
+    iterations: int = 50,
+) -> Tensor:  # losses `(..., T)`, differentiable in `z_s`
     "Row-wise transport over the teacher's anchors, mean over the rows"
-    if not eps >= .05: raise InputError(f"eps is {eps}, expected at least 0.05 for costs of up to 2")
-    if not temperature > 0: raise InputError(f"temperature is {temperature}, expected a positive number")
+    if not eps >= 0.05:
+        raise InputError(f"eps is {eps}, expected at least 0.05 for costs of up to 2")
+    if not temperature > 0:
+        raise InputError(f"temperature is {temperature}, expected a positive number")
     _check_batch(z_s, z_t)
     kind, (z_s, z_t) = z_s.dtype, _alike(z_s, z_t)
     with _full_precision(z_s):
         s_t, s_s = cosine_gram(z_t.detach()), cosine_gram(z_s).unsqueeze(-3)
         anchors = least_similar(s_t, k)
-        p, q = ((s.expand(s_t.shape).gather(-1, anchors)/temperature).softmax(-1) for s in (s_t, s_s))
+        p, q = ((s.expand(s_t.shape).gather(-1, anchors) / temperature).softmax(-1) for s in (s_t, s_s))
         return histogram_divergence(p, q, _anchor_costs(s_t, anchors), eps, iterations).mean(-1).to(kind)
 
 # %% ../../nbs/30_transport/08_matching.ipynb #dfd85b5a
-def _log_weights(w)->Tensor: return torch.where(w > 0, w.clamp_min(1e-30).log(), -1e9)
-def _normalised(w, like)->Tensor: return w.to(like)/w.to(like).sum(-1, keepdim=True).clamp_min(1e-30)
+def _log_weights(w) -> Tensor:
+    return torch.where(w > 0, w.clamp_min(1e-30).log(), -1e9)
 
-def _bag_logits(cost, a, b, eps:float, iterations:int)->Tensor: # `(..., N, M)`: each row's log-odds of its partners
+
+def _normalised(w, like) -> Tensor:
+    return w.to(like) / w.to(like).sum(-1, keepdim=True).clamp_min(1e-30)
+
+
+def _bag_logits(
+    cost, a, b, eps: float, iterations: int
+) -> Tensor:  # `(..., N, M)`: each row's log-odds of its partners
     "Sinkhorn's sweeps over many padded problems at once"
-    k, log_a, log_b = -_wide(cost)/eps, _log_weights(a), _log_weights(b)
+    k, log_a, log_b = -_wide(cost) / eps, _log_weights(a), _log_weights(b)
     u = torch.zeros_like(log_a)
     for _ in range(iterations):
         v = -((log_a + u)[..., None] + k).logsumexp(-2)
@@ -53,22 +64,35 @@ def _bag_logits(cost, a, b, eps:float, iterations:int)->Tensor: # `(..., N, M)`:
 # %% ../../nbs/30_transport/08_matching.ipynb #5db5fff7
 def _check_bags(cost, a, b, eps):
     for name, w, n in (("a", a, cost.shape[-2]), ("b", b, cost.shape[-1])):
-        if w.shape[-1] != n: raise InputError(f"weights {name} have {w.shape[-1]} entries, expected one for each of {n} points")
-    if not eps > 0: raise InputError(f"eps is {eps}, expected a positive number")
+        if w.shape[-1] != n:
+            raise InputError(f"weights {name} have {w.shape[-1]} entries, expected one for each of {n} points")
+    if not eps > 0:
+        raise InputError(f"eps is {eps}, expected a positive number")
 
-def bag_plans(cost:Tensor, # of student `i` with teacher `j` `(..., N, M)`
-              a:Tensor,    # weights of the student's points `(..., N)`; 0: padding
-              b:Tensor,    # weights of the teacher's points `(..., M)`; 0: padding
-              eps:float=.3, iterations:int=50)->Tensor: # `(..., N, M)`, zero where either is padding
+
+def bag_plans(
+    cost: Tensor,  # of student `i` with teacher `j` `(..., N, M)`
+    a: Tensor,  # weights of the student's points `(..., N)`; 0: padding
+    b: Tensor,  # weights of the teacher's points `(..., M)`; 0: padding
+    eps: float = 0.3,
+    iterations: int = 50,
+) -> Tensor:  # `(..., N, M)`, zero where either is padding
     "Entropic plans of many bags; weights are scaled to sum to one in each"
     _check_bags(cost, a, b, eps)
     a, b = (_normalised(w, cost) for w in (a, b))
     p = _bag_logits(cost, a, b, eps, iterations).softmax(-1)
-    return torch.where((a > 0)[..., None] & (b > 0)[..., None, :], a[..., None]*p, 0.)
+    return torch.where((a > 0)[..., None] & (b > 0)[..., None, :], a[..., None] * p, 0.0)
 
-def bag_targets(cost:Tensor, values:Tensor, # what the teacher's points say `(..., M, C)`
-                a:Tensor, b:Tensor, eps:float=.3, iterations:int=50)->Tensor: # `(..., N, C)`
+
+def bag_targets(
+    cost: Tensor,
+    values: Tensor,  # what the teacher's points say `(..., M, C)`
+    a: Tensor,
+    b: Tensor,
+    eps: float = 0.3,
+    iterations: int = 50,
+) -> Tensor:  # `(..., N, C)`
     "Plan-weighted mean of `values` for each of the student's points; zeros in a bag without a teacher"
     _check_bags(cost, a, b, eps)
     a, b = (_normalised(w, cost) for w in (a, b))
-    return _bag_logits(cost, a, b, eps, iterations).softmax(-1) @ (values*(b > 0)[..., None])
+    return _bag_logits(cost, a, b, eps, iterations).softmax(-1) @ (values * (b > 0)[..., None])

@@ -16,138 +16,191 @@ from .autograd import _lead
 # %% ../../nbs/30_transport/06_pot_solvers.ipynb #134fdff5
 class PlanResult(NamedTuple):
     "A transport problem that POT solved"
-    value:Tensor # `(...,)`, differentiable with the plan held still
-    plan:Tensor  # `(..., N, M)`, a constant
+
+    value: Tensor  # `(...,)`, differentiable with the plan held still
+    plan: Tensor  # `(..., N, M)`, a constant
+
 
 class _Plans(torch.autograd.Function):
     "Plans `(..., N, M)` by a solver of single problems, whose first part is a matrix"
+
     @staticmethod
     def forward(solve, check, *parts):
         lead = parts[0].shape[:-2]
-        problems = zip(*(p.double().cpu().reshape(-1, *p.shape[len(lead):]) for p in parts))
-        plans = torch.stack([solve(*p) if _sound(p, check) else p[0].new_full((len(p[-2]), len(p[-1])), torch.nan) for p in problems])
+        problems = zip(*(p.double().cpu().reshape(-1, *p.shape[len(lead) :]) for p in parts))
+        plans = torch.stack(
+            [solve(*p) if _sound(p, check) else p[0].new_full((len(p[-2]), len(p[-1])), torch.nan) for p in problems]
+        )
         return plans.reshape(*lead, *plans.shape[1:]).to(parts[0])
+
     @staticmethod
-    def setup_context(ctx, inputs, output): ctx.mark_non_differentiable(output)
+    def setup_context(ctx, inputs, output):
+        ctx.mark_non_differentiable(output)
+
     @staticmethod
     def vmap(info, in_dims, solve, check, *parts):
         return _Plans.apply(solve, check, *_lead(info.batch_size, in_dims[2:], parts)), 0
 
 # %% ../../nbs/30_transport/06_pot_solvers.ipynb #238a7ea8
-def _sound(problem, check)->bool: # matrices and weights `(N,)` of one problem
+def _sound(problem, check) -> bool:  # matrices and weights `(N,)` of one problem
     "Are all numbers finite, and the weights those of something?"
     for p in problem:
         if not p.isfinite().all():
-            if check: raise InputError("a cost or a weight is NaN or infinite; expected finite numbers")
+            if check:
+                raise InputError("a cost or a weight is NaN or infinite; expected finite numbers")
             return False
-        if p.ndim == 1 and not (p.min() >= 0 < p.sum()): raise InputError(f"weights go from {p.min():g} to {p.max():g}; expected none below 0 and not all 0")
+        if p.ndim == 1 and not (p.min() >= 0 < p.sum()):
+            raise InputError(f"weights go from {p.min():g} to {p.max():g}; expected none below 0 and not all 0")
     return True
 
-def _masses(w, n:int, cost:Tensor, name:str)->Tensor: # `(..., n)`
+
+def _masses(w, n: int, cost: Tensor, name: str) -> Tensor:  # `(..., n)`
     "Weights of the `n` points of one side of `cost (..., N, M)`: uniform unless given"
-    if w is None: return cost.new_full((*cost.shape[:-2], n), 1/n)
-    if w.shape[-1] != n: raise InputError(f"weights {name} have {w.shape[-1]} entries, expected one for each of {n} points")
+    if w is None:
+        return cost.new_full((*cost.shape[:-2], n), 1 / n)
+    if w.shape[-1] != n:
+        raise InputError(f"weights {name} have {w.shape[-1]} entries, expected one for each of {n} points")
     return w.to(cost).expand(*cost.shape[:-2], n)
 
-def _cloud_cost(x, y)->Tensor: # `(..., N, M)`
-    if x.shape[-1] != y.shape[-1]: raise InputError(f"clouds have {x.shape[-1]} and {y.shape[-1]} coordinates; they must live in one space")
+
+def _cloud_cost(x, y) -> Tensor:  # `(..., N, M)`
+    if x.shape[-1] != y.shape[-1]:
+        raise InputError(f"clouds have {x.shape[-1]} and {y.shape[-1]} coordinates; they must live in one space")
     return half_squared_distance(x, y)
 
 # %% ../../nbs/30_transport/06_pot_solvers.ipynb #de1e8ece
-def exact_ot(x:Tensor,       # first cloud `(..., N, K)`
-             y:Tensor,       # second cloud `(..., M, K)`
-             a:Tensor|None=None, b:Tensor|None=None, # weights `(..., N)`, `(..., M)`, brought to sum 1; uniform
-             check:bool=True,# refuse NaN; else they give NaN
-            )->PlanResult:
+def exact_ot(
+    x: Tensor,  # first cloud `(..., N, K)`
+    y: Tensor,  # second cloud `(..., M, K)`
+    a: Tensor | None = None,
+    b: Tensor | None = None,  # weights `(..., N)`, `(..., M)`, brought to sum 1; uniform
+    check: bool = True,  # refuse NaN; else they give NaN
+) -> PlanResult:
     "Transport with cost |x-y|^2/2 and no regularisation; differentiable in both clouds; reads the host"
     import ot
+
     cost = _cloud_cost(x, y)
     a, b = _masses(a, cost.shape[-2], cost, "a"), _masses(b, cost.shape[-1], cost, "b")
-    plan = _Plans.apply(lambda c, a, b: ot.emd(a/a.sum(), b/b.sum(), c), check, cost, a, b)
-    return PlanResult((plan*cost).sum((-2, -1)).to(x.dtype), plan)
+    plan = _Plans.apply(lambda c, a, b: ot.emd(a / a.sum(), b / b.sum(), c), check, cost, a, b)
+    return PlanResult((plan * cost).sum((-2, -1)).to(x.dtype), plan)
 
 # %% ../../nbs/30_transport/06_pot_solvers.ipynb #24ff5926
-def _unbalanced_plan(cost, a, b, eps:float, reg_m:float)->Tensor: # `(N, M)`
+def _unbalanced_plan(cost, a, b, eps: float, reg_m: float) -> Tensor:  # `(N, M)`
     "The plan by translation-invariant Sinkhorn (Séjourné et al. 2022, arXiv 2201.00730); points without weight take no part"
     import ot
+
     plan, rows, columns = torch.zeros_like(cost), a.nonzero(), b.nonzero()[:, 0]
     cost, a, b = cost[rows, columns], a[rows[:, 0]], b[columns]
     f = cost.amin(1)
     g = (cost - f[:, None]).amin(0)
-    log_a, log_b = a.log() - f/reg_m, b.log() - g/reg_m
-    half = (log_a.logsumexp(0) - log_b.logsumexp(0))/2 # f + s and g - s are as good: as much mass on either side
+    log_a, log_b = a.log() - f / reg_m, b.log() - g / reg_m
+    half = (log_a.logsumexp(0) - log_b.logsumexp(0)) / 2  # f + s and g - s are as good: as much mass on either side
     near_a, near_b = (w.exp().clamp_min(1e-100) for w in (log_a - half, log_b + half))
-    plan[rows, columns] = ot.unbalanced.sinkhorn_unbalanced(near_a, near_b, cost - f[:, None] - g, eps, reg_m, "sinkhorn_translation_invariant",
-                                                            c=a[:, None]*b, numItermax=10000, stopThr=1e-9)
+    plan[rows, columns] = ot.unbalanced.sinkhorn_unbalanced(
+        near_a,
+        near_b,
+        cost - f[:, None] - g,
+        eps,
+        reg_m,
+        "sinkhorn_translation_invariant",
+        c=a[:, None] * b,
+        numItermax=10000,
+        stopThr=1e-9,
+    )
     return plan
 
-def _kl(p, q, dims)->Tensor:
+
+def _kl(p, q, dims) -> Tensor:
     return (torch.xlogy(p, p) - torch.xlogy(p, q.clamp_min(torch.finfo(q.dtype).tiny)) - p + q).sum(dims)
 
 # %% ../../nbs/30_transport/06_pot_solvers.ipynb #8a9c6662
-def _unbalanced(x, y, a, b, eps, reg_m, check)->PlanResult:
+def _unbalanced(x, y, a, b, eps, reg_m, check) -> PlanResult:
     cost = _cloud_cost(x, y)
     a, b = _masses(a, cost.shape[-2], cost, "a"), _masses(b, cost.shape[-1], cost, "b")
     plan = _Plans.apply(lambda c, a, b: _unbalanced_plan(c, a, b, eps, reg_m), check, cost, a, b)
     marginals = _kl(plan.sum(-1), a, -1) + _kl(plan.sum(-2), b, -1)
-    return PlanResult((plan*cost).sum((-2, -1)) + eps*_kl(plan, a[..., :, None]*b[..., None, :], (-2, -1)) + reg_m*marginals, plan)
+    return PlanResult(
+        (plan * cost).sum((-2, -1)) + eps * _kl(plan, a[..., :, None] * b[..., None, :], (-2, -1)) + reg_m * marginals,
+        plan,
+    )
 
-def unbalanced_ot(x:Tensor,         # first cloud `(..., N, K)`
-                  y:Tensor,         # second cloud `(..., M, K)`
-                  eps:float=.01,    # entropic regularisation, in units of the cost
-                  reg_m:float=1.,   # what a unit of mass costs that is made or lost, in units of the cost
-                  a:Tensor|None=None, b:Tensor|None=None, # masses `(..., N)`, `(..., M)`, of any sum; uniform of sum 1
-                  debias:bool=True, # zero for identical clouds; else the plain problem
-                  check:bool=True,  # refuse NaN; else they give NaN
-                 )->PlanResult:
+
+def unbalanced_ot(
+    x: Tensor,  # first cloud `(..., N, K)`
+    y: Tensor,  # second cloud `(..., M, K)`
+    eps: float = 0.01,  # entropic regularisation, in units of the cost
+    reg_m: float = 1.0,  # what a unit of mass costs that is made or lost, in units of the cost
+    a: Tensor | None = None,
+    b: Tensor | None = None,  # masses `(..., N)`, `(..., M)`, of any sum; uniform of sum 1
+    debias: bool = True,  # zero for identical clouds; else the plain problem
+    check: bool = True,  # refuse NaN; else they give NaN
+) -> PlanResult:
     "Transport that may make and lose mass; differentiable in both clouds; reads the host"
-    if not (eps > 0 and reg_m > 0): raise InputError(f"eps is {eps} and reg_m {reg_m}, expected positive numbers")
+    if not (eps > 0 and reg_m > 0):
+        raise InputError(f"eps is {eps} and reg_m {reg_m}, expected positive numbers")
     r = _unbalanced(x, y, a, b, eps, reg_m, check)
-    if not debias: return PlanResult(r.value.to(x.dtype), r.plan)
+    if not debias:
+        return PlanResult(r.value.to(x.dtype), r.plan)
     own = [_unbalanced(z, z, w, w, eps, reg_m, check).value for z, w in ((x, a), (y, b))]
     mass = [_masses(w, z.shape[-2], z, "").sum(-1) for z, w in ((x, a), (y, b))]
-    return PlanResult((r.value - own[0]/2 - own[1]/2 + eps/2*(mass[0] - mass[1])**2).to(x.dtype), r.plan)
+    return PlanResult((r.value - own[0] / 2 - own[1] / 2 + eps / 2 * (mass[0] - mass[1]) ** 2).to(x.dtype), r.plan)
 
 # %% ../../nbs/30_transport/06_pot_solvers.ipynb #24e5b408
-def _structure_gap(plan, c_t, c_s)->Tensor: # `(...,)`
+def _structure_gap(plan, c_t, c_s) -> Tensor:  # `(...,)`
     p, q = plan.sum(-1), plan.sum(-2)
-    own = lambda c, w: torch.einsum("...i,...ij,...j->...", w, c*c, w)
-    return own(c_t, p) + own(c_s, q) - 2*(plan*(c_t @ plan @ c_s.mT)).sum((-2, -1))
+    own = lambda c, w: torch.einsum("...i,...ij,...j->...", w, c * c, w)
+    return own(c_t, p) + own(c_s, q) - 2 * (plan * (c_t @ plan @ c_s.mT)).sum((-2, -1))
 
-def _structures(c_t, c_s, a, b, cost=None)->tuple:
+
+def _structures(c_t, c_s, a, b, cost=None) -> tuple:
     "Both structures with common leading dimensions, and the weights"
     for c in (c_t, c_s):
-        if c.ndim < 2 or c.shape[-1] != c.shape[-2]: raise InputError(f"a structure has shape {tuple(c.shape)}, expected one row and column for each sample")
+        if c.ndim < 2 or c.shape[-1] != c.shape[-2]:
+            raise InputError(f"a structure has shape {tuple(c.shape)}, expected one row and column for each sample")
     lead = torch.broadcast_shapes(*(c.shape[:-2] for c in (c_t, c_s, cost) if c is not None))
     c_t, c_s = (_wide(c).expand(*lead, *c.shape[-2:]) for c in (c_t, c_s))
     return c_t, c_s, _masses(a, c_t.shape[-1], c_t, "a"), _masses(b, c_s.shape[-1], c_s, "b")
 
 # %% ../../nbs/30_transport/06_pot_solvers.ipynb #637d93f8
-def gromov_wasserstein(c_t:Tensor,     # structure of the teacher's batch `(..., N, N)`
-                       c_s:Tensor,     # of the student's `(..., M, M)`
-                       a:Tensor|None=None, b:Tensor|None=None, # weights `(..., N)`, `(..., M)`, brought to sum 1; uniform
-                       check:bool=True,# refuse NaN; else they give NaN
-                      )->PlanResult:
+def gromov_wasserstein(
+    c_t: Tensor,  # structure of the teacher's batch `(..., N, N)`
+    c_s: Tensor,  # of the student's `(..., M, M)`
+    a: Tensor | None = None,
+    b: Tensor | None = None,  # weights `(..., N)`, `(..., M)`, brought to sum 1; uniform
+    check: bool = True,  # refuse NaN; else they give NaN
+) -> PlanResult:
     "Squared difference of two structures under the best matching found; differentiable in both; reads the host"
     import ot
+
     kind, (c_t, c_s, a, b) = c_s.dtype, _structures(c_t, c_s, a, b)
-    plan = _Plans.apply(lambda t, s, a, b: ot.gromov.gromov_wasserstein(t, s, a/a.sum(), b/b.sum()), check, c_t, c_s, a, b)
+    plan = _Plans.apply(
+        lambda t, s, a, b: ot.gromov.gromov_wasserstein(t, s, a / a.sum(), b / b.sum()), check, c_t, c_s, a, b
+    )
     return PlanResult(_structure_gap(plan, c_t, c_s).to(kind), plan)
 
 # %% ../../nbs/30_transport/06_pot_solvers.ipynb #ccca0d76
-def fused_gromov_wasserstein(cost:Tensor,    # between the samples `(..., N, M)`
-                             c_t:Tensor,     # structure of the teacher's batch `(..., N, N)`
-                             c_s:Tensor,     # of the student's `(..., M, M)`
-                             alpha:float=.5, # share of the structure, from 0 (exact transport) to 1 (Gromov-Wasserstein)
-                             a:Tensor|None=None, b:Tensor|None=None, # weights `(..., N)`, `(..., M)`, brought to sum 1; uniform
-                             check:bool=True,# refuse NaN; else they give NaN
-                            )->PlanResult:
+def fused_gromov_wasserstein(
+    cost: Tensor,  # between the samples `(..., N, M)`
+    c_t: Tensor,  # structure of the teacher's batch `(..., N, N)`
+    c_s: Tensor,  # of the student's `(..., M, M)`
+    alpha: float = 0.5,  # share of the structure, from 0 (exact transport) to 1 (Gromov-Wasserstein)
+    a: Tensor | None = None,
+    b: Tensor | None = None,  # weights `(..., N)`, `(..., M)`, brought to sum 1; uniform
+    check: bool = True,  # refuse NaN; else they give NaN
+) -> PlanResult:
     "Cost and structure under one plan; differentiable in all three matrices; reads the host"
     import ot
-    if not 0 <= alpha <= 1: raise InputError(f"alpha is {alpha}, expected a share from 0 to 1")
+
+    if not 0 <= alpha <= 1:
+        raise InputError(f"alpha is {alpha}, expected a share from 0 to 1")
     kind, (c_t, c_s, a, b) = c_s.dtype, _structures(c_t, c_s, a, b, cost)
-    if cost.shape[-2:] != (c_t.shape[-1], c_s.shape[-1]): raise InputError(f"the cost is {tuple(cost.shape[-2:])}, expected {(c_t.shape[-1], c_s.shape[-1])} for these structures")
+    if cost.shape[-2:] != (c_t.shape[-1], c_s.shape[-1]):
+        raise InputError(
+            f"the cost is {tuple(cost.shape[-2:])}, expected {(c_t.shape[-1], c_s.shape[-1])} for these structures"
+        )
     cost = cost.to(c_t).expand(*c_t.shape[:-2], *cost.shape[-2:])
-    solve = lambda m, t, s, a, b: ot.gromov.fused_gromov_wasserstein(m, t, s, a/a.sum(), b/b.sum(), alpha=alpha)
+    solve = lambda m, t, s, a, b: ot.gromov.fused_gromov_wasserstein(m, t, s, a / a.sum(), b / b.sum(), alpha=alpha)
     plan = _Plans.apply(solve, check, cost, c_t, c_s, a, b)
-    return PlanResult(((1-alpha)*(plan*cost).sum((-2, -1)) + alpha*_structure_gap(plan, c_t, c_s)).to(kind), plan)
+    return PlanResult(
+        ((1 - alpha) * (plan * cost).sum((-2, -1)) + alpha * _structure_gap(plan, c_t, c_s)).to(kind), plan
+    )

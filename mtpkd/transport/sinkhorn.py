@@ -20,45 +20,54 @@ from .annealing import _schedule, _schedule_of
 # %% ../../nbs/30_transport/04_sinkhorn.ipynb #b846d1ec
 class _Cloud(NamedTuple):
     "A centred cloud, its weights and what every kernel needs of it"
-    z:Tensor      # centred points `(L, N, K)`
-    mean:Tensor   # `(L, 1, K)`
-    low:Tensor    # minus half the squared norms `(L, N, 1)`
-    weight:Tensor # `(L, 1, N)`, positive
 
-def _centred(x, w=None, unit:float=1.):
+    z: Tensor  # centred points `(L, N, K)`
+    mean: Tensor  # `(L, 1, K)`
+    low: Tensor  # minus half the squared norms `(L, N, 1)`
+    weight: Tensor  # `(L, 1, N)`, positive
+
+
+def _centred(x, w=None, unit: float = 1.0):
     "Points `(L, N, K)` with weights `(L, N)`, uniform unless given, as a cloud measured in `unit`"
-    w = x.new_full((len(x), 1, x.shape[1]), 1/x.shape[1]) if w is None else w[:, None].clamp_min(1e-20) # no weight is next to none
-    z = x/unit
+    w = (
+        x.new_full((len(x), 1, x.shape[1]), 1 / x.shape[1]) if w is None else w[:, None].clamp_min(1e-20)
+    )  # no weight is next to none
+    z = x / unit
     mean = torch.bmm(w, z)
     z.sub_(mean)
     return _Cloud(z, mean, z.square().sum(2, keepdim=True).div_(-2), w)
 
 # %% ../../nbs/30_transport/04_sinkhorn.ipynb #5c49a584
-def _pair(x, y, a=None, b=None, unit:float=1.):
+def _pair(x, y, a=None, b=None, unit: float = 1.0):
     "Clouds of `x (L, N, K)` and `y (L, M, K)`, and both in one `(2L, N, K)` where `N == M`"
-    if x.shape != y.shape: return _centred(x, a, unit), _centred(y, b, unit), None
+    if x.shape != y.shape:
+        return _centred(x, a, unit), _centred(y, b, unit), None
     one = _centred(torch.cat([x, y]), None if a is None else torch.cat([a, b]), unit)
     return *(_Cloud(*half) for half in zip(*(t.chunk(2) for t in one))), one
 
 # %% ../../nbs/30_transport/04_sinkhorn.ipynb #6bf5cc63
-_EXPONENT = 100. # 2^-100 is 1e-30
+_EXPONENT = 100.0  # 2^-100 is 1e-30
+
 
 def _kernel(x, y, q, out, t=None):
     "The kernel of two clouds at temperature `t (L, 1, 1)`, None for 1, in `out`, from the potential `q (L, M, 1)`: maxima of rows and columns, and the scaling `v (L, 1, M)` that stands for `q`"
-    if t is not None: q, x = q/t, x._replace(z=x.z/t)
+    if t is not None:
+        q, x = q / t, x._replace(z=x.z / t)
     e = torch.baddbmm(q.mT, x.z, y.z.mT, out=out)
     e.sub_(rows := e.amax(2, keepdim=True)).sub_(columns := e.amax(1, keepdim=True)).clamp_min_(-_EXPONENT).exp2_()
     return rows, columns, columns.clamp_min(-_EXPONENT).exp2_().mul_(y.weight)
 
 # %% ../../nbs/30_transport/04_sinkhorn.ipynb #56ce64e5
-_BEYOND = math.exp(.5)
+_BEYOND = math.exp(0.5)
+
 
 def _half_step(kernel, other, mass, scaling, buffers, omega):
     "One relaxed rescaling, in place: `other (L, 1, M)` through `kernel (L, M, N)` to `scaling (L, 1, N)`"
     plain, step = buffers
     torch.div(mass, torch.bmm(other, kernel, out=plain), out=plain if omega != 1 else scaling)
-    if omega == 1: return
-    torch.div(plain, scaling, out=step).clamp_(1/_BEYOND, _BEYOND).pow_(omega - 1)
+    if omega == 1:
+        return
+    torch.div(plain, scaling, out=step).clamp_(1 / _BEYOND, _BEYOND).pow_(omega - 1)
     return torch.mul(plain, step, out=scaling).clamp_(1e-25, 1e25)
 
 # %% ../../nbs/30_transport/04_sinkhorn.ipynb #40aa8e09
@@ -68,17 +77,22 @@ def _rescale(kernel, a, b, u, v, omegas):
     buffers = [(torch.empty_like(w), torch.empty_like(w)) for w in (a, b)]
     for i in range(0, len(omegas), 2):
         _half_step(turned, v, a, u, buffers[0], omegas[i])
-        _half_step(kernel, u, b, v, buffers[1], omegas[i+1])
+        _half_step(kernel, u, b, v, buffers[1], omegas[i + 1])
 
 # %% ../../nbs/30_transport/04_sinkhorn.ipynb #4c69e947
-_WARM = 90. # the largest cost over the first temperature: exponents down to -90
+_WARM = 90.0  # the largest cost over the first temperature: exponents down to -90
 
-def _temperatures(x, y, stages:int)->list: # `(L, 1, 1)` each
+
+def _temperatures(x, y, stages: int) -> list:  # `(L, 1, 1)` each
     "The temperatures above 1, falling geometrically"
-    if not stages: return []
-    farthest = ((-x.low).amax(1, keepdim=True).sqrt() + (-y.low).amax(1, keepdim=True).sqrt())**2 # of |x_i - y_j|^2/2
-    warm = (farthest/_WARM).clamp_min(1)
-    return [warm**(1 - i/stages) for i in range(stages)]
+    if not stages:
+        return []
+    farthest = (
+        (-x.low).amax(1, keepdim=True).sqrt() + (-y.low).amax(1, keepdim=True).sqrt()
+    ) ** 2  # of |x_i - y_j|^2/2
+    warm = (farthest / _WARM).clamp_min(1)
+    return [warm ** (1 - i / stages) for i in range(stages)]
+
 
 def _potentials(x, y, schedule, kernel):
     "Potentials `p, q`; scalings `u, v` and the last `kernel`, which together are the plan"
@@ -86,20 +100,26 @@ def _potentials(x, y, schedule, kernel):
     for i, omegas in enumerate(schedule.sweeps):
         t = warm[i] if i < len(warm) else None
         rows, columns, v = _kernel(x, y, q, kernel, t)
-        u = torch.empty_like(x.weight) if omegas[0] == 1 else x.weight*(p + rows).clamp_(-_EXPONENT, _EXPONENT).exp2_().mT # a sequence goes on where it was
+        u = (
+            torch.empty_like(x.weight)
+            if omegas[0] == 1
+            else x.weight * (p + rows).clamp_(-_EXPONENT, _EXPONENT).exp2_().mT
+        )  # a sequence goes on where it was
         _rescale(kernel, x.weight, y.weight, u, v, omegas)
         p, grown = (_logs(u, x.weight).mT - rows), (_logs(v, y.weight) - columns).mT
-        p, q = (p, q + grown) if t is None else (p*t, q + grown*t)
+        p, q = (p, q + grown) if t is None else (p * t, q + grown * t)
     return p, q, u, v
 
-def _logs(scaling, weight): return torch.div(scaling, weight).clamp_min_(1e-30).log2_()
+
+def _logs(scaling, weight):
+    return torch.div(scaling, weight).clamp_min_(1e-30).log2_()
 
 # %% ../../nbs/30_transport/04_sinkhorn.ipynb #482c0a35
 def _self_plan(x, powers, kernel):
     "Kernel of a centred cloud with itself and the scaling `w (L, 1, N)` that makes `w K w` its plan"
     torch.baddbmm(x.low.mT, x.z, x.z.mT, out=kernel).add_(x.low).diagonal(dim1=-2, dim2=-1).zero_()
-    kernel.clamp_(-_EXPONENT, 0.).exp2_()
-    w = x.weight/torch.bmm(x.weight, kernel).sqrt_()
+    kernel.clamp_(-_EXPONENT, 0.0).exp2_()
+    w = x.weight / torch.bmm(x.weight, kernel).sqrt_()
     buffer = torch.empty_like(w)
     for power in powers:
         torch.bmm(w, kernel, out=buffer).mul_(w)
@@ -107,70 +127,99 @@ def _self_plan(x, powers, kernel):
     return w
 
 # %% ../../nbs/30_transport/04_sinkhorn.ipynb #28f19447
-def _carried(z, u, kernel, v): # `(L, M, K)`
+def _carried(z, u, kernel, v):  # `(L, M, K)`
     "The points `z (L, N, K)` carried by the plan of `kernel (L, N, M)`, `u (L, 1, N)` and `v (L, 1, M)`; not transposed, the product takes twice as long"
-    return torch.bmm((u.mT*z).mT, kernel).mul_(v).mT
+    return torch.bmm((u.mT * z).mT, kernel).mul_(v).mT
 
-def _cross_cost(x, y, schedule, kernel, both:bool=True):
+
+def _cross_cost(x, y, schedule, kernel, both: bool = True):
     "Transport cost `(L,)` between centred clouds, potentials, violation and the gradients in `x` (or None) and `y`"
     p, q, u, v = _potentials(x, y, schedule, kernel)
-    rows, d = torch.bmm(v, kernel.mT).mul_(u), y.mean - x.mean # the columns sum to their weights, by the last half step
-    cost = torch.baddbmm(torch.bmm(x.weight, p - x.low), d, d.mT, alpha=.5).baddbmm_(y.weight, q - y.low)
-    g_x = rows.mT*(x.z - d) - _carried(y.z, v, kernel.mT, u) if both else None
-    g_y = y.weight.mT*(y.z + d) - _carried(x.z, u, kernel, v)
+    rows, d = (
+        torch.bmm(v, kernel.mT).mul_(u),
+        y.mean - x.mean,
+    )  # the columns sum to their weights, by the last half step
+    cost = torch.baddbmm(torch.bmm(x.weight, p - x.low), d, d.mT, alpha=0.5).baddbmm_(y.weight, q - y.low)
+    g_x = rows.mT * (x.z - d) - _carried(y.z, v, kernel.mT, u) if both else None
+    g_y = y.weight.mT * (y.z + d) - _carried(x.z, u, kernel, v)
     return cost[:, 0, 0], p, q, (rows - x.weight).abs_().sum((1, 2)), g_x, g_y
 
 # %% ../../nbs/30_transport/04_sinkhorn.ipynb #53447dd7
-def _self_cost(x, powers, kernel, first:int|None=0):
+def _self_cost(x, powers, kernel, first: int | None = 0):
     "Half the transport cost `(L,)` of centred clouds to themselves, the violation, and the gradient in those from the `first` on; None: no gradient"
     w = _self_plan(x, powers, kernel)
     rows = torch.bmm(w, kernel).mul_(w)
     error = rows - x.weight
-    cost = torch.add(x.weight*_logs(w, x.weight), error, alpha=-.5/math.log(2)).sum((1, 2))
+    cost = torch.add(x.weight * _logs(w, x.weight), error, alpha=-0.5 / math.log(2)).sum((1, 2))
     violation = error.abs_().sum((1, 2))
-    if first is None: return cost, violation, None
+    if first is None:
+        return cost, violation, None
     z, w, rows, kernel = (t[first:] for t in (x.z, w, rows, kernel))
-    return cost, violation, rows.mT*z - _carried(z, w, kernel, w)
+    return cost, violation, rows.mT * z - _carried(z, w, kernel, w)
 
-_SMALL = 1 << 15 # entries below which a call costs more than its work
 
-def _divergence(x, y, a, b, eps:float, schedule, both:bool=True):
+_SMALL = 1 << 15  # entries below which a call costs more than its work
+
+
+def _divergence(x, y, a, b, eps: float, schedule, both: bool = True):
     "Sinkhorn divergence `(L,)` of `x (L, N, K)` and `y (L, M, K)`, violation, potentials over `eps ln 2` of the centred clouds, gradients (that in `x` None unless `both`)"
-    unit, lead, n, m = (eps*math.log(2))**.5, len(x), x.shape[1], y.shape[1]
+    unit, lead, n, m = (eps * math.log(2)) ** 0.5, len(x), x.shape[1], y.shape[1]
     x, y, one = _pair(x, y, a, b, unit)
     kernel = x.z.new_empty(lead, n, m)
     cost, p, q, violation, g_x, g_y = _cross_cost(x, y, schedule, kernel, both)
-    if one and kernel.numel() <= _SMALL: # one call for both
-        own, errors, gradient = _self_cost(one, schedule.powers, kernel.new_empty(2*lead, n, n), 0 if both else lead)
-        cost_x, cost_y, self_x, self_y, error_x, error_y = own[:lead], own[lead:], gradient[:lead], gradient[-lead:], errors[:lead], errors[lead:]
-    else: # one kernel at a time
-        cost_x, error_x, self_x = _self_cost(x, schedule.powers, kernel if n == m else kernel.new_empty(lead, n, n), 0 if both else None)
+    if one and kernel.numel() <= _SMALL:  # one call for both
+        own, errors, gradient = _self_cost(one, schedule.powers, kernel.new_empty(2 * lead, n, n), 0 if both else lead)
+        cost_x, cost_y, self_x, self_y, error_x, error_y = (
+            own[:lead],
+            own[lead:],
+            gradient[:lead],
+            gradient[-lead:],
+            errors[:lead],
+            errors[lead:],
+        )
+    else:  # one kernel at a time
+        cost_x, error_x, self_x = _self_cost(
+            x, schedule.powers, kernel if n == m else kernel.new_empty(lead, n, n), 0 if both else None
+        )
         cost_y, error_y, self_y = _self_cost(y, schedule.powers, kernel if n == m else kernel.new_empty(lead, m, m))
     violation = torch.maximum(violation, torch.maximum(error_x, error_y))
-    return (cost - cost_x - cost_y)*unit**2, violation, p[..., 0], q[..., 0], g_x.sub_(self_x).mul_(unit) if both else None, g_y.sub_(self_y).mul_(unit)
+    return (
+        (cost - cost_x - cost_y) * unit**2,
+        violation,
+        p[..., 0],
+        q[..., 0],
+        g_x.sub_(self_x).mul_(unit) if both else None,
+        g_y.sub_(self_y).mul_(unit),
+    )
 
 # %% ../../nbs/30_transport/04_sinkhorn.ipynb #0a765b78
 class _Divergence(torch.autograd.Function):
     "The Sinkhorn divergence of clouds `(..., N, K)`, `(..., M, K)` with weights `(..., N)`, `(..., M)`, both or none"
+
     @staticmethod
     def forward(x, y, a, b, eps, schedule, both):
         flat = lambda z, dims: z if z is None or x.ndim == 3 else z.reshape(-1, *z.shape[-dims:])
         out = _unrecorded(_divergence, flat(x, 2), flat(y, 2), flat(a, 1), flat(b, 1), eps, schedule, both)
         out = [x.new_empty((out[0].shape[0], 0)) if o is None else o for o in out]
         return tuple(out if x.ndim == 3 else [o.reshape((*x.shape[:-2], *o.shape[1:])) for o in out])
+
     @staticmethod
     def setup_context(ctx, inputs, output):
         ctx.save_for_backward(*output[4:])
         ctx.mark_non_differentiable(*output[1:])
         ctx.set_materialize_grads(False)
+
     @staticmethod
-    @once_differentiable # what is saved is taken for constant
+    @once_differentiable  # what is saved is taken for constant
     def backward(ctx, grad, *_):
-        g_x, g_y = (grad[..., None, None]*g if g.numel() else None for g in ctx.saved_tensors)
+        g_x, g_y = (grad[..., None, None] * g if g.numel() else None for g in ctx.saved_tensors)
         return g_x, g_y, None, None, None, None, None
+
     @staticmethod
-    def vmap(info, dims, x, y, a, b, eps, schedule, both): # whether `x` has a gradient shows when it is unwrapped
-        return _Divergence.apply(*_lead(info.batch_size, dims, (x, y, a, b)), eps, schedule, both or x.requires_grad), (0,)*6
+    def vmap(info, dims, x, y, a, b, eps, schedule, both):  # whether `x` has a gradient shows when it is unwrapped
+        return _Divergence.apply(*_lead(info.batch_size, dims, (x, y, a, b)), eps, schedule, both or x.requires_grad), (
+            0,
+        ) * 6
 
 # %% ../../nbs/30_transport/04_sinkhorn.ipynb #1d22f1fe
 _Divergence.direct = _direct(_Divergence)
@@ -179,82 +228,121 @@ _Divergence.direct = _direct(_Divergence)
 @dataclass
 class OTResult:
     "What a transport problem gave; potentials and plan are computed when they are asked for, constants in single precision or better"
-    value:Tensor      # divergence `(...,)`, differentiable once, in both clouds
-    violation:Tensor  # L1 error of a marginal `(...,)`, the largest of three plans: between the clouds, and of each with itself
-    iterations:int
-    _problem:tuple = field(repr=False, default=None) # x, y, a, b (None: uniform), eps, potentials over eps ln 2 of the centred clouds
+
+    value: Tensor  # divergence `(...,)`, differentiable once, in both clouds
+    violation: Tensor  # L1 error of a marginal `(...,)`, the largest of three plans: between the clouds, and of each with itself
+    iterations: int
+    _problem: tuple = field(
+        repr=False, default=None
+    )  # x, y, a, b (None: uniform), eps, potentials over eps ln 2 of the centred clouds
 
     @property
-    def f(self)->Tensor: # `(..., N)`
+    def f(self) -> Tensor:  # `(..., N)`
         "Potential of the first cloud"
         x, y, _, b, eps, p, _ = self._problem
-        return p*(eps*math.log(2)) + ((x - _mean(y, b))**2).sum(-1)/2
+        return p * (eps * math.log(2)) + ((x - _mean(y, b)) ** 2).sum(-1) / 2
 
     @property
-    def g(self)->Tensor: # `(..., M)`
+    def g(self) -> Tensor:  # `(..., M)`
         "Potential of the second cloud"
         x, y, a, b, eps, _, q = self._problem
         m = _mean(x, a)
-        return q*(eps*math.log(2)) + (((y - m)**2).sum(-1) - ((_mean(y, b) - m)**2).sum(-1))/2
+        return q * (eps * math.log(2)) + (((y - m) ** 2).sum(-1) - ((_mean(y, b) - m) ** 2).sum(-1)) / 2
 
     @property
-    def plan(self)->Tensor: # `(..., N, M)`
+    def plan(self) -> Tensor:  # `(..., N, M)`
         "The transport plan: how much of sample `i` goes to sample `j`"
-        x, y, a, b, eps, p, q = self._problem # of centred clouds: from `f` and `g`, digits would be lost far from the origin
-        plan = ((x - _mean(x, a)) @ (y - _mean(y, b)).mT/(eps*math.log(2)) + p[..., :, None] + q[..., None, :]).exp2()
-        return plan/(x.shape[-2]*y.shape[-2]) if a is None else a[..., :, None]*plan*b[..., None, :]
+        x, y, a, b, eps, p, q = (
+            self._problem
+        )  # of centred clouds: from `f` and `g`, digits would be lost far from the origin
+        plan = (
+            (x - _mean(x, a)) @ (y - _mean(y, b)).mT / (eps * math.log(2)) + p[..., :, None] + q[..., None, :]
+        ).exp2()
+        return plan / (x.shape[-2] * y.shape[-2]) if a is None else a[..., :, None] * plan * b[..., None, :]
 
-def _mean(z, w): return z.mean(-2, keepdim=True) if w is None else (w[..., None]*z).sum(-2, keepdim=True)
+
+def _mean(z, w):
+    return z.mean(-2, keepdim=True) if w is None else (w[..., None] * z).sum(-2, keepdim=True)
 
 # %% ../../nbs/30_transport/04_sinkhorn.ipynb #77d8221f
 def _weights(w, x, name):
     "Constant weights `(..., N)` that sum to one: uniform unless given"
-    if w is None: w = x.new_ones(x.shape[-2])
+    if w is None:
+        w = x.new_ones(x.shape[-2])
     w = torch.as_tensor(w).detach().to(x)
-    if w.shape[-1] != x.shape[-2]: raise InputError(f"weights {name} have {w.shape[-1]} entries, the cloud has {x.shape[-2]} points")
-    return w/w.sum(-1, keepdim=True)
+    if w.shape[-1] != x.shape[-2]:
+        raise InputError(f"weights {name} have {w.shape[-1]} entries, the cloud has {x.shape[-2]} points")
+    return w / w.sum(-1, keepdim=True)
+
 
 def _check_problem(x, y, eps, tol=1e-3, max_iters=None):
-    if not 0 < eps < math.inf: raise InputError(f"eps is {eps}, expected a positive number (eps = blur**2)")
-    if not 0 < tol < 1: raise InputError(f"tol is {tol}, expected a number between 0 and 1")
-    if x.shape[-1] != y.shape[-1]: raise InputError(f"clouds have {x.shape[-1]} and {y.shape[-1]} coordinates; they must live in one space")
-    if 0 in (*x.shape[:-1], *y.shape[:-1]): raise InputError(f"clouds have shapes {tuple(x.shape)} and {tuple(y.shape)}; one of them has no points")
-    if max_iters is not None and max_iters < 1: raise InputError(f"max_iters is {max_iters}, expected at least 1, or None to have it from eps and tol")
+    if not 0 < eps < math.inf:
+        raise InputError(f"eps is {eps}, expected a positive number (eps = blur**2)")
+    if not 0 < tol < 1:
+        raise InputError(f"tol is {tol}, expected a number between 0 and 1")
+    if x.shape[-1] != y.shape[-1]:
+        raise InputError(f"clouds have {x.shape[-1]} and {y.shape[-1]} coordinates; they must live in one space")
+    if 0 in (*x.shape[:-1], *y.shape[:-1]):
+        raise InputError(f"clouds have shapes {tuple(x.shape)} and {tuple(y.shape)}; one of them has no points")
+    if max_iters is not None and max_iters < 1:
+        raise InputError(f"max_iters is {max_iters}, expected at least 1, or None to have it from eps and tol")
 
 # %% ../../nbs/30_transport/04_sinkhorn.ipynb #ef6e8495
 def _same_lead(x, y, a, b):
     "Clouds and weights with the same leading dimensions"
     given = [x.shape[:-2], y.shape[:-2], *(w.shape[:-1] for w in (a, b) if w is not None)]
-    if all(g == given[0] for g in given): return x, y, a, b
+    if all(g == given[0] for g in given):
+        return x, y, a, b
     lead = torch.broadcast_shapes(*given)
-    return *(z.expand(*lead, *z.shape[-2:]) for z in (x, y)), *(w if w is None else w.expand(*lead, w.shape[-1]) for w in (a, b))
+    return *(z.expand(*lead, *z.shape[-2:]) for z in (x, y)), *(
+        w if w is None else w.expand(*lead, w.shape[-1]) for w in (a, b)
+    )
 
-def sinkhorn_divergence(x:Tensor,       # first cloud `(..., N, K)`
-                        y:Tensor,       # second cloud `(..., M, K)`
-                        eps:float=.01,  # entropic regularisation, blur**2, in units of the cost
-                        tol:float=1e-3, # wanted L1 error of the marginals
-                        max_iters:int|None=None, # iterations in all; None: from `eps` and `tol`
-                        a:Tensor|None=None, b:Tensor|None=None, # weights `(..., N)`, `(..., M)`, constants; uniform
-                        check:bool=True, # look at input and violation; reads the host once (not under `vmap` or `compile`)
-                       )->OTResult:
+
+def sinkhorn_divergence(
+    x: Tensor,  # first cloud `(..., N, K)`
+    y: Tensor,  # second cloud `(..., M, K)`
+    eps: float = 0.01,  # entropic regularisation, blur**2, in units of the cost
+    tol: float = 1e-3,  # wanted L1 error of the marginals
+    max_iters: int | None = None,  # iterations in all; None: from `eps` and `tol`
+    a: Tensor | None = None,
+    b: Tensor | None = None,  # weights `(..., N)`, `(..., M)`, constants; uniform
+    check: bool = True,  # look at input and violation; reads the host once (not under `vmap` or `compile`)
+) -> OTResult:
     "Debiased entropic transport with cost |x-y|^2/2 (arXiv 1810.08278), batched, with envelope gradient of first order"
     _check_problem(x, y, eps, tol, max_iters)
     kind, (x, y) = x.dtype, _alike(x, y)
-    if a is not None or b is not None: a, b = _weights(a, x, "a"), _weights(b, y, "b")
+    if a is not None or b is not None:
+        a, b = _weights(a, x, "a"), _weights(b, y, "b")
     x, y, a, b = _same_lead(x, y, a, b)
     eps, tol = float(eps), float(tol)
     schedule = _schedule_of(max_iters, eps, tol) if max_iters else _schedule(eps, tol)
     value, violation, p, q, *_ = _apply(_Divergence, x, y, a, b, eps, schedule, x.requires_grad)
-    if check and not _transformed(): _check_result(x, y, a, b, violation, eps, tol)
-    return OTResult(value.to(kind) if kind.is_floating_point else value, violation, schedule.iterations, (x.detach(), y.detach(), a, b, eps, p, q))
+    if check and not _transformed():
+        _check_result(x, y, a, b, violation, eps, tol)
+    return OTResult(
+        value.to(kind) if kind.is_floating_point else value,
+        violation,
+        schedule.iterations,
+        (x.detach(), y.detach(), a, b, eps, p, q),
+    )
 
 # %% ../../nbs/30_transport/04_sinkhorn.ipynb #5ca1c03f
 def _check_result(x, y, a, b, violation, eps, tol):
     "One host read: was the input sound, was the tolerance reached?"
     sound = lambda *tensors: torch.stack([t.isfinite().all() for t in tensors]).all()
-    right = x.new_ones(()) if a is None else torch.stack([(w >= 0).all() for w in (a, b)]).all() # NaN, or a sum of zero, is not
-    finite, weights, worst = torch.stack([sound(x, y).to(x.dtype), right.to(x.dtype), violation.detach().max()]).tolist()
-    if not finite: raise InputError("a cloud holds NaN or infinite values; expected finite numbers")
-    if not weights: raise InputError("a weight is NaN or negative, or all are zero; expected numbers from 0, with a positive sum")
-    if not worst <= tol: # one text, so that Python says it once
-        warnings.warn(f"transport at eps={eps:g} did not reach a marginal violation of tol={tol:g}; the result's `violation` says how far it came; raise max_iters or eps", stacklevel=3)
+    right = (
+        x.new_ones(()) if a is None else torch.stack([(w >= 0).all() for w in (a, b)]).all()
+    )  # NaN, or a sum of zero, is not
+    finite, weights, worst = torch.stack(
+        [sound(x, y).to(x.dtype), right.to(x.dtype), violation.detach().max()]
+    ).tolist()
+    if not finite:
+        raise InputError("a cloud holds NaN or infinite values; expected finite numbers")
+    if not weights:
+        raise InputError("a weight is NaN or negative, or all are zero; expected numbers from 0, with a positive sum")
+    if not worst <= tol:  # one text, so that Python says it once
+        warnings.warn(
+            f"transport at eps={eps:g} did not reach a marginal violation of tol={tol:g}; the result's `violation` says how far it came; raise max_iters or eps",
+            stacklevel=3,
+        )

@@ -16,21 +16,30 @@ from .annealing import _schedule, _schedule_of
 from .sinkhorn import _check_problem, _divergence
 
 # %% ../../nbs/30_transport/05_structural.ipynb #adc0edee
-def _both_ways(g, columns, i:int, n:int):
+def _both_ways(g, columns, i: int, n: int):
     "Rows `i` to `i + n` of `D + D'`, both `(..., B, B)`, where `g (..., B, E)` stands in the entries `columns` of every row of `D`"
     b = g.shape[-2]
-    at = columns if n == b else torch.where((columns < i) | (columns >= i + n), n, columns - i) # what belongs to other rows goes to one more
-    m = g.new_zeros(()).expand(*g.shape[:-2], n + (n < b), b).scatter_add(-1, columns[..., i:i+n, :], g[..., i:i+n, :])
+    at = (
+        columns if n == b else torch.where((columns < i) | (columns >= i + n), n, columns - i)
+    )  # what belongs to other rows goes to one more
+    m = (
+        g.new_zeros(())
+        .expand(*g.shape[:-2], n + (n < b), b)
+        .scatter_add(-1, columns[..., i : i + n, :], g[..., i : i + n, :])
+    )
     m.mT.scatter_add_(-1, at, g)
     return m[..., :n, :]
+
 
 def _cosine_gradient(g, columns, z, inverse):
     "Gradient in `z (..., B, D)` from `g (..., B, E)` in the entries `columns (..., B, E)` of every row of its Gram matrix, some rows at a time"
     b, parts = z.shape[-2], []
     for i in range(0, b, step := min(b, _rows_at_once(z))):
-        rows, unit = z[..., i:i+step, :], inverse[..., i:i+step, :]
+        rows, unit = z[..., i : i + step, :], inverse[..., i : i + step, :]
         out = _both_ways(g, columns, i, rows.shape[-2]).mul_(unit).mul_(inverse.mT) @ z
-        parts.append(out.sub_(rows*(torch.linalg.vecdot(out, rows).unsqueeze(-1)*unit**2))) # without the part along z
+        parts.append(
+            out.sub_(rows * (torch.linalg.vecdot(out, rows).unsqueeze(-1) * unit**2))
+        )  # without the part along z
     return parts[0] if len(parts) == 1 else torch.cat(parts, -2)
 
 # %% ../../nbs/30_transport/05_structural.ipynb #a28e52cf
@@ -41,55 +50,70 @@ def _structural(z_s, z_t, k, eps, schedule):
     value, violation, *_, g = _divergence(flat(x), flat(y), None, None, eps, schedule, both=False)
     return value.view(x.shape[:-2]), violation.view(x.shape[:-2]), g.view(x.shape), *rest
 
+
 class _Structural(torch.autograd.Function):
     "The structural losses of `z_s (..., B, Ds)` and `z_t (..., T, B, Dt)`, differentiable in `z_s`"
+
     @staticmethod
-    def forward(z_s, z_t, k, eps, schedule): return _unrecorded(_structural, z_s, z_t, k, eps, schedule)
+    def forward(z_s, z_t, k, eps, schedule):
+        return _unrecorded(_structural, z_s, z_t, k, eps, schedule)
+
     @staticmethod
     def setup_context(ctx, inputs, output):
         ctx.save_for_backward(inputs[0], *output[2:])
         ctx.mark_non_differentiable(*output[1:])
         ctx.set_materialize_grads(False)
+
     @staticmethod
-    @once_differentiable # what is saved is taken for constant
+    @once_differentiable  # what is saved is taken for constant
     def backward(ctx, grad, *_):
         z, g, anchors, row, column, inverse = ctx.saved_tensors
-        g = grad[..., None, None]*g
-        lowest = torch.arange(z.shape[-2], device=z.device) == row # where the shift goes: one entry of this row
-        last = torch.where(lowest, -g.sum((-3, -2, -1))[..., None], 0.), column.expand(lowest.shape)
-        wide = lambda v, last: torch.cat([v.movedim(-3, -2).flatten(-2), last[..., None]], -1) # `(..., B, T K + 1)`
-        with _full_precision(z): return _cosine_gradient(*map(wide, (g, anchors), last), z, inverse), None, None, None, None
+        g = grad[..., None, None] * g
+        lowest = torch.arange(z.shape[-2], device=z.device) == row  # where the shift goes: one entry of this row
+        last = torch.where(lowest, -g.sum((-3, -2, -1))[..., None], 0.0), column.expand(lowest.shape)
+        wide = lambda v, last: torch.cat([v.movedim(-3, -2).flatten(-2), last[..., None]], -1)  # `(..., B, T K + 1)`
+        with _full_precision(z):
+            return _cosine_gradient(*map(wide, (g, anchors), last), z, inverse), None, None, None, None
+
     @staticmethod
     def vmap(info, dims, z_s, z_t, *rest):
-        return _Structural.apply(*_lead(info.batch_size, dims, (z_s, z_t)), *rest), (0,)*7
+        return _Structural.apply(*_lead(info.batch_size, dims, (z_s, z_t)), *rest), (0,) * 7
+
 
 _Structural.direct = _direct(_Structural)
 
 # %% ../../nbs/30_transport/05_structural.ipynb #8435033c
-def _blocks(z_s, z_t, block:int):
+def _blocks(z_s, z_t, block: int):
     "`(..., B, Ds)` and `(..., T, B, Dt)` as `(..., B/block, block, Ds)` and `(..., B/block, T, block, Dt)`"
     b = z_s.shape[-2]
-    if block < 2 or b % block: raise InputError(f"block is {block}, expected a divisor of the batch of {b} rows, at least 2")
+    if block < 2 or b % block:
+        raise InputError(f"block is {block}, expected a divisor of the batch of {b} rows, at least 2")
     return z_s.unflatten(-2, (-1, block)), z_t.unflatten(-2, (-1, block)).movedim(-4, -3)
 
-def structural_divergence(z_s:Tensor, z_t:Tensor, k:int=30, blur:float=.1, block:int|None=None, max_iters:int|None=None)->tuple: # losses and violations, both `(..., T)`
+
+def structural_divergence(
+    z_s: Tensor, z_t: Tensor, k: int = 30, blur: float = 0.1, block: int | None = None, max_iters: int | None = None
+) -> tuple:  # losses and violations, both `(..., T)`
     "`structural_ot`, for any leading dimensions, with the marginal violation each loss was computed at; it is usually far below .001"
-    if not blur > 0: raise InputError(f"blur is {blur}, expected a positive number")
-    eps = float(blur)**2
+    if not blur > 0:
+        raise InputError(f"blur is {blur}, expected a positive number")
+    eps = float(blur) ** 2
     _check_batch(z_s, z_t), _check_problem(z_s, z_s, eps, max_iters=max_iters)
     if block is not None and block != z_s.shape[-2]:
         value, violation = structural_divergence(*_blocks(z_s, z_t, block), k, blur, None, max_iters)
         return value.mean(-2), violation.amax(-2)
-    schedule = _schedule_of(max_iters, eps, 1e-3) if max_iters else _schedule(eps, 1e-3, 2.*k)
+    schedule = _schedule_of(max_iters, eps, 1e-3) if max_iters else _schedule(eps, 1e-3, 2.0 * k)
     value, violation, *_ = _apply(_Structural, *_alike(z_s, z_t), k, eps, schedule)
     return value, violation
 
-def structural_ot(z_s:Tensor,     # student embeddings `(B, Ds)`
-                  z_t:Tensor,     # teacher embeddings `(T, B, Dt)`, held fixed
-                  k:int=30,       # anchors a row
-                  blur:float=.1,  # eps = blur**2
-                  block:int|None=None, # rows compared with one another; None: all
-                  max_iters:int|None=None, # None: enough for collapsed students too; twelve are for most others
-                 )->Tensor:       # losses `(T,)`, differentiable in `z_s`
+
+def structural_ot(
+    z_s: Tensor,  # student embeddings `(B, Ds)`
+    z_t: Tensor,  # teacher embeddings `(T, B, Dt)`, held fixed
+    k: int = 30,  # anchors a row
+    blur: float = 0.1,  # eps = blur**2
+    block: int | None = None,  # rows compared with one another; None: all
+    max_iters: int | None = None,  # None: enough for collapsed students too; twelve are for most others
+) -> Tensor:  # losses `(T,)`, differentiable in `z_s`
     "Sinkhorn divergence between the teachers' and the student's anchor clouds (arXiv 2408.09035)"
     return structural_divergence(z_s, z_t, k, blur, block, max_iters)[0].to(z_s.dtype)

@@ -2,12 +2,12 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
-    "base": ["table_html", "Explorer", "opened", "choose", "on_hit"],
-    "explorers": ["EmbeddingExplorer", "pick", "TeacherChoice", "TransferLedger", "RunBrowser", "refresh"],
+    "base": ["table_html", "Explorer", "open_or_explain", "dropdown", "on_click"],
+    "explorers": ["EmbeddingExplorer", "select_rows", "TeacherChoice", "TransferLedger", "RunBrowser", "refresh"],
     "figures": [
-        "unit_square", "both_sides", "heaviest", "segments", "lines_data", "sample_lines", "plan_lines",
-        "in_columns", "batch_of", "plan_figure", "turned", "project_all", "colour_groups", "embedding_figure",
-        "hover_texts",
+        "unit_square", "two_sided_layout", "heaviest_entries", "line_segments", "lines_data", "sample_lines",
+        "plan_lines", "in_columns", "batch_of", "plan_figure", "align_to", "project_all", "colour_groups",
+        "embedding_figure", "hover_texts",
     ],
     "live_figure": [
         "LOAD", "RELAY", "FIGURE", "NAMES", "SCRIPT", "library_text", "library_key", "Library", "library",

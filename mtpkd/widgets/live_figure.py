@@ -16,24 +16,31 @@ from traitlets import Instance, Unicode
 
 # %% ../../nbs/80_widgets/01_live_figure.ipynb #3a45c0c9
 @cache
-def library_text()->str:
+def library_text() -> str:
     "The script that plotly's own widgets bring along"
     esm = go.FigureWidget._esm
     return esm.read_text(encoding="utf-8") if isinstance(esm, Path) else str(esm)
 
+
 @cache
-def library_key()->str:
+def library_key() -> str:
     "Names the script: a page that has it needs no other copy"
     return hashlib.sha256(library_text().encode()).hexdigest()[:16]
 
+
 class Library(w.Widget):
     "The script on its way to the browser; it has no view"
+
     text = Unicode().tag(sync=True)
 
+
 _sent = []
-def library()->Library:
+
+
+def library() -> Library:
     "The one of this process, made again where it was closed"
-    if not _sent or _sent[0].comm is None: _sent[:] = [Library(text=library_text())]
+    if not _sent or _sent[0].comm is None:
+        _sent[:] = [Library(text=library_text())]
     return _sent[0]
 
 # %% ../../nbs/80_widgets/01_live_figure.ipynb #cf5bd75a
@@ -90,33 +97,41 @@ FIGURE = """export default () => {
 };
 """
 
-NAMES = sorted(n for n in go.FigureWidget.class_traits() if n.startswith("_py2js_")) # one is set, then cleared, for every message of the kernel
+NAMES = sorted(
+    n for n in go.FigureWidget.class_traits() if n.startswith("_py2js_")
+)  # one is set, then cleared, for every message of the kernel
 SCRIPT = f"const NAMES = {json.dumps(NAMES)};\n{LOAD}\n{RELAY}\n{FIGURE}"
 
 # %% ../../nbs/80_widgets/01_live_figure.ipynb #a3bc6e69
 class LiveFigure(go.FigureWidget):
     "plotly's widget with a script of its own; the browser is told of it once it is whole"
+
     _esm = SCRIPT
     _library = Instance(Library).tag(sync=True, **w.widget_serialization)
     _library_key = Unicode().tag(sync=True)
     _whole = False
+
     def open(self):
-        if not self._whole: return
+        if not self._whole:
+            return
         self._library, self._library_key = library(), library_key()
         super().open()
 
-def as_widget(fig:go.Figure)->go.FigureWidget:
+
+def as_widget(fig: go.Figure) -> go.FigureWidget:
     "The figure as a widget"
     made = LiveFigure(fig)
     made._whole = True
     made.open()
     return made
 
-def refill(widget:go.FigureWidget, fig:go.Figure)->go.FigureWidget:
+
+def refill(widget: go.FigureWidget, fig: go.Figure) -> go.FigureWidget:
     "Another figure in the same widget, which stays where it is on the page"
     widget.data = ()
-    with widget.batch_update(): # the browser keeps what it is not told to forget
-        for k in set(widget.layout._props) - set(fig.layout._props): widget.layout[k] = None
+    with widget.batch_update():  # the browser keeps what it is not told to forget
+        for k in set(widget.layout._props) - set(fig.layout._props):
+            widget.layout[k] = None
     widget.layout = fig.layout
     widget.add_traces(fig.data)
     return widget

@@ -11,35 +11,52 @@ import ipywidgets as w
 import numpy as np
 from ..evaluation.per_sample import class_order
 from ..plots.plans import mass_within, plan_heatmap
-from ..reporting.run_view import anchors_of, Batch, explain_plan, panels_of, part, plan_names
-from .base import choose, Explorer, on_hit, opened, table_html
+from ..reporting.run_view import anchors_of, Batch, explain_plan, panels_of, optional_table, plan_names
+from .base import dropdown, Explorer, on_click, open_or_explain, table_html
 from .figures import batch_of, in_columns, lines_data, plan_lines, sample_lines
 
 # %% ../../nbs/80_widgets/04_plan_explorer.ipynb #6cf82833
 class PlanExplorer(Explorer):
     "A transport plan at any teacher, batch, number of anchors and blur"
-    def __init__(self, source, # a run folder, its path, or a `Batch`
-                 method:str="", k:int=30, blur:float=.1):
-        self.blur = w.FloatLogSlider(blur, description="blur", base=10, min=-2, max=.5, step=.05, readout_format=".3g", continuous_update=True)
+
+    def __init__(
+        self,
+        source,  # a run folder, its path, or a `Batch`
+        method: str = "",
+        k: int = 30,
+        blur: float = 0.1,
+    ):
+        self.blur = w.FloatLogSlider(
+            blur, description="blur", base=10, min=-2, max=0.5, step=0.05, readout_format=".3g", continuous_update=True
+        )
         self.k = w.IntSlider(k, description="anchors k", min=1, max=127, continuous_update=True)
-        self.method, self.rows, self.teacher = choose("method", []), choose("batch", []), choose("teacher", [])
+        self.method, self.rows, self.teacher = dropdown("method", []), dropdown("batch", []), dropdown("teacher", [])
         super().__init__(self.method, self.rows, self.teacher, self.k, self.blur)
         self.run, self.batch, self.heat, self.lines, self.chosen = None, None, None, None, None
-        if isinstance(source, Batch): self._set_batch(source); [setattr(c, "disabled", True) for c in (self.method, self.rows, self.teacher)]
-        else: self._open(source, method)
-        for c in (self.method, self.rows, self.teacher): c.observe(self._renew, "value")
-        for c in (self.k, self.blur): c.observe(self._redraw, "value")
+        if isinstance(source, Batch):
+            self._set_batch(source)
+            [setattr(c, "disabled", True) for c in (self.method, self.rows, self.teacher)]
+        else:
+            self._open(source, method)
+        for c in (self.method, self.rows, self.teacher):
+            c.observe(self._renew, "value")
+        for c in (self.k, self.blur):
+            c.observe(self._redraw, "value")
 
     def _open(self, source, method):
-        self.run = opened(self, source)
-        if self.run is None: return
-        found = panels_of(part(self.run, "embeddings")[0] or {}, self.run.summary)
+        self.run = open_or_explain(self, source)
+        if self.run is None:
+            return
+        found = panels_of(optional_table(self.run, "embeddings")[0] or {}, self.run.summary)
         n = len(next(iter(found.values()), []))
         students = [s.removeprefix("student_") for s in found if s.startswith("student_")]
         self.method.options = list(dict.fromkeys([*plan_names(self.run), *students])) or ["–"]
-        self.rows.options = [("kept from training", -1)] + [(f"test rows, batch {i + 1}", i) for i in range(-(-n//128))]
+        self.rows.options = [("kept from training", -1)] + [
+            (f"test rows, batch {i + 1}", i) for i in range(-(-n // 128))
+        ]
         self.teacher.options = [s for s in found if not s.startswith("student_")] or ["–"]
-        if method in self.method.options: self.method.value = method
+        if method in self.method.options:
+            self.method.value = method
         self._renew()
 
 # %% ../../nbs/80_widgets/04_plan_explorer.ipynb #af3a8d53
@@ -47,67 +64,104 @@ def _renew(self, *_):
     "Another batch: draw everything anew"
     test = self.rows.value != -1
     self.teacher.disabled, self.batch = not test, None
-    batch = self.attempt(batch_of, self.run, self.method.value, self.teacher.value if test else "", self.rows.value if test else None)
-    if batch is not None: self.attempt(self._set_batch, batch)
+    batch = self.attempt(
+        batch_of, self.run, self.method.value, self.teacher.value if test else "", self.rows.value if test else None
+    )
+    if batch is not None:
+        self.attempt(self._set_batch, batch)
+
 
 def _set_batch(self, batch):
     self.batch, self.chosen, self.details.value = None, None, "Click on a cell or on a point to see its anchors."
-    self.k.max = len(batch) - 1 # may lower k: nothing is drawn while there is no batch
+    self.k.max = len(batch) - 1  # may lower k: nothing is drawn while there is no batch
     self.batch = batch
     self.found = explain_plan(batch, self.k.value, self.blur.value)
     self.order = class_order(batch.target, batch.classes)
-    self.heat, self.lines = self.show(in_columns(plan_heatmap(self.found["plan"], batch.target, batch.classes, batch.row)), plan_lines(batch, self.found["plan"]))
+    self.heat, self.lines = self.show(
+        in_columns(plan_heatmap(self.found["plan"], batch.target, batch.classes, batch.row)),
+        plan_lines(batch, self.found["plan"]),
+    )
     n = len(lines_data(batch, self.found["plan"]))
-    self._own, self._teachers, self._students, self._anchors = self.lines.data[n:n + 4]
-    on_hit(self.heat.data[0], lambda p, t: self.select(self.order[_row(p, t)]))
-    for points in (self._teachers, self._students): on_hit(points, lambda p, t: self.select(p.point_inds[0]))
+    self._own, self._teachers, self._students, self._anchors = self.lines.data[n : n + 4]
+    on_click(self.heat.data[0], lambda p, t: self.select(self.order[_row(p, t)]))
+    for points in (self._teachers, self._students):
+        on_click(points, lambda p, t: self.select(p.point_inds[0]))
     self._tell()
 
-def _row(points, trace)->int:
+
+def _row(points, trace) -> int:
     "The row of a clicked cell"
     i = points.point_inds[0]
     return int(i[0]) if isinstance(i, (list, tuple)) else list(dict.fromkeys(trace.y)).index(points.ys[0])
+
+
 PlanExplorer._renew, PlanExplorer._set_batch = _renew, _set_batch
 
 # %% ../../nbs/80_widgets/04_plan_explorer.ipynb #c5228ed1
 def _redraw(self, change):
     "Another `k` or blur: new numbers in the same figures"
-    if self.batch is None: return
+    if self.batch is None:
+        return
     self.found = self.attempt(explain_plan, self.batch, self.k.value, self.blur.value)
-    if self.found is None: return
+    if self.found is None:
+        return
     z, n = self.found["plan"][np.ix_(self.order, self.order)], len(self.batch)
     with self.heat.batch_update():
-        self.heat.data[0].update(z=z.astype("float32").ravel(), zmax=float(np.quantile(z, .999)) or 1.)
-        self.heat.data[1].y, self.heat.data[2].x = z.sum(0)*n, z.sum(1)*n
+        self.heat.data[0].update(z=z.astype("float32").ravel(), zmax=float(np.quantile(z, 0.999)) or 1.0)
+        self.heat.data[1].y, self.heat.data[2].x = z.sum(0) * n, z.sum(1) * n
     with self.lines.batch_update():
-        for trace, (x, y) in zip(self.lines.data, lines_data(self.batch, self.found["plan"]).values()): trace.update(x=x, y=y)
-    if self.chosen is not None: (self._mark if change.owner is self.blur else self.select)(self.chosen) # the anchors stay where only the blur moves
+        for trace, (x, y) in zip(self.lines.data, lines_data(self.batch, self.found["plan"]).values()):
+            trace.update(x=x, y=y)
+    if self.chosen is not None:
+        (self._mark if change.owner is self.blur else self.select)(
+            self.chosen
+        )  # the anchors stay where only the blur moves
     self._tell()
+
 
 def _tell(self):
     "The numbers of the plan"
     f, n = self.found, len(self.batch)
     within, chance = mass_within(f["plan"], self.batch.target, self.batch.classes)
-    facts = {"entropy": f"{f['entropy']:.4f} nats", "a teacher row is spread over": f"{np.exp(f['entropy'])/n:.1f} student rows", "divergence": f"{f['value']:.4g}", "largest marginal violation (L1)": f"{f['violation']:.1e}",
-             "mass within the class" if self.batch.classes else "mass within the third": f"{within:.0%} (by chance {chance:.0%})"}
+    facts = {
+        "entropy": f"{f['entropy']:.4f} nats",
+        "a teacher row is spread over": f"{np.exp(f['entropy']) / n:.1f} student rows",
+        "divergence": f"{f['value']:.4g}",
+        "largest marginal violation (L1)": f"{f['violation']:.1e}",
+        "mass within the class"
+        if self.batch.classes
+        else "mass within the third": f"{within:.0%} (by chance {chance:.0%})",
+    }
     told = " · ".join(f"{k} <b class='mtpkd-{k.split()[0]}'>{v}</b>" for k, v in facts.items())
     self.status.value = f"{html.escape(self.batch.title)}: {told}"
+
+
 PlanExplorer._redraw, PlanExplorer._tell = _redraw, _tell
 
 # %% ../../nbs/80_widgets/04_plan_explorer.ipynb #0732b920
-def select(self, i:int):
+def select(self, i: int):
     "Show a row of the batch: where its mass goes, and its anchors"
     i, anchors = self._mark(i)
     name = self._teachers.customdata[i]
-    self.details.value = table_html(anchors_of(self.batch, self.found, i).rename(columns=dict(teacher="teacher's similarity", student="student's similarity")),
-                                    f"Sample {name}: its {len(anchors)} anchors, the rows that the teacher finds least like it")
+    self.details.value = table_html(
+        anchors_of(self.batch, self.found, i).rename(
+            columns=dict(teacher="teacher's similarity", student="student's similarity")
+        ),
+        f"Sample {name}: its {len(anchors)} anchors, the rows that the teacher finds least like it",
+    )
 
-def _mark(self, i)->tuple: # the row, its anchors
+
+def _mark(self, i) -> tuple:  # the row, its anchors
     i = self.chosen = int(i)
     x, y = sample_lines(self.batch, self.found["plan"], i)
     anchors = self.found["anchors"][i]
     with self.lines.batch_update():
         self._own.update(x=x, y=y)
-        self._anchors.update(x=np.append(self._teachers.x[anchors], self._students.x[anchors]), y=np.append(self._teachers.y[anchors], self._students.y[anchors]))
+        self._anchors.update(
+            x=np.append(self._teachers.x[anchors], self._students.x[anchors]),
+            y=np.append(self._teachers.y[anchors], self._students.y[anchors]),
+        )
     return i, anchors
+
+
 PlanExplorer.select, PlanExplorer._mark = select, _mark

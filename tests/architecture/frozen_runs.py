@@ -90,7 +90,7 @@ def synthetic_set(
 ):
     """A synthetic set as a manifest with arrays.
 
-    `missing` names shares of rows without a modality, `invalid` is the share of values that nobody annotated, `alone`
+    `is_missing` names shares of rows without a modality, `invalid` is the share of values that nobody annotated, `alone`
     takes the subjects away, `bags` makes a set that is weakly paired by itself.
     """
     roles = roles or TWO

@@ -1,5 +1,6 @@
 """README.md is short, links of README and guides lead somewhere and their prose uses the terms of the field; the
 documentation builds, every link on it leads somewhere, and it loads nothing from elsewhere."""
+
 import importlib.util, json, re, subprocess, sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -7,12 +8,12 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from project_layout import ROOT, cells
 
-sys.path.insert(0, str(ROOT/"tools"))
+sys.path.insert(0, str(ROOT / "tools"))
 import build_docs, build_readme
 
-NBS = ROOT/"nbs"
+NBS = ROOT / "nbs"
 GUIDES = build_docs.guides(NBS)
-NUMBERED = [NBS/path for path in build_docs.numbered_notebooks(NBS)]
+NUMBERED = [NBS / path for path in build_docs.numbered_notebooks(NBS)]
 README_BYTES = 7_000
 FIGURE = '<script type="application/json" class="figure">'
 LOADS = {("script", "src"), ("link", "href"), ("img", "src"), ("iframe", "src"), ("source", "src")}
@@ -20,6 +21,7 @@ LOADS = {("script", "src"), ("link", "href"), ("img", "src"), ("iframe", "src"),
 
 class Links(HTMLParser):
     "What a page links to, what it loads, and its anchors"
+
     def __init__(self, text):
         super().__init__()
         self.to, self.loads, self.ids = [], [], set()
@@ -43,8 +45,8 @@ def dead(pages):
             parts = urlsplit(target)
             if parts.scheme or parts.netloc:
                 continue
-            there = (page.parent/unquote(parts.path)).resolve() if parts.path else page
-            there = there/"index.html" if there.is_dir() else there
+            there = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+            there = there / "index.html" if there.is_dir() else there
             anchor = unquote(parts.fragment)
             missing = anchor and there in pages and anchor not in pages[there].ids | {"__codelineno-0-1"}
             if missing or not there.exists():
@@ -58,7 +60,7 @@ def site(tmp_path_factory):
         if importlib.util.find_spec(name) is None:
             pytest.skip(f"no {name}: pip install -e .[docs]")
     out = tmp_path_factory.mktemp("site")
-    done = subprocess.run([sys.executable, ROOT/"tools"/"build_docs.py", out], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, ROOT / "tools" / "build_docs.py", out], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     return out
 
@@ -79,31 +81,31 @@ def test_everything_has_a_page(site, pages):
     assert len(NUMBERED) > 50
     for path in NUMBERED:
         module = exported_module(path)
-        assert (site/"notebooks"/path.relative_to(NBS).with_suffix(".html")).exists(), path.stem
-        assert (site/"api"/(module.replace(".", "/") + ".html")).exists(), module
-    for path in (NBS/"explore").glob("*.ipynb"):
-        assert FIGURE in (site/"explore"/f"{path.stem}.html").read_text(encoding="utf-8"), path.stem
+        assert (site / "notebooks" / path.relative_to(NBS).with_suffix(".html")).exists(), path.stem
+        assert (site / "api" / (module.replace(".", "/") + ".html")).exists(), module
+    for path in (NBS / "explore").glob("*.ipynb"):
+        assert FIGURE in (site / "explore" / f"{path.stem}.html").read_text(encoding="utf-8"), path.stem
     for path in GUIDES:
-        assert (site/"guides"/f"{path.stem}.html").exists(), path.stem
-    assert "transport_plans" in (site/"search"/"search_index.json").read_text(encoding="utf-8")
+        assert (site / "guides" / f"{path.stem}.html").exists(), path.stem
+    assert "transport_plans" in (site / "search" / "search_index.json").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
 def test_modules_are_documented_by_their_docstrings(site):
-    transport = [path for path in (site/"api").rglob("*.html") if "transport" in str(path.relative_to(site))]
+    transport = [path for path in (site / "api").rglob("*.html") if "transport" in str(path.relative_to(site))]
     assert any("Cosine similarity of every pair of rows" in path.read_text(encoding="utf-8") for path in transport)
 
 
 @pytest.mark.slow
 def test_the_tabs_are_the_wings(site):
-    front = (site/"index.html").read_text(encoding="utf-8")
+    front = (site / "index.html").read_text(encoding="utf-8")
     tabs = [re.sub(r"<.*?>|\s", "", tab) for tab in re.findall(r'md-tabs__link">(.*?)</a>', front, re.S)]
     assert tabs == ["mtpkd", "Guides", *build_docs.WINGS, "Explore", "API", "Project"]
 
 
 @pytest.mark.slow
 def test_tables_of_the_guides_are_drawn_and_their_cells_hidden(site):
-    text = (site/"guides"/"results.html").read_text(encoding="utf-8")
+    text = (site / "guides" / "results.html").read_text(encoding="utf-8")
     assert text.count("<table>") == 4 and "| `" not in text and "result_tables" not in text
 
 
@@ -118,17 +120,20 @@ def test_nothing_is_loaded_from_elsewhere(pages):
 
 
 def test_the_check_sees_a_dead_link(tmp_path):
-    first, second = tmp_path/"a.html", tmp_path/"b.html"
-    first.write_text('<h1 id="x"></h1><a href="b.html#y">1</a><a href="c.html">2</a><a href="#x">3</a>'
-                     '<a href="https://example.org">4</a>')
+    first, second = tmp_path / "a.html", tmp_path / "b.html"
+    first.write_text(
+        '<h1 id="x"></h1><a href="b.html#y">1</a><a href="c.html">2</a><a href="#x">3</a>'
+        '<a href="https://example.org">4</a>'
+    )
     second.write_text('<img src="no.png">')
     found = dead({path: Links(path.read_text()) for path in (first, second)})
     assert found == [("a.html", "b.html#y"), ("a.html", "c.html"), ("b.html", "no.png")]
 
+
 # --- README.md and the guides --------------------------------------------------------------------------------------
 
 PRIVATE = re.compile(r"\b(classroom|rooms?|told|tells|home|beside|imagin\w*|rivals?|mend|taught by|shelf|learners?)\b")
-TEXTS = pytest.mark.parametrize("path", [ROOT/"README.md", *GUIDES], ids=lambda path: path.stem)
+TEXTS = pytest.mark.parametrize("path", [ROOT / "README.md", *GUIDES], ids=lambda path: path.stem)
 
 
 def text_of(path):
@@ -137,7 +142,7 @@ def text_of(path):
 
 
 def test_the_readme_is_short_and_begins_with_the_commands():
-    text = text_of(ROOT/"README.md")
+    text = text_of(ROOT / "README.md")
     assert len(text.encode()) <= README_BYTES
     lines = text.splitlines()
 
@@ -156,7 +161,7 @@ def test_links_of_readme_and_guides_lead_to_files(path):
     found = build_readme.LINK.findall(text_of(path))
     targets = [markdown or html for _, markdown, _, html in found]
     local = [target.partition("#")[0] for target in targets if not re.match(r"[a-z]+:|#", target)]
-    assert [target for target in local if not (path.parent/target).exists()] == []
+    assert [target for target in local if not (path.parent / target).exists()] == []
     if path.suffix == ".md":
         assert {*local} >= {f"nbs/docs/{guide.name}" for guide in GUIDES}, "every guide is linked from the README"
 
@@ -179,16 +184,19 @@ def test_prose_uses_the_terms_of_the_field(path):
 def test_the_check_sees_a_private_word():
     assert PRIVATE.findall("what the rivals are told; a recommended roommate") == ["rivals", "told"]
 
+
 # --- navigation, in the flat layout and with folders ---------------------------------------------------------------
 
-WINGS = {"Foundations": "00_core/01_errors 90_api 95_cli/00_main 00_core 01_config 25_cli",
-         "Data": "10_data/01_manifest 11_corpora/01_scan 20_models/03_student 25_features/01_recipes 02_manifests "
-                 "07ab_checks 10_fusion",
-         "Method": "30_transport/02_sinkhorn 35_losses/00_base 45_training/08_loop 50_distillation/03_stage "
-                   "12a_couplings 15b_distributed 17c_methods",
-         "Evidence": "40_evaluation/00_metrics 60_experiments/00_plan 65_execution/02_sweep 75_reporting/05_tables "
-                     "80_widgets/00_base 15a_explanations 18e_verdicts 20da_live",
-         "Field": "55_deployment/00_predictor 24b_exports"}
+WINGS = {
+    "Foundations": "00_core/01_errors 90_api 95_cli/00_main 00_core 01_config 25_cli",
+    "Data": "10_data/01_manifest 11_corpora/01_scan 20_models/03_student 25_features/01_recipes 02_manifests "
+    "07ab_checks 10_fusion",
+    "Method": "30_transport/02_sinkhorn 35_losses/00_base 45_training/08_loop 50_distillation/03_stage "
+    "12a_couplings 15b_distributed 17c_methods",
+    "Evidence": "40_evaluation/00_metrics 60_experiments/00_plan 65_execution/02_sweep 75_reporting/05_tables "
+    "80_widgets/00_base 15a_explanations 18e_verdicts 20da_live",
+    "Field": "55_deployment/00_predictor 24b_exports",
+}
 
 
 @pytest.mark.parametrize("wing, names", WINGS.items())
@@ -215,44 +223,60 @@ def write_notebook(path, *texts):
 def nested(tmp_path, monkeypatch):
     "A small project whose notebooks lie in folders; returns the folder of the site's source"
     pytest.importorskip("latex2mathml")
-    nbs, source = tmp_path/"nbs", tmp_path/"build"
+    nbs, source = tmp_path / "nbs", tmp_path / "build"
     for name, value in dict(ROOT=tmp_path, NOTEBOOKS=nbs, SOURCE=source).items():
         monkeypatch.setattr(build_docs, name, value)
-    (nbs/"images").mkdir(parents=True)
-    (nbs/"images"/"curve.png").write_bytes(b"")
+    (nbs / "images").mkdir(parents=True)
+    (nbs / "images" / "curve.png").write_bytes(b"")
     link, picture = "[Sinkhorn](nbs/30_transport/02_sinkhorn.ipynb)", '<img src="nbs/images/curve.png">'
-    (tmp_path/"README.md").write_text(f"# mtpkd\n\n{link} {picture}\n")
-    write_notebook(nbs/"30_transport"/"02_sinkhorn.ipynb", "# Sinkhorn",
-                   "[costs](01_geometry.ipynb), [errors](../00_core/00_errors.ipynb#top)")
-    write_notebook(nbs/"30_transport"/"01_geometry.ipynb", "# Geometry", "![curve](../images/curve.png)")
-    write_notebook(nbs/"00_core"/"00_errors.ipynb", "# Errors",
-                   "[start](../index.ipynb), [guide](../docs/results.ipynb)")
-    write_notebook(nbs/"90_api.ipynb", "# The API")
-    write_notebook(nbs/"docs"/"results.ipynb", "# Results", "[plan](../../setup.py)")
-    write_notebook(nbs/".ipynb_checkpoints"/"03_old.ipynb", "# Old")
+    (tmp_path / "README.md").write_text(f"# mtpkd\n\n{link} {picture}\n")
+    write_notebook(
+        nbs / "30_transport" / "02_sinkhorn.ipynb",
+        "# Sinkhorn",
+        "[costs](01_geometry.ipynb), [errors](../00_core/00_errors.ipynb#top)",
+    )
+    write_notebook(nbs / "30_transport" / "01_geometry.ipynb", "# Geometry", "![curve](../images/curve.png)")
+    write_notebook(
+        nbs / "00_core" / "00_errors.ipynb", "# Errors", "[start](../index.ipynb), [guide](../docs/results.ipynb)"
+    )
+    write_notebook(nbs / "90_api.ipynb", "# The API")
+    write_notebook(nbs / "docs" / "results.ipynb", "# Results", "[plan](../../setup.py)")
+    write_notebook(nbs / ".ipynb_checkpoints" / "03_old.ipynb", "# Old")
     for module in ("transport/sinkhorn.py", "transport/__init__.py", "api.py", "_modidx.py"):
-        (tmp_path/"mtpkd"/module).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path/"mtpkd"/module).write_text("")
+        (tmp_path / "mtpkd" / module).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "mtpkd" / module).write_text("")
     return source
 
 
 def test_folders_of_notebooks_become_folders_of_the_navigation(nested):
-    transport = [{"Geometry": "notebooks/30_transport/01_geometry.md"},
-                 {"Sinkhorn": "notebooks/30_transport/02_sinkhorn.md"}]
+    transport = [
+        {"Geometry": "notebooks/30_transport/01_geometry.md"},
+        {"Sinkhorn": "notebooks/30_transport/02_sinkhorn.md"},
+    ]
     modules = [{"mtpkd.api": "api/api.md"}, {"transport": [{"mtpkd.transport.sinkhorn": "api/transport/sinkhorn.md"}]}]
     assert build_docs.write_pages() == [
-        {"mtpkd": "index.md"}, {"Guides": [{"Results": "guides/results.md"}]},
+        {"mtpkd": "index.md"},
+        {"Guides": [{"Results": "guides/results.md"}]},
         {"Foundations": [{"core": [{"Errors": "notebooks/00_core/00_errors.md"}]}, {"The API": "notebooks/90_api.md"}]},
-        {"Method": [{"transport": transport}]}, {"API": modules}]
+        {"Method": [{"transport": transport}]},
+        {"API": modules},
+    ]
 
 
-@pytest.mark.parametrize("page, text", [
-    ("index.md", '(notebooks/30_transport/02_sinkhorn.md) <img src="nbs/images/curve.png">'),
-    ("notebooks/30_transport/02_sinkhorn.md", "[costs](../../notebooks/30_transport/01_geometry.md), "
-                                              "[errors](../../notebooks/00_core/00_errors.md#top)"),
-    ("notebooks/30_transport/01_geometry.md", "![curve](../../nbs/images/curve.png)"),
-    ("notebooks/00_core/00_errors.md", "[start](../../index.md), [guide](../../guides/results.md)"),
-    ("guides/results.md", "\n\nplan\n"), ("api/transport/sinkhorn.md", "::: mtpkd.transport.sinkhorn")])
+@pytest.mark.parametrize(
+    "page, text",
+    [
+        ("index.md", '(notebooks/30_transport/02_sinkhorn.md) <img src="nbs/images/curve.png">'),
+        (
+            "notebooks/30_transport/02_sinkhorn.md",
+            "[costs](../../notebooks/30_transport/01_geometry.md), [errors](../../notebooks/00_core/00_errors.md#top)",
+        ),
+        ("notebooks/30_transport/01_geometry.md", "![curve](../../nbs/images/curve.png)"),
+        ("notebooks/00_core/00_errors.md", "[start](../../index.md), [guide](../../guides/results.md)"),
+        ("guides/results.md", "\n\nplan\n"),
+        ("api/transport/sinkhorn.md", "::: mtpkd.transport.sinkhorn"),
+    ],
+)
 def test_links_are_moved_to_the_pages_of_the_site(nested, page, text):
     build_docs.write_pages()
-    assert text in (nested/page).read_text()
+    assert text in (nested / page).read_text()

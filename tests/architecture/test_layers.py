@@ -1,15 +1,31 @@
 "The floors of the house: who may import whom, also by an address in a string, and which package may use which library."
+
 import re
 import sys
 from importlib.metadata import packages_distributions
 import pytest
-from project_layout import FLOOR, NUMBERED, addresses, cells, distributions, exported, imports, module_name, modules, settings
+from project_layout import (
+    FLOOR,
+    NUMBERED,
+    addresses,
+    cells,
+    distributions,
+    exported,
+    imports,
+    module_name,
+    modules,
+    settings,
+)
 
 # a third-party library has one home: the packages or modules that may import it
 DRAWING = {"plots", "widgets"}
 MEDIA = {"data", "models", "features"}
 ONLY_IN = {
-    "ot": {"transport"}, "plotly": DRAWING, "umap": DRAWING, "ipywidgets": {"widgets"}, "papermill": {"execution"},
+    "ot": {"transport"},
+    "plotly": DRAWING,
+    "umap": DRAWING,
+    "ipywidgets": {"widgets"},
+    "papermill": {"execution"},
     **dict.fromkeys(("torchvision", "av", "cv2", "facenet_pytorch"), MEDIA),
 }
 # imported where used, never at module level: they take seconds
@@ -18,8 +34,12 @@ LAZY = {"umap", "ot", "papermill", "torchvision", "av", "cv2", "facenet_pytorch"
 BY_HAND = {"facenet-pytorch"}
 TORCH_FREE = {"core", "data", "evaluation"}
 TORCH_FREE_MODULES = {
-    "deployment.predictor", "deployment.student_file", "experiments.run_folder", "experiments.tables",
-    "reporting.sentences", "reporting.tables",
+    "deployment.predictor",
+    "deployment.student_file",
+    "experiments.run_folder",
+    "experiments.tables",
+    "reporting.sentences",
+    "reporting.tables",
 }
 
 
@@ -63,22 +83,30 @@ def test_imports_go_down(path):
     assert not layer_faults(module_name(path), exported(path), modules())
 
 
-PLANTED = {"core.errors": "00_core/01", "data.folds": "10_data/04", "data.video": "10_data/08", "models.student": "20_models/06"}
+PLANTED = {
+    "core.errors": "00_core/01",
+    "data.folds": "10_data/04",
+    "data.video": "10_data/08",
+    "models.student": "20_models/06",
+}
 
 
-@pytest.mark.parametrize("source, word", [
-    ("from mtpkd.models.student import Student", "imports models.student"),
-    ("from mtpkd.models import Student", "imports models"),
-    ("from mtpkd import models", "imports models"),
-    ("def f():\n    import mtpkd.models.student", "imports models.student"),
-    ("from mtpkd.data.video import read_frames", "imports data.video"),
-    ("def f(): return import_name('mtpkd.reporting.report:report')", "names reporting.report"),
-    ("pool.submit('mtpkd.experiments.runner:run')", "names experiments.runner"),
-    ("import ot", "only ['transport']"),
-    ("def f():\n    import plotly.express as px", "only ['plots', 'widgets']"),
-    ("import importlib\nimportlib.import_module('papermill')", "only ['execution']"),
-    ("import torch.nn as nn", "torch at module level"),
-])
+@pytest.mark.parametrize(
+    "source, word",
+    [
+        ("from mtpkd.models.student import Student", "imports models.student"),
+        ("from mtpkd.models import Student", "imports models"),
+        ("from mtpkd import models", "imports models"),
+        ("def f():\n    import mtpkd.models.student", "imports models.student"),
+        ("from mtpkd.data.video import read_frames", "imports data.video"),
+        ("def f(): return import_name('mtpkd.reporting.report:report')", "names reporting.report"),
+        ("pool.submit('mtpkd.experiments.runner:run')", "names experiments.runner"),
+        ("import ot", "only ['transport']"),
+        ("def f():\n    import plotly.express as px", "only ['plots', 'widgets']"),
+        ("import importlib\nimportlib.import_module('papermill')", "only ['execution']"),
+        ("import torch.nn as nn", "torch at module level"),
+    ],
+)
 def test_a_planted_fault_is_seen(source, word):
     faults = layer_faults("data.folds", source, PLANTED)
     assert any(word in fault for fault in faults), faults
@@ -113,6 +141,7 @@ def test_every_library_used_is_required():
 def test_code_that_only_shows_is_not_what_a_run_depends_on():
     "A change of a picture or a page refuses no run that is to be resumed; a change of what trains does"
     from mtpkd.experiments.resume import SHOWING
+
     assert set(SHOWING) < set(FLOOR)
     trains = set(FLOOR) - set(SHOWING) - {"api"}
     above = {package for package in FLOOR if FLOOR[package] > FLOOR["experiments"]}
@@ -121,6 +150,6 @@ def test_code_that_only_shows_is_not_what_a_run_depends_on():
 
 def test_batch_companion_and_guide_notebooks_export_nothing(root):
     for folder in ("batch", "explore", "docs"):
-        for path in (root/"nbs"/folder).glob("*.ipynb"):
+        for path in (root / "nbs" / folder).glob("*.ipynb"):
             sources = [source for kind, source in cells(path) if kind == "code"]
             assert not any(re.search(r"^#\|\s*(export|default_exp)", source, re.M) for source in sources), path.name

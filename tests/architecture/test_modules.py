@@ -1,4 +1,5 @@
 "The modules are the notebooks, no more and no less; each stands alone, and what must be light to import is light."
+
 import ast
 import json
 import re
@@ -7,7 +8,7 @@ import sys
 import pytest
 from project_layout import FLOOR, NUMBERED, ROOT, cells, exported, module_name, modules, settings
 
-LIBRARY = ROOT/"mtpkd"
+LIBRARY = ROOT / "mtpkd"
 
 
 def fresh(code):
@@ -47,12 +48,15 @@ def test_numbers_have_two_digits_and_name_the_module():
 @pytest.mark.parametrize("path", NUMBERED, ids=module_name)
 def test_notebook_has_a_head(path):
     kind, text = cells(path)[0]
-    assert kind == "markdown" and re.match(r"# .+\n+> .+", text), "the first cell is `# Title` and `> one-line description`"
+    assert kind == "markdown" and re.match(r"# .+\n+> .+", text), (
+        "the first cell is `# Title` and `> one-line description`"
+    )
 
 
 def test_a_package_face_lists_the_public_names():
     "All of them but those that are called as a module beside them, where the module keeps the name"
     import importlib
+
     for package in FLOOR:
         if package == "api":
             continue
@@ -125,6 +129,7 @@ def test_import_mtpkd_is_quick():
 def test_version_is_that_of_settings():
     from importlib.metadata import version
     import mtpkd
+
     assert mtpkd.__version__ == version("mtpkd") == settings()["version"]
 
 

@@ -1,5 +1,6 @@
 """The published numbers: README and guides against results/, results/ against the predictions, settings and seeds
 against what was frozen."""
+
 import ast, contextlib, re, subprocess, sys
 from pathlib import Path
 import nbformat, numpy as np, pandas as pd, pytest, yaml
@@ -8,19 +9,23 @@ from sklearn.metrics import balanced_accuracy_score
 
 ROOT = Path(__file__).resolve().parents[2]
 SETS = ("watch", "mfeat")
-DOCS = ROOT/"nbs"/"docs"
+DOCS = ROOT / "nbs" / "docs"
 SELECTED = ("student_only", "self_training", "kd", "mtpkdot", "mtpkd")
 COMMIT = re.compile(r"^Numbers of commit `([0-9a-f]{7,40})`: (.+)$", re.M)
-sys.path.insert(0, str(ROOT/"tools"))
+sys.path.insert(0, str(ROOT / "tools"))
 
 
-def table(name): return pd.read_csv(ROOT/"results"/f"{name}.csv")
-def verdict(name): return pd.read_csv(ROOT/"results"/f"{name}_verdict.csv").set_index("method")
+def table(name):
+    return pd.read_csv(ROOT / "results" / f"{name}.csv")
+
+
+def verdict(name):
+    return pd.read_csv(ROOT / "results" / f"{name}_verdict.csv").set_index("method")
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_results_follow_from_the_predictions(name):
-    said = pd.read_parquet(ROOT/"results"/f"{name}_predictions.parquet").astype(str)
+    said = pd.read_parquet(ROOT / "results" / f"{name}_predictions.parquet").astype(str)
     groups = said.groupby(["method", "fold", "seed"])
     again = groups.apply(lambda rows: balanced_accuracy_score(rows.target, rows.said), include_groups=False)
     results = table(name).astype({"fold": str, "seed": str}).set_index(["method", "fold", "seed"]).value
@@ -34,21 +39,22 @@ def test_the_verdict_follows_from_the_results(name):
     wide = results.pivot(index=["seed", "fold"], columns="method", values="value")
     assert len(wide) == 25 and not wide.isna().any().any()
     n_test = results[results.method == "student_only"].n_test
-    n = n_test.sum()/results.seed.nunique()
-    rho = n_test.mean()/(n - n_test.mean())
+    n = n_test.sum() / results.seed.nunique()
+    rho = n_test.mean() / (n - n_test.mean())
     for method in v.index:
         d = wide[method] - wide.student_only
         assert v.loc[method, "mean"] == pytest.approx(wide[method].mean(), abs=1e-9)
         assert v.loc[method, "diff"] == pytest.approx(d.mean(), abs=1e-9)
         if d.any():
-            t = d.mean()/np.sqrt((1/25 + rho)*d.var(ddof=1))
-            assert v.loc[method, "p"] == pytest.approx(2*stats.t.sf(abs(t), 24), rel=1e-6)
+            t = d.mean() / np.sqrt((1 / 25 + rho) * d.var(ddof=1))
+            assert v.loc[method, "p"] == pytest.approx(2 * stats.t.sf(abs(t), 24), rel=1e-6)
 
 
 def page(name):
     "What a reader sees of a guide, as Markdown"
     from build_readme import page_text
-    return page_text(DOCS/f"{name}.ipynb")
+
+    return page_text(DOCS / f"{name}.ipynb")
 
 
 def check_scores(text, methods, first_column):
@@ -58,12 +64,12 @@ def check_scores(text, methods, first_column):
         for method in methods or table.index[~table.index.str.contains(":")]:
             row = next(line for line in text.splitlines() if line.startswith("| `") and f"`{method}`" in line)
             cell = row.split("|")[column]
-            assert float(re.match(r"\s*([\d.]+)", cell)[1]) == pytest.approx(100*table.loc[method, "mean"], abs=.051)
+            assert float(re.match(r"\s*([\d.]+)", cell)[1]) == pytest.approx(100 * table.loc[method, "mean"], abs=0.051)
             if method == "student_only":
                 continue
             difference, p = re.search(r"\(([-+][\d.]+), p (?:= |< )(\.\d+)\)", cell).groups()
-            assert float(difference) == pytest.approx(100*table.loc[method, "diff"], abs=.051)
-            assert float(p) == pytest.approx(max(table.loc[method, "p"], .001), abs=.00051)
+            assert float(difference) == pytest.approx(100 * table.loc[method, "diff"], abs=0.051)
+            assert float(p) == pytest.approx(max(table.loc[method, "p"], 0.001), abs=0.00051)
 
 
 def test_the_results_page_shows_the_results():
@@ -71,7 +77,7 @@ def test_the_results_page_shows_the_results():
 
 
 def test_readme_shows_the_results():
-    text = (ROOT/"README.md").read_text()
+    text = (ROOT / "README.md").read_text()
     rows = [line for line in text.splitlines() if line.startswith("| `")]
     assert [re.match(r"\| `(\w+)`", row)[1] for row in rows] == list(SELECTED)
     check_scores(text, SELECTED, 3)
@@ -79,21 +85,23 @@ def test_readme_shows_the_results():
 
 def test_readme_says_what_the_results_show():
     "Comparison with the best baselines; `mtpkdot` gains nothing; `mtpkd` closes most of the headroom"
-    text, rows = (ROOT/"README.md").read_text(), pd.read_csv(ROOT/"results"/"verdicts.csv")
+    text, rows = (ROOT / "README.md").read_text(), pd.read_csv(ROOT / "results" / "verdicts.csv")
     left_out = rows.method.str.contains("^shuffled|:") | rows.set.str.endswith("_permuted")
     compared = rows[rows.mtpkd_minus.notna() & ~left_out]
     best = compared.loc[compared.groupby("set").mtpkd_minus.idxmin()]
-    ahead = int(((best.mtpkd_minus > 0) & (best.mtpkd_minus_p < .05)).sum())
+    ahead = int(((best.mtpkd_minus > 0) & (best.mtpkd_minus_p < 0.05)).sum())
     assert f"significantly better than its best baseline: {ahead} of {len(best)}." in text
-    behind = compared[(compared.mtpkd_minus < 0) & (compared.mtpkd_minus_p < .05)]
+    behind = compared[(compared.mtpkd_minus < 0) & (compared.mtpkd_minus_p < 0.05)]
     assert behind.empty and "Baselines significantly better than `mtpkd`: none." in text
     for name in SETS:
         table = verdict(name)
-        assert table.loc["mtpkdot", "p"] > .05 and table.loc["mtpkd", "headroom_closed"] > .5
+        assert table.loc["mtpkdot", "p"] > 0.05 and table.loc["mtpkd", "headroom_closed"] > 0.5
     assert "`mtpkdot` does not exceed `student_only`" in text and "`mtpkd` closes most of the headroom" in text
 
 
-@pytest.mark.parametrize("path", [ROOT/"nbs"/"index.ipynb", *sorted(DOCS.glob("*.ipynb"))], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [ROOT / "nbs" / "index.ipynb", *sorted(DOCS.glob("*.ipynb"))], ids=lambda path: path.stem
+)
 def test_stored_outputs_are_what_the_cells_make(path, monkeypatch):
     "Every shown table and sentence is made anew from results/ and compared"
     monkeypatch.setattr(sys, "path", [*sys.path])
@@ -145,26 +153,27 @@ def test_a_page_names_the_commit_of_its_numbers(path):
         shown = subprocess.run(["git", "show", f"{commit}:{file}"], cwd=ROOT, capture_output=True)
         if shown.returncode:
             pytest.skip(f"the history with commit {commit} is not here: {shown.stderr.decode().strip()}")
-        assert shown.stdout == (ROOT/file).read_bytes(), f"{file} has changed since {commit}"
+        assert shown.stdout == (ROOT / file).read_bytes(), f"{file} has changed since {commit}"
 
 
-def within(frozen, made)->bool: # settings that came later have their defaults
+def within(frozen, made) -> bool:  # settings that came later have their defaults
     "Whether every frozen setting is that of the run"
     return all(within(v, made[k]) if isinstance(v, dict) and v else made[k] == v for k, v in frozen.items())
 
 
 def test_seeds_follow_from_the_frozen_commit():
     from freeze_protocol import seeds_of
-    demo = yaml.safe_load((ROOT/"nbs"/"batch"/"demo.yaml").read_text())
+
+    demo = yaml.safe_load((ROOT / "nbs" / "batch" / "demo.yaml").read_text())
     assert demo["seeds"] == seeds_of(demo["frozen_at"])
     for name in SETS:
-        made = yaml.safe_load((ROOT/"results"/f"{name}.yaml").read_text())
+        made = yaml.safe_load((ROOT / "results" / f"{name}.yaml").read_text())
         assert made["seeds"] == demo["seeds"] and within(demo["settings"], made)
         assert sorted(table(name).seed.unique()) == sorted(demo["seeds"])
 
 
 def test_settings_are_those_that_were_frozen():
-    demo = yaml.safe_load((ROOT/"nbs"/"batch"/"demo.yaml").read_text())
+    demo = yaml.safe_load((ROOT / "nbs" / "batch" / "demo.yaml").read_text())
     command = ["git", "show", f"{demo['frozen_at']}:nbs/batch/demo.yaml"]
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if shown.returncode:
@@ -175,35 +184,40 @@ def test_settings_are_those_that_were_frozen():
 def test_the_big_table():
     "Its seeds follow from its own frozen commit; every row is over all repeats; the page of results shows the file"
     from freeze_protocol import seeds_of
-    frozen, rows = yaml.safe_load((ROOT/"benchmarks"/"quality"/"methods.yaml").read_text()), table("verdicts")
-    demo = yaml.safe_load((ROOT/"nbs"/"batch"/"demo.yaml").read_text())
+
+    frozen, rows = yaml.safe_load((ROOT / "benchmarks" / "quality" / "methods.yaml").read_text()), table("verdicts")
+    demo = yaml.safe_load((ROOT / "nbs" / "batch" / "demo.yaml").read_text())
     assert frozen["seeds"] == seeds_of(frozen["frozen_at"]) and not {*frozen["seeds"]} & {*demo["seeds"]}
     assert set(rows.repeats) == {25}
     text = page("results")
     for name, g in rows[~rows.set.str.endswith("_permuted")].groupby("set"):
         m, row = g.set_index("method"), next(line for line in text.splitlines() if line.startswith(f"| `{name}`:"))
-        assert f"| {100*m['mean']['student_only']:.1f} |" in row
-        gain = f"{100*m['diff']['mtpkd']:+.1f} ["
+        assert f"| {100 * m['mean']['student_only']:.1f} |" in row
+        gain = f"{100 * m['diff']['mtpkd']:+.1f} ["
         assert ("falls back" if str(m.fell_back["mtpkd"]) == "True" else gain) in row
 
 
 def test_the_table_of_lost_pairs():
     "Frozen and shown like the big table; transport inside bags against what ignores who belongs to whom"
     from freeze_protocol import seeds_of
-    frozen, rows = yaml.safe_load((ROOT/"benchmarks"/"quality"/"methods_weak_pairing.yaml").read_text()), table("verdicts_pairing")
+
+    frozen, rows = (
+        yaml.safe_load((ROOT / "benchmarks" / "quality" / "methods_weak_pairing.yaml").read_text()),
+        table("verdicts_pairing"),
+    )
     assert frozen["seeds"] == seeds_of(frozen["frozen_at"]) and set(rows.repeats) == {25}
     text = page("results")
     for name, g in rows.groupby("set"):
         m = g.set_index("method")
-        start = f"| `{name}` | {100*m['mean']['student_only']:.1f} |"
+        start = f"| `{name}` | {100 * m['mean']['student_only']:.1f} |"
         row = next(line for line in text.splitlines() if line.startswith(start))
         for baseline in ("naive_pairs", "bag_mean", "labelled_only", "dist_align"):
-            assert f"| {100*m.ot_pairing_minus[baseline]:+.1f} [" in row
+            assert f"| {100 * m.ot_pairing_minus[baseline]:+.1f} [" in row
 
 
 def test_the_python_of_the_readme_runs(tmp_path):
-    code = re.search(r"```python\n(import mtpkd\n.*?)```", (ROOT/"README.md").read_text(), re.S)[1]
+    code = re.search(r"```python\n(import mtpkd\n.*?)```", (ROOT / "README.md").read_text(), re.S)[1]
     assert len(code.strip().splitlines()) <= 10
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "mtpkd" in done.stdout and (tmp_path/"runs"/"my_set"/"report.html").is_file()
+    assert "mtpkd" in done.stdout and (tmp_path / "runs" / "my_set" / "report.html").is_file()

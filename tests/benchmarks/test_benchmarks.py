@@ -1,4 +1,5 @@
 """The benchmarks of the transport engine and of the methods' cost, the big table and the laboratory of the recipe: they run, with and without peers, and their tools measure what they say."""
+
 import csv, importlib.util, os, subprocess, sys
 from dataclasses import replace
 import numpy as np, pandas as pd, pytest, torch, yaml
@@ -18,42 +19,63 @@ from mtpkd.transport.geometry import anchor_clouds
 from mtpkd.transport.sinkhorn import sinkhorn_divergence
 from tiny_runs import make_set, quick
 
+
 def load(root, name):
     "A script of benchmarks/ as a module, with that folder on the path as when it is run"
-    spec = importlib.util.spec_from_file_location(f"bench_{name}", next((root/"benchmarks").glob(f"*/{name}.py")))
+    spec = importlib.util.spec_from_file_location(f"bench_{name}", next((root / "benchmarks").glob(f"*/{name}.py")))
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     with pytest.MonkeyPatch.context() as m:
-        m.syspath_prepend(str(root/"benchmarks"))
+        m.syspath_prepend(str(root / "benchmarks"))
         spec.loader.exec_module(module)
     return module
 
+
 @pytest.fixture(scope="module")
-def bench(root): return load(root, "transport")
+def bench(root):
+    return load(root, "transport")
+
 
 @pytest.fixture
 def problem(bench):
     rng = np.random.default_rng(0)
     z_s, z_t = (torch.from_numpy(z).float() for z in bench.normal(rng, 2, 20, 64))
-    return bench.Problem(*anchor_clouds(z_s, z_t, 5), .05)
+    return bench.Problem(*anchor_clouds(z_s, z_t, 5), 0.05)
+
 
 def run(root, *options, path=()):
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [*path, root])), "PYTHONWARNINGS": "ignore"}
-    return subprocess.run([sys.executable, root/"benchmarks"/"performance"/"transport.py", *map(str, options)], env=env, capture_output=True, text=True, timeout=120)
+    return subprocess.run(
+        [sys.executable, root / "benchmarks" / "performance" / "transport.py", *map(str, options)],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
 
 # the command
 
+
 def test_it_runs_without_peers(root, tmp_path):
     "Absent peers are named and skipped; POT is a requirement and stays"
-    for name in ("geomloss", "ott"): (tmp_path/f"{name}.py").write_text("raise ImportError('absent')")
-    done = run(root, "--quick", "--only", "step,core,reads", "--out", tmp_path/"rows.csv", path=[tmp_path])
+    for name in ("geomloss", "ott"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('absent')")
+    done = run(root, "--quick", "--only", "step,core,reads", "--out", tmp_path / "rows.csv", path=[tmp_path])
     assert done.returncode == 0, done.stderr
-    for peer in ("geomloss", "released", "OTT-JAX"): assert f"{peer}: not installed: pip install -e .[bench]" in done.stdout
-    rows = list(csv.DictReader((tmp_path/"rows.csv").open()))
+    for peer in ("geomloss", "released", "OTT-JAX"):
+        assert f"{peer}: not installed: pip install -e .[bench]" in done.stdout
+    rows = list(csv.DictReader((tmp_path / "rows.csv").open()))
     timed = [r for r in rows if r["ratio"]]
     assert {r["peer"] for r in timed} == {"POT", "POT by hand"}
-    for r in timed: assert 0 < float(r["low"]) <= float(r["ratio"]) <= float(r["high"]) and float(r["peer_violation"]) <= .1 and float(r["value_error"]) < .1
+    for r in timed:
+        assert (
+            0 < float(r["low"]) <= float(r["ratio"]) <= float(r["high"])
+            and float(r["peer_violation"]) <= 0.1
+            and float(r["value_error"]) < 0.1
+        )
     assert [r["reads"] for r in rows if r["what"] == "host reads"] == ["0"]
     assert "| what | against | data | T=1 |" in done.stdout and "torch " in done.stdout
+
 
 def test_the_released_step_with_geomloss(bench, capsys, monkeypatch):
     pytest.importorskip("geomloss")
@@ -63,60 +85,109 @@ def test_the_released_step_with_geomloss(bench, capsys, monkeypatch):
     assert first["violation"] < 1e-3 < first["peer_violation"] and first["low"] <= first["ratio"] <= first["high"]
     assert "| step, eps 0.01, B=24 | released | classes |" in capsys.readouterr().out
 
+
 def test_blocks_beside_the_whole(bench, capsys, monkeypatch):
     monkeypatch.setattr(bench, "ROWS", [])
     bench.main(["--quick", "--only", "blocks"])
     assert bench.ROWS and all(r["ratio"] > 0 and -1 <= r["cosine"] <= 1 and r["loss_ratio"] > 0 for r in bench.ROWS)
     assert "gradient cosine" in capsys.readouterr().out
 
+
 def test_unknown_parts_are_refused(bench, capsys):
-    with pytest.raises(SystemExit) as stopped: bench.options(["--only", "cores"])
+    with pytest.raises(SystemExit) as stopped:
+        bench.options(["--only", "cores"])
     assert stopped.value.code == 2 and "unknown: cores; known: step, blocks, core" in capsys.readouterr().err
+
 
 # the cost of methods
 
+
 @pytest.fixture(scope="module")
-def costs(root): return load(root, "stacked_training")
+def costs(root):
+    return load(root, "stacked_training")
+
 
 def test_what_methods_cost(costs, tmp_path, capsys):
-    rows = costs.main(["--quick", "--data", str(make_set(tmp_path/"set", protocol=dict(labelled_validation=6))), "--out", str(tmp_path/"rows.csv")])
-    assert {(r["method"], r["time"]) for r in rows} == {(m, t) for m in ("student_only", "kd") for t in ("alone", "added")}
+    rows = costs.main(
+        [
+            "--quick",
+            "--data",
+            str(make_set(tmp_path / "set", protocol=dict(labelled_validation=6))),
+            "--out",
+            str(tmp_path / "rows.csv"),
+        ]
+    )
+    assert {(r["method"], r["time"]) for r in rows} == {
+        (m, t) for m in ("student_only", "kd") for t in ("alone", "added")
+    }
     for r in rows:
-        assert r["repeats"] == 4 and 0 < r["low"] <= r["seconds"] <= r["high"] and 0 < r["over_one_low"] <= r["over_one"] <= r["over_one_high"]
-        assert r["per_repeat"] == r["over_one"]/4 and (r["over_student"] == 1 or r["method"] == "kd")
+        assert (
+            r["repeats"] == 4
+            and 0 < r["low"] <= r["seconds"] <= r["high"]
+            and 0 < r["over_one_low"] <= r["over_one"] <= r["over_one_high"]
+        )
+        assert r["per_repeat"] == r["over_one"] / 4 and (r["over_student"] == 1 or r["method"] == "kd")
     out = capsys.readouterr().out
     assert "| data | method | 4 repeats over 1, alone |" in out and "| `kd` |" in out and "torch " in out
-    stored = list(csv.DictReader((tmp_path/"rows.csv").open()))
+    stored = list(csv.DictReader((tmp_path / "rows.csv").open()))
     assert len(stored) == 4 and all(r["versions"].startswith("torch ") for r in stored)
 
+
 def test_ratios_of_made_up_times(costs):
-    times = dict(student_only=dict(alone=[(1., 5.), (1., 7.), (2., 6.)]), kd=dict(alone=[(2., 10.), (2., 12.), (4., 16.)]))
+    times = dict(
+        student_only=dict(alone=[(1.0, 5.0), (1.0, 7.0), (2.0, 6.0)]),
+        kd=dict(alone=[(2.0, 10.0), (2.0, 12.0), (4.0, 16.0)]),
+    )
     base, kd = costs.as_rows("x", 25, times)
     assert (base["seconds"], base["low"], base["high"], base["over_one"], base["over_student"]) == (6, 5, 7, 5, 1)
-    assert (kd["seconds"], kd["over_one"], kd["over_student"], kd["per_repeat"]) == (12, 5, 2, .2)
+    assert (kd["seconds"], kd["over_one"], kd["over_student"], kd["per_repeat"]) == (12, 5, 2, 0.2)
+
 
 def test_what_is_added_leaves_the_room_as_it_was(costs, tmp_path):
     "Teachers stay, the method's own student is trained again"
-    plan = costs.plan_run(manifest=str(make_set(tmp_path/"set", protocol=dict(labelled_validation=6))), methods=["kd"], seeds=[0], folds=2, config=costs.TINY)
+    plan = costs.plan_run(
+        manifest=str(make_set(tmp_path / "set", protocol=dict(labelled_validation=6))),
+        methods=["kd"],
+        seeds=[0],
+        folds=2,
+        config=costs.TINY,
+    )
     room, trained = costs.open_classroom(plan, plan.folds[:2]), []
     costs.run_method(plan, room, "kd")
     before = dict(room.kept)
-    take = mtpkd.distillation.objective.take_course
+    take = mtpkd.distillation.objective.fit_stage
     with pytest.MonkeyPatch.context() as m:
-        m.setattr(mtpkd.distillation.students, "take_course", lambda *args, **kw: trained.append(args[7]) or take(*args, **kw))
+        m.setattr(
+            mtpkd.distillation.students, "fit_stage", lambda *args, **kw: trained.append(args[7]) or take(*args, **kw)
+        )
         assert costs.again(plan, room, "kd") > 0
     assert trained == ["kd"] and {k: id(v) for k, v in room.kept.items()} == {k: id(v) for k, v in before.items()}
 
-@pytest.mark.parametrize("words, said", [("--methods kdd", "unknown: kdd; known: student_only"), ("--folds 6", "6 folds x 5 seeds"), ("--turns 0", "at least one turn")])
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        ("--methods kdd", "unknown: kdd; known: student_only"),
+        ("--folds 6", "6 folds x 5 seeds"),
+        ("--turns 0", "at least one turn"),
+    ],
+)
 def test_wrong_words_about_costs(costs, words, said, capsys):
-    with pytest.raises(SystemExit) as stopped: costs.options(words.split())
+    with pytest.raises(SystemExit) as stopped:
+        costs.options(words.split())
     assert stopped.value.code == 2 and said in capsys.readouterr().err
+
 
 # its tools
 
+
 def test_the_paired_median_of_made_up_times(bench):
-    found = bench.paired([(1., 4.), (2., 6.), (1., 10.)])
-    assert (found["ratio"], found["low"], found["high"]) == (4, 3, 10) and (found["ms"], found["peer_ms"]) == (1000, 6000)
+    found = bench.paired([(1.0, 4.0), (2.0, 6.0), (1.0, 10.0)])
+    assert (found["ratio"], found["low"], found["high"]) == (4, 3, 10) and (found["ms"], found["peer_ms"]) == (
+        1000,
+        6000,
+    )
+
 
 def test_pairs_swap_their_order(bench, monkeypatch):
     seen = []
@@ -124,130 +195,210 @@ def test_pairs_swap_their_order(bench, monkeypatch):
     assert len(bench.pairs(lambda: seen.append("a"), lambda: seen.append("b"), 4)) == 4
     assert "".join(seen) == "abbaabba"
 
+
 def test_the_violation_is_that_of_both_marginals(bench):
-    plan = np.full((1, 2, 2), .25)
+    plan = np.full((1, 2, 2), 0.25)
     assert bench.violation(plan) == 0
-    plan[0, 0, 0] += .1 # one row and one column are .1 too heavy
-    assert bench.violation(plan) == pytest.approx(.2)
+    plan[0, 0, 0] += 0.1  # one row and one column are .1 too heavy
+    assert bench.violation(plan) == pytest.approx(0.2)
+
 
 def test_the_coarsest_setting_is_found(bench):
     "A plan whose violation is 1/knob: the first knob with at most .01 is 100"
-    build = lambda p, n: bench.Solver(None, lambda: np.full((1, 2, 2), .25) + np.array([[1/n/2, 0], [0, 0]]))
+    build = lambda p, n: bench.Solver(None, lambda: np.full((1, 2, 2), 0.25) + np.array([[1 / n / 2, 0], [0, 0]]))
     for knobs in (range(1, 1000), (100, 200), (1, 100), tuple(range(1, 101))):
-        assert bench.coarsest(bench.Path_("", "", tuple(knobs), build), None, .0100001)[0] == 100
-    assert bench.coarsest(bench.Path_("", "", (1, 2), build), None, .01) is None
+        assert bench.coarsest(bench.Path_("", "", tuple(knobs), build), None, 0.0100001)[0] == 100
+    assert bench.coarsest(bench.Path_("", "", (1, 2), build), None, 0.01) is None
+
 
 def test_the_rebuilt_released_loss(bench):
     "Against loops over rows, with a stand-in for the transport loss that sees every coordinate but not their order"
     rng = np.random.default_rng(1)
     z_s, z_t = (torch.from_numpy(z).float() for z in bench.classes(rng, 2, 12, 8))
-    loss = lambda x, y: ((x - y)**2).sum() + (x*x).sum()
+    loss = lambda x, y: ((x - y) ** 2).sum() + (x * x).sum()
     got = bench.released_loss(z_s, z_t, 4, loss)
     for z, value in zip(z_t, got):
         s_t, s_s = (torch.nn.functional.cosine_similarity(v[:, None], v[None], dim=-1) for v in (z, z_s))
-        s_t, s_s, total = s_t - s_t.min(), s_s - s_s.min(), 0.
+        s_t, s_s, total = s_t - s_t.min(), s_s - s_s.min(), 0.0
         for i in range(12):
-            for j in sorted(range(12), key=lambda j: s_t[i, j])[:4]: total += (s_t[i, j] - s_s[i, j])**2 + s_t[i, j]**2
+            for j in sorted(range(12), key=lambda j: s_t[i, j])[:4]:
+                total += (s_t[i, j] - s_s[i, j]) ** 2 + s_t[i, j] ** 2
         assert float(value) == pytest.approx(float(total), rel=1e-4)
+
 
 def test_the_reference_agrees_with_the_engine(bench, problem):
     value, gradient = bench.reference(problem)
     y = problem.y.double().requires_grad_()
     own = sinkhorn_divergence(problem.x.double(), y, problem.eps, tol=1e-6)
-    value_error, gradient_error = bench.errors((own.value.detach(), torch.autograd.grad(own.value.sum(), y)[0]), (value, gradient))
+    value_error, gradient_error = bench.errors(
+        (own.value.detach(), torch.autograd.grad(own.value.sum(), y)[0]), (value, gradient)
+    )
     assert value_error < 1e-6 and gradient_error < 1e-4
+
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("peer", ["mtpkd", "geomloss", "POT", "POT by hand", "OTT-JAX"])
 def test_every_path_solves_the_same_problem(bench, problem, peer):
     "At a fine setting every contender has the value, the gradient and a plan with the right marginals"
-    if peer in bench.MODULES and not bench.installed(peer): pytest.skip(f"{peer} is not installed")
+    if peer in bench.MODULES and not bench.installed(peer):
+        pytest.skip(f"{peer} is not installed")
     truth = bench.reference(problem)
-    for p in [p for p in bench.PATHS if p.peer == peer][:1 if peer == "OTT-JAX" else None]: # compiles for seconds
+    for p in [p for p in bench.PATHS if p.peer == peer][: 1 if peer == "OTT-JAX" else None]:  # compiles for seconds
         _, solver, violation = bench.coarsest(p, problem, 1e-3)
         value_error, gradient_error = bench.errors(solver.step(), truth)
-        assert violation <= 1e-3 and value_error < 2e-2 and gradient_error < 2e-2, (p.label, value_error, gradient_error)
+        assert violation <= 1e-3 and value_error < 2e-2 and gradient_error < 2e-2, (
+            p.label,
+            value_error,
+            gradient_error,
+        )
+
 
 # the big table, and the laboratory of the recipe
+
 
 @pytest.fixture
 def table(root, tmp_path, monkeypatch):
     "The script of the big table, with one tiny set of subjects and quick settings"
     module = load(root, "methods")
     monkeypatch.setattr(module, "SOURCES", dict(tiny=lambda folder, data: make_set(folder)))
-    monkeypatch.setitem(module.TABLES, "verdicts", dict(tiny=("tiny", ["--folds", "3"], "student_only,kd,mtpkd,teacher_joint")))
-    settings = tmp_path/"quick.yaml"
+    monkeypatch.setitem(
+        module.TABLES, "verdicts", dict(tiny=("tiny", ["--folds", "3"], "student_only,kd,mtpkd,teacher_joint"))
+    )
+    settings = tmp_path / "quick.yaml"
     settings.write_text(yaml.safe_dump(quick()))
     monkeypatch.setattr(module, "frozen", lambda table, out: (settings, "0"))
     return module
 
+
 def test_the_big_table(table, tmp_path, capsys):
     "It runs a set once, and its table is what the run folder says"
-    out = tmp_path/"runs"
+    out = tmp_path / "runs"
     assert table.main(["--out", str(out)]) == 0
-    summary, made = mtpkd.RunFolder(out/"tiny").summary, (out/"tiny"/"summary.json").stat().st_mtime_ns
-    assert table.main(["--out", str(out), "--collect", str(tmp_path/"rows.csv")]) == 0 and (out/"tiny"/"summary.json").stat().st_mtime_ns == made
-    rows = pd.read_csv(tmp_path/"rows.csv").set_index("method")
-    for method, m in summary["methods"].items(): assert rows.loc[method, "mean"] == pytest.approx(m["mean"], abs=1e-6) and rows.loc[method, "diff"] == pytest.approx(m["diff"], abs=1e-6)
-    assert set(rows.subjects) == {9} and set(rows.labelled) == {24} and rows.fell_back["mtpkd"] == summary["fallback"]["mtpkd"]["fell_back"]
+    summary, made = mtpkd.RunFolder(out / "tiny").summary, (out / "tiny" / "summary.json").stat().st_mtime_ns
+    assert (
+        table.main(["--out", str(out), "--collect", str(tmp_path / "rows.csv")]) == 0
+        and (out / "tiny" / "summary.json").stat().st_mtime_ns == made
+    )
+    rows = pd.read_csv(tmp_path / "rows.csv").set_index("method")
+    for method, m in summary["methods"].items():
+        assert rows.loc[method, "mean"] == pytest.approx(m["mean"], abs=1e-6) and rows.loc[
+            method, "diff"
+        ] == pytest.approx(m["diff"], abs=1e-6)
+    assert (
+        set(rows.subjects) == {9}
+        and set(rows.labelled) == {24}
+        and rows.fell_back["mtpkd"] == summary["fallback"]["mtpkd"]["fell_back"]
+    )
     against = next(c for c in summary["comparisons"] if (c["a"], c["b"]) == ("mtpkd", "kd"))
-    assert rows.mtpkd_minus["kd"] == pytest.approx(against["diff"], abs=1e-6) and "9 subjects, 24 labelled" in capsys.readouterr().out
+    assert (
+        rows.mtpkd_minus["kd"] == pytest.approx(against["diff"], abs=1e-6)
+        and "9 subjects, 24 labelled" in capsys.readouterr().out
+    )
+
 
 def test_the_big_table_refuses(root, tmp_path, capsys):
     table = load(root, "methods")
     for words, said in ((["--sets", "wach"], "unknown set 'wach'"), (["--sets", "ceap"], "needs --data")):
-        with pytest.raises(SystemExit): table.options(words)
+        with pytest.raises(SystemExit):
+            table.options(words)
         assert said in capsys.readouterr().err
-    with pytest.raises(InputError, match="holds no finished run"): table.main(["--out", str(tmp_path), "--collect", str(tmp_path/"rows.csv")])
-    with pytest.raises(InputError, match="give --data the folder"): table.stressid(tmp_path, tmp_path)
+    with pytest.raises(InputError, match="holds no finished run"):
+        table.main(["--out", str(tmp_path), "--collect", str(tmp_path / "rows.csv")])
+    with pytest.raises(InputError, match="give --data the folder"):
+        table.stressid(tmp_path, tmp_path)
+
 
 def test_scores_within_a_subject(root):
     "z-scored features have mean 0 and sd 1 within each subject"
     x = load(root, "methods").by_subject(np.random.default_rng(0).normal(3, 2, (60, 4)), np.repeat([0, 1, 2], 20))
-    for part in x.reshape(3, 20, 4): np.testing.assert_allclose([part.mean(0), part.std(0)], [[0]*4, [1]*4], atol=1e-5)
+    for part in x.reshape(3, 20, 4):
+        np.testing.assert_allclose([part.mean(0), part.std(0)], [[0] * 4, [1] * 4], atol=1e-5)
+
 
 def test_every_variant_of_the_recipe_changes_it(root):
     recipe = load(root, "recipe_ablation")
     for part in recipe.PARTS:
         listed, known = recipe.variants(part), schedules(ExperimentConfig())
-        what = [(replace(m, name="", schedule=""), known[m.schedule]) for *_, m in listed] # schedules of two names may be the same
-        assert all(a != b for i, a in enumerate(what) for b in what[:i]) and len({n for _, n, *_ in listed}) == len(listed)
-        if part != "pairing": assert next(m for _, n, _, m in listed if n == "base") == get_method("mtpkd", ExperimentConfig(), part)
+        what = [
+            (replace(m, name="", schedule=""), known[m.schedule]) for *_, m in listed
+        ]  # schedules of two names may be the same
+        assert all(a != b for i, a in enumerate(what) for b in what[:i]) and len({n for _, n, *_ in listed}) == len(
+            listed
+        )
+        if part != "pairing":
+            assert next(m for _, n, _, m in listed if n == "base") == get_method("mtpkd", ExperimentConfig(), part)
+
 
 def test_weak_methods_are_at_their_best(root):
     "What is shipped for weakly paired data is the variant that came out best in the published rows of the laboratory"
-    rows, listed = pd.read_csv(root/"results"/"recipe_pairing.csv").set_index("variant")["mean"], load(root, "recipe_ablation").variants("pairing")
+    rows, listed = (
+        pd.read_csv(root / "results" / "recipe_pairing.csv").set_index("variant")["mean"],
+        load(root, "recipe_ablation").variants("pairing"),
+    )
     for name in ("ot_pairing", "naive_pairs", "bag_mean", "labelled_only", "dist_align"):
-        best = max((m for g, _, _, m in listed if g == name), key=lambda m: rows[next(n for _, n, _, o in listed if o is m)])
+        best = max(
+            (m for g, _, _, m in listed if g == name), key=lambda m: rows[next(n for _, n, _, o in listed if o is m)]
+        )
         assert best == get_method(name, ExperimentConfig(pairing="bag:8"))
+
 
 def test_the_published_variants_are_those_of_the_script(root):
     recipe = load(root, "recipe_ablation")
     for part in recipe.PARTS:
-        rows = pd.read_csv(root/"results"/f"recipe_{part}.csv", keep_default_na=False)
-        assert {(r.group, r.variant, r.what) for r in rows.itertuples()} == {(g, n, w) for g, n, w, _ in recipe.variants(part)}
+        rows = pd.read_csv(root / "results" / f"recipe_{part}.csv", keep_default_na=False)
+        assert {(r.group, r.variant, r.what) for r in rows.itertuples()} == {
+            (g, n, w) for g, n, w, _ in recipe.variants(part)
+        }
+
 
 def test_the_laboratory_runs(root, tmp_path, capsys):
     recipe = load(root, "recipe_ablation")
-    recipe.main(["--quick", "--part", "regression", "--only", "joint,x1_pool64", "--out", str(tmp_path/"rows.csv")])
-    rows = pd.read_csv(tmp_path/"rows.csv").set_index("variant")
-    assert list(rows.index) == ["base", "joint", "x1_pool64"] and rows["diff"].isna().tolist() == [True, False, False] and set(rows.repeats) == {5}
+    recipe.main(["--quick", "--part", "regression", "--only", "joint,x1_pool64", "--out", str(tmp_path / "rows.csv")])
+    rows = pd.read_csv(tmp_path / "rows.csv").set_index("variant")
+    assert (
+        list(rows.index) == ["base", "joint", "x1_pool64"]
+        and rows["diff"].isna().tolist() == [True, False, False]
+        and set(rows.repeats) == {5}
+    )
     assert rows["diff"]["joint"] == pytest.approx(rows["mean"]["joint"] - rows["mean"]["base"], abs=1e-3)
-    with pytest.raises(SystemExit): recipe.main(["--only", "jiont"])
+    with pytest.raises(SystemExit):
+        recipe.main(["--only", "jiont"])
+
 
 # what the cache of features saves
 
+
 def test_clips_a_second(root, tmp_path):
     "Every way of decoding cuts out the same pictures, or the benchmark itself stops; a ratio is that of the two rates beside it"
-    pytest.importorskip("av"); pytest.importorskip("cv2")
+    pytest.importorskip("av")
+    pytest.importorskip("cv2")
     rows = {r["what"]: r for r in load(root, "features").decoding_part(tmp_path, 1, 64, 24, 1)}
     rate = lambda way: rows[f"{way}, 24 frames of 64 px"]["value"]
-    for peer in ("OpenCV, every frame read", "OpenCV, frames between grabbed"): assert rows[f"mtpkd over {peer}"]["value"] == pytest.approx(rate("mtpkd")/rate(peer)) and rate(peer) > 0
+    for peer in ("OpenCV, every frame read", "OpenCV, frames between grabbed"):
+        assert rows[f"mtpkd over {peer}"]["value"] == pytest.approx(rate("mtpkd") / rate(peer)) and rate(peer) > 0
+
 
 @pytest.mark.slow
 def test_what_the_cache_saves(root, tmp_path):
-    pytest.importorskip("av"); pytest.importorskip("torchvision")
-    done = subprocess.run([sys.executable, root/"benchmarks"/"performance"/"features.py", "--quick", "--only", "epoch,memory", "--out", tmp_path/"rows.csv"], capture_output=True, text=True, timeout=300)
+    pytest.importorskip("av")
+    pytest.importorskip("torchvision")
+    done = subprocess.run(
+        [
+            sys.executable,
+            root / "benchmarks" / "performance" / "features.py",
+            "--quick",
+            "--only",
+            "epoch,memory",
+            "--out",
+            tmp_path / "rows.csv",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr
-    rows = pd.read_csv(tmp_path/"rows.csv").set_index("what").value
-    assert rows["ratio"] == pytest.approx(rows["backbone every time"]/rows["cached features"], rel=1e-3) and rows["40 clips"] < rows["4 clips"] + 60, "decoded, the clips between would be 160 MiB"
+    rows = pd.read_csv(tmp_path / "rows.csv").set_index("what").value
+    assert (
+        rows["ratio"] == pytest.approx(rows["backbone every time"] / rows["cached features"], rel=1e-3)
+        and rows["40 clips"] < rows["4 clips"] + 60
+    ), "decoded, the clips between would be 160 MiB"

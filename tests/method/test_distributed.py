@@ -1,4 +1,5 @@
 "Several processes of torchrun: a batch that is spread over them has the losses and the gradients of one process; a run has its tables, and one folder."
+
 import json, os, re, subprocess, sys
 import pandas as pd, pytest, torch
 import mtpkd
@@ -6,10 +7,25 @@ from mtpkd.cli.main import main
 from mtpkd.core.errors import InputError, RunError
 from tiny_runs import make_set, quick
 
+
 def torchrun(*words, processes=2, timeout=300, **env):
-    done = subprocess.run([sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), *map(str, words)], capture_output=True, text=True, timeout=timeout,
-                          env=os.environ | {"OMP_NUM_THREADS": "1"} | env)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc-per-node",
+            str(processes),
+            *map(str, words),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env=os.environ | {"OMP_NUM_THREADS": "1"} | env,
+    )
     return done
+
 
 GRADIENTS = """
 import json, os, sys, torch
@@ -76,78 +92,139 @@ if len(sys.argv) > 2: # and a run
     print(f"process {rank} wrote {json.dumps([p for p in written if not p.endswith(os.devnull) and '__pycache__' not in p] if rank else len(written))}", flush=True)
 """
 
-def said(done): return sorted(re.findall(r"process (\d) of 2: (\d) losses", done.stdout))
+
+def said(done):
+    return sorted(re.findall(r"process (\d) of 2: (\d) losses", done.stdout))
+
 
 def same(a, b, eps):
     pd.testing.assert_frame_equal(a.history, b.history, rtol=eps, atol=eps)
     pd.testing.assert_frame_equal(a.predictions, b.predictions, rtol=eps, atol=eps)
     assert a.results.drop(columns=["seconds", "value"]).equals(b.results.drop(columns=["seconds", "value"]))
 
+
 @pytest.fixture(scope="module")
 def spread(tmp_path_factory):
     "A run of convolutions over signals in one process and in two"
     folder = tmp_path_factory.mktemp("spread")
-    asked = dict(manifest=str(make_set(folder/"set", subjects=6, signals=True, protocol=dict(folds=2, labelled=15, labelled_validation=6))), methods=["mtpkdot"], seeds=[0], config=quick(encoder=dict(name="tcn")))
-    (folder/"both.py").write_text(GRADIENTS)
-    done = torchrun(folder/"both.py", "cpu", json.dumps(asked | dict(out=str(folder/"two"))))
-    return folder, asked, mtpkd.run(**asked, out=folder/"one", progress=False), done
+    asked = dict(
+        manifest=str(
+            make_set(
+                folder / "set", subjects=6, signals=True, protocol=dict(folds=2, labelled=15, labelled_validation=6)
+            )
+        ),
+        methods=["mtpkdot"],
+        seeds=[0],
+        config=quick(encoder=dict(name="tcn")),
+    )
+    (folder / "both.py").write_text(GRADIENTS)
+    done = torchrun(folder / "both.py", "cpu", json.dumps(asked | dict(out=str(folder / "two"))))
+    return folder, asked, mtpkd.run(**asked, out=folder / "one", progress=False), done
+
 
 def test_losses_and_gradients_are_those_of_one_process(spread):
     "DDP around the network, parts of different sizes, float64, gloo"
     assert said(spread[3]) == [("0", "5"), ("1", "5")], spread[3].stderr[-3000:]
 
+
 def test_processes_start_from_the_first_and_leave_out_the_same_steps(spread):
     "Other weights in every process; in float16, what does not fit one of them is left out by all"
     assert all(f"process {p}: agreed" in spread[3].stdout for p in (0, 1)), spread[3].stderr[-3000:]
 
+
 @pytest.mark.gpu
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA devices")
 def test_losses_and_gradients_by_nccl(tmp_path):
-    (tmp_path/"gradients.py").write_text(GRADIENTS)
-    assert said(done := torchrun(tmp_path/"gradients.py", "cuda")) == [("0", "5"), ("1", "5")], done.stderr[-3000:]
+    (tmp_path / "gradients.py").write_text(GRADIENTS)
+    assert said(done := torchrun(tmp_path / "gradients.py", "cuda")) == [("0", "5"), ("1", "5")], done.stderr[-3000:]
+
 
 def test_a_run_is_that_of_one_process(spread):
     folder, _, one, done = spread
     assert done.returncode == 0, done.stderr[-3000:]
-    same(mtpkd.RunFolder(folder/"two"), one, 2e-3)
-    assert sorted(p.name for p in (folder/"two").iterdir()) == sorted(p.name for p in one.path.iterdir()), "one folder, and nobody else's files in it"
-    assert not (folder/"two.elsewhere").exists(), "a machine that does not see the folder needs none"
-    assert "process 1 wrote []" in done.stdout and re.search(r"process 0 wrote \d\d", done.stdout), "only the first process writes, wherever it be"
-    assert (folder/"two"/"journal.jsonl").read_text().count('"start"') == 1
+    same(mtpkd.RunFolder(folder / "two"), one, 2e-3)
+    assert sorted(p.name for p in (folder / "two").iterdir()) == sorted(p.name for p in one.path.iterdir()), (
+        "one folder, and nobody else's files in it"
+    )
+    assert not (folder / "two.elsewhere").exists(), "a machine that does not see the folder needs none"
+    assert "process 1 wrote []" in done.stdout and re.search(r"process 0 wrote \d\d", done.stdout), (
+        "only the first process writes, wherever it be"
+    )
+    assert (folder / "two" / "journal.jsonl").read_text().count('"start"') == 1
+
 
 @pytest.mark.slow
 def test_by_the_command_and_resumed(spread):
     "The first process has the notebook and the folder, which the other does not see; a run that lost its summary and a method goes on, and all processes know what was done"
     folder, asked, one, _ = spread
-    words = ["--no-python", sys.executable, "-c", "import os, sys; from mtpkd.cli.main import main; sys.exit(main([w.replace('RANK', os.environ['RANK']) for w in sys.argv[1:]]))", "run", "--manifest", asked["manifest"], "--methods", "mtpkdot", "--seeds", "0", "--config", str(one.path/"experiment.yaml"), "--out", str(folder/"commandRANK")]
+    words = [
+        "--no-python",
+        sys.executable,
+        "-c",
+        "import os, sys; from mtpkd.cli.main import main; sys.exit(main([w.replace('RANK', os.environ['RANK']) for w in sys.argv[1:]]))",
+        "run",
+        "--manifest",
+        asked["manifest"],
+        "--methods",
+        "mtpkdot",
+        "--seeds",
+        "0",
+        "--config",
+        str(one.path / "experiment.yaml"),
+        "--out",
+        str(folder / "commandRANK"),
+    ]
     done = torchrun(*words)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "process 1 is done" in done.stdout and (folder/"command0"/"run.ipynb").is_file() and (folder/"command0"/"report.html").is_file()
-    same(mtpkd.RunFolder(folder/"command0"), one, 2e-3)
-    (folder/"command0"/"summary.json").unlink()
-    for p in (folder/"command0"/"checkpoints").glob("*mtpkdot*"): p.unlink()
+    assert (
+        "process 1 is done" in done.stdout
+        and (folder / "command0" / "run.ipynb").is_file()
+        and (folder / "command0" / "report.html").is_file()
+    )
+    same(mtpkd.RunFolder(folder / "command0"), one, 2e-3)
+    (folder / "command0" / "summary.json").unlink()
+    for p in (folder / "command0" / "checkpoints").glob("*mtpkdot*"):
+        p.unlink()
     done = torchrun(*words, "--resume")
     assert done.returncode == 0, done.stderr[-3000:]
-    assert not (folder/"command1").exists()
-    same(mtpkd.RunFolder(folder/"command0"), one, 2e-3)
+    assert not (folder / "command1").exists()
+    same(mtpkd.RunFolder(folder / "command0"), one, 2e-3)
+
 
 def test_what_cannot_be_spread_is_refused(spread, monkeypatch, capsys):
     folder, asked, *_ = spread
-    for k, v in dict(RANK="0", WORLD_SIZE="2", MASTER_ADDR="localhost", MASTER_PORT="1").items(): monkeypatch.setenv(k, v)
-    with pytest.raises(InputError, match="a batch cannot be spread over processes"): mtpkd.run(**asked, protocol="batch_attention", out=folder/"x")
+    for k, v in dict(RANK="0", WORLD_SIZE="2", MASTER_ADDR="localhost", MASTER_PORT="1").items():
+        monkeypatch.setenv(k, v)
+    with pytest.raises(InputError, match="a batch cannot be spread over processes"):
+        mtpkd.run(**asked, protocol="batch_attention", out=folder / "x")
     assert main(["fit", "--manifest", "watch"]) == 2 and "call mtpkd fit without it" in capsys.readouterr().err
-    with pytest.raises(InputError, match="every process has a GPU of its own; use --device cuda"): mtpkd.run(**asked, device="cuda:1", out=folder/"x")
+    with pytest.raises(InputError, match="every process has a GPU of its own; use --device cuda"):
+        mtpkd.run(**asked, device="cuda:1", out=folder / "x")
+
 
 def test_processes_with_other_data_or_settings_are_refused(monkeypatch):
-    monkeypatch.setattr(mtpkd.experiments.runner, "processes", lambda: (1, 2))
-    monkeypatch.setattr(mtpkd.experiments.runner, "from_first", lambda data=b"": json.dumps(dict(data_sha256="one", seeds=[0])).encode())
+    monkeypatch.setattr(mtpkd.experiments.runner, "rank_and_world_size", lambda: (1, 2))
+    monkeypatch.setattr(
+        mtpkd.experiments.runner,
+        "broadcast_from_rank0",
+        lambda data=b"": json.dumps(dict(data_sha256="one", seeds=[0])).encode(),
+    )
     mtpkd.experiments.runner._same_run(dict(data_sha256="one", seeds=(0,)))
-    with pytest.raises(InputError, match=r"process 1 would run another experiment than the first \(data_sha256: 'one' there, 'two' here\)"): mtpkd.experiments.runner._same_run(dict(data_sha256="two", seeds=[0]))
+    with pytest.raises(
+        InputError,
+        match=r"process 1 would run another experiment than the first \(data_sha256: 'one' there, 'two' here\)",
+    ):
+        mtpkd.experiments.runner._same_run(dict(data_sha256="two", seeds=[0]))
+
 
 def test_a_process_that_cannot_go_on_does_not_speak_of_writing(spread, tmp_path, monkeypatch):
-    def fails(*_): raise OSError("the network is gone")
+    def fails(*_):
+        raise OSError("the network is gone")
+
     _, asked, *_ = spread
     monkeypatch.setattr(mtpkd.experiments.runner, "_write_run", fails)
-    with pytest.raises(RunError, match=r"cannot be written \(the network is gone\)"): mtpkd.run(**asked, out=tmp_path/"x", progress=False)
-    monkeypatch.setattr(mtpkd.experiments.runner, "company", lambda device: (1, 2))
-    with pytest.raises(RunError, match=r"process 1 could not go on \(the network is gone\)"): mtpkd.run(**asked, out=tmp_path/"y", progress=False)
+    with pytest.raises(RunError, match=r"cannot be written \(the network is gone\)"):
+        mtpkd.run(**asked, out=tmp_path / "x", progress=False)
+    monkeypatch.setattr(mtpkd.experiments.runner, "init_process_group", lambda device: (1, 2))
+    with pytest.raises(RunError, match=r"process 1 could not go on \(the network is gone\)"):
+        mtpkd.run(**asked, out=tmp_path / "y", progress=False)

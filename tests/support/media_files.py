@@ -1,43 +1,76 @@
 "A small set of films: a cartoon face that wanders and whose expression, in time, carries the label; a signal beside it that knows the label better."
+
 from pathlib import Path
 import numpy as np, pandas as pd
 from mtpkd.core.config import to_yaml
 from mtpkd.data.video import write_video
 
+
 def face(mouth, brow, x, y, tone, size=64):
     "A picture `(size, size, 3)`: `mouth` and `brow` in [-1, 1], a middle in pixels, a person's tone in [0, 1]"
     v, u = np.mgrid[:size, :size].astype("float32")
-    u, v = (u - x)/(.3*size), (v - y)/(.38*size)
-    grey = np.full((size, size), 40 + 40*tone, "float32")
-    grey[u**2 + v**2 < 1] = 120 + 90*tone
-    for side in (-.4, .4):
-        grey[(u - side)**2 + (v + .25)**2 < .015] = 15
-        grey[(abs(u - side) < .22) & (abs(v + .5 + .35*brow*(1 - abs(u - side)/.22)) < .08)] = 20
-    grey[(abs(u) < .6) & (abs(v - .4 - .5*mouth*(.5 - 2*u**2)) < .12)] = 10
+    u, v = (u - x) / (0.3 * size), (v - y) / (0.38 * size)
+    grey = np.full((size, size), 40 + 40 * tone, "float32")
+    grey[u**2 + v**2 < 1] = 120 + 90 * tone
+    for side in (-0.4, 0.4):
+        grey[(u - side) ** 2 + (v + 0.25) ** 2 < 0.015] = 15
+        grey[(abs(u - side) < 0.22) & (abs(v + 0.5 + 0.35 * brow * (1 - abs(u - side) / 0.22)) < 0.08)] = 20
+    grey[(abs(u) < 0.6) & (abs(v - 0.4 - 0.5 * mouth * (0.5 - 2 * u**2)) < 0.12)] = 10
     return np.repeat(np.clip(grey, 0, 255).astype("uint8")[..., None], 3, 2)
+
 
 def film(label, person, clip, frames=24, size=64):
     "Frames of a clip: the expression comes and goes; its direction is the label"
     r = np.random.default_rng([person, clip])
-    x, y, speed = *(size*(.5 + .06*r.normal(size=2))), .3*r.normal(size=2)
-    strength, tone = (1 if label else -1)*r.uniform(.7, 1.2), np.random.default_rng(person).random()
+    x, y, speed = *(size * (0.5 + 0.06 * r.normal(size=2))), 0.3 * r.normal(size=2)
+    strength, tone = (1 if label else -1) * r.uniform(0.7, 1.2), np.random.default_rng(person).random()
     for t in range(frames):
-        now = strength*np.sin(np.pi*min(1, t/frames*1.3))
-        yield np.clip(face(now, .6*now, x + speed[0]*t, y + speed[1]*t, tone, size) + r.integers(-6, 7, (size, size, 1)), 0, 255).astype("uint8")
+        now = strength * np.sin(np.pi * min(1, t / frames * 1.3))
+        yield np.clip(
+            face(now, 0.6 * now, x + speed[0] * t, y + speed[1] * t, tone, size) + r.integers(-6, 7, (size, size, 1)),
+            0,
+            255,
+        ).astype("uint8")
 
-def film_tree(root, subjects=8, each=12, frames=24, size=64, seconds=1., protocol=None):
+
+def film_tree(root, subjects=8, each=12, frames=24, size=64, seconds=1.0, protocol=None):
     "Files, table and manifest; returns the manifest's path"
     root, rows = Path(root), []
-    (root/"video").mkdir(parents=True), (root/"emg").mkdir()
+    (root / "video").mkdir(parents=True), (root / "emg").mkdir()
     for s in range(subjects):
         for k in range(each):
             label, name = (s + k) % 2, f"s{s:02d}_{k:03d}"
-            write_video(root/"video"/f"{name}.mp4", film(label, s, k, frames, size), crf=12)
-            np.save(root/"emg"/f"{name}.npy", ((1 + 1.5*label)*np.random.default_rng([9, s, k]).normal(size=(1, int(256*seconds)))).astype("float32"))
-            rows.append(dict(sample=name, subject=f"s{s:02d}", label=["calm", "pain"][label], face=f"video/{name}.mp4", emg=f"emg/{name}.npy"))
-    pd.DataFrame(rows).to_csv(root/"samples.csv", index=False)
-    values = dict(name="films", reader="table", files={"table": {"path": "samples.csv"}}, task=dict(kind="classification", target="label", classes=["calm", "pain"]),
-                  subject="subject", sample="sample", protocol=dict(group="subject", folds=4, metric="balanced_accuracy") | (protocol or {}),
-                  modalities={"face": dict(kind="video", role="prevalent"), "emg": dict(kind="signal", shape=[1, int(256*seconds)], rate_hz=256, role="privileged", input="window_statistics")})
-    (root/"manifest.yaml").write_text(to_yaml(values))
-    return root/"manifest.yaml"
+            write_video(root / "video" / f"{name}.mp4", film(label, s, k, frames, size), crf=12)
+            np.save(
+                root / "emg" / f"{name}.npy",
+                ((1 + 1.5 * label) * np.random.default_rng([9, s, k]).normal(size=(1, int(256 * seconds)))).astype(
+                    "float32"
+                ),
+            )
+            rows.append(
+                dict(
+                    sample=name,
+                    subject=f"s{s:02d}",
+                    label=["calm", "pain"][label],
+                    face=f"video/{name}.mp4",
+                    emg=f"emg/{name}.npy",
+                )
+            )
+    pd.DataFrame(rows).to_csv(root / "samples.csv", index=False)
+    values = dict(
+        name="films",
+        reader="table",
+        files={"table": {"path": "samples.csv"}},
+        task=dict(kind="classification", target="label", classes=["calm", "pain"]),
+        subject="subject",
+        sample="sample",
+        protocol=dict(group="subject", folds=4, metric="balanced_accuracy") | (protocol or {}),
+        modalities={
+            "face": dict(kind="video", role="prevalent"),
+            "emg": dict(
+                kind="signal", shape=[1, int(256 * seconds)], rate_hz=256, role="privileged", input="window_statistics"
+            ),
+        },
+    )
+    (root / "manifest.yaml").write_text(to_yaml(values))
+    return root / "manifest.yaml"

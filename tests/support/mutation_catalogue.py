@@ -3,75 +3,275 @@
     python tests/support/mutation_catalogue.py [--only WORD] [--list]
 
 Each mutant is one edit of one module, in a copy of the library, and the test that must fail because of it. The same tests must be green without the edit. Exit code 1: a mutant has survived."""
+
 import argparse, os, shutil, subprocess, sys, tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
+
 @dataclass(frozen=True)
 class Mutant:
     "One edit, and who must notice"
-    name:str
-    module:str
-    old:str  # must be there exactly once
-    new:str
-    guard:str # a test, as pytest names it
+
+    name: str
+    module: str
+    old: str  # must be there exactly once
+    new: str
+    guard: str  # a test, as pytest names it
+
 
 MUTANTS = [
-    Mutant("leak check", "data.folds", "            if len(both): raise InputError(", "            if False: raise InputError(", "method/test_leaks.py::test_a_planted_leak_is_caught"),
-    Mutant("fold grouping", "data.folds", "    groups = None if subject is None else np.asarray(subject)[rows]", "    groups = None if subject is None else np.arange(len(rows))", "method/test_leaks.py::test_no_subject_is_on_two_sides"),
-    Mutant("normaliser", "experiments.scoring", "[fit_normaliser(plan.samples, f.fit_rows) for f in folds]", "[fit_normaliser(plan.samples, np.arange(len(plan.samples))) for f in folds]", "method/test_leaks.py::test_nan_in_the_test_rows_goes_unnoticed"),
-    Mutant("validation rows", "distillation.objective", "    val, best = [f.val for f in folds],", "    val, best = [f.test for f in folds],", "method/test_leaks.py::test_garbage_in_the_test_rows_and_in_hidden_labels_goes_unnoticed"),
-    Mutant("batch independence", "models.fusion", "        return self.norm(self.blocks[-1](x, presence, 1)[:, 0]) # only", "        return self.norm((x:=self.blocks[-1](x, presence, 1)[:, 0]) + x.mean(0)) # only", "method/test_protocol.py::test_who_else_is_in_the_batch"),
-    Mutant("privileged modality at test", "distillation.outputs", "        return predict(self.stack, self.params, table, rows, self.names)",
-           "        x = dict(table.x); first = next(iter(x)); x[first] = x[first] + sum(v.flatten(1).sum(1) for n, v in x.items() if n not in self.names).reshape(-1, *[1]*(x[first].ndim-1)) if len(self.names) < len(x) else x[first]\n"
-           "        from dataclasses import replace; return predict(self.stack, self.params, replace(table, x=x), rows, self.names)", "method/test_leaks.py::test_students_do_not_look_at_privileged_test_rows"),
-    Mutant("envelope gradient of the divergence", "transport.sinkhorn", "        g_x, g_y = (grad[..., None, None]*g if g.numel() else None for g in ctx.saved_tensors)",
-           "        g_x, g_y = (1.1*grad[..., None, None]*g if g.numel() else None for g in ctx.saved_tensors)", "method/test_transport.py::test_gradients_are_those_of_pot"),
-    Mutant("envelope gradient of the structural loss", "transport.structural", "        last = torch.where(lowest, -g.sum((-3, -2, -1))[..., None], 0.), column.expand(lowest.shape)",
-           "        last = torch.where(lowest, 0*g.sum((-3, -2, -1))[..., None], 0.), column.expand(lowest.shape)", "method/test_transport.py::test_gradients_are_those_of_pot"),
-    Mutant("repeats are alone", "training.trainer", "    norm = sum(g.flatten(1).square().sum(1) for g in grads).sqrt()", "    norm = sum(g.flatten(1).square().sum(1) for g in grads).sqrt().sum()[None].expand(len(grads[0]))",
-           "robustness/test_faults.py::test_a_repeat_that_diverges_is_reported_and_the_others_go_on"),
-    Mutant("damage is noticed", "training.checkpoint", '        if said["sha256"] != _sha256(tensors, meta)', '        if False', "robustness/test_faults.py::test_a_stage_that_was_cut_or_changed[changed]"),
-    Mutant("what a loss wrote down", "training.checkpoint", "    t.counts[:] = zip(", "    list(", "robustness/test_faults.py::test_a_stopped_stage_goes_on_where_it_was"),
-    Mutant("stages have their own files", "training.checkpoint", "        name = hashlib.sha256(", "        name = 16*'0' or hashlib.sha256(", "robustness/test_faults.py::test_every_stage_has_a_file_of_its_own_and_finds_it_again"),
-    Mutant("moments of the optimiser", "training.checkpoint", 'for n in ("step", "exp_avg", "exp_avg_sq")', 'for n in ("step", "exp_avg_sq", "exp_avg_sq")', "robustness/test_faults.py::test_a_stopped_stage_goes_on_where_it_was"),
-    Mutant("finished tables", "experiments.resume", "            if file_sha256(files[t]) != sha: raise", "            if False: raise", "robustness/test_faults.py::test_a_finished_method_whose_table_was_changed"),
-    Mutant("diverged repeats", "experiments.verdict", "    return diff if np.isnan(diff).all() else diff[~np.isnan(diff)]", "    return diff; diff[~np.isnan(diff)]", "robustness/test_faults.py::test_a_repeat_that_diverges_is_reported_and_the_others_go_on"),
-    Mutant("one process a folder", "core.files", "        try: fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)", "        try: fcntl.LOCK_EX", "robustness/test_faults.py::test_two_processes_in_one_folder"),
-    Mutant("a full disk is said", "experiments.runner", "    except OSError as e:\n        if rank: raise", "    except FileExistsError as e:\n        if rank: raise", "robustness/test_faults.py::test_a_full_disk"),
-    Mutant("nothing half written", "core.files", "    finally: tmp.unlink(missing_ok=True)", "    finally: pass", "robustness/test_faults.py::test_a_full_disk"),
-    Mutant("text stays text", "reporting.template", "jinja2.Environment(autoescape=True, undefined=", "jinja2.Environment(autoescape=False, undefined=", "robustness/test_fuzz.py::test_names_from_data_stay_text"),
-    Mutant("text stays text in a sweep", "reporting.sweep_report", "    env = jinja2.Environment(autoescape=True)", "    env = jinja2.Environment(autoescape=False)", "robustness/test_fuzz.py::test_names_from_data_stay_text"),
-    Mutant("paths", "data.manifest", "    if Path(path).is_absolute() or not full.is_relative_to(root):", "    if False:", "robustness/test_fuzz.py::test_paths_stay_below_their_root"),
-    Mutant("pickles", "data.npz_files", "    try: archive = np.load(path, allow_pickle=False)", "    try: archive = np.load(path, allow_pickle=True)", "data/test_bad_data.py::test_pickles_are_refused_and_not_executed"),
-    Mutant("safe YAML", "core.yaml_files", "    try: values = yaml.safe_load(text)", "    try: values = yaml.unsafe_load(text)", "robustness/test_faults.py::test_no_module_reads_pickles"),
-    Mutant("sizes", "core.runtime", "    if size > memory_bytes(): raise", "    if False: raise", "robustness/test_fuzz.py::test_settings_that_would_not_fit"),
-    Mutant("gradients of the whole batch", "training.distributed", "        dist.all_reduce(whole)\n", "", "method/test_distributed.py::test_losses_and_gradients_are_those_of_one_process"),
-    Mutant("one gradient for all processes", "training.distributed", "    dist.all_reduce(flat)\n", "", "method/test_distributed.py::test_a_run_is_that_of_one_process"),
-    Mutant("one process writes", "experiments.runner", "    if processes()[0]: # all processes", "    if processes()[0] > 9: # all processes", "method/test_distributed.py::test_a_run_is_that_of_one_process"),
-    Mutant("torch is given back", "core.runtime", "torch.set_flush_denormal(flushed)", "torch.set_flush_denormal(True)", "robustness/test_faults.py::test_torch_is_given_back_as_it_was"),
-    Mutant("logged once", "reporting.trackers", "    for p in old: p.unlink(missing_ok=True)", "    pass", "experiments/test_trackers.py::test_the_reader_finds_what_the_folder_holds"),
-    Mutant("cells of a stranger", "execution.sweep", "isinstance(c.key, str) and c.key.isalnum()", "isinstance(c.key, str)", "experiments/test_sweeps.py::test_a_folder_of_a_stranger"),
-    Mutant("journal of a sweep", "execution.sweep", "        except ValueError: continue", "        except KeyError: continue", "experiments/test_sweeps.py::test_a_journal_that_was_cut"),
-    Mutant("hash of a cell", "execution.sweep", "hashlib.sha256(json.dumps([parameters, settings], sort_keys=True)", "hashlib.sha256(json.dumps([parameters], sort_keys=True)", "experiments/test_sweeps.py::test_jobs_fit_the_cores"),
+    Mutant(
+        "leak check",
+        "data.folds",
+        "            if len(both): raise InputError(",
+        "            if False: raise InputError(",
+        "method/test_leaks.py::test_a_planted_leak_is_caught",
+    ),
+    Mutant(
+        "fold grouping",
+        "data.folds",
+        "    groups = None if subject is None else np.asarray(subject)[rows]",
+        "    groups = None if subject is None else np.arange(len(rows))",
+        "method/test_leaks.py::test_no_subject_is_on_two_sides",
+    ),
+    Mutant(
+        "normaliser",
+        "experiments.scoring",
+        "[fit_normaliser(plan.samples, f.fit_rows) for f in folds]",
+        "[fit_normaliser(plan.samples, np.arange(len(plan.samples))) for f in folds]",
+        "method/test_leaks.py::test_nan_in_the_test_rows_goes_unnoticed",
+    ),
+    Mutant(
+        "validation rows",
+        "distillation.objective",
+        "    val, best = [f.val for f in folds],",
+        "    val, best = [f.test for f in folds],",
+        "method/test_leaks.py::test_garbage_in_the_test_rows_and_in_hidden_labels_goes_unnoticed",
+    ),
+    Mutant(
+        "batch independence",
+        "models.fusion",
+        "        return self.norm(self.blocks[-1](x, presence, 1)[:, 0]) # only",
+        "        return self.norm((x:=self.blocks[-1](x, presence, 1)[:, 0]) + x.mean(0)) # only",
+        "method/test_protocol.py::test_who_else_is_in_the_batch",
+    ),
+    Mutant(
+        "privileged modality at test",
+        "distillation.outputs",
+        "        return predict(self.stack, self.params, table, rows, self.names)",
+        "        x = dict(table.x); first = next(iter(x)); x[first] = x[first] + sum(v.flatten(1).sum(1) for n, v in x.items() if n not in self.names).reshape(-1, *[1]*(x[first].ndim-1)) if len(self.names) < len(x) else x[first]\n"
+        "        from dataclasses import replace; return predict(self.stack, self.params, replace(table, x=x), rows, self.names)",
+        "method/test_leaks.py::test_students_do_not_look_at_privileged_test_rows",
+    ),
+    Mutant(
+        "envelope gradient of the divergence",
+        "transport.sinkhorn",
+        "        g_x, g_y = (grad[..., None, None]*g if g.numel() else None for g in ctx.saved_tensors)",
+        "        g_x, g_y = (1.1*grad[..., None, None]*g if g.numel() else None for g in ctx.saved_tensors)",
+        "method/test_transport.py::test_gradients_are_those_of_pot",
+    ),
+    Mutant(
+        "envelope gradient of the structural loss",
+        "transport.structural",
+        "        last = torch.where(lowest, -g.sum((-3, -2, -1))[..., None], 0.), column.expand(lowest.shape)",
+        "        last = torch.where(lowest, 0*g.sum((-3, -2, -1))[..., None], 0.), column.expand(lowest.shape)",
+        "method/test_transport.py::test_gradients_are_those_of_pot",
+    ),
+    Mutant(
+        "repeats are alone",
+        "training.trainer",
+        "    norm = sum(g.flatten(1).square().sum(1) for g in grads).sqrt()",
+        "    norm = sum(g.flatten(1).square().sum(1) for g in grads).sqrt().sum()[None].expand(len(grads[0]))",
+        "robustness/test_faults.py::test_a_repeat_that_diverges_is_reported_and_the_others_go_on",
+    ),
+    Mutant(
+        "damage is noticed",
+        "training.checkpoint",
+        '        if said["sha256"] != _sha256(tensors, meta)',
+        "        if False",
+        "robustness/test_faults.py::test_a_stage_that_was_cut_or_changed[changed]",
+    ),
+    Mutant(
+        "what a loss wrote down",
+        "training.checkpoint",
+        "    t.counts[:] = zip(",
+        "    list(",
+        "robustness/test_faults.py::test_a_stopped_stage_goes_on_where_it_was",
+    ),
+    Mutant(
+        "stages have their own files",
+        "training.checkpoint",
+        "        name = hashlib.sha256(",
+        "        name = 16*'0' or hashlib.sha256(",
+        "robustness/test_faults.py::test_every_stage_has_a_file_of_its_own_and_finds_it_again",
+    ),
+    Mutant(
+        "moments of the optimiser",
+        "training.checkpoint",
+        'for n in ("step", "exp_avg", "exp_avg_sq")',
+        'for n in ("step", "exp_avg_sq", "exp_avg_sq")',
+        "robustness/test_faults.py::test_a_stopped_stage_goes_on_where_it_was",
+    ),
+    Mutant(
+        "finished tables",
+        "experiments.resume",
+        "            if file_sha256(files[t]) != sha: raise",
+        "            if False: raise",
+        "robustness/test_faults.py::test_a_finished_method_whose_table_was_changed",
+    ),
+    Mutant(
+        "diverged repeats",
+        "experiments.verdict",
+        "    return diff if np.isnan(diff).all() else diff[~np.isnan(diff)]",
+        "    return diff; diff[~np.isnan(diff)]",
+        "robustness/test_faults.py::test_a_repeat_that_diverges_is_reported_and_the_others_go_on",
+    ),
+    Mutant(
+        "one process a folder",
+        "core.files",
+        "        try: fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "        try: fcntl.LOCK_EX",
+        "robustness/test_faults.py::test_two_processes_in_one_folder",
+    ),
+    Mutant(
+        "a full disk is said",
+        "experiments.runner",
+        "    except OSError as e:\n        if rank: raise",
+        "    except FileExistsError as e:\n        if rank: raise",
+        "robustness/test_faults.py::test_a_full_disk",
+    ),
+    Mutant(
+        "nothing half written",
+        "core.files",
+        "    finally: tmp.unlink(missing_ok=True)",
+        "    finally: pass",
+        "robustness/test_faults.py::test_a_full_disk",
+    ),
+    Mutant(
+        "text stays text",
+        "reporting.template",
+        "jinja2.Environment(autoescape=True, undefined=",
+        "jinja2.Environment(autoescape=False, undefined=",
+        "robustness/test_fuzz.py::test_names_from_data_stay_text",
+    ),
+    Mutant(
+        "text stays text in a sweep",
+        "reporting.sweep_report",
+        "    env = jinja2.Environment(autoescape=True)",
+        "    env = jinja2.Environment(autoescape=False)",
+        "robustness/test_fuzz.py::test_names_from_data_stay_text",
+    ),
+    Mutant(
+        "paths",
+        "data.manifest",
+        "    if Path(path).is_absolute() or not full.is_relative_to(root):",
+        "    if False:",
+        "robustness/test_fuzz.py::test_paths_stay_below_their_root",
+    ),
+    Mutant(
+        "pickles",
+        "data.npz_files",
+        "    try: archive = np.load(path, allow_pickle=False)",
+        "    try: archive = np.load(path, allow_pickle=True)",
+        "data/test_bad_data.py::test_pickles_are_refused_and_not_executed",
+    ),
+    Mutant(
+        "safe YAML",
+        "core.yaml_files",
+        "    try: values = yaml.safe_load(text)",
+        "    try: values = yaml.unsafe_load(text)",
+        "robustness/test_faults.py::test_no_module_reads_pickles",
+    ),
+    Mutant(
+        "sizes",
+        "core.runtime",
+        "    if size > memory_bytes(): raise",
+        "    if False: raise",
+        "robustness/test_fuzz.py::test_settings_that_would_not_fit",
+    ),
+    Mutant(
+        "gradients of the whole batch",
+        "training.distributed",
+        "        dist.all_reduce(whole)\n",
+        "",
+        "method/test_distributed.py::test_losses_and_gradients_are_those_of_one_process",
+    ),
+    Mutant(
+        "one gradient for all processes",
+        "training.distributed",
+        "    dist.all_reduce(flat)\n",
+        "",
+        "method/test_distributed.py::test_a_run_is_that_of_one_process",
+    ),
+    Mutant(
+        "one process writes",
+        "experiments.runner",
+        "    if processes()[0]: # all processes",
+        "    if processes()[0] > 9: # all processes",
+        "method/test_distributed.py::test_a_run_is_that_of_one_process",
+    ),
+    Mutant(
+        "torch is given back",
+        "core.runtime",
+        "torch.set_flush_denormal(flushed)",
+        "torch.set_flush_denormal(True)",
+        "robustness/test_faults.py::test_torch_is_given_back_as_it_was",
+    ),
+    Mutant(
+        "logged once",
+        "reporting.trackers",
+        "    for p in old: p.unlink(missing_ok=True)",
+        "    pass",
+        "experiments/test_trackers.py::test_the_reader_finds_what_the_folder_holds",
+    ),
+    Mutant(
+        "cells of a stranger",
+        "execution.sweep",
+        "isinstance(c.key, str) and c.key.isalnum()",
+        "isinstance(c.key, str)",
+        "experiments/test_sweeps.py::test_a_folder_of_a_stranger",
+    ),
+    Mutant(
+        "journal of a sweep",
+        "execution.sweep",
+        "        except ValueError: continue",
+        "        except KeyError: continue",
+        "experiments/test_sweeps.py::test_a_journal_that_was_cut",
+    ),
+    Mutant(
+        "hash of a cell",
+        "execution.sweep",
+        "hashlib.sha256(json.dumps([parameters, settings], sort_keys=True)",
+        "hashlib.sha256(json.dumps([parameters], sort_keys=True)",
+        "experiments/test_sweeps.py::test_jobs_fit_the_cores",
+    ),
 ]
 
-def source(m:Mutant)->str:
+
+def source(m: Mutant) -> str:
     "The module with the edit"
-    text = (ROOT/"mtpkd"/f"{m.module.replace('.', '/')}.py").read_text()
-    if text.count(m.old) != 1: raise SystemExit(f"mutant {m.name!r}: {m.old!r} stands {text.count(m.old)} times in mtpkd.{m.module}; expected once. Bring tests/support/mutation_catalogue.py up to date")
+    text = (ROOT / "mtpkd" / f"{m.module.replace('.', '/')}.py").read_text()
+    if text.count(m.old) != 1:
+        raise SystemExit(
+            f"mutant {m.name!r}: {m.old!r} stands {text.count(m.old)} times in mtpkd.{m.module}; expected once. Bring tests/support/mutation_catalogue.py up to date"
+        )
     return text.replace(m.old, m.new)
 
-def copy_of_the_project(folder:Path)->Path:
+
+def copy_of_the_project(folder: Path) -> Path:
     "The library and its tests, to be broken"
     skip = shutil.ignore_patterns("__pycache__")
-    for name in ("mtpkd", "tests", "data_manifests", "benchmarks", "tools"): shutil.copytree(ROOT/name, folder/name, ignore=skip)
-    for name in ("nbs", "results", "settings.ini", "pytest.ini", "README.md"): (folder/name).symlink_to(ROOT/name)
+    for name in ("mtpkd", "tests", "data_manifests", "benchmarks", "tools"):
+        shutil.copytree(ROOT / name, folder / name, ignore=skip)
+    for name in ("nbs", "results", "settings.ini", "pytest.ini", "README.md"):
+        (folder / name).symlink_to(ROOT / name)
     return folder
 
-NOT_RUN = 9 # exit code of a guard that has found nothing, as it came to nothing itself
+
+NOT_RUN = 9  # exit code of a guard that has found nothing, as it came to nothing itself
 
 GUARD = f"""
 import re, sys, mtpkd, pytest
@@ -88,33 +288,54 @@ if broken: print(*broken)
 sys.exit({NOT_RUN} if broken else code)
 """
 
-def guard(folder:Path, *tests)->subprocess.CompletedProcess:
+
+def guard(folder: Path, *tests) -> subprocess.CompletedProcess:
     "Run tests in the copy; 0: green, 1: red, for a test has looked and found it wrong; else nothing was tested: a fixture, an import or a name was broken"
     env = os.environ | dict(PYTHONPATH=str(folder), PYTHONDONTWRITEBYTECODE="1", OMP_NUM_THREADS="1")
-    return subprocess.run([sys.executable, "-c", GUARD, str(folder), *(f"tests/{t}" for t in tests)], cwd=folder, env=env, capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, "-c", GUARD, str(folder), *(f"tests/{t}" for t in tests)],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+    )
 
-def survives(folder:Path, m:Mutant)->str: # "" where the guard is red
+
+def survives(folder: Path, m: Mutant) -> str:  # "" where the guard is red
     "Try one mutant"
-    path = folder/"mtpkd"/f"{m.module.replace('.', '/')}.py"
+    path = folder / "mtpkd" / f"{m.module.replace('.', '/')}.py"
     whole = path.read_text()
     path.write_text(source(m))
-    try: done = guard(folder, m.guard)
-    finally: path.write_text(whole)
-    if done.returncode == 1: return "" # 2 and above: nothing was tested
-    return f"{m.guard} is green" if done.returncode == 0 else f"{m.guard} did not run: {(done.stdout + done.stderr).strip().splitlines()[-1]}"
+    try:
+        done = guard(folder, m.guard)
+    finally:
+        path.write_text(whole)
+    if done.returncode == 1:
+        return ""  # 2 and above: nothing was tested
+    return (
+        f"{m.guard} is green"
+        if done.returncode == 0
+        else f"{m.guard} did not run: {(done.stdout + done.stderr).strip().splitlines()[-1]}"
+    )
 
-def main()->int:
+
+def main() -> int:
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--only", default="", metavar="WORD", help="mutants with this in their name or module")
     p.add_argument("--list", action="store_true")
     o = p.parse_args()
     chosen = [m for m in MUTANTS if o.only in m.name or o.only == m.module]
-    if o.list: print("\n".join(f"{m.name:<42}{m.module:<14}{m.guard}" for m in chosen)); return 0
+    if o.list:
+        print("\n".join(f"{m.name:<42}{m.module:<14}{m.guard}" for m in chosen))
+        return 0
     lived = 0
     with tempfile.TemporaryDirectory() as d:
         folder = copy_of_the_project(Path(d))
         green = guard(folder, *dict.fromkeys(m.guard for m in chosen))
-        if green.returncode: print(green.stdout[-3000:]); print("the guards are red without any mutant"); return 1
+        if green.returncode:
+            print(green.stdout[-3000:])
+            print("the guards are red without any mutant")
+            return 1
         for m in chosen:
             said = survives(folder, m)
             lived += bool(said)
@@ -122,4 +343,6 @@ def main()->int:
     print(f"{len(chosen) - lived} of {len(chosen)} mutants were killed")
     return int(lived > 0)
 
-if __name__ == "__main__": sys.exit(main())
+
+if __name__ == "__main__":
+    sys.exit(main())

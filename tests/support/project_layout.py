@@ -1,4 +1,5 @@
 "What the project consists of, read from its files: notebooks, modules, imports, addresses, requirements."
+
 import ast
 import functools
 import json
@@ -7,7 +8,7 @@ from configparser import ConfigParser
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-NBS = ROOT/"nbs"
+NBS = ROOT / "nbs"
 NUMBERED = sorted(path for path in NBS.rglob("[0-9]*.ipynb") if ".ipynb_checkpoints" not in path.parts)
 
 # floors of the house: a package imports from packages of lower floors, and from itself
@@ -90,14 +91,18 @@ def addresses(source):
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             prose.add(id(node.value))
-    texts = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str) and id(n) not in prose]
+    texts = [
+        n.value
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Constant) and isinstance(n.value, str) and id(n) not in prose
+    ]
     return [name for text in texts for name in re.findall(r"\bmtpkd(?:\.\w+)+", text)]
 
 
 def settings():
     "settings.ini as a dictionary"
     parser = ConfigParser(delimiters=["="])
-    parser.read(ROOT/"settings.ini", encoding="utf-8")
+    parser.read(ROOT / "settings.ini", encoding="utf-8")
     return dict(parser["DEFAULT"])
 
 

@@ -3,19 +3,20 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "acted_speech": [
-        "RAVDESS", "CREMA_D", "SENTENCES", "parse_ravdess", "parse_crema_d", "once", "as_files", "ravdess",
-        "crema_d",
+        "RAVDESS", "CREMA_D", "SENTENCES", "parse_ravdess", "parse_crema_d", "unique_files", "as_files",
+        "ravdess", "crema_d",
     ],
     "affwild2": ["SETS", "video_of", "read_labels", "window_rows", "sound_range"],
-    "biovid": ["CLASSES", "parse_name"],
-    "ceap": ["PARTS", "LIMITS", "read_part", "head_signal", "eye_signal"],
+    "biovid": ["BIOVID_CLASSES", "parse_name"],
+    "ceap": ["CEAP_PARTS", "LIMITS", "read_part", "head_signal", "eye_signal"],
     "scan": [
-        "Finding", "shown", "Log", "require_folder", "corpus", "option", "as_part", "listing", "near",
-        "text_of", "rows_of", "numbers_of", "check_video", "check_sound", "numbered", "check_pictures",
+        "Finding", "show_path", "ScanLog", "require_folder", "corpus", "option", "as_part", "list_folder",
+        "nearest_names", "text_of", "rows_of", "numbers_of", "check_video", "check_sound", "numbered",
+        "check_pictures",
     ],
     "stressid": ["FOLDERS", "find_table", "read_features", "filled"],
     "wearables": [
-        "CHEST_HZ", "WRIST_HZ", "E4_HZ", "label_windows", "cut", "to_rate", "load_arrays_only", "wesad",
+        "CHEST_HZ", "WRIST_HZ", "E4_HZ", "label_windows", "cut_windows", "to_rate", "load_arrays_only", "wesad",
         "read_e4", "stress_predict",
     ],
 })

@@ -13,147 +13,264 @@ from ..samples import as_media
 from ..media_probe import probe_video
 from ..readers import readers
 from mtpkd.data.corpora.scan import (
-    as_part, check_pictures, check_sound, corpus, listing, near, numbered, option, text_of,
+    as_part,
+    check_pictures,
+    check_sound,
+    corpus,
+    list_folder,
+    nearest_names,
+    numbered,
+    option,
+    text_of,
 )
 
 # %% ../../../nbs/11_corpora/03_affwild2.ipynb #83def000
 SETS = ("Train_Set", "Validation_Set")
 
-def video_of(name:str)->str:
+
+def video_of(name: str) -> str:
     "The video that an annotation is about"
     return re.sub(r"_(left|right)$", "", name)
 
-def _annotations(log)->Path:
+
+def _annotations(log) -> Path:
     "The folder with the label files: the newest edition where there are several"
-    found = [(int(h[1]), n) for n in listing(log.root, log, folders=True) if (h := re.fullmatch(r"(\d+)\w\w ABAW Annotations", n))]
-    if not found: log.unusable(log.root, "a folder such as '5th ABAW Annotations'", "none", "give the folder that holds annotations, batch1 to batch3 and cropped_aligned")
+    found = [
+        (int(h[1]), n)
+        for n in list_folder(log.root, log, folders=True)
+        if (h := re.fullmatch(r"(\d+)\w\w ABAW Annotations", n))
+    ]
+    if not found:
+        log.unusable(
+            log.root,
+            "a folder such as '5th ABAW Annotations'",
+            "none",
+            "give the folder that holds annotations, batch1 to batch3 and cropped_aligned",
+        )
     log.stop()
     log.fact("edition of the annotations", None, max(found)[0])
-    return log.root/max(found)[1]/"VA_Estimation_Challenge"
+    return log.root / max(found)[1] / "VA_Estimation_Challenge"
 
 # %% ../../../nbs/11_corpora/03_affwild2.ipynb #260c54e5
-def read_labels(path, log)->np.ndarray|None: # `(T, 2)` float32, NaN where nobody could tell
+def read_labels(path, log) -> np.ndarray | None:  # `(T, 2)` float32, NaN where nobody could tell
     "The labels of one annotation file"
     text = text_of(path, log.lost, log)
-    if text is None: return None
+    if text is None:
+        return None
     lines = text.splitlines()
     if re.sub(r"\s", "", lines[0].lower()) != "valence,arousal":
-        log.lost(path, "the line valence,arousal", lines[0][:40], "use the file of the valence-arousal track", where="row 1"); return None
+        log.lost(
+            path, "the line valence,arousal", lines[0][:40], "use the file of the valence-arousal track", where="row 1"
+        )
+        return None
     out = np.full((len(lines) - 1, 2), np.nan, "float32")
     for row, line in enumerate(lines[1:], 2):
-        try: v = np.array([float(x) for x in line.split(",")])
-        except ValueError: v = np.zeros(0)
-        if v.shape == (2,) and (v == -5).any(): continue
+        try:
+            v = np.array([float(x) for x in line.split(",")])
+        except ValueError:
+            v = np.zeros(0)
+        if v.shape == (2,) and (v == -5).any():
+            continue
         if v.shape != (2,) or not (np.abs(v) <= 1).all():
-            log.lost(path, "two values in [-1, 1], or -5", line[:40] or "an empty line", "copy the file again; the row counts as not annotated", where=f"row {row}"); continue
+            log.lost(
+                path,
+                "two values in [-1, 1], or -5",
+                line[:40] or "an empty line",
+                "copy the file again; the row counts as not annotated",
+                where=f"row {row}",
+            )
+            continue
         out[row - 2] = v
     return out
 
 # %% ../../../nbs/11_corpora/03_affwild2.ipynb #4a48f16b
-def _places(log)->tuple: # annotation name -> folder of faces, video name -> file
+def _places(log) -> tuple:  # annotation name -> folder of faces, video name -> file
     "Faces and videos in the layouts that are about"
     faces, videos = {}, {}
-    tops = [log.root/"cropped_aligned"] + [log.root/"cropped_aligned"/f"batch{i}"/s for i in (1, 2, 3) for s in ("", "cropped_aligned")]
+    tops = [log.root / "cropped_aligned"] + [
+        log.root / "cropped_aligned" / f"batch{i}" / s for i in (1, 2, 3) for s in ("", "cropped_aligned")
+    ]
     for top in tops:
-        for n in listing(top, log, folders=True) if top.is_dir() else ():
-            if not re.fullmatch(r"batch[123]|cropped_aligned", n): faces.setdefault(n, top/n)
-    for top in [log.root/f"batch{i}" for i in (1, 2, 3)] + [log.root]:
-        for n in listing(top, log) if top.is_dir() else ():
-            if Path(n).suffix.lower() in (".mp4", ".avi"): videos.setdefault(Path(n).stem, top/n)
+        for n in list_folder(top, log, folders=True) if top.is_dir() else ():
+            if not re.fullmatch(r"batch[123]|cropped_aligned", n):
+                faces.setdefault(n, top / n)
+    for top in [log.root / f"batch{i}" for i in (1, 2, 3)] + [log.root]:
+        for n in list_folder(top, log) if top.is_dir() else ():
+            if Path(n).suffix.lower() in (".mp4", ".avi"):
+                videos.setdefault(Path(n).stem, top / n)
     return faces, videos
 
 # %% ../../../nbs/11_corpora/03_affwild2.ipynb #4696899c
-def window_rows(valid,       # `(T,)` bool: frames that have a label
-                window:int,  # frames
-                stride:int,  # between samples
-               )->tuple:     # row, first and last frame of each sample, 1-based and inclusive
+def window_rows(
+    valid,  # `(T,)` bool: frames that have a label
+    window: int,  # frames
+    stride: int,  # between samples
+) -> tuple:  # row, first and last frame of each sample, 1-based and inclusive
     "Frames that become samples, and the window around each"
     rows = np.flatnonzero(valid) + 1
     rows = rows[(rows - 1) % stride == 0] if stride > 1 else rows
-    first = np.clip(rows - (window - 1)//2, 1, None)
+    first = np.clip(rows - (window - 1) // 2, 1, None)
     return rows, first, np.minimum(first + window - 1, len(valid))
 
 # %% ../../../nbs/11_corpora/03_affwild2.ipynb #100f9601
-def sound_range(first, last, # frames `(N,)`, 1-based and inclusive
-                fps:float,   # of the video
-                rate_hz:float, # at which sound is read
-                seconds:float=None, # around the middle; None: as long as the frames
-               )->tuple:     # first and last sound sample, 1-based and inclusive
+def sound_range(
+    first,
+    last,  # frames `(N,)`, 1-based and inclusive
+    fps: float,  # of the video
+    rate_hz: float,  # at which sound is read
+    seconds: float = None,  # around the middle; None: as long as the frames
+) -> tuple:  # first and last sound sample, 1-based and inclusive
     "The sound that belongs to a window of frames"
-    start, end = (np.asarray(first) - 1)/fps, np.asarray(last)/fps
-    if seconds: start = np.clip((start + end - seconds)/2, 0, None); end = start + seconds
-    return np.floor(start*rate_hz).astype("int64") + 1, np.floor(end*rate_hz).astype("int64")
+    start, end = (np.asarray(first) - 1) / fps, np.asarray(last) / fps
+    if seconds:
+        start = np.clip((start + end - seconds) / 2, 0, None)
+        end = start + seconds
+    return np.floor(start * rate_hz).astype("int64") + 1, np.floor(end * rate_hz).astype("int64")
 
 # %% ../../../nbs/11_corpora/03_affwild2.ipynb #d47e2363
-def _faces(name, folder, rows, first, last, count, log)->np.ndarray: # str `(N,)`: the folder, or "" where a window has no picture
+def _faces(
+    name, folder, rows, first, last, count, log
+) -> np.ndarray:  # str `(N,)`: the folder, or "" where a window has no picture
     "Pictures of one annotation"
     have, before = numbered(folder, log, r"(\d+)\.(?:jpg|jpeg|png)"), len(log.findings)
-    if not have: log.lost(folder, "cropped faces", "none", "copy the folder again"); return np.full(len(rows), "", object)
+    if not have:
+        log.lost(folder, "cropped faces", "none", "copy the folder again")
+        return np.full(len(rows), "", object)
     check_pictures(folder, log, have)
-    broken = {int(f.where[6:]) for f in log.findings[before:] if "picture" in f.expected and re.fullmatch(r"frame \d+", f.where) and f.path.endswith((".jpg", ".jpeg", ".png"))}
+    broken = {
+        int(f.where[6:])
+        for f in log.findings[before:]
+        if "picture" in f.expected
+        and re.fullmatch(r"frame \d+", f.where)
+        and f.path.endswith((".jpg", ".jpeg", ".png"))
+    }
     over = [i for i in have if i > count]
-    if over: log.lost(folder, f"pictures 1 to {count}, as there are labels", max(over), "annotations and faces are of different editions; use those of one", where=f"frame {min(over)}")
+    if over:
+        log.lost(
+            folder,
+            f"pictures 1 to {count}, as there are labels",
+            max(over),
+            "annotations and faces are of different editions; use those of one",
+            where=f"frame {min(over)}",
+        )
     there = np.zeros(count + 2, int)
     there[[i for i in have if i <= count and i not in broken]] = 1
     total = np.cumsum(there)
     return np.where(total[last] > total[first - 1], folder.relative_to(log.root).as_posix(), "").astype(object)
 
-def _film(file, name, count, log)->tuple: # path or "", frames, fps
+
+def _film(file, name, count, log) -> tuple:  # path or "", frames, fps
     "The video of one annotation: rate and length from the file"
-    if file is None: log.lost(log.root/"batch1"/f"{video_of(name)}.mp4", "a video in batch1 to batch3", "is missing", "copy the video again"); return "", count, 0.
+    if file is None:
+        log.lost(
+            log.root / "batch1" / f"{video_of(name)}.mp4",
+            "a video in batch1 to batch3",
+            "is missing",
+            "copy the video again",
+        )
+        return "", count, 0.0
     p = probe_video(file, log.every, skim=not log.deep)
-    if p.fault: log.lost(file, "a video", p.fault, "copy the file again", where=f"frame {p.frames + 1}" if "ends early" in p.fault else ""); return "", p.frames, 0.
-    if not 5 <= p.fps <= 120: log.lost(file, "5 to 120 frames a second", f"{p.fps:g}", "convert the file again", where="frame rate"); return "", p.frames, 0.
+    if p.fault:
+        log.lost(
+            file,
+            "a video",
+            p.fault,
+            "copy the file again",
+            where=f"frame {p.frames + 1}" if "ends early" in p.fault else "",
+        )
+        return "", p.frames, 0.0
+    if not 5 <= p.fps <= 120:
+        log.lost(file, "5 to 120 frames a second", f"{p.fps:g}", "convert the file again", where="frame rate")
+        return "", p.frames, 0.0
     return file.relative_to(log.root).as_posix(), p.frames, p.fps
 
 # %% ../../../nbs/11_corpora/03_affwild2.ipynb #babbfb14
-def _annotation(path, part, places, log)->dict|None:
+def _annotation(path, part, places, log) -> dict | None:
     "Samples of one annotation file"
     labels, name, m = read_labels(path, log), path.stem, log.manifest
-    if labels is None: return None
+    if labels is None:
+        return None
     kinds, faces, films = {n: s.kind for n, s in m.modalities.items()}, *places
     crops, out = bool(faces), {}
-    file, frames, fps = _film(films.get(video_of(name)), name, len(labels), log) if "audio" in kinds.values() or not crops else ("", len(labels), 0.)
+    file, frames, fps = (
+        _film(films.get(video_of(name)), name, len(labels), log)
+        if "audio" in kinds.values() or not crops
+        else ("", len(labels), 0.0)
+    )
     if file and frames < len(labels):
-        log.lost(path, f"{frames} labels, as the video has frames", len(labels), "annotations and videos are of different editions; the rows too many are left out", where=f"row {frames + 2}")
+        log.lost(
+            path,
+            f"{frames} labels, as the video has frames",
+            len(labels),
+            "annotations and videos are of different editions; the rows too many are left out",
+            where=f"row {frames + 2}",
+        )
         labels = labels[:frames]
-    rows, first, last = window_rows(~np.isnan(labels).any(1), option(m, "window", 16), option(m, "stride" if part == SETS[0] else "stride_test", 1))
+    rows, first, last = window_rows(
+        ~np.isnan(labels).any(1), option(m, "window", 16), option(m, "stride" if part == SETS[0] else "stride_test", 1)
+    )
     for n, kind in kinds.items():
         if kind == "audio":
             a, b = sound_range(first, last, fps, m.modalities[n].rate_hz, option(m, "audio_s")) if file else (-1, -1)
-            out[n] = as_media([file]*len(rows), a, b, rows)
-        elif not crops: out[n] = as_media([file]*len(rows), first, last, rows)
-        elif name not in faces: log.lost(f"cropped_aligned/{name}", "a folder of faces", "is missing", f"copy it again; {near(name, faces)}"); out[n] = as_media([""]*len(rows))
-        else: out[n] = as_media(_faces(name, faces[name], rows, first, last, len(labels), log), first, last, rows)
-    return dict(arrays=out, target=labels[rows - 1], subject=[f"{part}/{video_of(name)}"]*len(rows), sample=[f"{part}/{name}/{i:05d}" for i in rows], valid=len(rows), labels=len(labels))
+            out[n] = as_media([file] * len(rows), a, b, rows)
+        elif not crops:
+            out[n] = as_media([file] * len(rows), first, last, rows)
+        elif name not in faces:
+            log.lost(
+                f"cropped_aligned/{name}",
+                "a folder of faces",
+                "is missing",
+                f"copy it again; {nearest_names(name, faces)}",
+            )
+            out[n] = as_media([""] * len(rows))
+        else:
+            out[n] = as_media(_faces(name, faces[name], rows, first, last, len(labels), log), first, last, rows)
+    return dict(
+        arrays=out,
+        target=labels[rows - 1],
+        subject=[f"{part}/{video_of(name)}"] * len(rows),
+        sample=[f"{part}/{name}/{i:05d}" for i in rows],
+        valid=len(rows),
+        labels=len(labels),
+    )
 
 # %% ../../../nbs/11_corpora/03_affwild2.ipynb #d6ee788e
 @readers.register("affwild2")
 @corpus
-def affwild2(manifest, log)->dict:
+def affwild2(manifest, log) -> dict:
     "Aff-Wild2, valence and arousal"
     base, places, found, expect = _annotations(log), _places(log), [], option(manifest, "expect", {})
     for part in SETS:
-        names, made = listing(base/part, log), []
-        if not names: log.lost(base/part, "annotation files", "none", "copy the folder again")
+        names, made = list_folder(base / part, log), []
+        if not names:
+            log.lost(base / part, "annotation files", "none", "copy the folder again")
         for n in log.walk(names, part):
-            if not n.endswith(".txt"): log.lost(base/part/n, "VIDEO.txt", n, "remove the file or correct its name"); continue
-            one = _annotation(base/part/n, part, places, log)
-            if one and one["valid"]: made.append(one)
-            elif one: log.lost(base/part/n, "annotated frames", "none: every row is -5", "leave the file out")
+            if not n.endswith(".txt"):
+                log.lost(base / part / n, "VIDEO.txt", n, "remove the file or correct its name")
+                continue
+            one = _annotation(base / part / n, part, places, log)
+            if one and one["valid"]:
+                made.append(one)
+            elif one:
+                log.lost(base / part / n, "annotated frames", "none: every row is -5", "leave the file out")
         log.fact(f"annotations in {part}", expect.get(part), len(names))
         log.fact(f"annotated frames in {part}", None, sum(o["valid"] for o in made))
         found += made
     log.fact("faces", None, "cropped" if places[0] else "whole pictures of the videos")
-    if log.deep: _unheard(found, places, log)
+    if log.deep:
+        _unheard(found, places, log)
     join = lambda key: np.concatenate([o[key] for o in found]) if found else np.zeros(0)
     arrays = {n: np.concatenate([o["arrays"][n] for o in found]) for n in manifest.modalities} if found else {}
     return as_part(log, arrays, join("target"), join("subject"), join("sample"))
 
+
 def _unheard(found, places, log):
     "Videos without sound, and faces that no annotation knows"
     for n, s in log.manifest.modalities.items():
-        if s.kind != "audio": continue
-        for path in sorted({p for o in found for p in o["arrays"][n]["path"]} - {""}): check_sound(log.root/path, log)
+        if s.kind != "audio":
+            continue
+        for path in sorted({p for o in found for p in o["arrays"][n]["path"]} - {""}):
+            check_sound(log.root / path, log)
     names = {s.rsplit("/", 2)[1] for o in found for s in o["sample"]}
-    for n in set(places[0]) - names if option(log.manifest, "strict") else (): log.lost(places[0][n], "an annotated video", "no annotation", near(n, names))
+    for n in set(places[0]) - names if option(log.manifest, "strict") else ():
+        log.lost(places[0][n], "an annotated video", "no annotation", nearest_names(n, names))

@@ -10,45 +10,74 @@ import re
 from pathlib import Path
 import numpy as np
 from ..readers import readers
-from .scan import as_part, corpus, near, option, text_of
+from .scan import as_part, corpus, nearest_names, option, text_of
 
 # %% ../../../nbs/11_corpora/06_stressid.ipynb #cfad30fa
 FOLDERS = ("Feature Extraction/Features", "Features", ".")
 
-def find_table(log, name:str)->Path|None:
-    "A table in one of the folders that the authors used"
-    there = [log.root/f/name for f in FOLDERS if (log.root/f/name).is_file()]
-    if there: return there[0]
-    tables = [p.name for f in FOLDERS if (log.root/f).is_dir() for p in (log.root/f).glob("*.csv")]
-    log.lost(log.root/FOLDERS[0]/name, "a table of features", "is missing", f"get it from the authors' repository, or leave the modality out; {near(name, tables)}")
 
-def read_features(path, log, header:bool=True, skip=())->tuple: # columns, recording -> `(D,)`; NaN where a cell is empty
+def find_table(log, name: str) -> Path | None:
+    "A table in one of the folders that the authors used"
+    there = [log.root / f / name for f in FOLDERS if (log.root / f / name).is_file()]
+    if there:
+        return there[0]
+    tables = [p.name for f in FOLDERS if (log.root / f).is_dir() for p in (log.root / f).glob("*.csv")]
+    log.lost(
+        log.root / FOLDERS[0] / name,
+        "a table of features",
+        "is missing",
+        f"get it from the authors' repository, or leave the modality out; {nearest_names(name, tables)}",
+    )
+
+
+def read_features(
+    path, log, header: bool = True, skip=()
+) -> tuple:  # columns, recording -> `(D,)`; NaN where a cell is empty
     "A table of features by recording"
     text, out, again = text_of(path, log.lost, log), {}, "get the file again, or correct the row"
-    if text is None: return [], {}
+    if text is None:
+        return [], {}
     lines = text.splitlines()
     head = lines[0].split(",") if header else [""] + [f"hc{i}" for i in range(lines[0].count(","))]
     use = [i for i, c in enumerate(head) if i and c not in skip]
-    for row, line in enumerate(lines[1 if header else 0:], 2 if header else 1):
+    for row, line in enumerate(lines[1 if header else 0 :], 2 if header else 1):
         cells, at = line.split(","), f"row {row}"
         name = cells[0].removesuffix(".wav").strip()
-        if not line.strip(): continue
-        if not re.fullmatch(r"[0-9a-z]{4}_[A-Za-z]+\d?", name): log.lost(path, "a name like 2ea4_Counting1", name[:40], again, where=at); continue
-        if len(cells) != len(head): log.lost(path, f"{len(head)} cells", len(cells), again, where=at); continue
-        if name in out: log.unusable(path, "every recording once", f"{name} again", "remove one of the rows", where=at); continue
+        if not line.strip():
+            continue
+        if not re.fullmatch(r"[0-9a-z]{4}_[A-Za-z]+\d?", name):
+            log.lost(path, "a name like 2ea4_Counting1", name[:40], again, where=at)
+            continue
+        if len(cells) != len(head):
+            log.lost(path, f"{len(head)} cells", len(cells), again, where=at)
+            continue
+        if name in out:
+            log.unusable(path, "every recording once", f"{name} again", "remove one of the rows", where=at)
+            continue
         x = [_number(cells[i]) for i in use]
-        if None in x: log.lost(path, "a number or an empty cell", cells[use[x.index(None)]][:40], again, where=f"{at}, column {head[use[x.index(None)]]}"); continue
+        if None in x:
+            log.lost(
+                path,
+                "a number or an empty cell",
+                cells[use[x.index(None)]][:40],
+                again,
+                where=f"{at}, column {head[use[x.index(None)]]}",
+            )
+            continue
         out[name] = np.array(x, "float32")
     return [head[i] for i in use], out
 
-def _number(cell)->float|None:
+
+def _number(cell) -> float | None:
     "A number, NaN for nothing, None for anything else; infinite ones are ratios by nothing"
-    try: x = float(cell or "nan")
-    except ValueError: return None
+    try:
+        x = float(cell or "nan")
+    except ValueError:
+        return None
     return x if np.isfinite(x) else np.nan
 
 # %% ../../../nbs/11_corpora/06_stressid.ipynb #c4baedd9
-def filled(rows:dict, names)->np.ndarray: # `(N, D)`; NaN rows where a recording is missing
+def filled(rows: dict, names) -> np.ndarray:  # `(N, D)`; NaN rows where a recording is missing
     "The rows of `names`, with single gaps filled by the column's median over the subject's own recordings, or 0"
     width = len(next(iter(rows.values())))
     x = np.stack([rows.get(n, np.full(width, np.nan, "float32")) for n in names])
@@ -59,20 +88,33 @@ def filled(rows:dict, names)->np.ndarray: # `(N, D)`; NaN rows where a recording
     return x
 
 # %% ../../../nbs/11_corpora/06_stressid.ipynb #3b83bfe4
-def _targets(manifest, names, log)->dict: # recording -> class
+def _targets(manifest, names, log) -> dict:  # recording -> class
     "The task of each recording, or what a column of labels.csv says"
     column = option(manifest, "label_column")
-    if not column: return {n: n.split("_")[1] for n in names if n.split("_")[1] in manifest.task.classes}
-    path = next((log.root/f/"labels.csv" for f in ("Dataset", *FOLDERS) if (log.root/f/"labels.csv").is_file()), log.root/"labels.csv")
+    if not column:
+        return {n: n.split("_")[1] for n in names if n.split("_")[1] in manifest.task.classes}
+    path = next(
+        (log.root / f / "labels.csv" for f in ("Dataset", *FOLDERS) if (log.root / f / "labels.csv").is_file()),
+        log.root / "labels.csv",
+    )
     text, out = text_of(path, log.unusable, log), {}
     log.stop()
     head = text.splitlines()[0].split(",")
-    if column not in head: log.unusable(path, f"column {column}", ", ".join(head), near(column, head), where="row 1"); log.stop()
+    if column not in head:
+        log.unusable(path, f"column {column}", ", ".join(head), nearest_names(column, head), where="row 1")
+        log.stop()
     for row, line in enumerate(text.splitlines()[1:], 2):
         cells = line.split(",")
         said = cells[head.index(column)].strip() if len(cells) == len(head) else ""
         if not re.fullmatch(r"\d+(\.0)?", said) or int(float(said)) >= len(manifest.task.classes):
-            if said: log.lost(path, f"0 to {len(manifest.task.classes) - 1}", said[:40], "correct the row", where=f"row {row}, column {column}")
+            if said:
+                log.lost(
+                    path,
+                    f"0 to {len(manifest.task.classes) - 1}",
+                    said[:40],
+                    "correct the row",
+                    where=f"row {row}, column {column}",
+                )
             continue
         out[cells[0].strip()] = manifest.task.classes[int(float(said))]
     return out
@@ -80,23 +122,53 @@ def _targets(manifest, names, log)->dict: # recording -> class
 # %% ../../../nbs/11_corpora/06_stressid.ipynb #3db126c6
 @readers.register("stressid")
 @corpus
-def stressid(manifest, log)->dict:
+def stressid(manifest, log) -> dict:
     "StressID: tables of features"
     tables, speech = {}, set(option(manifest, "speech", []))
     for n, spec in manifest.modalities.items():
         path = find_table(log, spec.column)
-        columns, rows = read_features(path, log, header=n != "audio", skip=set(option(manifest, "leave_out", {}).get(n, []))) if path else ([], {})
+        columns, rows = (
+            read_features(path, log, header=n != "audio", skip=set(option(manifest, "leave_out", {}).get(n, [])))
+            if path
+            else ([], {})
+        )
         if rows and spec.shape and len(columns) != spec.shape[0]:
-            log.lost(path, f"{spec.shape[0]} features", f"{len(columns)}, from {columns[0]} to {columns[-1]}", f"use the authors' table, or correct modalities.{n}.shape in a manifest of your own", where="row 1"); rows = {}
+            log.lost(
+                path,
+                f"{spec.shape[0]} features",
+                f"{len(columns)}, from {columns[0]} to {columns[-1]}",
+                f"use the authors' table, or correct modalities.{n}.shape in a manifest of your own",
+                where="row 1",
+            )
+            rows = {}
         tables[n] = rows
     every = sorted(set().union(*tables.values()))
     target = _targets(manifest, every, log)
     names = [n for n in every if n in target]
     unknown = [n for n in every if n.split("_")[1] not in {*option(manifest, "tasks", []), *manifest.task.classes}]
-    for n in unknown: log.lost(log.root, f"one of the tasks {', '.join(option(manifest, 'tasks', []))}", n, near(n.split("_")[1], option(manifest, "tasks", [])) + " correct the name in the tables", where=n)
+    for n in unknown:
+        log.lost(
+            log.root,
+            f"one of the tasks {', '.join(option(manifest, 'tasks', []))}",
+            n,
+            nearest_names(n.split("_")[1], option(manifest, "tasks", [])) + " correct the name in the tables",
+            where=n,
+        )
     log.fact("subjects", option(manifest, "expect", {}).get("subjects"), len({n[:4] for n in names}))
     for n, rows in tables.items():
         lack = [k for k in names if k not in rows and (n != "audio" or k.split("_")[1] in speech)]
-        if rows and lack: log.lost(manifest.modalities[n].column, f"{len(names)} recordings, as the other tables have", f"{len(lack)} fewer, the first {lack[0]}", "get the file again; the modality is missing there", where=lack[0])
-    arrays = {n: filled(rows, names) if rows else np.full((len(names), *(manifest.modalities[n].shape or (1,))), np.nan, "float32") for n, rows in tables.items()}
+        if rows and lack:
+            log.lost(
+                manifest.modalities[n].column,
+                f"{len(names)} recordings, as the other tables have",
+                f"{len(lack)} fewer, the first {lack[0]}",
+                "get the file again; the modality is missing there",
+                where=lack[0],
+            )
+    arrays = {
+        n: filled(rows, names)
+        if rows
+        else np.full((len(names), *(manifest.modalities[n].shape or (1,))), np.nan, "float32")
+        for n, rows in tables.items()
+    }
     return as_part(log, arrays, [target[n] for n in names], [n[:4] for n in names], names)
