@@ -14,7 +14,7 @@ from torch import Tensor
 from ..core.errors import InputError
 from ..core.config import ScheduleConfig
 from .distributed import average_gradients
-from .stacked_model import in_precision, mixed_dtype
+from .stacked_model import mixed_dtype
 
 # %% ../../nbs/45_training/06_trainer.ipynb #0459e707
 def learning_rate(step: int, steps: int, decay: str = "cosine") -> float:
@@ -73,8 +73,7 @@ def gather_gradients(trainer: Trainer, loss) -> dict:  # what was written down, 
     t, n, told = trainer, trainer.schedule.accumulate, []
     t.optimiser.zero_grad(set_to_none=True)
     for i in range(n):
-        with in_precision(t.dtype, t.scale):
-            losses, parts = loss(t.step * n + i)
+        losses, parts = loss(t.step * n + i)
         ((losses if t.scale is None else losses * t.scale).sum() / n).backward()
         told.append({"loss": losses.detach(), **{k: v.detach() for k, v in parts.items()}})
     average_gradients(p.grad for p in t.params.values())

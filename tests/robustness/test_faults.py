@@ -12,6 +12,7 @@ import mtpkd.experiments.resume
 import mtpkd.reporting.report
 import mtpkd.reporting.sentences
 import mtpkd.training.checkpoint
+from mtpkd.distillation.artifacts import ArtifactStore, SelfDistilledKey, StudentKey, TeacherKey, TNetKey
 import mtpkd.training.loop
 import mtpkd.training.trainer
 from mtpkd.cli.main import main
@@ -92,14 +93,16 @@ def test_a_stopped_stage_goes_on_where_it_was(share, manifest, whole, tmp_path, 
 
 def test_every_stage_has_a_file_of_its_own_and_finds_it_again(tmp_path):
     def files():
-        with mtpkd.training.checkpoint.shelved(mtpkd.training.checkpoint.CheckpointStore(tmp_path)) as shelf:
-            made = [shelf.place(), shelf.place()]
-            for key in (("kd", 0), ("kd", 1)):
-                with mtpkd.training.checkpoint.stage_of(*key):
-                    made += [shelf.place(), shelf.place()]
-            return [*made, shelf.place()]
+        store = mtpkd.training.checkpoint.CheckpointStore(tmp_path)
+        artifacts = ArtifactStore(store), ArtifactStore(store).of_control("shuffled_teacher")
+        keys = [TeacherKey("kd"), TeacherKey("kd", 1), StudentKey("kd"), SelfDistilledKey(), TNetKey()]
+        places = []
+        for own in artifacts:
+            for key in keys:
+                own.get_or_compute(key, lambda checkpoint: places.extend([checkpoint().path, checkpoint(0).path]))
+        return places
 
-    assert len(set(files())) == 7 and files() == files()
+    assert len(set(files())) == 20 and files() == files()
 
 
 def some_stage(manifest, tmp_path, monkeypatch):
@@ -374,7 +377,7 @@ def test_a_repeat_that_diverges_is_reported_and_the_others_go_on(manifest, tmp_p
 
 CHILD = """
 import sys, json, mtpkd, mtpkd.training
-mtpkd.training.checkpoint.PAUSE = 0.
+mtpkd.training.checkpoint.SECONDS_BETWEEN_CHECKPOINTS = 0.
 manifest, config, out, resume = json.loads(sys.argv[1])
 mtpkd.run(manifest, methods=["kd", "mtpkdot", "mtpkd"], seeds=[0], config=config, out=out, resume=resume, progress=False)
 """
