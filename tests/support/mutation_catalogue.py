@@ -26,8 +26,8 @@ MUTANTS = [
     Mutant(
         "leak check",
         "data.folds",
-        "            if len(both): raise InputError(",
-        "            if False: raise InputError(",
+        "        if len(shared):\n",
+        "        if False:\n",
         "method/test_leaks.py::test_a_planted_leak_is_caught",
     ),
     Mutant(
