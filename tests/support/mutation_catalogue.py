@@ -174,8 +174,8 @@ MUTANTS = [
     Mutant(
         "pickles",
         "data.npz_files",
-        "    try: archive = np.load(path, allow_pickle=False)",
-        "    try: archive = np.load(path, allow_pickle=True)",
+        "        archive = np.load(path, allow_pickle=False)",
+        "        archive = np.load(path, allow_pickle=True)",
         "data/test_bad_data.py::test_pickles_are_refused_and_not_executed",
     ),
     Mutant(
