@@ -131,17 +131,17 @@ def _coerce(value, kind, where: str):
     if dataclasses.is_dataclass(kind):
         return from_dict(kind, value, where)
     if typing.get_origin(kind) is tuple and isinstance(value, (list, tuple)):
-        return tuple(_coerce(v, typing.get_args(kind)[0], f"{where}[{i}]") for i, v in enumerate(value))
+        item_kind = typing.get_args(kind)[0]
+        return tuple(_coerce(item, item_kind, f"{where}[{i}]") for i, item in enumerate(value))
     kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
     if value is None and type(None) in kinds:
         return None
     if tuple in kinds and isinstance(value, (list, tuple)):
-        return tuple(tuple(v) if isinstance(v, list) else v for v in value)
+        return tuple(tuple(item) if isinstance(item, list) else item for item in value)
     if float in kinds and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    for k in kinds:
-        if type(value) is k:
-            return value
+    if type(value) in kinds:
+        return value
     names = " or ".join("nothing" if k is type(None) else k.__name__ for k in kinds)
     raise InputError(f"{where}: expected {names}, got {value!r}")
 
@@ -151,28 +151,31 @@ def from_dict(
     values: dict | None,  # plain values; None: all defaults
     where: str = "",  # path of the keys so far, for messages
 ):  # an instance of `cls`
-    "Build `cls` from plain values; unknown keys are refused and the known ones listed"
+    "Build `cls` from plain values; an unknown key or a wrong type raises `InputError`"
     values = values or {}
     if not isinstance(values, dict):
         raise InputError(f"{where or cls.__name__}: expected a mapping, got {values!r}")
-    kinds, known = typing.get_type_hints(cls), [f.name for f in dataclasses.fields(cls)]
+    kinds = typing.get_type_hints(cls)
+    known = [f.name for f in dataclasses.fields(cls)]
     prefix = where + "." if where else ""
     for key in values:
         if key not in known:
             raise InputError(f"unknown setting {prefix}{key}; {nearest(str(key), known)}")
-    return cls(**{k: _coerce(v, kinds[k], prefix + k) for k, v in values.items()})
+    return cls(**{key: _coerce(value, kinds[key], prefix + key) for key, value in values.items()})
 
 
 def to_dict(config) -> dict:
-    "A config as plain values: what YAML and JSON can hold"
-    plain = lambda v: (
-        [plain(x) for x in v]
-        if isinstance(v, (list, tuple))
-        else {k: plain(x) for k, x in v.items()}
-        if isinstance(v, dict)
-        else v
-    )
-    return plain(dataclasses.asdict(config))
+    "A config as plain values that YAML and JSON can hold"
+    return _plain(dataclasses.asdict(config))
+
+
+def _plain(value):
+    "Tuples as lists, at every depth"
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
 
 # %% ../../nbs/00_core/06_config.ipynb #3990f149
 def to_yaml(config) -> str:
