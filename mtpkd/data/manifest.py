@@ -106,7 +106,7 @@ class PairingSpec(_Strict):
 
 # %% ../../nbs/10_data/01_manifest.ipynb #e5de2ba1
 class PublishedSpec(_Strict):
-    "A number from the literature, and how it was made"
+    "A number from the literature, with its protocol and source"
 
     result: str
     protocol: str
@@ -143,113 +143,127 @@ class DatasetManifest(_Strict):
 
     @model_validator(mode="after")
     def _names_fit(self):
-        for n in self.modalities:
-            if not _NAME.fullmatch(n):
-                raise ValueError(f"modality {n!r}: expected letters, digits, - and _ only")
+        for name in self.modalities:
+            if not _NAME.fullmatch(name):
+                raise ValueError(f"modality {name!r}: expected letters, digits, - and _ only")
         if not self.files and self.reader in ("npz", "table"):
             raise ValueError(f"reader {self.reader} needs files; expected files: {{arrays: {{path: NAME.npz}}}}")
-        taken = [c for c in self.task.labels if c in _COLUMNS]
+        taken = [label for label in self.task.labels if label in _COLUMNS]
         if taken:
             raise ValueError(f"task: {taken[0]!r} is a column of every table of predictions; use another name")
         if self.protocol.group not in (None, self.subject):
             raise ValueError(
-                f"protocol.group is {self.protocol.group!r}, but subject is {self.subject!r}; folds are grouped by the subject"
+                f"protocol.group is {self.protocol.group!r}, but subject is {self.subject!r}; "
+                "folds are grouped by the subject"
             )
         return self
 
     def columns(self) -> dict[str, str | None]:
-        "Names of the arrays or columns beside the modalities, by what they are"
-        bag = None if self.pairing.key == "subject" else self.pairing.key  # those are the subjects
+        "Names of the arrays or columns of target, ids and pairing; None where the set has none"
+        bag = self.pairing.key
+        if bag == "subject":
+            bag = None  # the bags are the subjects
         return dict(
-            target=self.task.target, subject=self.subject, sample=self.sample, bag=bag, paired=self.pairing.paired
+            target=self.task.target,
+            subject=self.subject,
+            sample=self.sample,
+            bag=bag,
+            paired=self.pairing.paired,
         )
 
     def with_role(self, role: str) -> list[str]:
         "Names of the modalities in `role`"
-        return [n for n, m in self.modalities.items() if m.role == role]
+        return [name for name, spec in self.modalities.items() if spec.role == role]
 
 # %% ../../nbs/10_data/01_manifest.ipynb #809c43dd
 def parse_manifest(
-    values: dict,  # what the YAML holds
+    values: dict,  # the mapping in the YAML file
     root=".",  # folder that its paths are relative to
-    source: str = "manifest",  # how to call it in messages
+    source: str = "manifest",  # name of the manifest in messages
 ) -> DatasetManifest:
-    "Check a manifest's values; a message names the key"
-    values = {str(k): v for k, v in values.items() if k != "root"}
+    "Check a manifest's values; `InputError` names the key"
+    values = {str(key): value for key, value in values.items() if key != "root"}
     try:
         return DatasetManifest(**values, root=Path(root))
     except ValidationError as e:
-        first = e.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        hint = (
-            "; " + nearest(first["loc"][-1], DatasetManifest.model_fields)
-            if first["type"] == "extra_forbidden" and len(first["loc"]) == 1
-            else ""
-        )
-        got = (
-            f", got {first['input']!r}"[:80]
-            if first["type"] not in ("missing", "extra_forbidden", "value_error")
-            else ""
-        )
-        raise InputError(f"{source}: {key}: {first['msg']}{got}{hint}".replace(": : ", ": ")) from e
+        raise InputError(_validation_message(e.errors()[0], source)) from e
+
+
+def _validation_message(error: dict, source: str) -> str:
+    "The first error of pydantic as one line"
+    where = error["loc"]
+    given = ""
+    if error["type"] not in ("missing", "extra_forbidden", "value_error"):
+        given = f", got {error['input']!r}"[:80]
+    hint = ""
+    if error["type"] == "extra_forbidden" and len(where) == 1:
+        hint = "; " + nearest(where[-1], DatasetManifest.model_fields)
+    key = ".".join(map(str, where))
+    return f"{source}: {key}: {error['msg']}{given}{hint}".replace(": : ", ": ")
 
 # %% ../../nbs/10_data/01_manifest.ipynb #75705b7e
+_ADDRESS = re.compile(r"(.*?\.ya?ml|[^+/]*)((?:\+[^+/]*)*)", re.I)  # name or path, variants
+
+
 def split_address(
     address: str,  # NAME, NAME+VARIANT, NAME@FOLDER, NAME+VARIANT+VARIANT@FOLDER; NAME may be a path to a .yaml
 ) -> tuple:  # name or path, names of variants, folder or None
     "The parts of a data set's address"
-    path, at, folder = str(address).partition("@")
-    if Path(str(address)).is_file():
-        return str(address), [], None
+    address = str(address)
+    if Path(address).is_file():
+        return address, [], None
+    path, at, folder = address.partition("@")
     if at and not folder:
         raise InputError(f"{address}: no folder behind @; expected NAME@FOLDER")
-    whole = re.fullmatch(r"(.*?\.ya?ml|[^+/]*)((?:\+[^+/]*)*)", path, re.I)
-    name, more = whole.groups() if whole else (path, "")
-    return name, more.split("+")[1:], folder or None
+    match = _ADDRESS.fullmatch(path)
+    name, variants = match.groups() if match else (path, "")
+    return name, variants.split("+")[1:], folder or None
 
 
 def changed(values: dict, by: dict) -> dict:
-    "`values` with the entries of `by`: mappings are merged, everything else is replaced"
-    merge = lambda k, v: (
-        changed(values[k], v) if isinstance(v, dict) and isinstance(values.get(k), dict) and k != "folds" else v
-    )
-    return values | {k: merge(k, v) for k, v in by.items()}
+    "`values` with the entries of `by`: mappings are merged at every depth, except `folds`; everything else is replaced"
+    result = dict(values)
+    for key, value in by.items():
+        old = values.get(key)
+        if isinstance(value, dict) and isinstance(old, dict) and key != "folds":
+            value = changed(old, value)
+        result[key] = value
+    return result
 
 # %% ../../nbs/10_data/01_manifest.ipynb #bba4d925
 def manifests_folder() -> Path:
-    "Where the shipped manifests are, in a checkout and in an installed wheel"
+    "The folder of the shipped manifests, in a checkout and in an installed wheel"
     return Path(str(resources.files("mtpkd.data_manifests")))
 
 
 def list_manifests() -> list[str]:
     "Names of the shipped manifests"
-    return sorted(p.stem for p in manifests_folder().glob("*.yaml"))
+    return sorted(path.stem for path in manifests_folder().glob("*.yaml"))
 
 
-def with_variants(values: dict, names, source: str) -> dict:
-    "A manifest's values under its variants called `names`, one after the other"
+def with_variants(
+    values: dict,
+    names,  # variants, applied in this order
+    source: str,  # name of the manifest in messages
+) -> dict:
+    "A manifest's values under its variants called `names`"
     known = values.get("variants") or {}
-    for n in names:
-        if n not in known:
-            raise InputError(f"{source}: unknown variant {n!r}; {nearest(n, known)}")
-        values = changed(values, {k: v for k, v in known[n].items() if k != "about"})
+    for name in names:
+        if name not in known:
+            raise InputError(f"{source}: unknown variant {name!r}; {nearest(name, known)}")
+        changes = {key: value for key, value in known[name].items() if key != "about"}
+        values = changed(values, changes)
     return values
 
 
 def load_manifest(
     manifest,  # a shipped name, a path to a YAML file, either with +VARIANT and @FOLDER, or a manifest
 ) -> DatasetManifest:
-    "The manifest called `manifest`"
+    "Read the manifest at an address; `InputError` if it is not found or not valid"
     if isinstance(manifest, DatasetManifest):
         return manifest
     name, variants, folder = split_address(manifest)
-    path = Path(name)
-    if path.suffix.lower() not in (".yaml", ".yml"):
-        if name not in list_manifests():
-            raise InputError(
-                f"unknown manifest {name!r}; {nearest(name, list_manifests())}; or give a path to a .yaml file"
-            )
-        path = manifests_folder() / f"{name}.yaml"
+    path = _manifest_path(name)
     if not path.is_file():
         raise InputError(f"{path}: no such manifest; expected a YAML file or one of {', '.join(list_manifests())}")
     if folder and not Path(folder).is_dir():
@@ -257,13 +271,25 @@ def load_manifest(
     values = with_variants(read_yaml(path), variants, str(path))
     return parse_manifest(values, folder or path.parent, str(path))
 
+
+def _manifest_path(name: str) -> Path:
+    "The file of a shipped manifest, or `name` itself where it is a path to a YAML file"
+    path = Path(name)
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return path
+    if name not in list_manifests():
+        raise InputError(
+            f"unknown manifest {name!r}; {nearest(name, list_manifests())}; or give a path to a .yaml file"
+        )
+    return manifests_folder() / f"{name}.yaml"
+
 # %% ../../nbs/10_data/01_manifest.ipynb #e61525fb
 def resolve_inside(
     root,  # folder
     path,  # relative path from a manifest or a table
     what: str = "path",  # for the message
 ) -> Path:
-    "`root/path`, refused when it is absolute or leads out of `root`"
+    "`root/path`; `InputError` where it is absolute or leads out of `root`"
     root = Path(root).resolve()
     full = (root / path).resolve()
     if Path(path).is_absolute() or not full.is_relative_to(root):
@@ -272,30 +298,34 @@ def resolve_inside(
 
 # %% ../../nbs/10_data/01_manifest.ipynb #1a4af3db
 def audit(
-    manifest: DatasetManifest,  # what is expected
+    manifest: DatasetManifest,
     root=None,  # folder with the files; None: the manifest's own
 ) -> list[dict]:  # one row a file: file, path, status, detail
-    "Compare the manifest's files with what is on disk"
+    "Compare the manifest's files with the copy on disk"
     rows = []
     for name, spec in manifest.files.items():
         path = resolve_inside(root or manifest.root, spec.path, f"{manifest.name}: files.{name}")
-        if not path.is_file():
-            status, detail = "missing", f"{manifest.obtain or 'put the file there'}"
-        elif spec.sha256 and (have := file_sha256(path)) != spec.sha256:
-            status, detail = (
-                "wrong checksum",
-                f"expected {spec.sha256[:12]}..., got {have[:12]}...; get the file again or correct sha256",
-            )
-        else:
-            status, detail = "ok", f"{path.stat().st_size} bytes"
+        status, detail = _file_status(manifest, spec, path)
         rows.append(dict(file=name, path=str(path), status=status, detail=detail))
     return rows
 
 
+def _file_status(manifest, spec: FileSpec, path: Path) -> tuple:  # status, detail
+    if not path.is_file():
+        return "missing", f"{manifest.obtain or 'put the file there'}"
+    if spec.sha256:
+        digest = file_sha256(path)
+        if digest != spec.sha256:
+            detail = f"expected {spec.sha256[:12]}..., got {digest[:12]}...; get the file again or correct sha256"
+            return "wrong checksum", detail
+    return "ok", f"{path.stat().st_size} bytes"
+
+
 def require_files(manifest: DatasetManifest, root=None) -> dict[str, Path]:
-    "Paths of the manifest's files; the first that is missing or wrong is an error"
-    rows = audit(manifest, root)
-    for r in rows:
-        if r["status"] != "ok":
-            raise InputError(f"{manifest.name}: {r['path']}: {r['status']} ({r['detail']})")
-    return {r["file"]: Path(r["path"]) for r in rows}
+    "Paths of the manifest's files; the first that is missing or wrong raises `InputError`"
+    paths = {}
+    for row in audit(manifest, root):
+        if row["status"] != "ok":
+            raise InputError(f"{manifest.name}: {row['path']}: {row['status']} ({row['detail']})")
+        paths[row["file"]] = Path(row["path"])
+    return paths
