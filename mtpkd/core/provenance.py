@@ -33,21 +33,21 @@ def protocol_faults(
 
 # %% ../../nbs/00_core/07_provenance.ipynb #be507334
 def provenance_columns(
-    said: dict,  # anything with `protocol` and `control`: a summary, a config's dictionary
+    run: dict,  # anything with `protocol` and `control`: a summary, a config's dictionary
 ) -> dict:  # column -> text; empty for an honest run without a control
     "Columns that mark every table of a run with faults or under a control"
-    faults = protocol_faults(said.get("protocol") or "honest")
+    faults = protocol_faults(run.get("protocol") or "honest")
     columns = {}
     if faults:
         columns["protocol"] = f"released: {', '.join(faults)}"
-    if said.get("control"):
-        columns["control"] = said["control"]
+    if run.get("control"):
+        columns["control"] = run["control"]
     return columns
 
 
-def provenance_text(said: dict) -> str:  # as in `provenance_columns`
+def provenance_text(run: dict) -> str:  # as in `provenance_columns`
     "The columns as a line: `released: clip_folds, drop_last; control: shuffled_teacher`"
     parts = []
-    for column, text in provenance_columns(said).items():
+    for column, text in provenance_columns(run).items():
         parts.append(text if column == "protocol" else f"{column}: {text}")
     return "; ".join(parts)

@@ -34,7 +34,7 @@ class Registry:
         "The present name for `name`"
         return self.aliases.get(name, name)
 
-    def register(self, name: str, hidden: bool = False):  # hidden: available by name, but not listed
+    def register(self, name: str, *, hidden: bool = False):  # hidden: available by name, but not listed
         "Decorator that registers a class or function under `name`"
 
         def _register(obj):

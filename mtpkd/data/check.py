@@ -92,6 +92,7 @@ def _verdict(c: Check) -> str:
 def check(
     manifest,  # name, path or address of a set
     root=None,  # folder with the files; None: the manifest's own
+    *,
     every: bool = False,  # decode every frame
     progress: bool = False,  # show a bar
 ) -> Check:
@@ -147,7 +148,7 @@ def _check_files(m) -> Check:
 
 
 def _log_unreadable(log, m, error: InputError) -> None:
-    log.unusable(m.root, "samples that fit the manifest", str(error), "mend what it names")
+    log.unusable(m.root, "samples that fit the manifest", str(error), "correct what it names")
 
 
 def _finished(m, log, samples) -> Check:

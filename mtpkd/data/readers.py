@@ -119,7 +119,7 @@ def _regression_target(y, task: TaskSpec) -> np.ndarray:  # `(N,)` or `(N, K)` f
     if infinite.any():
         raise InputError(
             f"target {task.target}: row {int(infinite.argmax())} is infinite; "
-            "expected finite values, or NaN where nobody annotated"
+            "expected finite values, or NaN where there is no annotation"
         )
     return y
 
@@ -161,29 +161,30 @@ def as_modality(
 # %% ../../nbs/10_data/11_readers.ipynb #11d4a5ab
 def transform(
     x,  # `(N, ...)`, NaN rows are missing
-    there,  # `(N,)` bool: rows that are present
+    present,  # `(N,)` bool: rows that are present
     spec,  # the modality's manifest entry
 ) -> np.ndarray:  # `(N, ...)`, NaN where `x` was missing
     "Apply the manifest's input transform to one modality"
     if spec.input == "raw" or is_media(x):
         return x
-    any_present = there.any()
-    present = x[there] if any_present else np.zeros((1, *x.shape[1:]), "float32")
-    y = np.asarray(apply_input(spec.input, present, spec.rate_hz), "float32")
-    if len(y) != len(present):
-        raise InputError(f"input transform {spec.input} made {len(y)} rows of {len(present)}; expected one a sample")
+    any_present = present.any()
+    rows = x[present] if any_present else np.zeros((1, *x.shape[1:]), "float32")
+    y = np.asarray(apply_input(spec.input, rows, spec.rate_hz), "float32")
+    if len(y) != len(rows):
+        raise InputError(f"input transform {spec.input} made {len(y)} rows of {len(rows)}; expected one a sample")
     out = np.full((len(x), *y.shape[1:]), np.nan, "float32")
     if any_present:
-        out[there] = y
+        out[present] = y
     return out
 
 # %% ../../nbs/10_data/11_readers.ipynb #cbed1330
 def to_samples(
     manifest: DatasetManifest,
     raw: dict,  # what a reader returns
-    inputs=True,  # apply the input transforms
-    files=False,  # leave video and sound as files
-    labels=True,  # False: without the target, known or not
+    *,
+    inputs: bool = True,  # apply the input transforms
+    files: bool = False,  # leave video and sound as files
+    labels: bool = True,  # False: without the target, known or not
 ) -> Samples:
     "Check the parts that a reader returned and put them together; `InputError` names the source"
     _require_returned(manifest, raw, ("arrays", "target") if labels else ("arrays",))

@@ -20,6 +20,7 @@ from .readers import naming_source, readers, to_samples, unprepared
 def read(
     manifest,  # shipped name, path to a manifest, or a `DatasetManifest`
     names=None,  # modalities, in this order; None: those with a role
+    *,
     inputs: bool = True,  # apply the declared input transforms
     root=None,  # folder with the files; None: the manifest's own
     files: bool = False,  # leave video and sound as files (`MEDIA`), for `mtpkd data prepare`
@@ -34,7 +35,7 @@ def read(
         _require_no_media(m)  # before anything is read
     if not labels:
         m = without_labels(m)
-    return to_samples(m, reader(m), inputs, files, labels)
+    return to_samples(m, reader(m), inputs=inputs, files=files, labels=labels)
 
 
 def _selected_modalities(m: DatasetManifest, names) -> dict:

@@ -93,7 +93,7 @@ def number_columns(
 
 # %% ../../nbs/10_data/13_tables.ipynb #e8feb3db
 def feature_columns(
-    have,  # columns of the table
+    columns,  # of the table
     name: str,  # modality
     spec,  # its manifest entry
 ) -> list[str]:
@@ -101,14 +101,14 @@ def feature_columns(
     if spec.kind != "features":
         return []
     column = spec.column or name
-    if spec.shape == (1,) and column in have:
+    if spec.shape == (1,) and column in columns:
         return [column]
     if spec.column is None:
         numbered = re.compile(re.escape(name) + r"_\d+")
-        matching = [c for c in have if numbered.fullmatch(c)]
+        matching = [c for c in columns if numbered.fullmatch(c)]
         return sorted(matching, key=lambda c: int(c[len(name) + 1 :]))
     if any(wildcard in column for wildcard in "*?["):
-        return [c for c in have if fnmatch.fnmatchcase(c, column)]
+        return [c for c in columns if fnmatch.fnmatchcase(c, column)]
     return []
 
 # %% ../../nbs/10_data/13_tables.ipynb #b4f24dc9

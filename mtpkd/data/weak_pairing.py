@@ -168,6 +168,7 @@ def simulate_weak_pairing(
     fold: Fold,
     samples,  # `Samples` of the set
     hop=None,  # seconds between two rows
+    *,
     known: bool = True,  # whether the file order holds the true pairs
 ) -> WeakPairing:
     "Form the bags of the fold's pool and permute their privileged recordings"
@@ -192,22 +193,22 @@ def _new_order(p: Pairing, size: int, hop, random) -> np.ndarray:  # `(size,)`
 # %% ../../nbs/10_data/05_weak_pairing.ipynb #68a04d9e
 def check_pairing(
     p: Pairing,
-    words: str,  # the specification as it was given
-    loose: list,  # of `WeakPairing`, one a repeat
+    text: str,  # the specification as it was given
+    repeats: list,  # of `WeakPairing`, one a repeat
     batch: int,  # pool rows a step
 ) -> None:
     "Raise `InputError` where a run cannot use the weak pairing"
-    if any(not weak.bags for weak in loose):
+    if any(not weak.bags for weak in repeats):
         raise InputError(
-            f"pairing {words} is about the unlabelled pool, and a fold has none; "
+            f"pairing {text} is about the unlabelled pool, and a fold has none; "
             "give --labelled N, fewer than its training rows"
         )
-    if p.kind != "none" and all(_is_known(weak) for weak in loose):
-        raise InputError(f"pairing {words}: every bag has one row, so the pairing is known; use full")
-    most = max(weak.most for weak in loose)
+    if p.kind != "none" and all(_is_known(weak) for weak in repeats):
+        raise InputError(f"pairing {text}: every bag has one row, so the pairing is known; use full")
+    most = max(weak.most for weak in repeats)
     if most > batch:
         raise InputError(
-            f"pairing {words}: a bag has up to {most} rows, a batch {batch} pool rows, "
+            f"pairing {text}: a bag has up to {most} rows, a batch {batch} pool rows, "
             f"and bags are drawn whole; set schedule.pool_batch to at least {most}"
         )
 
