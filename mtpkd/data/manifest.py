@@ -42,7 +42,7 @@ class ModalitySpec(_Strict):
 
 # %% ../../nbs/10_data/01_manifest.ipynb #6a85f82e
 class TaskSpec(_Strict):
-    "What is predicted"
+    "The target: its kind, its classes or dimensions, and its valid range"
 
     kind: Literal["classification", "ordinal", "regression"]
     target: str
@@ -63,15 +63,17 @@ class TaskSpec(_Strict):
 
     @property
     def outputs(self) -> int:
+        "Number of outputs of a network: classes, or dimensions of a regression"
         return len(self.names) if self.kind == "regression" else len(self.classes)
 
     @property
     def labels(self) -> list[str]:
+        "Names of the outputs"
         return self.names if self.kind == "regression" else self.classes
 
 # %% ../../nbs/10_data/01_manifest.ipynb #83f073a8
 class ProtocolSpec(_Strict):
-    "How the set is evaluated unless a run says otherwise"
+    "The protocol of evaluation, which a run may override"
 
     folds: int | Literal["loso"] | dict[str, list] = 5
     group: str | None = None

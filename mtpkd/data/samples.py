@@ -17,7 +17,7 @@ MEDIA = np.dtype([("path", "O"), ("first", "i8"), ("last", "i8"), ("row", "i8")]
 
 def as_media(
     path,  # `(N,)` str, relative to the set's root; "": missing
-    first=-1,
+    first=-1,  # `(N,)` or one int, 1-based and inclusive; -1: not given
     last=-1,  # `(N,)` or one int, 1-based and inclusive; -1: not given
     row=-1,  # `(N,)` or one int; -1: not given
 ) -> np.ndarray:  # `(N,)` of dtype `MEDIA`
