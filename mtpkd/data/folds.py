@@ -20,7 +20,7 @@ from .samples import Samples
 class Fold:
     "Row numbers of the parts of one outer fold under one seed"
 
-    fold: int
+    fold: int  # number of the outer fold
     seed: int
     train: np.ndarray  # labelled training rows
     pool: np.ndarray  # training rows whose label is hidden
