@@ -14,7 +14,7 @@ from .errors import InputError
 # %% ../../nbs/00_core/04_files.ipynb #f3dd2d4e
 @contextlib.contextmanager
 def atomic_path(path):  # the file to write
-    "Yield a temporary path beside `path`; rename it over `path` if the block succeeds, remove it if not"
+    "Yield a temporary path next to `path`; it replaces `path` if the block succeeds and is removed otherwise"
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     tmp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -60,17 +60,17 @@ def write_json(path, obj) -> Path:
 
 # %% ../../nbs/00_core/04_files.ipynb #6de82efe
 @contextlib.contextmanager
-def folder_lock(folder):  # made if it is not there
-    "Hold `folder` and what is below for this process while the block runs; refuse it where another process does"
+def folder_lock(folder):  # created if it does not exist
+    "Hold `folder` and everything below it for this process; `InputError` where another process holds it"
     path = Path(folder) / ".lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path) as f:
         f.truncate(0)
         f.write(f"process {os.getpid()} on {platform.node()}")
         f.flush()
-        for half in path.parent.rglob(".*.*.tmp"):
-            if half.name.split(".")[-2].isdigit():
-                half.unlink(missing_ok=True)  # `atomic_path` names them by their process, which is gone
+        for partial in path.parent.rglob(".*.*.tmp"):
+            if partial.name.split(".")[-2].isdigit():
+                partial.unlink(missing_ok=True)  # `atomic_path` names them by their process, which has ended
         try:
             yield
         finally:
@@ -78,11 +78,11 @@ def folder_lock(folder):  # made if it is not there
 
 
 def _locked(path):  # an open file
-    "The file under an exclusive lock; again where another process has removed it in between"
+    "The file under an exclusive lock; opened again where another process has removed it in between"
     try:
         import fcntl
     except ImportError:
-        return open(path, "a+")  # Windows: no lock there
+        return open(path, "a+")  # Windows: no lock
     while True:
         f = open(path, "a+")
         try:
@@ -90,9 +90,9 @@ def _locked(path):  # an open file
         except BlockingIOError:
             with f:
                 f.seek(0)
-                who = f.read().strip()
+                holder = f.read().strip()
             raise InputError(
-                f"{path.parent} is in use by {who or 'another process'}; wait for its end, or use another --out"
+                f"{path.parent} is in use by {holder or 'another process'}; wait for its end, or use another --out"
             ) from None
         if path.exists() and path.stat().st_ino == os.fstat(f.fileno()).st_ino:
             return f
@@ -101,8 +101,8 @@ def _locked(path):  # an open file
 # %% ../../nbs/00_core/04_files.ipynb #73b51f0d
 def file_sha256(path) -> str:
     "SHA-256 of a file's content, in hex"
-    h = hashlib.sha256()
+    digest = hashlib.sha256()
     with open(path, "rb") as f:
         for block in iter(lambda: f.read(1 << 20), b""):
-            h.update(block)
-    return h.hexdigest()
+            digest.update(block)
+    return digest.hexdigest()

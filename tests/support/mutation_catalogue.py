@@ -26,8 +26,8 @@ MUTANTS = [
     Mutant(
         "leak check",
         "data.folds",
-        "            if len(both): raise InputError(",
-        "            if False: raise InputError(",
+        "        if len(shared):\n",
+        "        if False:\n",
         "method/test_leaks.py::test_a_planted_leak_is_caught",
     ),
     Mutant(
@@ -132,8 +132,8 @@ MUTANTS = [
     Mutant(
         "one process a folder",
         "core.files",
-        "        try: fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)",
-        "        try: fcntl.LOCK_EX",
+        "            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "            fcntl.LOCK_EX",
         "robustness/test_faults.py::test_two_processes_in_one_folder",
     ),
     Mutant(
@@ -146,8 +146,8 @@ MUTANTS = [
     Mutant(
         "nothing half written",
         "core.files",
-        "    finally: tmp.unlink(missing_ok=True)",
-        "    finally: pass",
+        "        tmp.unlink(missing_ok=True)",
+        "        pass",
         "robustness/test_faults.py::test_a_full_disk",
     ),
     Mutant(
@@ -174,22 +174,22 @@ MUTANTS = [
     Mutant(
         "pickles",
         "data.npz_files",
-        "    try: archive = np.load(path, allow_pickle=False)",
-        "    try: archive = np.load(path, allow_pickle=True)",
+        "        archive = np.load(path, allow_pickle=False)",
+        "        archive = np.load(path, allow_pickle=True)",
         "data/test_bad_data.py::test_pickles_are_refused_and_not_executed",
     ),
     Mutant(
         "safe YAML",
         "core.yaml_files",
-        "    try: values = yaml.safe_load(text)",
-        "    try: values = yaml.unsafe_load(text)",
+        "        values = yaml.safe_load(text)",
+        "        values = yaml.unsafe_load(text)",
         "robustness/test_faults.py::test_no_module_reads_pickles",
     ),
     Mutant(
         "sizes",
         "core.runtime",
-        "    if size > memory_bytes(): raise",
-        "    if False: raise",
+        "    if size > memory_bytes():",
+        "    if False:",
         "robustness/test_fuzz.py::test_settings_that_would_not_fit",
     ),
     Mutant(
