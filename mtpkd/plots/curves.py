@@ -29,6 +29,7 @@ def _line_colour(line, lines):
 def line_panels(
     table: pd.DataFrame,  # index: x; a column per line, or (panel, line) pairs
     x="",  # title of the horizontal axis
+    *,
     log_x=False,  # a logarithmic axis, its ticks at the values of the table
     columns: int = 2,  # panels side by side
     same_y=False,  # one vertical scale for all panels
@@ -80,7 +81,7 @@ def reliability_curves(
     if methods is None:
         methods = [m for m in calibration["method"].unique() if ":" not in m]
     grey = dict(color=PALETTE["grey"], width=1.5, dash="dash")
-    diagonal = go.Scatter(x=[0, 100], y=[0, 100], mode="lines", line=grey, name="as said", hoverinfo="skip")
+    diagonal = go.Scatter(x=[0, 100], y=[0, 100], mode="lines", line=grey, name="perfect calibration", hoverinfo="skip")
     fig = go.Figure(diagonal)
     colours = teacher_colours([m for m in methods if m.startswith("teacher_")])
     for method in methods:
@@ -96,7 +97,7 @@ def reliability_curves(
             line=dict(color=colours.get(method, method_colour(method)), width=2),
             customdata=100 * share,
             marker=dict(size=5 + 22 * np.sqrt(share), opacity=0.85),
-            hovertemplate="says %{x:.0f}%, right in %{y:.0f}%<br>%{customdata:.1f}% of predictions",
+            hovertemplate="confidence %{x:.0f}%, accuracy %{y:.0f}%<br>%{customdata:.1f}% of predictions",
         )
         fig.add_trace(trace)
     fig.update_xaxes(title="probability of the chosen class (%)", range=[0, 103])
@@ -212,7 +213,7 @@ def pairing_curves(
         annotation_position="bottom right",
     )
     fig.update_xaxes(title="step")
-    fig.update_yaxes(title="heard from the true partner (%)", rangemode="tozero")
+    fig.update_yaxes(title="mass from the true partner (%)", rangemode="tozero")
     return style(fig, 360, margin=dict(l=60, r=20, t=60, b=60))
 
 # %% ../../nbs/70_plots/04_curves.ipynb #22a12dfb

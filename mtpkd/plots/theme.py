@@ -74,11 +74,12 @@ CONFIG = dict(
 
 
 def to_html(
-    fig: go.Figure,  # what to show
+    fig: go.Figure,
+    *,
     include_js: bool = False,  # put plotly.js in, once per page
     div_id: str = "figure",  # unique in the page
 ) -> str:  # an HTML fragment
-    "A figure as a piece of a page; nothing in it is loaded from elsewhere"
+    "A figure as a piece of a page; nothing in it is loaded from other sites"
     return fig.to_html(
         full_html=False,
         include_plotlyjs=bool(include_js),

@@ -129,7 +129,8 @@ def _compute_umap(self, names):
 def select_rows(
     self,
     rows,  # indices of rows
-    mark=True,  # also mark them in every panel
+    *,
+    mark: bool = True,  # also mark them in every panel
 ):
     "List some rows, and mark them in every panel"
     rows = list(rows)
