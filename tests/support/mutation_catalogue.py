@@ -235,7 +235,7 @@ MUTANTS = [
     Mutant(
         "cells of a stranger",
         "execution.sweep",
-        "and c.key.isalnum()",
+        "and cell.key.isalnum()",
         "and True",
         "experiments/test_sweeps.py::test_a_folder_of_a_stranger",
     ),
