@@ -54,16 +54,21 @@ MUTANTS = [
     Mutant(
         "batch independence",
         "models.fusion",
-        "        return self.norm(self.blocks[-1](x, presence, 1)[:, 0]) # only",
-        "        return self.norm((x:=self.blocks[-1](x, presence, 1)[:, 0]) + x.mean(0)) # only",
+        "        return self.norm(self.blocks[-1](x, presence, 1)[:, 0])",
+        "        return self.norm((x := self.blocks[-1](x, presence, 1)[:, 0]) + x.mean(0))",
         "method/test_protocol.py::test_who_else_is_in_the_batch",
     ),
     Mutant(
         "privileged modality at test",
         "distillation.outputs",
-        "        return predict(self.stack, self.params, table, rows, self.names)",
-        "        x = dict(table.x); first = next(iter(x)); x[first] = x[first] + sum(v.flatten(1).sum(1) for n, v in x.items() if n not in self.names).reshape(-1, *[1]*(x[first].ndim-1)) if len(self.names) < len(x) else x[first]\n"
-        "        from dataclasses import replace; return predict(self.stack, self.params, replace(table, x=x), rows, self.names)",
+        "        return predict_stacked(self.stack, self.params, table, rows, self.names)",
+        "        x = dict(table.x)\n"
+        "        if len(self.names) < len(x):\n"
+        "            first = next(iter(x))\n"
+        "            privileged = sum(v.flatten(1).sum(1) for n, v in x.items() if n not in self.names)\n"
+        "            x[first] = x[first] + privileged.reshape(-1, *[1] * (x[first].ndim - 1))\n"
+        "        from dataclasses import replace\n"
+        "        return predict_stacked(self.stack, self.params, replace(table, x=x), rows, self.names)",
         "method/test_leaks.py::test_students_do_not_look_at_privileged_test_rows",
     ),
     Mutant(
@@ -97,8 +102,8 @@ MUTANTS = [
     Mutant(
         "what a loss wrote down",
         "training.checkpoint",
-        "    t.counts[:] = zip(",
-        "    list(",
+        "    t.counts[:] = (",
+        "    _ = (",
         "robustness/test_faults.py::test_a_stopped_stage_goes_on_where_it_was",
     ),
     Mutant(
@@ -118,8 +123,8 @@ MUTANTS = [
     Mutant(
         "finished tables",
         "experiments.resume",
-        "            if file_sha256(files[t]) != sha: raise",
-        "            if False: raise",
+        "            if file_sha256(files[t]) != sha:",
+        "            if False:",
         "robustness/test_faults.py::test_a_finished_method_whose_table_was_changed",
     ),
     Mutant(
@@ -139,8 +144,8 @@ MUTANTS = [
     Mutant(
         "a full disk is said",
         "experiments.runner",
-        "    except OSError as e:\n        if rank: raise",
-        "    except FileExistsError as e:\n        if rank: raise",
+        "    except OSError as e:\n        if rank:\n",
+        "    except FileExistsError as e:\n        if rank:\n",
         "robustness/test_faults.py::test_a_full_disk",
     ),
     Mutant(
@@ -153,8 +158,8 @@ MUTANTS = [
     Mutant(
         "text stays text",
         "reporting.template",
-        "jinja2.Environment(autoescape=True, undefined=",
-        "jinja2.Environment(autoescape=False, undefined=",
+        "        autoescape=True,\n",
+        "        autoescape=False,\n",
         "robustness/test_fuzz.py::test_names_from_data_stay_text",
     ),
     Mutant(
@@ -209,8 +214,8 @@ MUTANTS = [
     Mutant(
         "one process writes",
         "experiments.runner",
-        "    if processes()[0]: # all processes",
-        "    if processes()[0] > 9: # all processes",
+        "    if rank_and_world_size()[0]:  # all processes",
+        "    if rank_and_world_size()[0] > 9:  # all processes",
         "method/test_distributed.py::test_a_run_is_that_of_one_process",
     ),
     Mutant(
@@ -223,22 +228,22 @@ MUTANTS = [
     Mutant(
         "logged once",
         "reporting.trackers",
-        "    for p in old: p.unlink(missing_ok=True)",
-        "    pass",
+        "        p.unlink(missing_ok=True)",
+        "        pass",
         "experiments/test_trackers.py::test_the_reader_finds_what_the_folder_holds",
     ),
     Mutant(
         "cells of a stranger",
         "execution.sweep",
-        "isinstance(c.key, str) and c.key.isalnum()",
-        "isinstance(c.key, str)",
+        "and cell.key.isalnum()",
+        "and True",
         "experiments/test_sweeps.py::test_a_folder_of_a_stranger",
     ),
     Mutant(
         "journal of a sweep",
         "execution.sweep",
-        "        except ValueError: continue",
-        "        except KeyError: continue",
+        "        except ValueError:\n            continue",
+        "        except KeyError:\n            continue",
         "experiments/test_sweeps.py::test_a_journal_that_was_cut",
     ),
     Mutant(
