@@ -139,7 +139,7 @@ def test_every_method_runs(tmp_path, kind):
     )
     mean = found[found.method == "bag_mean"]
     np.testing.assert_allclose(mean.mass, mean.chance, atol=1e-6)
-    assert "Which recording belongs to whom" in run.report().read_text()
+    assert "Recovered pairs" in run.report().read_text()
 
 
 @pytest.mark.parametrize("words", ["none", "lag:4,2"])

@@ -366,9 +366,9 @@ def test_a_repeat_that_diverges_is_reported_and_the_others_go_on(manifest, tmp_p
     assert sick.summary["diverged"] == {"kd": [dict(fold=1, seed=0, step=3)]} and healthy.summary["diverged"] == {}
     events = [json.loads(line) for line in (sick.path / "journal.jsonl").read_text().splitlines()]
     assert [(e["method"], e["fold"], e["seed"]) for e in events if e["event"] == "diverged"] == [("kd", 1, 0)]
-    assert "kd came to nothing in 1 of 3 repeats (fold 1 of seed 0, at step 3)" in describe_diverged(sick.summary)
+    assert "kd diverged in 1 of 3 repeats (fold 1 of seed 0, at step 3)" in describe_diverged(sick.summary)
     assert (
-        "came to nothing" in Path(report(sick, tmp_path / "r.html")).read_text()
+        "kd diverged in" in Path(report(sick, tmp_path / "r.html")).read_text()
         and describe_diverged(healthy.summary) == ""
     )
 

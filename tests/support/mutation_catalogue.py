@@ -228,7 +228,7 @@ MUTANTS = [
     Mutant(
         "logged once",
         "reporting.trackers",
-        "        p.unlink(missing_ok=True)",
+        "        file.unlink(missing_ok=True)",
         "        pass",
         "experiments/test_trackers.py::test_the_reader_finds_what_the_folder_holds",
     ),
