@@ -54,8 +54,8 @@ MUTANTS = [
     Mutant(
         "batch independence",
         "models.fusion",
-        "        return self.norm(self.blocks[-1](x, presence, 1)[:, 0])",
-        "        return self.norm((x := self.blocks[-1](x, presence, 1)[:, 0]) + x.mean(0))",
+        "        return self.norm(summary[:, 0])",
+        "        return self.norm(summary[:, 0] + summary[:, 0].mean(0))",
         "method/test_protocol.py::test_who_else_is_in_the_batch",
     ),
     Mutant(
@@ -74,15 +74,15 @@ MUTANTS = [
     Mutant(
         "envelope gradient of the divergence",
         "transport.sinkhorn",
-        "        g_x, g_y = (grad[..., None, None]*g if g.numel() else None for g in ctx.saved_tensors)",
-        "        g_x, g_y = (1.1*grad[..., None, None]*g if g.numel() else None for g in ctx.saved_tensors)",
+        "        g_x, g_y = (scale * g if g.numel() else None for g in ctx.saved_tensors)",
+        "        g_x, g_y = (1.1 * scale * g if g.numel() else None for g in ctx.saved_tensors)",
         "method/test_transport.py::test_gradients_are_those_of_pot",
     ),
     Mutant(
         "envelope gradient of the structural loss",
         "transport.structural",
-        "        last = torch.where(lowest, -g.sum((-3, -2, -1))[..., None], 0.), column.expand(lowest.shape)",
-        "        last = torch.where(lowest, 0*g.sum((-3, -2, -1))[..., None], 0.), column.expand(lowest.shape)",
+        "        shift = torch.where(lowest, -g.sum((-3, -2, -1))[..., None], 0.0)",
+        "        shift = torch.where(lowest, 0 * g.sum((-3, -2, -1))[..., None], 0.0)",
         "method/test_transport.py::test_gradients_are_those_of_pot",
     ),
     Mutant(
