@@ -160,7 +160,8 @@ RANGES = [
     (
         "above 0",
         lambda v: v > 0,
-        "schedule.lr teachers.lr self_distillation.lr_adapter self_distillation.lr_joint student.tnet_lr student.tnet_scale "
+        "schedule.lr teachers.lr self_distillation.lr_adapter self_distillation.lr_joint "
+        "student.tnet_lr student.tnet_scale "
         "ot.blur ot.reg_m ot.row_temperature",
     ),
     ("at least 0", lambda v: v >= 0, "schedule.weight_decay schedule.mixup schedule.clip"),

@@ -118,8 +118,8 @@ MUTANTS = [
     Mutant(
         "finished tables",
         "experiments.resume",
-        "            if file_sha256(files[t]) != sha: raise",
-        "            if False: raise",
+        "            if file_sha256(files[table]) != sha:",
+        "            if False:",
         "robustness/test_faults.py::test_a_finished_method_whose_table_was_changed",
     ),
     Mutant(
@@ -139,8 +139,8 @@ MUTANTS = [
     Mutant(
         "a full disk is said",
         "experiments.runner",
-        "    except OSError as e:\n        if rank: raise",
-        "    except FileExistsError as e:\n        if rank: raise",
+        "    except OSError as e:\n        if rank:",
+        "    except FileExistsError as e:\n        if rank:",
         "robustness/test_faults.py::test_a_full_disk",
     ),
     Mutant(
@@ -209,8 +209,8 @@ MUTANTS = [
     Mutant(
         "one process writes",
         "experiments.runner",
-        "    if processes()[0]: # all processes",
-        "    if processes()[0] > 9: # all processes",
+        "    if rank_and_world_size()[0]:",
+        "    if rank_and_world_size()[0] > 9:",
         "method/test_distributed.py::test_a_run_is_that_of_one_process",
     ),
     Mutant(
