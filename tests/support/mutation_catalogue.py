@@ -123,7 +123,7 @@ MUTANTS = [
     Mutant(
         "finished tables",
         "experiments.resume",
-        "            if file_sha256(files[t]) != sha:",
+        "            if file_sha256(files[table]) != sha:",
         "            if False:",
         "robustness/test_faults.py::test_a_finished_method_whose_table_was_changed",
     ),
@@ -214,8 +214,8 @@ MUTANTS = [
     Mutant(
         "one process writes",
         "experiments.runner",
-        "    if rank_and_world_size()[0]:  # all processes",
-        "    if rank_and_world_size()[0] > 9:  # all processes",
+        "    if rank_and_world_size()[0]:",
+        "    if rank_and_world_size()[0] > 9:",
         "method/test_distributed.py::test_a_run_is_that_of_one_process",
     ),
     Mutant(
