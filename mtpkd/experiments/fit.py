@@ -18,6 +18,7 @@ from ..data.folds import whole_fold
 from ..evaluation.metrics import metrics
 from ..distillation.outputs import to_prediction
 from ..distillation.method_resolution import get_method
+from ..distillation.artifacts import ReportedKey
 from ..distillation.students import get_student
 from .plan import ExperimentSpec, plan_experiment
 from .scoring import open_context
@@ -115,7 +116,8 @@ def fit(
             methods = {n: get_method(n, plan.config, context.table.kind) for n in plan.methods}
             learners = {n: get_student(context, m) for n, m in methods.items()}
         name, facts = chosen_method(plan, learners, method)
-        context.kept |= {("learner", n): learner for n, learner in learners.items()}
+        for n, learner in learners.items():
+            context.artifacts.put(ReportedKey(n), learner)
         facts = facts | _verdict(plan, context, learners, name) | dict(out=str(out))
         write_text(out / "fit.yaml", to_yaml(identity(plan)))
         write_json(out / "environment.json", environment())

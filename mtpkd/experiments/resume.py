@@ -17,6 +17,7 @@ from ..core.errors import InputError
 from ..core.files import file_sha256, folder_lock, jsonable, write_json
 from ..core.yaml_files import read_yaml
 from ..core.config import to_dict
+from ..distillation.artifacts import ReportedKey
 from ..distillation.context import DistillationContext
 from ..deployment.student_file import card_of, save_student
 from .tables import MethodTables, TABLES
@@ -148,7 +149,7 @@ def keep_students(
     "Save the students of a method, so that they can be exported"
     if name.startswith("teacher_"):
         return
-    learner = context.kept[("learner", name)]
+    learner = context.artifacts[ReportedKey(name)]
     params = {k: v.detach().cpu().numpy() for k, v in learner.params.items()}
     facts = card_of(plan.manifest, plan.samples, plan.config, context.folds, name, plan.metric, **card)
     save_student(path, params, context.normalisers, facts)

@@ -18,10 +18,12 @@ from ..core.config import to_dict, to_yaml
 from ..core.provenance import protocol_faults, provenance_columns
 from ..evaluation.per_sample import calibration, transfer
 from ..training.distributed import init_process_group, broadcast_from_rank0, barrier, rank_and_world_size
-from ..training.checkpoint import CheckpointStore, shelved
+from ..training.checkpoint import CheckpointStore
 from ..distillation.methods import schedules
 from ..distillation.method_resolution import get_method
+from ..distillation.context import get_teacher
 from ..distillation.students import fit_student
+from ..distillation.stages import fit_all_tnets, fit_teachers, required_artifacts, self_distil
 from .tables import COLUMNS, MethodTables, TABLES
 from mtpkd.experiments.plan import (
     BASES,
@@ -59,12 +61,16 @@ def train_all(
     total, done = len(stacks) * len(plan.methods), 0
     bar = tqdm(total=total, desc=plan.manifest.name, disable=not progress)
     for stack, folds in enumerate(stacks):
-        context = open_context(plan, folds, progress)
+        finished = _finished_parts(plan, out, stack)
+        current = dict(method=next((name for name in plan.methods if name not in finished), ""))
+        context = open_context(plan, folds, progress, _checkpoints(out, stack, journal, current))
+        _fit_first_stages(plan, context, [name for name in plan.methods if name not in finished])
         for name in plan.methods:
+            current["method"] = name
             journal.write("method", method=name, stack=stack, done=done, total=total)
-            part = load_part(out, name, stack) if first else None
-            if not broadcast_from_rank0(b"done" if part else b""):
-                part = _train_method(plan, context, name, stack, out, journal)
+            part = finished.get(name)
+            if name not in finished:
+                part = _train_method(plan, context, name, journal)
                 if stack == 0:
                     _save_plans_and_embeddings(plan, context, name, out, write=first)
                 if first:
@@ -79,15 +85,40 @@ def train_all(
     return {name: _join(tables) for name, tables in parts.items()}
 
 
-def _train_method(plan, context, name, stack: int, out, journal) -> MethodTables:
-    "One method in one stack of repeats; half-finished stages are kept on disk, and diverged repeats are recorded"
+def _finished_parts(plan, out, stack: int) -> dict:  # method -> `MethodTables`, None in a process that is not the first
+    "What an earlier run has finished of a stack of repeats"
+    first, finished = not rank_and_world_size()[0], {}
+    for name in plan.methods:
+        part = load_part(out, name, stack) if first else None
+        if broadcast_from_rank0(b"done" if part else b""):
+            finished[name] = part
+    return finished
+
+
+def _checkpoints(out, stack: int, journal, current: dict) -> CheckpointStore:
+    "The checkpoints of a stack of repeats; a save is recorded under the method that is being trained"
 
     def record(event, **facts):
-        journal.write(event, method=name, **facts)
+        journal.write(event, **current, **facts)
 
-    store = CheckpointStore(out / "checkpoints" / "training" / f"{stack:03d}", record)
-    with shelved(store):
-        part = run_method(plan, context, name)
+    return CheckpointStore(out / "checkpoints" / "training" / f"{stack:03d}", record)
+
+
+def _fit_first_stages(plan, context, names) -> None:
+    "Stages 1 to 3 for some methods and upper bounds, in order: teachers, self-distillation, T-Nets"
+    methods = [get_method(name, plan.config, context.table.kind) for name in names if not name.startswith("teacher_")]
+    required = required_artifacts(context, methods)
+    fit_teachers(context, required)
+    for name in names:
+        if name.startswith("teacher_"):
+            get_teacher(context, name.removeprefix("teacher_"))
+    self_distil(context, required)
+    fit_all_tnets(context, required)
+
+
+def _train_method(plan, context, name, journal) -> MethodTables:
+    "One method in one stack of repeats; diverged repeats are recorded"
+    part = run_method(plan, context, name)
     for repeat in diverged(part):
         journal.write("diverged", method=name, **repeat)
     return part

@@ -19,6 +19,7 @@ from ..transport.sinkhorn import sinkhorn_divergence
 from ..evaluation.metrics import score_all
 from ..distillation.methods import schedules
 from ..distillation.outputs import to_prediction
+from ..distillation.artifacts import ArtifactStore, ReportedKey, SelfDistilledKey, TeacherKey
 from ..distillation.context import with_control, DistillationContext, get_teacher
 from ..distillation.method_resolution import get_method
 from ..distillation.tnet import get_adapted_teachers, get_teacher_outputs
@@ -145,6 +146,7 @@ def open_context(
     plan: ExperimentSpec,
     folds=None,  # the R repeats; None: all of the plan
     progress: bool = False,  # show progress bars
+    checkpoints=None,  # `CheckpointStore` of the training
 ) -> DistillationContext:
     "Data, normalisers and weak pairings of a stack of repeats, before any training"
     folds, c = plan.folds if folds is None else folds, plan.config
@@ -158,7 +160,8 @@ def open_context(
         [fit_normaliser(plan.samples, f.fit_rows) for f in folds],
         pick_device(c.device),
         progress,
-        loose=weak_pairings_of(c, plan.manifest, plan.samples, folds),
+        weak_pairings=weak_pairings_of(c, plan.manifest, plan.samples, folds),
+        artifacts=ArtifactStore(checkpoints),
     )
 
 # %% ../../nbs/60_experiments/04_scoring.ipynb #6aa02a1b
@@ -173,7 +176,7 @@ def run_method(plan: ExperimentSpec, context: DistillationContext, name: str) ->
         method, stage = get_method(name, plan.config, context.table.kind), "student"
         learner = get_student(context, method)
         steps = schedules(plan.config)[method.schedule].steps
-    context.kept[("learner", name)] = learner
+    context.artifacts.put(ReportedKey(name), learner)
     learner.table = context.table
     seconds = time.perf_counter() - started
     results, scores, predictions = score_rows(plan, folds, learner, name, steps, seconds)
@@ -181,7 +184,7 @@ def run_method(plan: ExperimentSpec, context: DistillationContext, name: str) ->
     history += history_rows(learner.before, folds, name, "tnet")
     if method and method.teacher == "adapted":
         adapted = get_adapted_teachers(with_control(context, method.control))
-        history += history_rows(adapted[2], folds, name, "self_distillation")
+        history += history_rows(adapted.history, folds, name, "self_distillation")
     if method:
         teachers = teacher_rows(plan, context, learner, method, folds)
     else:
@@ -214,7 +217,7 @@ def plan_of(
 ) -> tuple:  # arrays by name, facts by name
     "Transport plan `(N, N)` between the most selected teacher and the student of a method, in the first repeat"
     method = get_method(name, plan.config, context.table.kind)
-    learner, fold = context.kept[("learner", name)], context.folds[0]
+    learner, fold = context.artifacts[ReportedKey(name)], context.folds[0]
     random = np.random.default_rng(0)
     drawn = random.choice(fold.fit_rows, min(size, len(fold.fit_rows)), replace=False)
     rows = np.sort(drawn)
@@ -263,12 +266,12 @@ def embeddings_of(
     "Test embeddings of teachers, adapted teachers and students, in the first repeat"
     test = context.folds[0].test
     embeddings = {}
-    for key, learner in context.kept.items():
+    for key, learner in context.artifacts.items():
         name = _embedding_name(key)
         if name and name not in have:
             embeddings[name] = first_outputs(context, learner, test).embedding
-    if "adapted" in context.kept:
-        outputs = context.kept["adapted"][0]
+    if SelfDistilledKey() in context.artifacts:
+        outputs = context.artifacts[SelfDistilledKey()].outputs
         test_on_device = torch.from_numpy(test).to(context.table.device)
         for i, name in enumerate(outputs.names[:-1]):
             embeddings[f"adapted_{name}"] = outputs.embedding[0, i, test_on_device].cpu().numpy()
@@ -278,8 +281,8 @@ def embeddings_of(
 
 def _embedding_name(key) -> str | None:
     "Name of the embeddings of what the context keeps under `key`; None where they are not shown"
-    if key[0] == "teacher" and key[2:] == (0, 0.0):
-        return f"teacher_{key[1]}"
-    if key[0] == "learner" and not key[1].startswith("teacher_"):
-        return f"student_{key[1]}"
+    if isinstance(key, TeacherKey) and key == TeacherKey(key.name):
+        return f"teacher_{key.name}"
+    if isinstance(key, ReportedKey) and not key.name.startswith("teacher_"):
+        return f"student_{key.name}"
     return None
