@@ -332,10 +332,9 @@ def fit_stage(
         return evaluation(own(weights), watched_rows)
 
     train(trainer, objective, evaluate, name, saved, progress)
-    checkpoints = {
-        kept_as: {key: value.clone() for key, value in own(trainer.weights(kind)).items()}
-        for kept_as, kind in (("last", "last"), (best, "best_validation"))
-    }
+    checkpoints = {}
+    for kept_as, kind in (("last", "last"), (best, "best_validation")):
+        checkpoints[kept_as] = {key: value.clone() for key, value in own(trainer.weights(kind)).items()}
     validation = evaluation(checkpoints[checkpoint], validation_rows)
     return FittedStack(
         name, stack, spec.modalities, checkpoints[checkpoint], trainer.history, validation, counts, checkpoints

@@ -52,8 +52,10 @@ def pairing_weights(
 
 # %% ../../nbs/50_distillation/15_pair_recovery.ipynb #56f6c5e7
 def pair_recovery(context: DistillationContext, spec: StageSpec, students: StackedModel):
-    """A function of the weights of the students: how much of the pairing weights lies on the true pair, how much would by
-    chance, and how often the true pair has the largest weight; one number a repeat"""
+    """A function of the weights of the students -> {name: one number a repeat}.
+
+    The share of the pairing weights on the true pair, what it would be by chance, and how often the true pair has the
+    largest weight."""
     padded = [tuple(map(torch.from_numpy, pad_bags(pairing.bags, pairing.most))) for pairing in context.weak_pairings]
 
     def recover(weights: dict) -> dict:

@@ -146,7 +146,7 @@ def fit_adapters(
 # %% ../../nbs/50_distillation/10_self_distillation.ipynb #2051b775
 def _rows_of_inputs(tokens, embeddings, data, modalities, rows):
     "Tokens, presence and embeddings of `rows (R, B)`, or of all"
-    presence = data.there(modalities)
+    presence = data.presence_of(modalities)
     if rows is None:
         return tokens, presence.expand(len(tokens), *presence.shape), embeddings
     return _rows_of(tokens, rows), presence[rows], _rows_of(embeddings, rows)

@@ -9,6 +9,7 @@ __all__ = ['ensemble_keys', 'get_teachers', 'candidate_teacher_names', 'candidat
 
 # %% ../../nbs/50_distillation/16_students.ipynb #349b1ecb
 from dataclasses import replace
+from itertools import product
 import torch
 from ..core.runtime import seed_for
 from ..training.stacked_model import StackedModel
@@ -52,7 +53,7 @@ def ensemble_keys(context: DistillationContext, method: Method) -> list:  # of `
     config, subsets, crossed = context.config.teachers, context.ensemble.subsets, method.cross_fit
     if method.teacher == "unpaired_ensemble":
         names = privileged_only_teachers(subsets, context.privileged)
-        return [TeacherKey(name, i, 0.0, crossed) for name in names for i in range(2 * config.ensemble)]
+        return [TeacherKey(name, i, 0.0, crossed) for name, i in product(names, range(2 * config.ensemble))]
     joint, members = context.ensemble.joint, range(config.ensemble)
     keys = [TeacherKey(joint, i, 0.0, crossed) for i in members]
     keys += [TeacherKey(joint, i, config.modality_dropout, crossed) for i in members]

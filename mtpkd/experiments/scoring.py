@@ -166,7 +166,7 @@ def open_context(
 
 # %% ../../nbs/60_experiments/04_scoring.ipynb #6aa02a1b
 def run_method(plan: ExperimentSpec, context: DistillationContext, name: str) -> MethodTables:
-    "Train one method, or one teacher `teacher_SUBSET`, in all repeats of the context, and tabulate the outcome"
+    "Train one method, or one teacher `teacher_SUBSET`, in all repeats of the context, and collect its tables"
     started, folds = time.perf_counter(), context.folds
     if name.startswith("teacher_"):
         method, stage = None, "teachers"

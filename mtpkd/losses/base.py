@@ -88,4 +88,5 @@ def get_term(name: str) -> LossTerm:
 def term_names(**properties) -> list:
     "Names of the registered terms with these properties, such as `compares='embeddings'`"
     known = [get_term(name) for name in terms.names()]
-    return [term.name for term in known if all(getattr(term, key) == value for key, value in properties.items())]
+    wanted = properties.items()
+    return [term.name for term in known if wanted <= vars(term).items()]

@@ -75,7 +75,8 @@ def cosine_mse(z_s: Tensor, z_t: Tensor) -> Tensor:  # `(B, D)` both -> scalar
     "One minus the cosine of each pair, plus the mean squared error"
     if z_s.shape != z_t.shape:
         raise InputError(
-            f"student embeddings are {tuple(z_s.shape)}, the teacher's {tuple(z_t.shape)}; cosine_mse needs the same width, fitnets does not"
+            f"student embeddings are {tuple(z_s.shape)}, the teacher's {tuple(z_t.shape)}; "
+            "cosine_mse needs the same width, fitnets does not"
         )
     return (1 - (unit_rows(z_s) * unit_rows(z_t)).sum(-1)).mean(-1) + ((z_s - z_t) ** 2).mean((-2, -1))
 

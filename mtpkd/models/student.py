@@ -43,10 +43,10 @@ class Student(nn.Module):
     ):
         super().__init__()
         self.names = tuple(shapes)
-        self.imagined = tuple(privileged) if tnet else ()
+        self.hallucinated_names = tuple(privileged) if tnet else ()
         self.encoders = _build_encoders(shapes, encoder)
-        self.tnets = nn.ModuleDict({f"m_{name}": TNet(encoder.width, tnet_scale) for name in self.imagined})
-        tokens = len(self.names) + len(self.imagined)
+        self.tnets = nn.ModuleDict({f"m_{name}": TNet(encoder.width, tnet_scale) for name in self.hallucinated_names})
+        tokens = len(self.names) + len(self.hallucinated_names)
         self.fusion = build_fusion(fusion.name, tokens, encoder.width, fusion.heads, fusion.depth)
         self.head = nn.Linear(encoder.width, outputs)
         self.stackable = _all_stackable(self.encoders)
@@ -58,7 +58,7 @@ class Student(nn.Module):
     ) -> Output:
         prevalent = torch.stack([self.encoders[f"m_{name}"](inputs[name]) for name in self.names], 1)
         mean = present_mean(prevalent, presence)
-        hallucinated = [self.tnets[f"m_{name}"](mean)[:, None] for name in self.imagined]
+        hallucinated = [self.tnets[f"m_{name}"](mean)[:, None] for name in self.hallucinated_names]
         tokens = torch.cat([prevalent, *hallucinated], 1)
         any_present = presence.any(1, keepdim=True).expand(-1, len(hallucinated))
         z = self.fusion(tokens, torch.cat([presence, any_present], 1))

@@ -48,7 +48,8 @@ def train(
 
 def _write_down(trainer, notes, values):
     "Means of the notes since the last evaluation, and the validation metric, into the history"
-    for name in sorted({name for _, step_notes in notes for name in step_notes}):
+    names = set().union(*(step_notes for _, step_notes in notes))
+    for name in sorted(names):
         mean = torch.stack([step_notes[name] for _, step_notes in notes if name in step_notes]).mean(0)
         trainer.history += [(trainer.step, name, r, value) for r, value in enumerate(mean.tolist())]
     if values is not None:

@@ -8,6 +8,7 @@ __all__ = ['PRECISIONS', 'mixed_dtype', 'StackedModel', 'predict_stacked']
 # %% ../../nbs/45_training/05_stacked_model.ipynb #f84e7473
 import torch
 import numpy as np
+from torch import Tensor
 from torch.func import functional_call, stack_module_state, vmap
 from ..core.errors import InputError, nearest
 from .stacked_data import StackedDataset
@@ -75,7 +76,10 @@ class StackedModel:
         if self.stackable:
             return vmap(call)(params, *inputs)
         repeats = len(next(iter(params.values())))
-        outputs = [call(_of_repeat(params, r), *(_of_repeat(x, r) for x in inputs)) for r in range(repeats)]
+        outputs = []
+        for r in range(repeats):
+            own_inputs = [_of_repeat(x, r) for x in inputs]
+            outputs.append(call(_of_repeat(params, r), *own_inputs))
         if isinstance(outputs[0], tuple):
             return type(outputs[0])(*map(torch.stack, zip(*outputs)))
         return torch.stack(outputs)
@@ -101,20 +105,30 @@ def predict_stacked(
     names,
     chunk: int = 512,
 ) -> list:  # an Output of numpy arrays a repeat
-    "What the repeats say about their rows"
-    longest = max(map(len, rows))
+    "The outputs of every repeat for its own rows"
+    lengths = [len(own) for own in rows]
+    longest = max(lengths)
     if longest == 0:
         raise InputError("no rows to predict")
-    padded = np.stack([np.resize(r, longest) if len(r) else np.zeros(longest, int) for r in map(np.asarray, rows)])
+    padded = np.stack([np.resize(own, longest) if len(own) else np.zeros(longest, int) for own in rows])
     parts, chunk = [], table.together or chunk
-    for i in range(0, longest, chunk):
-        x, there = table.inputs(torch.from_numpy(padded[:, i : i + chunk]).to(table.device), names)
+    for start in range(0, longest, chunk):
+        some = torch.from_numpy(padded[:, start : start + chunk]).to(table.device)
+        inputs, presence = table.inputs(some, names)
         if table.together:
-            there = there & _own(rows, i, there.shape[1]).to(table.device)  # nobody attends to padding
-        parts.append(stack(x, there, params=params))
-    whole = [torch.cat(p, 1).cpu().numpy() for p in zip(*parts)]
-    return [type(parts[0])(*(w[r, : len(rows[r])] for w in whole)) for r in range(len(rows))]
+            own = _is_own(lengths, start, presence.shape[1]).to(table.device)
+            presence = presence & own  # nobody attends to padding
+        parts.append(stack(inputs, presence, params=params))
+    whole = [torch.cat(part, 1).cpu().numpy() for part in zip(*parts)]
+    outputs = type(parts[0])
+    return [outputs(*_cut(whole, r, length)) for r, length in enumerate(lengths)]
 
 
-def _own(rows, start, size):  # `(R, size, 1)` bool: which are rows of the repeat itself
-    return torch.tensor([[start + i < len(r) for i in range(size)] for r in rows])[..., None]
+def _cut(arrays, r: int, length: int) -> list:
+    "The first rows of repeat `r`, of every array"
+    return [array[r, :length] for array in arrays]
+
+
+def _is_own(lengths, start: int, size: int) -> Tensor:  # `(R, size, 1)` bool
+    "Which places from `start` on are rows of the repeat itself"
+    return (torch.arange(start, start + size) < torch.tensor(lengths)[:, None])[..., None]

@@ -21,7 +21,9 @@ def name_of(path):
 
 
 def long_lines(source):
-    return [f"line {i}: {len(line)} columns" for i, line in enumerate(source.splitlines(), 1) if len(line) > COLUMNS]
+    "Lines of more than 120 columns, but for the list of names that nbdev writes"
+    lines = re.sub(r"^__all__ = \[.*?\]$", "", source, count=1, flags=re.M | re.S).splitlines()
+    return [f"{len(line)} columns: {line.strip()[:60]}" for line in lines if len(line) > COLUMNS]
 
 
 def nodes_a_line(source):
@@ -59,7 +61,7 @@ def tuples_as_statements(source):
 
 
 PRIVATE_WORDS = re.compile(
-    r"\b(classroom|shelf|shelved|imagination|imagined|loosen|sureness|rivals?|take_course|tabulate|told|voices?)\b",
+    r"\b(classroom|shelf|shelved|imagination|imagined|loosen|sureness|rivals?|take_course|tabulate)\b",
     re.I,
 )
 
@@ -72,7 +74,7 @@ def private_words(source):
 
 GATES = [long_lines, nested_comprehensions, one_line_blocks, tuples_as_statements, private_words]
 PLANTED = {
-    long_lines: "x = 1  # " + "long " * 30,
+    long_lines: "__all__ = ['x']\nx = 1  # " + "long " * 30,
     nested_comprehensions: "x = [[a for a in b] for b in c]\ny = [a for b in c for a in b]",
     one_line_blocks: "if x: y = 1",
     tuples_as_statements: "f(), g()",

@@ -47,8 +47,8 @@ MUTANTS = [
     Mutant(
         "validation rows",
         "distillation.objective",
-        "    val, best = [f.val for f in folds],",
-        "    val, best = [f.test for f in folds],",
+        "    validation_rows = [fold.val for fold in folds]",
+        "    validation_rows = [fold.test for fold in folds]",
         "method/test_leaks.py::test_garbage_in_the_test_rows_and_in_hidden_labels_goes_unnoticed",
     ),
     Mutant(
