@@ -78,7 +78,7 @@ PLANTED = {
     nested_comprehensions: "x = [[a for a in b] for b in c]\ny = [a for b in c for a in b]",
     one_line_blocks: "if x: y = 1",
     tuples_as_statements: "f(), g()",
-    private_words: "def f(room):\n    'what was told'",
+    private_words: "def f(classroom):\n    pass",
 }
 
 
