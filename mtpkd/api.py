@@ -51,7 +51,7 @@ def learning_curve(
 
 
 def finish_curve(runs) -> Path:  # the report
-    "`learning_curve.csv` and `report.html` beside the run folders"
+    "`learning_curve.csv` and `report.html` next to the run folders"
     from mtpkd.experiments.label_budgets import curve_table
     from mtpkd.reporting.report import report
 
@@ -71,7 +71,8 @@ def sweep(
     "Run every cell of a sweep, and report on all"
     if ray and jobs != 1:
         raise InputError(
-            f"jobs is {jobs} and ray is {ray!r}: a cluster starts as many runs as it has processors; leave one of the two out"
+            f"jobs is {jobs} and ray is {ray!r}: a cluster starts as many runs as it has processors; "
+            "leave one of the two out"
         )
     from mtpkd.execution.sweep import (
         SweepJournal,
@@ -85,7 +86,9 @@ def sweep(
     from mtpkd.execution.workers import Pool, value_of
 
     s = read_sweep(source)
-    out, jobs = Path(out or s.out), fitting_jobs(jobs, s.cells) if not ray else jobs
+    out = Path(out or s.out)
+    if not ray:
+        jobs = fitting_jobs(jobs, s.cells)
     claim_sweep_folder(out, resume)
     with (
         folder_lock(out),

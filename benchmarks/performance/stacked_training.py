@@ -4,7 +4,7 @@
     python benchmarks/performance/stacked_training.py --methods kd,mtpkd     some of them; --quick: tiny sizes, to see that it works
 
 A method's time is that of `experiments.run_method`: its students, its predictions and scores on the test rows, and whatever teachers nobody has trained before it. So
-two times are measured: `alone`, in an empty classroom, teachers included, and `added`, in a classroom where the teachers and students that other methods share are trained
+two times are measured: `alone`, in an empty context, teachers included, and `added`, in a context where the teachers and students that other methods share are trained
 already (all methods have been there once; only what carries this method's name is trained again). Repeats are folds x seeds of the set's protocol. One repeat and the whole stack are timed in turn, in
 alternating order, on one core and one thread; reported are medians with the smallest and largest. `25 over 1` above 25 would mean that stacking is no gain.
 """
@@ -23,6 +23,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # what the benchmarks share
 from bench_tables import number, processor, versions, write_csv
+from mtpkd.distillation.artifacts import ReportedKey, StudentKey
 from mtpkd.distillation.methods import CONTROLS, methods
 from mtpkd.experiments.plan import plan_experiment
 from mtpkd.experiments.scoring import open_context, run_method
@@ -58,14 +59,15 @@ def clock(act) -> float:
 
 def again(plan, room, method: str) -> float:  # seconds
     "Train one method once more where everything that others share is there; the room is left as it was"
-    kept = dict(room.kept)
-    for key in [
-        k for k in room.kept if k == ("learner", method) or (isinstance(k, tuple) and k[:2] == ("student", method))
-    ]:
-        del room.kept[key]
+    before = dict(room.artifacts.items())
+    for key in before:
+        if key == ReportedKey(method) or (isinstance(key, StudentKey) and key.method == method):
+            room.artifacts.discard(key)
     seconds = clock(lambda: run_method(plan, room, method))
-    room.kept.clear()
-    room.kept.update(kept)
+    for key in dict(room.artifacts.items()):
+        room.artifacts.discard(key)
+    for key, artifact in before.items():
+        room.artifacts.put(key, artifact)
     return seconds
 
 

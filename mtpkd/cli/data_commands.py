@@ -26,7 +26,10 @@ def _data_commands(sub):
     p = _command(
         data,
         "check",
-        "what is in a copy of a set against what should be: every missing, truncated, misnamed or corrupt file, and the mend",
+        (
+            "what is in a copy of a set against what should be: "
+            "every missing, truncated, misnamed or corrupt file, and the mend"
+        ),
         "mtpkd data check biovid_a --root /data/BioVid --csv found.csv",
         do_data_check,
     )
@@ -57,7 +60,10 @@ def _prepare_options(p):
     p.add_argument(
         "--encoder",
         metavar="a,b=c",
-        help="r3d18, r2plus1d18, frames_tcn, resnet18_logmel, logmel, resnet18_spectrogram, raw: for what each takes, or modality=name; default r3d18",
+        help=(
+            "r3d18, r2plus1d18, frames_tcn, resnet18_logmel, logmel, resnet18_spectrogram, raw: "
+            "for what each takes, or modality=name; default r3d18"
+        ),
     )
     p.add_argument(
         "--weights",
@@ -68,7 +74,10 @@ def _prepare_options(p):
         "--views",
         type=int,
         metavar="N",
-        help="views of a video: the middle, which evaluations see, and N-1 at random; training takes one of them in every step; default 1",
+        help=(
+            "views of a video: the middle, which evaluations see, and N-1 at random; "
+            "training takes one of them in every step; default 1"
+        ),
     )
     p.add_argument(
         "--unlabelled",
@@ -91,10 +100,14 @@ def _prepare_options(p):
 def do_data_list(o) -> str:
     "mtpkd data list"
     rows = [load_manifest(n) for n in list_manifests()]
-    return "\n".join(
-        f"{m.name:<16}{m.access:<12}{m.task.kind:<16}{'+'.join(m.with_role('prevalent'))} <- {', '.join(m.with_role('privileged')):<24} {m.title}"
-        for m in rows
-    )
+    return "\n".join(map(_manifest_line, rows))
+
+
+def _manifest_line(m) -> str:
+    "A data set as one line: name, access, task, modalities, title"
+    prevalent = "+".join(m.with_role("prevalent"))
+    privileged = ", ".join(m.with_role("privileged"))
+    return f"{m.name:<16}{m.access:<12}{m.task.kind:<16}{prevalent} <- {privileged:<24} {m.title}"
 
 
 def do_data_show(o) -> str:
@@ -109,19 +122,23 @@ def do_data_show(o) -> str:
         f"protocol: {m.protocol.model_dump_json()}",
         "modalities:",
     ]
-    lines += [
-        f"  {n:<12}{s.role:<12}{s.kind} {'x'.join(map(str, s.shape))}{f', {s.rate_hz:g} Hz' if s.rate_hz else ''}, input {s.input}"
-        for n, s in m.modalities.items()
-    ]
-    lines += [f"layout: {' '.join(m.layout.split())}"] if m.layout else []
-    lines += [f"variant {n}: {v.get('about', '')}" for n, v in m.variants.items()] + [
-        f"published: {p.result} ({p.protocol}; {p.source})" for p in m.published
-    ]
+    lines += [_modality_line(name, modality) for name, modality in m.modalities.items()]
+    if m.layout:
+        lines.append(f"layout: {' '.join(m.layout.split())}")
+    lines += [f"variant {name}: {variant.get('about', '')}" for name, variant in m.variants.items()]
+    lines += [f"published: {p.result} ({p.protocol}; {p.source})" for p in m.published]
     if m.files and all(r["status"] == "ok" for r in audit(m)):
         from mtpkd.data.reading import read
 
         lines.append(str(read(m)))
     return "\n".join(lines)
+
+
+def _modality_line(name, modality) -> str:
+    "A modality as one line: name, role, kind, shape, rate, input transform"
+    shape = "x".join(map(str, modality.shape))
+    rate = f", {modality.rate_hz:g} Hz" if modality.rate_hz else ""
+    return f"  {name:<12}{modality.role:<12}{modality.kind} {shape}{rate}, input {modality.input}"
 
 # %% ../../nbs/95_cli/03_data_commands.ipynb #04aa02c6
 def do_data_check(o) -> str:
@@ -142,8 +159,9 @@ def do_data_prepare(o) -> str:
     from mtpkd.features.prepare import prepare, prepared_text
 
     for name in ("views", "jobs"):
-        if (n := getattr(o, name)) is not None and n < 1:
-            raise InputError(f"--{name} {n}: expected at least 1")
+        number = getattr(o, name)
+        if number is not None and number < 1:
+            raise InputError(f"--{name} {number}: expected at least 1")
     prepare(
         o.manifest,
         o.root,

@@ -15,7 +15,10 @@ def study_options(p) -> None:  # argparse's parser
         "--manifest",
         required=True,
         metavar="NAME|PATH",
-        help="a shipped data set (mtpkd data list) or a manifest.yaml of your own; NAME+VARIANT@FOLDER names a variant and the folder of your copy",
+        help=(
+            "a shipped data set (mtpkd data list) or a manifest.yaml of your own; "
+            "NAME+VARIANT@FOLDER names a variant and the folder of your copy"
+        ),
     )
     p.add_argument(
         "--prevalent", metavar="a,b", help="modalities the student sees, always; default: the manifest's roles"
@@ -29,7 +32,10 @@ def study_options(p) -> None:  # argparse's parser
     p.add_argument(
         "--pairing",
         metavar="bag:KEY|none|...",
-        help="weakly paired privileged recordings: bag:KEY (array or subject), none, or simulated: bag:8, lag:SECONDS[,JITTER]; default: the manifest's, full",
+        help=(
+            "weakly paired privileged recordings: bag:KEY (array or subject), none, or "
+            "simulated: bag:8, lag:SECONDS[,JITTER]; default: the manifest's, full"
+        ),
     )
     p.add_argument("--device", metavar="auto|cpu|cuda", help="where to compute")
 
@@ -149,7 +155,8 @@ def do_export(o) -> str:
     return "\n".join(
         [
             *([f["words"]] if f["words"] else []),
-            f"{f['path']}: {f['members']} student{'s' if f['members'] > 1 else ''} of {f['method']}, {f['bytes']} bytes, differs from torch by {f['difference']:.0e}",
+            f"{f['path']}: {f['members']} student{'s' if f['members'] > 1 else ''} of {f['method']}, "
+            f"{f['bytes']} bytes, differs from torch by {f['difference']:.0e}",
             f"in: {shapes}; a row of NaN is missing",
             f"out: {', '.join(f['outputs'])}",
         ]
@@ -166,6 +173,7 @@ def do_predict(o) -> str:
     lines = [f"{p.card.method} of {p.card.data}: {len(table)} predictions from {', '.join(p.names)}: {o.out}"]
     if blind:
         lines.append(
-            f"{blind} samples have no prevalent recording at all: their answer is the same for all and says nothing (column seen is empty)"
+            f"{blind} samples have no prevalent recording at all: "
+            "their answer is the same for all and says nothing (column seen is empty)"
         )
     return "\n".join(lines)

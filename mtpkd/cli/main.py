@@ -119,8 +119,6 @@ def do_doctor(o) -> str:
     "mtpkd doctor"
     import torch
 
-    have = lambda n: importlib.util.find_spec(n) is not None
-
     def ver(n):
         try:
             return version(n)
@@ -138,10 +136,9 @@ def do_doctor(o) -> str:
     browser = next((b for b in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if b), None)
     lines.append(f"browser: {browser or 'none found; figures are exported as SVG or PNG with an installed Chromium'}")
     for extra, names in _PARTS.items():
-        lack = [n for n in names if not have(n)]
-        lines.append(
-            f"extra {extra}: {'complete' if not lack else 'missing ' + ', '.join(lack) + f'; pip install mtpkd[{extra}]'}"
-        )
+        missing = [name for name in names if importlib.util.find_spec(name) is None]
+        state = f"missing {', '.join(missing)}; pip install mtpkd[{extra}]" if missing else "complete"
+        lines.append(f"extra {extra}: {state}")
     return "\n".join(lines)
 
 # %% ../../nbs/95_cli/05_main.ipynb #4b58973f

@@ -11,7 +11,7 @@ from ..core.errors import InputError, nearest
 
 # %% ../../nbs/95_cli/01_parser.ipynb #d8e01a7d
 class _Parser(argparse.ArgumentParser):
-    "Says what is wrong in one line"
+    "Raises `InputError` with one line for every mistake"
 
     def error(self, message):
         raise InputError(f"{message} (see `{self.prog} -h`)")
@@ -27,9 +27,17 @@ class _Parser(argparse.ArgumentParser):
         return known
 
     def all_options(self, known):
-        commands = [a for a in self._actions if isinstance(a, argparse._SubParsersAction)]
-        chosen = commands[0].choices.get(getattr(known, commands[0].dest)) if commands else None
-        return chosen.all_options(known) if chosen else [o for a in self._actions for o in a.option_strings]
+        "The options of the command that was chosen, or of this parser"
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                chosen = action.choices.get(getattr(known, action.dest))
+                if chosen:
+                    return chosen.all_options(known)
+                break
+        options = []
+        for action in self._actions:
+            options += action.option_strings
+        return options
 
 # %% ../../nbs/95_cli/01_parser.ipynb #2f1afce1
 def _command(sub, name, text, example, run):

@@ -27,14 +27,18 @@ def _run_options(p):
     p.add_argument(
         "--labelled",
         metavar="N|all|N,M,all",
-        help="labelled training rows a fold; the others are the unlabelled pool; several: a run folder each, and a curve",
+        help=(
+            "labelled training rows a fold; the others are the unlabelled pool; several: a run folder each, and a curve"
+        ),
     )
     p.add_argument("--folds", metavar="N|loso", help="outer folds, grouped by subject")
     p.add_argument("--seeds", metavar="0,1,2", help="each redraws the folds and everything else; default 0,1,2,3,4")
     p.add_argument(
         "--protocol",
         metavar="honest|released|a,b",
-        help=f"turn faults of the released code on, to see what they are worth: {', '.join(FAULTS)}, or released for all",
+        help=(
+            f"turn faults of the released code on, to see what they are worth: {', '.join(FAULTS)}, or released for all"
+        ),
     )
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #7892a3d9
@@ -62,25 +66,36 @@ def do_run(o) -> str:
     from mtpkd.experiments.resume import claim_folder, identity
     from mtpkd.experiments.runner import default_out, forecast
 
-    asked = {k: getattr(o, k) for k in _RUN}
+    asked = {name: getattr(o, name) for name in _RUN}
     if "," in (o.labelled or ""):
         return do_budgets(o, asked)
     plan = plan_experiment(**asked)
     out = Path(o.out) if o.out else default_out(plan)
-    if rank := torchrun_rank_and_size()[0]:  # torchrun has started several: the first one has the notebook
+    rank = torchrun_rank_and_size()[0]
+    if rank:
         if not o.dry_run:
             mtpkd.run(**asked, out=out, resume=o.resume, progress=False)
         return f"process {rank} is done"
     claim_folder(out, identity(plan), o.resume)
     if o.dry_run:
-        return "\n".join(f"{k}: {', '.join(v) if isinstance(v, list) else v}" for k, v in forecast(plan, out).items())
-    if words := trained_backbones_text(plan):
-        print(words, file=sys.stderr)
+        return _forecast_text(forecast(plan, out))
+    warning = trained_backbones_text(plan)
+    if warning:
+        print(warning, file=sys.stderr)
     from mtpkd.execution.notebooks import execute
 
     execute(asked | dict(resume=o.resume), out)
     run = RunFolder(out)
     return f"{verdict_text(run.summary)}\n\nrun folder: {out}\nreport:     {out / 'report.html'}"
+
+
+def _forecast_text(facts: dict) -> str:
+    "A forecast, one fact a line"
+    lines = []
+    for name, value in facts.items():
+        text = ", ".join(value) if isinstance(value, list) else value
+        lines.append(f"{name}: {text}")
+    return "\n".join(lines)
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #0348f1e0
 def do_budgets(o, asked) -> str:
@@ -92,45 +107,38 @@ def do_budgets(o, asked) -> str:
 
     planned = plan_budgets(asked.pop("labelled"), o.out, o.resume, **asked)
     if o.dry_run:
-        return "\n\n".join(
-            "\n".join(f"{k}: {', '.join(v) if isinstance(v, list) else v}" for k, v in forecast(plan, out).items())
-            for _, plan, out in planned
-        )
+        return "\n\n".join(_forecast_text(forecast(plan, out)) for _, plan, out in planned)
     from mtpkd.reporting.tables import describe_budgets
     from mtpkd.execution.notebooks import execute
 
-    for ask, _, out in planned:
-        execute(ask | dict(resume=o.resume and out.exists()), out)
+    for parameters, _, out in planned:
+        execute(parameters | dict(resume=o.resume and out.exists()), out)
     runs = [RunFolder(out) for *_, out in planned]
-    page, curve, made = finish_curve(runs), curve_table(runs), provenance_text(runs[0].summary)
-    return "\n".join(
-        [
-            *([made] if made else []),
-            curve_text(curve),
-            "",
-            *describe_budgets(curve),
-            "",
-            f"run folders: {page.parent}/labelled-*",
-            f"report:      {page}",
-        ]
-    )
+    page = finish_curve(runs)
+    curve = curve_table(runs)
+    provenance = provenance_text(runs[0].summary)
+    lines = [provenance] if provenance else []
+    lines += [curve_text(curve), "", *describe_budgets(curve), ""]
+    lines += [f"run folders: {page.parent}/labelled-*", f"report:      {page}"]
+    return "\n".join(lines)
+
+
+def _level_or_difference(row) -> str:
+    "Mean of the baseline; difference to it, with interval, of another method; in points"
+    if row["method"] == "student_only":
+        return f"{100 * row['mean']:.1f}"
+    return f"{100 * row['diff']:+.1f} [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
 
 
 def curve_text(curve) -> str:  # lines of a table
     "Difference to student_only by budget, for a terminal; the baseline's own level first"
     budgets = list(dict.fromkeys(curve["labelled"]))
-
-    def cell(v):
-        return (
-            f"{100 * v['mean']:.1f}"
-            if v["method"] == "student_only"
-            else f"{100 * v['diff']:+.1f} [{100 * v['low']:+.1f}, {100 * v['high']:+.1f}]"
-        )
-
-    lines = ["".join([f"{'labels':<20}", *(f"{b:>22}" for b in budgets)])]
-    for m, part in curve.groupby("method", sort=False):
-        cells = {v["labelled"]: cell(v) for _, v in part.iterrows()}
-        lines.append("".join([f"{m:<20}", *(f"{cells.get(b, '-'):>22}" for b in budgets)]))
+    heads = [f"{budget:>22}" for budget in budgets]
+    lines = ["".join([f"{'labels':<20}", *heads])]
+    for method, rows in curve.groupby("method", sort=False):
+        cells = {row["labelled"]: _level_or_difference(row) for _, row in rows.iterrows()}
+        columns = [f"{cells.get(budget, '-'):>22}" for budget in budgets]
+        lines.append("".join([f"{method:<20}", *columns]))
     return "\n".join(lines)
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #964cc521
@@ -142,7 +150,8 @@ def do_sweep(o) -> str:
     text = sweep_text(folder) if folder.done else ""
     if not folder.failed:
         return text
-    print(text, *(f"failed: {c.label} ({folder.path / c.key}): {said}" for c, said in folder.failed), sep="\n")
+    failures = [f"failed: {cell.label} ({folder.path / cell.key}): {error}" for cell, error in folder.failed]
+    print(text, *failures, sep="\n")
     raise RunError(
         f"{len(folder.failed)} of {len(folder.cells)} runs failed; what was finished is kept, go on with --resume"
     )
@@ -153,21 +162,13 @@ def sweep_text(folder) -> str:  # lines of a table
     import pandas as pd
 
     table = pd.read_csv(folder.path / "sweep.csv", dtype=dict(group=str, labelled=str))
-
-    def cell(v):
-        return (
-            f"{100 * v['mean']:.1f}"
-            if v["method"] == "student_only"
-            else f"{100 * v['diff']:+.1f} [{100 * v['low']:+.1f}, {100 * v['high']:+.1f}]"
-        )
-
     lines = [f"{len(folder.done)} of {len(folder.cells)} runs are done"]
-    for name, part in table.groupby("group", sort=False):
-        lines += [
-            f"{name} ({part['metric'].iloc[0]} x 100, {part['n'].iloc[0]} repeats)",
-            *(f"  {v['method']:<26}{cell(v):>24}" for _, v in part.iterrows()),
-        ]
-    return "\n".join([*lines, "", f"table:  {folder.path / 'sweep.csv'}", f"report: {folder.path / 'report.html'}"])
+    for group, rows in table.groupby("group", sort=False):
+        lines.append(f"{group} ({rows['metric'].iloc[0]} x 100, {rows['n'].iloc[0]} repeats)")
+        for _, row in rows.iterrows():
+            lines.append(f"  {row['method']:<26}{_level_or_difference(row):>24}")
+    lines += ["", f"table:  {folder.path / 'sweep.csv'}", f"report: {folder.path / 'report.html'}"]
+    return "\n".join(lines)
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #48033823
 def do_compare(o) -> str:
@@ -194,36 +195,61 @@ def compare_text(table) -> str:  # lines of a table
     "A paired comparison for a terminal, in points of the metric"
     from mtpkd.reporting.tables import PAIRED_HEAD, paired_cells, protocols_to_name
 
-    facts, made = table.attrs, protocols_to_name(table)
-    lines = [
-        *([f"first: {made[0]}, second: {made[1]}"] if made else []),
-        f"{facts['metric']} x 100, {facts['n']} samples; first: {facts['a']}, second: {facts['b']}; differences: first minus second",
-        *([f"settings that differ: {'; '.join(facts['settings'])}"] if facts["settings"] else []),
-    ]
-    rows = [PAIRED_HEAD, *(paired_cells(v) for _, v in table.iterrows())]
-    wide = [max(map(len, c)) for c in zip(*rows)]
-    return "\n".join(
-        [
-            *lines,
-            *("  ".join(f"{c:<{w}}" if i == 0 else f"{c:>{w}}" for i, (c, w) in enumerate(zip(r, wide))) for r in rows),
-        ]
+    facts = table.attrs
+    protocols = protocols_to_name(table)
+    lines = []
+    if protocols:
+        lines.append(f"first: {protocols[0]}, second: {protocols[1]}")
+    lines.append(
+        f"{facts['metric']} x 100, {facts['n']} samples; first: {facts['a']}, second: {facts['b']}; "
+        "differences: first minus second"
     )
+    if facts["settings"]:
+        lines.append(f"settings that differ: {'; '.join(facts['settings'])}")
+    rows = [PAIRED_HEAD]
+    rows += [paired_cells(row) for _, row in table.iterrows()]
+    return "\n".join([*lines, *_aligned(rows)])
+
+
+def _aligned(rows) -> list:
+    "Rows of cells as lines: the first column flush left, the others flush right"
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = []
+    for first, *others in rows:
+        cells = [f"{cell:>{width}}" for cell, width in zip(others, widths[1:])]
+        lines.append("  ".join([f"{first:<{widths[0]}}", *cells]))
+    return lines
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #0df7a0a5
 def verdict_text(summary: dict) -> str:  # lines of a table
     "The verdict table for a terminal, in points of the metric"
-    number = lambda x, form: "-" if x is None else form.format(100 * x)
-    made = provenance_text(summary)
-    lines = [
-        *([made] if made else []),
-        f"{summary['metric']} x 100, {summary['n']} samples, {summary['folds']} folds x {len(summary['seeds'])} seeds",
-        f"{'method':<28}{'mean':>7}{'diff':>8}  {'95% interval':<16}{'p':>7}",
-    ]
-    for name, m in summary["methods"].items():
-        ci = "" if m["ci95"][0] is None or not m["diff"] else f"[{100 * m['ci95'][0]:+.1f}, {100 * m['ci95'][1]:+.1f}]"
-        p = f"{m['p']:.3f}" if ci else ""
-        lines.append(f"{name:<28}{number(m['mean'], '{:.1f}'):>7}{number(m['diff'], '{:+.1f}'):>8}  {ci:<16}{p:>7}")
+    provenance = provenance_text(summary)
+    lines = [provenance] if provenance else []
+    lines.append(
+        f"{summary['metric']} x 100, {summary['n']} samples, {summary['folds']} folds x {len(summary['seeds'])} seeds"
+    )
+    lines.append(f"{'method':<28}{'mean':>7}{'diff':>8}  {'95% interval':<16}{'p':>7}")
+    for name, row in summary["methods"].items():
+        lines.append(_verdict_line(name, row))
     return "\n".join(lines)
+
+
+def _verdict_line(name, row) -> str:
+    "One method of the verdict table; the baseline and a diverged method have no interval"
+    low, high = row["ci95"]
+    interval = ""
+    p = ""
+    if low is not None and row["diff"]:
+        interval = f"[{100 * low:+.1f}, {100 * high:+.1f}]"
+        p = f"{row['p']:.3f}"
+    mean = _points(row["mean"], ".1f")
+    difference = _points(row["diff"], "+.1f")
+    return f"{name:<28}{mean:>7}{difference:>8}  {interval:<16}{p:>7}"
+
+
+def _points(value, form) -> str:
+    "A value in points of the metric"
+    return "-" if value is None else f"{100 * value:{form}}"
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #d46d1915
 def do_demo(o) -> str:
@@ -232,8 +258,8 @@ def do_demo(o) -> str:
     from mtpkd.api import demo
 
     page = demo(o.out, resume=True)
-    folders = sorted(p.parent for p in Path(o.out).glob("*/summary.json"))
-    texts = [f"{p.name}\n{verdict_text(RunFolder(p).summary)}" for p in folders]
+    folders = sorted(path.parent for path in Path(o.out).glob("*/summary.json"))
+    texts = [f"{folder.name}\n{verdict_text(RunFolder(folder).summary)}" for folder in folders]
     return "\n\n".join([*texts, f"report: {page}"])
 
 
@@ -241,12 +267,16 @@ def do_report(o) -> str:
     "mtpkd report"
     from mtpkd.reporting.report import report
 
-    return f"report: {report(o.runs, o.out or Path(o.runs[0]) / 'report.html', o.embedding)}"
+    page = report(o.runs, o.out or Path(o.runs[0]) / "report.html", o.embedding)
+    return f"report: {page}"
 
 
 def do_track(o) -> str:
     "mtpkd track"
     from mtpkd.reporting.trackers import track
 
-    made = [place for folder in o.folders for place in track(folder, o.to)]
-    return f"{len(made)} run{'s' if len(made) != 1 else ''} logged under {o.to}; look at them by: tensorboard --logdir {o.to}"
+    logged = []
+    for folder in o.folders:
+        logged += track(folder, o.to)
+    runs = "run" if len(logged) == 1 else "runs"
+    return f"{len(logged)} {runs} logged under {o.to}; look at them by: tensorboard --logdir {o.to}"

@@ -7,7 +7,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "StudentConfig", "OTConfig", "ExperimentConfig", "from_dict", "to_dict", "to_yaml",
     ],
     "errors": ["InputError", "RunError", "nearest", "check_shape"],
-    "files": ["atomic_path", "write_bytes", "write_text", "jsonable", "write_json", "folder_lock", "file_sha256"],
+    "files": [
+        "atomic_path", "write_bytes", "write_text", "jsonable", "write_json", "folder_lock", "file_sha256",
+        "FolderKind", "claim_output_folder",
+    ],
     "provenance": ["FAULTS", "protocol_faults", "provenance_columns", "provenance_text"],
     "registry": ["Registry", "import_name"],
     "runtime": [

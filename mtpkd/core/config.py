@@ -21,7 +21,7 @@ class EncoderConfig:
     width: int = 32  # width of every token and embedding
     depth: int = 2  # hidden layers or convolution blocks
     weights: str = "default"  # of a pretrained encoder: torchvision's, `random`, or a path
-    finetune: str = "layer4"  # of a pretrained encoder: the first part that learns; none, stem, layer1, ..., all
+    finetune: str = "layer4"  # of a pretrained encoder: the first part that is trained; none, stem, layer1, ..., all
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class FusionConfig:
 # %% ../../nbs/00_core/06_config.ipynb #07ed3c48
 @dataclass(frozen=True)
 class ScheduleConfig:
-    "What a training loop does"
+    "Length, batch sizes and optimiser of a training loop"
 
     steps: int = 200  # optimiser steps
     batch: int = 32  # labelled rows a step
@@ -46,9 +46,9 @@ class ScheduleConfig:
     mixup: float = 0.0  # Beta(a, a) mixup of inputs and targets; 0: none
     clip: float = 5.0  # largest gradient norm of a repeat; 0: no clipping
     ema: float = 0.0  # decay of the weights' moving average; 0: none
-    evaluate: int = 50  # steps between two looks at the inner validation rows
+    evaluate: int = 50  # steps between two evaluations on the inner validation rows
     accumulate: int = 1  # batches whose gradients make a step
-    precision: str = "float32"  # of a network that learns on CUDA: float32, bfloat16, float16
+    precision: str = "float32"  # of a network that is trained on CUDA: float32, bfloat16, float16
 
 # %% ../../nbs/00_core/06_config.ipynb #f1ca313d
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class TeachersConfig:
     steps: int = 200
     lr: float = 3e-3
     ensemble: int = 2  # joint teachers, and as many with modality dropout, in the ensemble of `mtpkd`
-    modality_dropout: float = 0.3  # chance to hide a modality, for that half of the ensemble
+    modality_dropout: float = 0.3  # probability that a modality is dropped, for that half of the ensemble
     inner_folds: int = 3  # of cross-fitted teachers: each is trained without one part of the labelled subjects
 
 
@@ -68,7 +68,7 @@ class SelfDistillationConfig:
     "Stage 2: adapters from every teacher's space into the joint teacher's"
 
     alignment: str = "cosine"  # cosine | kl | mse | mmd
-    detach: bool = False  # hold the joint representation still in the alignment term (released code: no)
+    detach: bool = False  # no gradient into the joint representation from the alignment term (released code: no)
     steps: int = 100
     batch: int = 128
     lr_adapter: float = 5e-3
@@ -87,19 +87,19 @@ class StudentConfig:
 
 @dataclass(frozen=True)
 class OTConfig:
-    "Structural distillation (arXiv 2401.15489, 2408.09035): anchors and blur of the released code; what its relatives need"
+    "Structural distillation (arXiv 2401.15489, 2408.09035); anchors and blur as in the released code"
 
-    k: int = 30  # anchors a row; at most batch - 1, what was used is recorded
+    k: int = 30  # anchors a row; at most batch - 1, the number used is recorded
     blur: float = 0.1  # eps = blur**2, in `ot` and `unbalanced_ot`
-    reg_m: float = 1.0  # `unbalanced_ot`: what a unit of mass costs that is made or lost
-    alpha: float = 0.5  # `fgw`: share of the structure
+    reg_m: float = 1.0  # `unbalanced_ot`: cost of a unit of mass that is created or destroyed
+    alpha: float = 0.5  # `fgw`: weight of the structure term
     row_eps: float = 0.1  # `row_ot`: entropic regularisation, at least 0.05
     row_temperature: float = 0.1  # `row_ot`: of the distributions over anchors
 
 # %% ../../nbs/00_core/06_config.ipynb #ab62ca76
 @dataclass(frozen=True)
 class ExperimentConfig:
-    "Everything a run depends on besides its data"
+    "All settings of a run"
 
     manifest: str = "watch"  # a shipped manifest's name or a path
     prevalent: tuple[str, ...] = ()  # modality names; empty: the manifest's roles
@@ -115,7 +115,7 @@ class ExperimentConfig:
     control: str = ""  # over all methods of the run: shuffled_teacher | shuffled_privileged | label_permutation
     pairing: str = ""  # full | bag:KEY | bag:ROWS | lag:SECONDS[,JITTER] | none; empty: the manifest's
     device: str = "auto"
-    threads: int = 1  # torch threads; two give other last bits
+    threads: int = 1  # torch threads; another number changes the last bits of results
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     fusion: FusionConfig = field(default_factory=FusionConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
@@ -131,17 +131,17 @@ def _coerce(value, kind, where: str):
     if dataclasses.is_dataclass(kind):
         return from_dict(kind, value, where)
     if typing.get_origin(kind) is tuple and isinstance(value, (list, tuple)):
-        return tuple(_coerce(v, typing.get_args(kind)[0], f"{where}[{i}]") for i, v in enumerate(value))
+        item_kind = typing.get_args(kind)[0]
+        return tuple(_coerce(item, item_kind, f"{where}[{i}]") for i, item in enumerate(value))
     kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
     if value is None and type(None) in kinds:
         return None
     if tuple in kinds and isinstance(value, (list, tuple)):
-        return tuple(tuple(v) if isinstance(v, list) else v for v in value)
+        return tuple(tuple(item) if isinstance(item, list) else item for item in value)
     if float in kinds and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    for k in kinds:
-        if type(value) is k:
-            return value
+    if type(value) in kinds:
+        return value
     names = " or ".join("nothing" if k is type(None) else k.__name__ for k in kinds)
     raise InputError(f"{where}: expected {names}, got {value!r}")
 
@@ -151,28 +151,31 @@ def from_dict(
     values: dict | None,  # plain values; None: all defaults
     where: str = "",  # path of the keys so far, for messages
 ):  # an instance of `cls`
-    "Build `cls` from plain values; unknown keys are refused and the known ones listed"
+    "Build `cls` from plain values; an unknown key or a wrong type raises `InputError`"
     values = values or {}
     if not isinstance(values, dict):
         raise InputError(f"{where or cls.__name__}: expected a mapping, got {values!r}")
-    kinds, known = typing.get_type_hints(cls), [f.name for f in dataclasses.fields(cls)]
+    kinds = typing.get_type_hints(cls)
+    known = [f.name for f in dataclasses.fields(cls)]
     prefix = where + "." if where else ""
     for key in values:
         if key not in known:
             raise InputError(f"unknown setting {prefix}{key}; {nearest(str(key), known)}")
-    return cls(**{k: _coerce(v, kinds[k], prefix + k) for k, v in values.items()})
+    return cls(**{key: _coerce(value, kinds[key], prefix + key) for key, value in values.items()})
 
 
 def to_dict(config) -> dict:
-    "A config as plain values: what YAML and JSON can hold"
-    plain = lambda v: (
-        [plain(x) for x in v]
-        if isinstance(v, (list, tuple))
-        else {k: plain(x) for k, x in v.items()}
-        if isinstance(v, dict)
-        else v
-    )
-    return plain(dataclasses.asdict(config))
+    "A config as plain values that YAML and JSON can hold"
+    return _plain(dataclasses.asdict(config))
+
+
+def _plain(value):
+    "Tuples as lists, at every depth"
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
 
 # %% ../../nbs/00_core/06_config.ipynb #3990f149
 def to_yaml(config) -> str:

@@ -10,18 +10,18 @@ import difflib
 
 # %% ../../nbs/00_core/01_errors.ipynb #d1f6870a
 class InputError(ValueError):
-    "The input is wrong; the message says what was expected, what came, and how to mend it (exit code 2)"
+    "The input is wrong; the message names the expected value, the given value and the remedy (exit code 2)"
 
-    def __init__(self, *said):
-        super().__init__(*(" ".join(str(s).splitlines()) for s in said))  # one line, whatever a name holds
+    def __init__(self, *parts):
+        super().__init__(*(" ".join(str(part).splitlines()) for part in parts))  # one line, whatever a name contains
 
 
 class RunError(RuntimeError):
-    "A run failed although its input was fine; what was finished is kept (exit code 1)"
+    "A run failed although its input was correct; finished work is preserved (exit code 1)"
 
 # %% ../../nbs/00_core/01_errors.ipynb #ec93150f
 def nearest(
-    name: str,  # what was asked for
+    name: str,  # the requested name
     known,  # iterable of known names
 ) -> str:  # "did you mean ...? known: ..."
     "A hint for an unknown `name`: the closest known names, then all of them"
@@ -34,18 +34,22 @@ def nearest(
 def check_shape(
     x,  # array or tensor
     spec: str,  # e.g. "B D": a letter binds, a number must match, "..." stands for any leading sizes
-    name: str = "x",  # how to call it in the message
+    name: str = "x",  # name of the array in the message
     sizes: dict = None,  # sizes already bound; updated
 ) -> dict:  # sizes bound so far
-    "Check `x.shape` against `spec`"
-    sizes, want, have = {} if sizes is None else sizes, spec.split(), tuple(x.shape)
-    if want and want[0] == "...":
-        want, have = want[1:], have[max(0, len(have) - len(want) + 1) :]
-    ok = len(want) == len(have)
-    for w, h in zip(want, have):
-        ok = ok and h == (int(w) if w.isdigit() else sizes.setdefault(w, h))
-    if not ok:
-        known = ", ".join(f"{k}={v}" for k, v in sizes.items())
+    "Check `x.shape` against `spec`; a mismatch raises `InputError`"
+    sizes = {} if sizes is None else sizes
+    expected = spec.split()
+    actual = tuple(x.shape)
+    if expected and expected[0] == "...":
+        expected = expected[1:]
+        actual = actual[max(0, len(actual) - len(expected)) :]
+    matches = len(expected) == len(actual)
+    for symbol, size in zip(expected, actual):
+        bound = int(symbol) if symbol.isdigit() else sizes.setdefault(symbol, size)
+        matches = matches and size == bound
+    if not matches:
+        known = ", ".join(f"{symbol}={size}" for symbol, size in sizes.items())
         raise InputError(
             f"{name} has shape {tuple(x.shape)}, expected ({', '.join(spec.split())}) with {known or 'any sizes'}"
         )

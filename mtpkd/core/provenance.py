@@ -15,29 +15,39 @@ FAULTS = ("clip_folds", "test_epoch", "batch_attention", "drop_last")  # of the 
 def protocol_faults(
     protocol: str,  # `honest`, `released`, or names of faults, by comma
 ) -> tuple:  # of `FAULTS`, in their order
-    "The faults that a protocol turns on"
-    names = [n.strip() for n in protocol.removeprefix("released:").split(",")]  # as `provenance_columns` writes it, too
-    if names in (["honest"], ["released"]):
-        return FAULTS if names == ["released"] else ()
-    for n in names:
-        if n in ("honest", "released"):
+    "The faults that a protocol turns on; an unknown name raises `InputError`"
+    listed = protocol.removeprefix("released:")  # the form that `provenance_columns` writes
+    names = [name.strip() for name in listed.split(",")]
+    if names == ["released"]:
+        return FAULTS
+    if names == ["honest"]:
+        return ()
+    for name in names:
+        if name in ("honest", "released"):
             raise InputError(
-                f"protocol {protocol!r}: {n} stands alone; expected honest, released, or some of {', '.join(FAULTS)}"
+                f"protocol {protocol!r}: {name} stands alone; expected honest, released, or some of {', '.join(FAULTS)}"
             )
-        if n not in FAULTS:
-            raise InputError(f"unknown protocol {n!r}; {nearest(n, ('honest', 'released', *FAULTS))}")
-    return tuple(f for f in FAULTS if f in names)
+        if name not in FAULTS:
+            raise InputError(f"unknown protocol {name!r}; {nearest(name, ('honest', 'released', *FAULTS))}")
+    return tuple(fault for fault in FAULTS if fault in names)
 
 # %% ../../nbs/00_core/07_provenance.ipynb #be507334
 def provenance_columns(
-    said: dict,  # anything with `protocol` and `control`: a summary, a config's dictionary
+    run: dict,  # anything with `protocol` and `control`: a summary, a config's dictionary
 ) -> dict:  # column -> text; empty for an honest run without a control
-    "Columns for every table of a run that is not what it seems"
-    faults = protocol_faults(said.get("protocol") or "honest")
-    found = dict(protocol=f"released: {', '.join(faults)}" if faults else "", control=said.get("control") or "")
-    return {k: v for k, v in found.items() if v}
+    "Columns that mark every table of a run with faults or under a control"
+    faults = protocol_faults(run.get("protocol") or "honest")
+    columns = {}
+    if faults:
+        columns["protocol"] = f"released: {', '.join(faults)}"
+    if run.get("control"):
+        columns["control"] = run["control"]
+    return columns
 
 
-def provenance_text(said: dict) -> str:  # as in `provenance_columns`
-    "The same as a line: `released: clip_folds, drop_last; control: shuffled_teacher`"
-    return "; ".join(v if k == "protocol" else f"{k}: {v}" for k, v in provenance_columns(said).items())
+def provenance_text(run: dict) -> str:  # as in `provenance_columns`
+    "The columns as a line: `released: clip_folds, drop_last; control: shuffled_teacher`"
+    parts = []
+    for column, text in provenance_columns(run).items():
+        parts.append(text if column == "protocol" else f"{column}: {text}")
+    return "; ".join(parts)

@@ -16,12 +16,14 @@ class Registry:
     def __init__(
         self,
         kind: str,  # what the objects are, for messages
-        aliases: dict = None,
-    ):  # earlier names, which files of users may hold -> today's
-        self.kind, self.aliases = kind, aliases or {}
-        self._items, self._hidden = {}, set()
+        aliases: dict = None,  # earlier name, as in users' files -> present name
+    ):
+        self.kind = kind
+        self.aliases = aliases or {}
+        self._items = {}
+        self._hidden = set()
 
-    def names(self):
+    def names(self) -> list[str]:
         "Registered names, without the hidden ones"
         return [n for n in self._items if n not in self._hidden]
 
@@ -29,10 +31,10 @@ class Registry:
         return name in self._items
 
     def canonical(self, name: str) -> str:
-        "Today's name for `name`"
+        "The present name for `name`"
         return self.aliases.get(name, name)
 
-    def register(self, name: str, hidden: bool = False):  # hidden: to be had by name, but not listed
+    def register(self, name: str, *, hidden: bool = False):  # hidden: available by name, but not listed
         "Decorator that registers a class or function under `name`"
 
         def _register(obj):
@@ -44,7 +46,7 @@ class Registry:
         return _register
 
     def get(self, name: str):
-        "The object called `name`"
+        "The object called `name`; an unknown name raises `InputError`"
         name = self.canonical(name)
         if name in self._items:
             return self._items[name]

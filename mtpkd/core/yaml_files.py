@@ -11,54 +11,60 @@ from .errors import InputError
 
 # %% ../../nbs/00_core/05_yaml_files.ipynb #5e1cf0bb
 MAX_YAML_BYTES = 1 << 20, 100_000  # characters of a file; values in it, counted as often as an alias repeats them
+_PARSE_ERRORS = (
+    yaml.YAMLError,
+    ValueError,  # of a date 2020-13-45, for instance
+    TypeError,
+    KeyError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
 
 
 def read_yaml(path) -> dict:
-    "The mapping in a YAML file"
+    "The mapping in a YAML file; `InputError` if the file is unreadable, too large or not a mapping"
+    most, _ = MAX_YAML_BYTES
     try:
         with open(path, encoding="utf-8") as f:
-            text = f.read(MAX_YAML_BYTES[0] + 1)
+            text = f.read(most + 1)
     except (OSError, ValueError) as e:
         raise InputError(f"{path}: cannot be read ({e}); expected a YAML file") from e
-    if len(text) > MAX_YAML_BYTES[0]:
-        raise InputError(f"{path}: more than {MAX_YAML_BYTES[0]} characters; expected settings, a few lines of YAML")
+    if len(text) > most:
+        raise InputError(f"{path}: more than {most} characters; expected settings, a few lines of YAML")
     try:
         values = yaml.safe_load(text)
-    except (
-        yaml.YAMLError,
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-        OverflowError,
-        RecursionError,
-    ) as e:  # of a date 2020-13-45, say
-        raise InputError(f"{path}: not valid YAML ({' '.join(str(e).split())[:300]})") from e
+    except _PARSE_ERRORS as e:
+        reason = " ".join(str(e).split())[:300]
+        raise InputError(f"{path}: not valid YAML ({reason})") from e
     if not isinstance(values, dict):
         raise InputError(f"{path}: expected a YAML mapping, got {type(values).__name__}")
-    _count(values, path)
+    _require_few_values(values, path)
     return values
 
 
-def _count(values, path):
-    "Refuse a file whose aliases stand for more than it seems, or for themselves"
-    waiting, seen = [values], 0
+def _require_few_values(values, path) -> None:
+    "Raise `InputError` for a file whose aliases expand to too many values, or refer to themselves"
+    _, most = MAX_YAML_BYTES
+    waiting = [values]
+    count = 0
     while waiting:
-        x, seen = waiting.pop(), seen + 1
-        if seen > MAX_YAML_BYTES[1]:
+        value = waiting.pop()
+        count += 1
+        if count > most:
             raise InputError(
-                f"{path}: more than {MAX_YAML_BYTES[1]} values, aliases counted; expected settings, a few lines of YAML"
+                f"{path}: more than {most} values, aliases counted; expected settings, a few lines of YAML"
             )
-        if isinstance(x, dict):
-            waiting += x.values()
-        if isinstance(x, (list, tuple, set)):
-            waiting += x
+        if isinstance(value, dict):
+            waiting += value.values()
+        if isinstance(value, (list, tuple, set)):
+            waiting += value
 
 # %% ../../nbs/00_core/05_yaml_files.ipynb #7d32af3e
 def apply_set(
     values: dict,  # nested plain values; not changed
     settings,  # `["schedule.steps=400", ...]` or `{"schedule.steps": 400}`
-) -> dict:  # a copy with the settings in it
+) -> dict:  # a copy with the settings applied
     "Set single values by dotted path"
     values = yaml.safe_load(yaml.safe_dump(values))
     if not isinstance(settings, dict):
@@ -68,22 +74,25 @@ def apply_set(
         node = values
         for key in parents:
             node = _enter(node, key, path)
-        _enter(node, None, path)[last] = value
+        _require_mapping(node, path)
+        node[last] = value
     return values
 
 
-def _enter(node, key, path):
-    "The mapping under `key`, made where it is missing"
-    if key is not None:
-        node = node.setdefault(key, {}) if isinstance(node, dict) else node
+def _enter(node, key: str, path: str):
+    "The value under `key`, created as a mapping where it is missing"
+    _require_mapping(node, path)
+    return node.setdefault(key, {})
+
+
+def _require_mapping(node, path: str) -> None:
     if not isinstance(node, dict):
         raise InputError(f"--set {path}: {node!r} has no settings below it")
-    return node
 
 
-def _split_setting(text: str):
-    path, eq, value = text.partition("=")
-    if not eq or not path:
+def _split_setting(text: str) -> tuple:  # dotted path, value
+    path, equals, value = text.partition("=")
+    if not equals or not path:
         raise InputError(f"--set {text}: expected key=value, such as schedule.steps=400")
     try:
         value = yaml.safe_load(value)

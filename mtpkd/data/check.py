@@ -20,7 +20,7 @@ from .corpora.scan import ScanLog, require_folder
 # %% ../../nbs/12_reading/02_check.ipynb #00c86552
 @dataclass(frozen=True)
 class Check:
-    "What was found in a copy of a set"
+    "Facts and findings on a copy of a set"
 
     name: str
     root: Path
@@ -30,104 +30,127 @@ class Check:
 
     @property
     def usable(self) -> bool:
-        return not any(f.level == "unusable" for f in self.findings)
+        "Whether no finding makes the set unusable"
+        return not any(finding.level == "unusable" for finding in self.findings)
 
     def frame(self) -> pd.DataFrame:  # level, path, where, expected, found, mend
-        "Everything in one table: first the facts, then the findings"
-        rows = [
-            dict(level=_status(e, f), path="", where=what, expected="" if e is None else str(e), found=str(f), mend="")
-            for what, e, f in self.facts
-        ]
-        return pd.DataFrame(
-            rows + [asdict(f) for f in self.findings], columns=["level", "path", "where", "expected", "found", "mend"]
-        )
+        "One table of the facts, then the findings"
+        rows = []
+        for what, expected, actual in self.facts:
+            row = dict(level=_status(expected, actual), path="", where=what)
+            row |= dict(expected=_text(expected), found=str(actual), mend="")
+            rows.append(row)
+        rows += [asdict(finding) for finding in self.findings]
+        return pd.DataFrame(rows, columns=["level", "path", "where", "expected", "found", "mend"])
 
     def save(self, path) -> Path:
+        "Write the table as CSV"
         return write_text(path, self.frame().to_csv(index=False))
 
 
-def _status(expected, found) -> str:
-    if expected is None or str(expected) == str(found):
+def _text(expected) -> str:
+    return "" if expected is None else str(expected)
+
+
+def _status(expected, actual) -> str:
+    "ok, fewer, more or differs"
+    if expected is None or str(expected) == str(actual):
         return "ok"
     try:
-        return "fewer" if float(found) < float(expected) else "more"
+        return "fewer" if float(actual) < float(expected) else "more"
     except (TypeError, ValueError):
         return "differs"
 
 # %% ../../nbs/12_reading/02_check.ipynb #164d7be2
-def check_text(c: Check, most: int = 30) -> str:  # lines; findings past `most` are counted
-    "A check for a terminal"
+def check_text(
+    c: Check,
+    most: int = 30,  # findings in full; the others are counted
+) -> str:  # lines
+    "A check as text for a terminal"
     lines = [f"{c.name} in {c.root}", f"{'':<9}{'':<34}{'expected':>12}{'found':>12}"]
-    lines += [f"{_status(e, f):<9}{what:<34}{'' if e is None else str(e):>12}{str(f):>12}" for what, e, f in c.facts]
-    lines += ["", *(f"{f.level:<9}{f}" for f in c.findings[:most])] if c.findings else []
+    for what, expected, actual in c.facts:
+        lines.append(f"{_status(expected, actual):<9}{what:<34}{_text(expected):>12}{str(actual):>12}")
+    if c.findings:
+        lines.append("")
+    for finding in c.findings[:most]:
+        lines.append(f"{finding.level:<9}{finding}")
     if len(c.findings) > most:
         lines.append(f"... and {len(c.findings) - most} more; --csv FILE writes all of them")
-    lost = sum(f.level == "lost" for f in c.findings)
-    return "\n".join(
-        [
-            *lines,
-            "",
-            "nothing is wrong"
-            if not c.findings
-            else f"{lost} recordings or rows lost, {len(c.findings) - lost} faults that make the set unusable",
-        ]
-        + ([c.summary] if c.summary else [])
-    )
+    lines += ["", _verdict(c)]
+    if c.summary:
+        lines.append(c.summary)
+    return "\n".join(lines)
+
+
+def _verdict(c: Check) -> str:
+    if not c.findings:
+        return "nothing is wrong"
+    lost = sum(finding.level == "lost" for finding in c.findings)
+    return f"{lost} recordings or rows lost, {len(c.findings) - lost} faults that make the set unusable"
 
 # %% ../../nbs/12_reading/02_check.ipynb #781ae49a
 def check(
     manifest,  # name, path or address of a set
     root=None,  # folder with the files; None: the manifest's own
+    *,
     every: bool = False,  # decode every frame
     progress: bool = False,  # show a bar
 ) -> Check:
-    "What is in a copy of a set, against what should be"
+    "Compare a copy of a set with its manifest; `InputError` only where there is no such folder or reader"
     m = load_manifest(manifest)
-    m = m.model_copy(
-        update={
-            "root": Path(root or m.root),
-            "modalities": {n: s for n, s in m.modalities.items() if s.role != "unused"},
-        }
-    )
+    used = {name: spec for name, spec in m.modalities.items() if spec.role != "unused"}
+    m = m.model_copy(update={"root": Path(root or m.root), "modalities": used})
     if not m.root.is_dir():
         raise InputError(f"{m.root}: no such folder; expected the folder that holds {m.name}")
     reader = readers.get(m.reader)
     if not hasattr(reader, "scan"):
         return _check_files(m)
     require_folder(m)
-    log, samples = ScanLog(m, True, every, progress), None
+    log = ScanLog(m, True, every, progress)
+    samples = None
     try:
         samples = to_samples(m, reader.scan(m, log), inputs=False, files=True)
     except InputError as e:
-        if not any(f.level == "unusable" for f in log.findings):
-            log.unusable(m.root, "samples that fit the manifest", str(e), "mend what it names")
+        if not any(finding.level == "unusable" for finding in log.findings):
+            _log_unreadable(log, m, e)
     if samples is not None:
-        _count(log, samples)
-    return Check(m.name, m.root, log.facts, log.findings, "" if samples is None else str(samples))
+        _count_samples(log, samples)
+    return _finished(m, log, samples)
 
 # %% ../../nbs/12_reading/02_check.ipynb #b9f1d413
-def _count(log, samples):
-    "Facts about the samples that were made"
+def _count_samples(log, samples) -> None:
+    "Log how many samples there are, of each class and with each modality"
     log.fact("samples", None, len(samples))
     if samples.task.kind != "regression":
-        for c, n in zip(samples.task.classes, np.bincount(samples.target, minlength=len(samples.task.classes))):
-            log.fact(f"samples of {c}", None, n)
-    for i, n in enumerate(samples.modalities):
-        log.fact(f"samples with {n}", len(samples), samples.presence[:, i].sum())
+        classes = samples.task.classes
+        counts = np.bincount(samples.target, minlength=len(classes))
+        for name, count in zip(classes, counts):
+            log.fact(f"samples of {name}", None, count)
+    for i, name in enumerate(samples.modalities):
+        log.fact(f"samples with {name}", len(samples), samples.presence[:, i].sum())
 
 
 def _check_files(m) -> Check:
-    "A set with named files: the audit, and reading"
+    "The check of a set with named files: audit, then reading"
     log = ScanLog(m)
-    for r in audit(m, m.root):
-        if r["status"] != "ok":
-            log.unusable(r["path"], "the file of the manifest", r["status"], r["detail"])
+    for row in audit(m, m.root):
+        if row["status"] != "ok":
+            log.unusable(row["path"], "the file of the manifest", row["status"], row["detail"])
         else:
-            log.fact(Path(r["path"]).name, None, r["detail"])
+            log.fact(Path(row["path"]).name, None, row["detail"])
     samples = None
     if not log.findings:
         try:
             samples = read(m, files=True)
         except InputError as e:
-            log.unusable(m.root, "samples that fit the manifest", str(e), "mend what it names")
-    return Check(m.name, m.root, log.facts, log.findings, "" if samples is None else str(samples))
+            _log_unreadable(log, m, e)
+    return _finished(m, log, samples)
+
+
+def _log_unreadable(log, m, error: InputError) -> None:
+    log.unusable(m.root, "samples that fit the manifest", str(error), "correct what it names")
+
+
+def _finished(m, log, samples) -> Check:
+    summary = "" if samples is None else str(samples)
+    return Check(m.name, m.root, log.facts, log.findings, summary)

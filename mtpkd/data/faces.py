@@ -20,138 +20,190 @@ detectors = Registry("face detector")
 
 @detectors.register("whole")
 def fill_to_full_length(frame):  # `(H, W, 3)` uint8 -> boxes `(F, 4)`, scores `(F,)`
-    "No detector: the largest square in the middle"
+    "No detection: `F = 0`, so that the centre square of the frame is used"
+    return _no_faces()
+
+
+def _no_faces() -> tuple:
+    "Boxes `(0, 4)` and scores `(0,)`"
     return np.zeros((0, 4)), np.zeros(0)
 
 # %% ../../nbs/10_data/10_faces.ipynb #39aa05ee
-LONGEST, SMALLEST = 320, 32  # pixels: the longer side that the detector sees, and the smallest face it looks for in it
+LONGEST, SMALLEST = 320, 32  # pixels: longer side of the frame given to the detector, smallest face in it
 
 
 @functools.lru_cache(maxsize=1)
 def _mtcnn():
+    "The MTCNN network, loaded on first use"
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it is old
+            warnings.simplefilter("ignore")  # deprecation warnings of the old package
             from facenet_pytorch import MTCNN
     except ImportError as e:
         raise InputError(
-            f"face detector mtcnn needs facenet-pytorch ({e}); pip install --no-deps facenet-pytorch, or use faces: whole"
+            f"face detector mtcnn needs facenet-pytorch ({e}); "
+            "pip install --no-deps facenet-pytorch, or use faces: whole"
         ) from e
     return MTCNN(keep_all=True, min_face_size=SMALLEST, device="cpu")
 
 
+def _reduce(frame, factor: float):
+    "The frame, smaller by `factor`"
+    if factor == 1:
+        return frame
+    height, width = frame.shape[:2]
+    longest = max(height, width)
+    square = crop(frame, (0, 0, longest, longest), round(longest / factor))
+    return square[: round(height / factor), : round(width / factor)]
+
+
 @detectors.register("mtcnn")
 def mtcnn(frame):  # `(H, W, 3)` uint8 -> boxes `(F, 4)`, scores `(F,)`
-    "Faces found by MTCNN"
+    "Faces detected by MTCNN (arXiv 1604.02878); `InputError` where facenet-pytorch is not installed"
     factor = max(1.0, max(frame.shape[:2]) / LONGEST)
-    side = round(max(frame.shape[:2]) / factor)
-    small = (
-        frame
-        if factor == 1
-        else crop(frame, (0, 0, max(frame.shape[:2]), max(frame.shape[:2])), side)[
-            : round(frame.shape[0] / factor), : round(frame.shape[1] / factor)
-        ]
-    )
+    small = _reduce(frame, factor)
     boxes, scores = _mtcnn().detect(np.ascontiguousarray(small))
-    return (
-        (np.zeros((0, 4)), np.zeros(0))
-        if boxes is None
-        else (np.asarray(boxes, "float64") * factor, np.asarray(scores, "float64"))
-    )
+    if boxes is None:
+        return _no_faces()
+    return np.asarray(boxes, "float64") * factor, np.asarray(scores, "float64")
 
 # %% ../../nbs/10_data/10_faces.ipynb #bb4f4003
-def overlap(box, boxes) -> np.ndarray:  # `(F,)`
-    "Intersection over union of a box `(4,)` with boxes `(F, 4)`"
-    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
-    both = np.prod(np.clip(high - low, 0, None), 1)
-    area = lambda b: np.prod(b[..., 2:] - b[..., :2], -1)
-    return both / (area(box) + area(boxes) - both)
+def _area(boxes):  # `(..., 4)` -> `(...)`
+    return np.prod(boxes[..., 2:] - boxes[..., :2], -1)
+
+
+def overlap(
+    box,  # `(4,)`
+    boxes,  # `(F, 4)`
+) -> np.ndarray:  # `(F,)` in [0, 1]
+    "Intersection over union of a box with each of `F` boxes"
+    low = np.maximum(box[:2], boxes[:, :2])
+    high = np.minimum(box[2:], boxes[:, 2:])
+    intersection = np.prod(np.clip(high - low, 0, None), 1)
+    return intersection / (_area(box) + _area(boxes) - intersection)
 
 
 def follow(
     found,  # per frame: boxes `(F, 4)`, scores `(F,)`
-    surest: float = 0.8,  # below this the detector is not believed
-    least: float = 0.3,  # overlap with the last box
-) -> np.ndarray:  # `(T, 4)`, NaN where the face was not found
-    "The boxes of one face"
-    found = [(b[s >= surest], s[s >= surest]) for b, s in found]
-    track = np.full((len(found), 4), np.nan)
-    best = [s.max(initial=0) for _, s in found]
+    min_score: float = 0.8,  # detections with a lower score are ignored
+    min_overlap: float = 0.3,  # with the previous box of the track
+) -> np.ndarray:  # `(T, 4)`, NaN where the face was not detected
+    "The boxes of one face in `T` frames, linked from frame to frame by their overlap"
+    detections = []
+    for boxes, scores in found:
+        accepted = scores >= min_score
+        detections.append((boxes[accepted], scores[accepted]))
+    track = np.full((len(detections), 4), np.nan)
+    best = [scores.max(initial=0) for _, scores in detections]
     if not max(best, default=0):
         return track
     start = int(np.argmax(best))
-    for way in (range(start, len(found)), range(start, -1, -1)):
-        last = found[start][0][found[start][1].argmax()]
-        for i in way:
-            if not len(found[i][0]) or (shared := overlap(last, found[i][0])).max() < least:
+    start_boxes, start_scores = detections[start]
+    forward = range(start, len(detections))
+    backward = range(start, -1, -1)
+    for direction in (forward, backward):
+        last = start_boxes[start_scores.argmax()]
+        for i in direction:
+            boxes = detections[i][0]
+            if not len(boxes):
                 continue
-            last = track[i] = found[i][0][shared.argmax()]
+            shared = overlap(last, boxes)
+            if shared.max() < min_overlap:
+                continue
+            last = boxes[shared.argmax()]
+            track[i] = last
     return track
 
 # %% ../../nbs/10_data/10_faces.ipynb #24297903
 @dataclass(frozen=True)
 class Track:
-    "A square of every frame, and how it came about"
+    "One square per frame, and how it was obtained"
 
     boxes: np.ndarray  # `(T, 4)`
     how: tuple  # of `T` words: found, between, held, centre
 
     def share(self, word: str) -> float:
+        "Fraction of the frames whose square was obtained in this way"
         return self.how.count(word) / max(1, len(self.how))
 
 
+def _origins(detected) -> tuple:  # `(T,)` bool -> `T` words
+    "How the box of every frame is obtained, where at least one was detected"
+    positions = np.flatnonzero(detected)
+    words = []
+    for i, is_detected in enumerate(detected):
+        if is_detected:
+            words.append("found")
+        elif positions[0] < i < positions[-1]:
+            words.append("between")
+        else:
+            words.append("held")
+    return tuple(words)
+
+
+def _running_mean(values, smooth: int):  # `(T, D)` -> `(T, D)`
+    "Mean over `smooth` neighbouring frames; odd reflection at the ends continues a motion"
+    half = smooth // 2
+    padded = np.pad(values, ((half, half), (0, 0)), "reflect", reflect_type="odd")
+    return np.stack([padded[i : i + len(values)] for i in range(smooth)]).mean(0)
+
+
 def fill(
-    track: np.ndarray,  # `(T, 4)`, NaN where not found
-    height: int,
-    width: int,  # of the frames
-    margin: float = 0.2,  # of the longer side of a face, added around it
-    smooth: int = 5,  # frames of the mean; odd
+    track: np.ndarray,  # `(T, 4)`, NaN where the face was not detected
+    height: int,  # of the frames
+    width: int,
+    margin: float = 0.2,  # added, as a fraction of the longer side of the face
+    smooth: int = 5,  # frames of the running mean; odd
 ) -> Track:
-    "Squares for all frames"
-    there = ~np.isnan(track[:, 0])
-    if not there.any():
-        return Track(np.tile(centre_box(height, width), (len(track), 1)), ("centre",) * len(track))
-    at = np.flatnonzero(there)
-    how = tuple("found" if t else "between" if at[0] < i < at[-1] else "held" for i, t in enumerate(there))
-    centre, side = (track[at, :2] + track[at, 2:]) / 2, (track[at, 2:] - track[at, :2]).max(1) * (1 + margin)
-    squares = np.stack([np.interp(np.arange(len(track)), at, v) for v in (*centre.T, side)], 1)
-    padded = np.pad(
-        squares, ((smooth // 2, smooth // 2), (0, 0)), "reflect", reflect_type="odd"
-    )  # a face that moves goes on moving
-    x, y, s = np.stack([padded[i : i + len(track)] for i in range(smooth)]).mean(0).T
-    return Track(np.stack([x - s / 2, y - s / 2, x + s / 2, y + s / 2], 1), how)
+    "Squares for all `T` frames: interpolated, extended by the margin and smoothed"
+    frames = len(track)
+    detected = ~np.isnan(track[:, 0])
+    if not detected.any():
+        return Track(np.tile(centre_box(height, width), (frames, 1)), ("centre",) * frames)
+    positions = np.flatnonzero(detected)
+    top_left = track[positions, :2]
+    bottom_right = track[positions, 2:]
+    centre = (top_left + bottom_right) / 2
+    side = (bottom_right - top_left).max(1) * (1 + margin)
+    curves = [np.interp(np.arange(frames), positions, values) for values in (*centre.T, side)]
+    x, y, s = _running_mean(np.stack(curves, 1), smooth).T
+    squares = np.stack([x - s / 2, y - s / 2, x + s / 2, y + s / 2], 1)
+    return Track(squares, _origins(detected))
 
 # %% ../../nbs/10_data/10_faces.ipynb #18a7dace
 def track_face(
-    recording,
-    positions,  # ascending
+    recording,  # `Recording` or a path
+    positions,  # `(T,)`, ascending
     detector: str = "mtcnn",
-    every: int = 1,  # the detector looks at every ... of the positions, and at the last
+    every: int = 1,  # the detector processes every `every`-th position, and the last
     margin: float = 0.2,
-    surest: float = 0.8,
+    min_score: float = 0.8,
 ) -> Track:  # of the distinct positions
     "The face in some frames of a recording"
     r = recording if isinstance(recording, Recording) else open_recording(recording)
-    positions, look = np.unique(positions), detectors.get(detector)
-    seen = np.unique(np.r_[0 : len(positions) : every, len(positions) - 1])
-    found, shape = [(np.zeros((0, 4)), np.zeros(0))] * len(positions), None
-    for i, frame in zip(seen, read_frames(r, positions[seen])):
-        found[i], shape = look(frame), frame.shape
-    return fill(follow(found, surest), *shape[:2], margin)
+    positions = np.unique(positions)
+    detect = detectors.get(detector)
+    inspected = np.unique(np.r_[0 : len(positions) : every, len(positions) - 1])
+    detections = [_no_faces()] * len(positions)
+    shape = None
+    for i, frame in zip(inspected, read_frames(r, positions[inspected])):
+        detections[i] = detect(frame)
+        shape = frame.shape
+    return fill(follow(detections, min_score), *shape[:2], margin)
 
 
 def face_clip(
-    recording,
+    recording,  # `Recording` or a path
     positions,  # `(T,)`, in any order
-    size: int = 112,
-    **how,
+    size: int = 112,  # pixels
+    **how,  # arguments of `track_face`
 ) -> tuple:  # `(T, size, size, 3)` uint8, and the `Track`
     "Crops of some frames of a recording"
     r = recording if isinstance(recording, Recording) else open_recording(recording)
-    distinct, back = np.unique(positions, return_inverse=True)
-    if how.get("detector") == "whole":  # nothing to look for: one pass
+    distinct, inverse = np.unique(positions, return_inverse=True)
+    if how.get("detector") == "whole":  # no detection: one pass
         frames = np.stack([crop(x, centre_box(*x.shape[:2]), size) for x in read_frames(r, distinct)])
-        return frames[back], Track(np.full((len(distinct), 4), np.nan), ("centre",) * len(distinct))
+        return frames[inverse], Track(np.full((len(distinct), 4), np.nan), ("centre",) * len(distinct))
     track = track_face(r, distinct, **how)
-    frames = np.stack([crop(x, b, size) for x, b in zip(read_frames(r, distinct), track.boxes)])
-    return frames[back], track
+    frames = np.stack([crop(x, box, size) for x, box in zip(read_frames(r, distinct), track.boxes)])
+    return frames[inverse], track

@@ -8,6 +8,7 @@ __all__ = ['Fold', 'check_fold', 'strata', 'draw_stratified', 'outer_folds', 'an
 # %% ../../nbs/10_data/04_folds.ipynb #a50c6599
 import fnmatch
 from dataclasses import dataclass
+from itertools import combinations
 import numpy as np
 from sklearn.model_selection import KFold, StratifiedGroupKFold, StratifiedKFold
 from ..core.errors import InputError
@@ -19,73 +20,104 @@ from .samples import Samples
 class Fold:
     "Row numbers of the parts of one outer fold under one seed"
 
-    fold: int
+    fold: int  # number of the outer fold
     seed: int
     train: np.ndarray  # labelled training rows
     pool: np.ndarray  # training rows whose label is hidden
     val: np.ndarray  # inner validation rows
-    test: np.ndarray
+    test: np.ndarray  # test rows
 
     @property
-    def fit_rows(self):
-        return np.concatenate([self.train, self.pool])  # what normalisers and students may see
+    def fit_rows(self) -> np.ndarray:
+        "Labelled rows and pool: the rows that normalisers and students are fitted on"
+        return np.concatenate([self.train, self.pool])
 
 
-def check_fold(fold: Fold, subject=None) -> None:
-    "An error if two parts of `fold` share a row or a subject; `train` and `pool` may share subjects"
-    parts = {"training": fold.fit_rows, "validation": fold.val, "test": fold.test}
+def check_fold(
+    fold: Fold,
+    subject=None,  # subject ids `(N,)`; None: only rows are compared
+) -> None:
+    "Raise `InputError` if two parts of `fold` share a row or a subject; `train` and `pool` may share subjects"
     if len(np.intersect1d(fold.train, fold.pool)):
         raise InputError(f"fold {fold.fold}: a row is both labelled and in the pool")
-    names = list(parts)
-    for i, a in enumerate(names):
-        for b in names[i + 1 :]:
-            ids = [parts[p] if subject is None else np.asarray(subject)[parts[p]] for p in (a, b)]
-            both = np.intersect1d(*ids)
-            if len(both):
-                raise InputError(
-                    f"fold {fold.fold}: {'row' if subject is None else 'subject'} {both[0]} is in {a} and in {b}; the folds leak"
-                )
+    parts = {"training": fold.fit_rows, "validation": fold.val, "test": fold.test}
+    unit = "row"
+    if subject is not None:
+        unit = "subject"
+        subject = np.asarray(subject)
+        parts = {name: subject[rows] for name, rows in parts.items()}
+    for first, second in combinations(parts, 2):
+        shared = np.intersect1d(parts[first], parts[second])
+        if len(shared):
+            raise InputError(f"fold {fold.fold}: {unit} {shared[0]} is in {first} and in {second}; the folds leak")
 
 # %% ../../nbs/10_data/04_folds.ipynb #ad3d3048
-def strata(target) -> np.ndarray:  # `(N,)` int
-    "Classes, or quintiles of the first target dimension"
+def strata(
+    target,  # classes `(N,)` int, or values `(N, K)`
+) -> np.ndarray:  # `(N,)` int
+    "Strata of a target: its classes, or the quintiles of its first dimension"
     target = np.asarray(target)
     if target.ndim == 1 and np.issubdtype(target.dtype, np.integer):
         return target
     first = np.nan_to_num(target.reshape(len(target), -1)[:, 0])
-    return np.searchsorted(np.quantile(first, [0.2, 0.4, 0.6, 0.8]), first)
+    quintiles = np.quantile(first, [0.2, 0.4, 0.6, 0.8])
+    return np.searchsorted(quintiles, first)
 
 
-def _halves(rows, target, subject, parts: int, seed: int):
-    "Divide `rows` into `parts`, grouped and stratified; yield `(rest, part)`"
-    y = strata(target[rows])
-    if np.bincount(y).max() < parts:
-        y = np.zeros_like(y)  # too few of every class to stratify by it
-    if subject is not None:
-        splitter = StratifiedGroupKFold(parts, shuffle=True, random_state=seed % 2**32)
-    elif np.bincount(y).max() >= parts and np.bincount(y)[np.unique(y)].min() >= parts:
-        splitter = StratifiedKFold(parts, shuffle=True, random_state=seed % 2**32)
-    else:
-        splitter = KFold(parts, shuffle=True, random_state=seed % 2**32)
+def _splitter(labels, parts: int, seed: int, *, grouped: bool):
+    "The scikit-learn splitter for strata `labels (N,)`"
+    seed = seed % 2**32
+    if grouped:
+        return StratifiedGroupKFold(parts, shuffle=True, random_state=seed)
+    counts = np.bincount(labels)
+    rarest = counts[np.unique(labels)].min()
+    if rarest >= parts:
+        return StratifiedKFold(parts, shuffle=True, random_state=seed)
+    return KFold(parts, shuffle=True, random_state=seed)
+
+
+def _split_rows(rows, target, subject, parts: int, seed: int):
+    "Divide `rows` into `parts`, grouped by subject and stratified; yield `(other rows, rows of the part)`"
+    labels = strata(target[rows])
+    if np.bincount(labels).max() < parts:
+        labels = np.zeros_like(labels)  # every class is too small to stratify by it
     groups = None if subject is None else np.asarray(subject)[rows]
-    for rest, part in splitter.split(rows, y, groups):
-        yield rows[rest], rows[part]
+    splitter = _splitter(labels, parts, seed, grouped=subject is not None)
+    for others, part in splitter.split(rows, labels, groups):
+        yield rows[others], rows[part]
 
 # %% ../../nbs/10_data/04_folds.ipynb #b852b6fb
-def draw_stratified(rows, target, n: int, random) -> np.ndarray:  # `(n,)` of `rows`, sorted
-    "Draw `n` rows in proportion to their strata, at least one of each"
-    y = strata(np.asarray(target)[rows])  # of these rows only: a test label must not move a training draw
-    classes, counts = np.unique(y, return_counts=True)
+def _allocate(n: int, counts) -> np.ndarray:  # `(C,)` int, sums to `n`
+    "Divide `n` among strata of `counts (C,)` members in proportion, at least one each, by the largest remainder"
+    exact = n * counts / counts.sum()
+    share = np.minimum(np.maximum(np.floor(exact), 1), counts).astype(int)
+    while share.sum() < n:
+        remainder = exact - share
+        remainder[share >= counts] = -np.inf
+        share[remainder.argmax()] += 1
+    while share.sum() > n:
+        remainder = exact - share
+        remainder[share <= 1] = np.inf
+        share[remainder.argmin()] -= 1
+    return share
+
+
+def draw_stratified(
+    rows,  # row numbers
+    target,  # `(N,)` or `(N, K)`, of all rows of the set
+    n: int,  # rows to draw
+    random,  # numpy generator
+) -> np.ndarray:  # `(n,)` of `rows`, sorted
+    "Draw `n` rows in proportion to their strata, at least one of each; `InputError` where that is impossible"
+    labels = strata(np.asarray(target)[rows])  # of these rows only: a test label must not influence a training draw
+    classes, counts = np.unique(labels, return_counts=True)
     if n > len(rows):
         raise InputError(f"{n} labelled rows were asked for, but this part of the fold has {len(rows)}; ask for fewer")
     if n < len(classes):
         raise InputError(f"{n} labelled rows cannot hold {len(classes)} classes; ask for at least {len(classes)}")
-    share = np.minimum(np.maximum(np.floor(n * counts / len(rows)), 1), counts).astype(int)
-    while share.sum() != n:  # largest remainder first
-        gap = n * counts / len(rows) - share
-        gap[(share >= counts) if share.sum() < n else (share <= 1)] = -np.inf if share.sum() < n else np.inf
-        share[gap.argmax() if share.sum() < n else gap.argmin()] += 1 if share.sum() < n else -1
-    drawn = [random.choice(rows[y == c], k, replace=False) for c, k in zip(classes, share)]
+    drawn = []
+    for label, share in zip(classes, _allocate(n, counts)):
+        drawn.append(random.choice(rows[labels == label], share, replace=False))
     return np.sort(np.concatenate(drawn))
 
 # %% ../../nbs/10_data/04_folds.ipynb #77a6b14e
@@ -94,130 +126,201 @@ def outer_folds(
     folds,  # number, "loso", or {"train": [...], "val": [...], "test": [...]}
     seed: int = 0,
 ) -> list:  # of (training rows, validation rows or None, test rows)
-    "Row numbers of the outer folds"
-    rows, who = np.arange(len(samples)), samples.subject
+    "Row numbers of the outer folds; `InputError` where the protocol does not fit the set"
     if isinstance(folds, dict):
-        return [_fixed(samples, folds)]
-    if folds != "loso" and (not isinstance(folds, int) or folds < 2):
-        raise InputError(f"folds is {folds!r}, expected a number from 2 or loso")
+        return [_fixed_fold(samples, folds)]
     if folds == "loso":
-        if who is None:
-            raise InputError("folds loso needs subjects, but the manifest names none; give a number of folds")
-        return [(rows[who != s], None, rows[who == s]) for s in np.unique(who)]
-    have = len(rows) if who is None else len(np.unique(who))
-    if have < folds:
-        raise InputError(
-            f"{folds} folds were asked for, but there are {have} {'samples' if who is None else 'subjects'}; ask for at most {have}"
-        )
-    split = [(train, None, test) for train, test in _halves(rows, samples.target, who, folds, seed)]
-    for i, (train, _, test) in enumerate(split):
+        return _leave_one_subject_out(samples)
+    if not isinstance(folds, int) or folds < 2:
+        raise InputError(f"folds is {folds!r}, expected a number from 2 or loso")
+    return _numbered_folds(samples, folds, seed)
+
+
+def _leave_one_subject_out(samples) -> list:
+    "One fold a subject, which is its test part"
+    rows = np.arange(len(samples))
+    subject = samples.subject
+    if subject is None:
+        raise InputError("folds loso needs subjects, but the manifest names none; give a number of folds")
+    split = []
+    for left_out in np.unique(subject):
+        split.append((rows[subject != left_out], None, rows[subject == left_out]))
+    return split
+
+
+def _numbered_folds(samples, folds: int, seed: int) -> list:
+    "`folds` folds of about the same number of subjects, or of samples where there are no subjects"
+    rows = np.arange(len(samples))
+    if samples.subject is None:
+        unit = "samples"
+        available = len(rows)
+    else:
+        unit = "subjects"
+        available = len(np.unique(samples.subject))
+    if available < folds:
+        raise InputError(f"{folds} folds were asked for, but there are {available} {unit}; ask for at most {available}")
+    split = []
+    for train, test in _split_rows(rows, samples.target, samples.subject, folds, seed):
+        split.append((train, None, test))
+    for i, (_, _, test) in enumerate(split):
         _require_classes(samples, test, f"the test part of fold {i}")
     return split
 
 
-def _require_classes(samples, rows, where):
-    if samples.task.kind == "regression":
-        lack = np.isnan(samples.target[rows]).all(0)
-        if lack.any():
+def _require_classes(samples, rows, where: str) -> None:
+    "Raise `InputError` where `rows` lack a class, or every annotation of a regression dimension"
+    task = samples.task
+    if task.kind == "regression":
+        missing = np.isnan(samples.target[rows]).all(0)
+        if missing.any():
             raise InputError(
-                f"{samples.task.names[lack.argmax()]} is annotated nowhere in {where}; use fewer folds or more labelled rows"
+                f"{task.names[missing.argmax()]} is annotated nowhere in {where}; use fewer folds or more labelled rows"
             )
         return
-    lack = np.setdiff1d(np.arange(len(samples.task.classes)), samples.target[rows])
-    if len(lack):
+    missing = np.setdiff1d(np.arange(len(task.classes)), samples.target[rows])
+    if len(missing):
         raise InputError(
-            f"class {samples.task.classes[lack[0]]} is missing from {where}; use fewer folds, more labelled rows or merge classes"
+            f"class {task.classes[missing[0]]} is missing from {where}; "
+            "use fewer folds, more labelled rows or merge classes"
         )
 
 # %% ../../nbs/10_data/04_folds.ipynb #9283af0a
-def _fixed(samples, folds):
-    "Rows of fixed lists of subjects or samples; a list may hold patterns, which leave alone what another list names in full"
-    if {*folds} != {"train", "val", "test"} or not all(isinstance(part, (list, tuple)) for part in folds.values()):
+_FIXED_PARTS = ("train", "val", "test")
+
+
+def _fixed_fold(samples, folds: dict) -> tuple:  # training rows, validation rows or None, test rows
+    "Rows of fixed lists of subjects or samples; an empty `val` is None: it is drawn from the training subjects"
+    named_right = set(folds) == set(_FIXED_PARTS)
+    if not named_right or not all(isinstance(entries, (list, tuple)) for entries in folds.values()):
         raise InputError(f"folds is {str(folds)[:100]}, expected a number, loso, or lists named train, val and test")
-    lists = {n: [str(x) for x in folds[n]] for n in ("train", "val", "test")}
-    named = [x for part in lists.values() for x in part]
-    bare = {x for x in named if not any(w in x for w in "*?[")}
+    lists = {part: list(map(str, folds[part])) for part in _FIXED_PARTS}
+    entries = set().union(*lists.values())
+    in_full = {entry for entry in entries if not _is_pattern(entry)}
+    split = []
+    for part in _FIXED_PARTS:
+        if part == "val" and not lists["val"]:
+            split.append(None)
+        else:
+            split.append(_listed_rows(samples, part, lists[part], in_full))
+    return tuple(split)
 
-    def rows_of(name):
-        if name == "val" and not lists[name]:
-            return None  # drawn from the training subjects
-        own = bare.intersection(lists[name])
-        here = lambda ids: {
-            i
-            for i in map(str, np.unique(ids))
-            if i in own or i not in bare and any(fnmatch.fnmatchcase(i, p) for p in lists[name])
-        }
-        known = samples.sample if samples.subject is None or not here(samples.subject) else samples.subject
-        lack = [x for x in lists[name] if x in bare and x not in set(known)]
-        if lack:
-            raise InputError(f"protocol.folds.{name}: {lack[0]} is neither a subject nor a sample of the set")
-        return np.flatnonzero(np.isin(known, list(here(known))))
 
-    return tuple(rows_of(n) for n in ("train", "val", "test"))
+def _is_pattern(entry: str) -> bool:
+    return any(wildcard in entry for wildcard in "*?[")
+
+
+def _listed_rows(samples, part: str, entries: list, in_full: set) -> np.ndarray:
+    "Rows whose subject is listed, or whose sample is where no subject is"
+    ids = samples.subject
+    if ids is None or not _listed_ids(ids, entries, in_full):
+        ids = samples.sample
+    known = set(ids)
+    unknown = [entry for entry in entries if entry in in_full and entry not in known]
+    if unknown:
+        raise InputError(f"protocol.folds.{part}: {unknown[0]} is neither a subject nor a sample of the set")
+    return np.flatnonzero(np.isin(ids, _listed_ids(ids, entries, in_full)))
+
+
+def _listed_ids(ids, entries: list, in_full: set) -> list[str]:
+    "The distinct `ids` that `entries` name in full, or match where no list names them in full"
+    listed = []
+    for one in map(str, np.unique(ids)):
+        if one in in_full:
+            matches = one in entries
+        else:
+            matches = any(fnmatch.fnmatchcase(one, entry) for entry in entries)
+        if matches:
+            listed.append(one)
+    return listed
 
 # %% ../../nbs/10_data/04_folds.ipynb #1ae242e2
 def annotated(samples: Samples) -> np.ndarray:  # `(N,)` bool
-    "Which rows have a label at all; of a weakly paired set that says whose pair is known, those"
-    known = np.ones(len(samples), bool) if samples.task.kind != "regression" else ~np.isnan(samples.target).all(1)
-    return known if samples.paired is None else known & samples.paired
+    "Which rows have a label; in a weakly paired set that marks known pairs, which of them have a known pair too"
+    labelled = np.ones(len(samples), bool)
+    if samples.task.kind == "regression":
+        labelled = ~np.isnan(samples.target).all(1)
+    return labelled if samples.paired is None else labelled & samples.paired
 
 
 def nested_folds(
     samples: Samples,
-    folds=5,
+    folds=5,  # as in `outer_folds`
     seed: int = 0,  # the outer folds are redrawn for every seed
     inner_validation: float = 0.25,  # share of the training subjects
     labelled: int | None = None,  # labelled training rows; None or 0: all
     labelled_validation: int | None = None,  # validation rows kept; None or 0: all
 ) -> list[Fold]:
-    "All folds of one seed, with inner validation, label budget and pool; leaks are errors"
-    budgets = inner_validation, labelled, labelled_validation
-    return [
-        _nested(samples, i, seed, *parts, *budgets)
-        for i, parts in enumerate(outer_folds(samples, folds, seed_for("outer", seed)))
-    ]
+    "All folds of one seed, with inner validation, label budget and pool; a leak raises `InputError`"
+    nested = []
+    for i, (train, val, test) in enumerate(outer_folds(samples, folds, seed_for("outer", seed))):
+        fold = _nested_fold(samples, i, seed, train, val, test, inner_validation, labelled, labelled_validation)
+        nested.append(fold)
+    return nested
 
 
-def _nested(samples, i, seed, train, val, test, inner_validation, labelled, labelled_validation) -> Fold:
-    "An outer fold divided again; a test part that is None is not missed"
+def _nested_fold(
+    samples,
+    i: int,  # number of the outer fold
+    seed: int,
+    train,  # training rows
+    val,  # validation rows; None: drawn from the training subjects
+    test,  # test rows; None: the fold has no test part
+    inner_validation: float,
+    labelled: int | None,
+    labelled_validation: int | None,
+) -> Fold:
+    "Divide an outer fold into labelled rows, pool, inner validation and test"
     if val is None:
-        train, val = _inner(samples, train, inner_validation, seed_for("inner", seed, i), i)
-    random, known = rng("budget", seed, i), annotated(samples)
-    keep, val = train[known[train]], val[known[val]]
+        train, val = _inner_split(samples, train, inner_validation, seed_for("inner", seed, i), i)
+    random = rng("budget", seed, i)
+    has_label = annotated(samples)
+    labelled_rows = train[has_label[train]]
+    val = val[has_label[val]]
     if labelled:
-        keep = draw_stratified(keep, samples.target, labelled, random)
-    train, pool = keep, np.setdiff1d(train, keep)
+        labelled_rows = draw_stratified(labelled_rows, samples.target, labelled, random)
+    pool = np.setdiff1d(train, labelled_rows)
     if labelled_validation:
         val = draw_stratified(val, samples.target, labelled_validation, random)
-    for rows, part in ((train, "training"), (val, "inner validation"), *([] if test is None else [(test, "the test")])):
-        if not len(rows):
-            raise InputError(f"fold {i}: no annotated rows are left for {part}")
-        if part == "training" or samples.task.kind == "regression":
-            _require_classes(samples, rows, f"the rows for {part} of fold {i}")
-    fold = Fold(i, seed, train, pool, val, np.arange(0) if test is None else test)
+    parts = {"training": labelled_rows, "inner validation": val}
+    if test is not None:
+        parts["the test"] = test
+    _require_parts(samples, parts, i)
+    fold = Fold(i, seed, labelled_rows, pool, val, np.arange(0) if test is None else test)
     check_fold(fold, samples.subject)
     return fold
 
 
-def _inner(samples, rows, share, seed, i):
-    "Divide the training rows again: `(train, val)`"
-    have = len(rows) if samples.subject is None else len(np.unique(samples.subject[rows]))
-    if have < 2:
-        raise InputError(f"fold {i}: {have} training subject is left; inner validation needs at least 2")
-    return next(_halves(rows, samples.target, samples.subject, min(max(2, round(1 / share)), have), seed))
+def _require_parts(samples, parts: dict, i: int) -> None:
+    "Raise `InputError` where a part is empty, or lacks a class or dimension that it needs"
+    for part, rows in parts.items():
+        if not len(rows):
+            raise InputError(f"fold {i}: no annotated rows are left for {part}")
+        if part == "training" or samples.task.kind == "regression":
+            _require_classes(samples, rows, f"the rows for {part} of fold {i}")
+
+
+def _inner_split(samples, rows, share: float, seed: int, i: int) -> tuple:  # training rows, validation rows
+    "Set aside about `share` of the training subjects for inner validation"
+    subject = samples.subject
+    available = len(rows) if subject is None else len(np.unique(subject[rows]))
+    if available < 2:
+        raise InputError(f"fold {i}: {available} training subject is left; inner validation needs at least 2")
+    parts = min(max(2, round(1 / share)), available)
+    return next(_split_rows(rows, samples.target, subject, parts, seed))
 
 # %% ../../nbs/10_data/04_folds.ipynb #f9dcdb20
 def whole_fold(
     samples: Samples,
-    folds=5,  # lists name the validation rows; a number or `loso` says nothing here
+    folds=5,  # lists name the validation rows; a number or `loso` has no effect
     seed: int = 0,
-    inner_validation: float = 0.25,
-    labelled: int | None = None,
-    labelled_validation: int | None = None,
+    inner_validation: float = 0.25,  # share of the subjects
+    labelled: int | None = None,  # labelled training rows; None or 0: all
+    labelled_validation: int | None = None,  # validation rows kept; None or 0: all
 ) -> Fold:
-    "All data as one fold: training rows, pool and inner validation, nothing held out for a test"
-    train, val = np.arange(len(samples)), None
+    "All data as one fold: labelled rows, pool and inner validation, with an empty test part"
+    train = np.arange(len(samples))
+    val = None
     if isinstance(folds, dict):
         train, val, test = outer_folds(samples, folds)[0]
         train = np.union1d(train, test)
-    return _nested(samples, 0, seed, train, val, None, inner_validation, labelled, labelled_validation)
+    return _nested_fold(samples, 0, seed, train, val, None, inner_validation, labelled, labelled_validation)

@@ -28,33 +28,37 @@ NPZ_ERRORS = (
 
 
 def _open_npz(path):
-    "An archive of arrays; only the arrays that are asked for are read"
-    how = "expected an .npz as numpy.savez writes it"
+    "Open an archive of arrays; each array is read only when it is requested"
+    expected = "expected an .npz as numpy.savez writes it"
     try:
         archive = np.load(path, allow_pickle=False)
     except NPZ_ERRORS as e:
         raise InputError(
-            f"{path}: not a readable .npz file ({type(e).__name__}), {how}; get or write the file again"
+            f"{path}: not a readable .npz file ({type(e).__name__}), {expected}; get or write the file again"
         ) from e
     if not hasattr(archive, "files"):
-        raise InputError(f"{path}: holds a single array (.npy), {how}; save it with its name")
+        raise InputError(f"{path}: holds a single array (.npy), {expected}; save it with its name")
     return archive
 
 
+def _unpacked_bytes(archive, key: str) -> int:
+    "Size of the array called `key` after unpacking"
+    sizes = [entry.file_size for entry in archive.zip.infolist() if entry.filename.removesuffix(".npy") == key]
+    return sum(sizes)
+
+
 def _member(archive, key: str, path) -> np.ndarray:
-    "The array called `key`"
+    "The array called `key`; `InputError` if it is missing, too large, corrupt or a pickle"
     if key not in archive.files:
         raise InputError(f"{path}: no array {key!r}; {nearest(key, archive.files)}")
-    check_memory(
-        sum(i.file_size for i in archive.zip.infolist() if i.filename.removesuffix(".npy") == key),
-        f"{path}: array {key!r}",
-    )
+    check_memory(_unpacked_bytes(archive, key), f"{path}: array {key!r}")
     try:
         x = archive[key]
     except NPZ_ERRORS as e:
         if "pickle" in str(e):
             raise InputError(
-                f"{path}: array {key!r} holds Python objects, a pickle, which is refused; save numbers or text, such as {key}.astype(str)"
+                f"{path}: array {key!r} holds Python objects, a pickle, which is refused; "
+                f"save numbers or text, such as {key}.astype(str)"
             ) from e
         raise InputError(f"{path}: array {key!r} is corrupt ({type(e).__name__}); get or write the file again") from e
     if not isinstance(x, np.ndarray):
@@ -65,21 +69,19 @@ def _member(archive, key: str, path) -> np.ndarray:
 def load_arrays(path, keys) -> dict:  # key -> array
     "Some arrays of an .npz file"
     with _open_npz(path) as archive:
-        return {k: _member(archive, k, path) for k in keys}
+        return {key: _member(archive, key, path) for key in keys}
 
 
 @readers.register("npz")
 def npz(manifest: DatasetManifest) -> dict:
-    "The file called `arrays`, or else the first; arrays by modality name or by its `column`"
+    "Read the file called `arrays`, or else the first; arrays by modality name or by its `column`"
     files = require_files(manifest)
     if not files:
         raise InputError(f"{manifest.name}: files is empty; expected arrays: {{path: NAME.npz}}")
     path = files.get("arrays") or next(iter(files.values()))
-    keys = {name: spec.column or name for name, spec in manifest.modalities.items()}
-    parts = manifest.columns()
-    have = load_arrays(path, [*keys.values(), *filter(None, parts.values())])
-    return dict(
-        arrays={m: have[k] for m, k in keys.items()},
-        source=str(path),
-        **{p: have[k] if k else None for p, k in parts.items()},
-    )
+    modality_keys = {name: spec.column or name for name, spec in manifest.modalities.items()}
+    part_keys = manifest.columns()
+    stored = load_arrays(path, [*modality_keys.values(), *filter(None, part_keys.values())])
+    arrays = {name: stored[key] for name, key in modality_keys.items()}
+    parts = {part: stored[key] if key else None for part, key in part_keys.items()}
+    return dict(arrays=arrays, source=str(path), **parts)

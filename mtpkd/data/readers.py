@@ -42,23 +42,33 @@ def naming_source(source):
         raise InputError(f"{source}: {e}") from e
 
 # %% ../../nbs/10_data/11_readers.ipynb #9a895513
-def as_numbers(x, what: str) -> np.ndarray:  # float32
-    "`x` as float32; text, objects and complex numbers are refused"
+def as_numbers(
+    x,  # any array
+    what: str,  # its name, for messages
+) -> np.ndarray:  # float32, of the same shape
+    "`x` as float32; text, objects and complex numbers raise `InputError`"
     x = np.asarray(x)
     if x.dtype.kind not in "biuf":
         raise InputError(
             f"{what} has dtype {x.dtype}, expected numbers; convert it, with NaN where nothing was recorded"
         )
     with np.errstate(over="ignore"):
-        return x.astype("float32", copy=False)  # too large becomes inf, which is refused below
+        return x.astype("float32", copy=False)  # too large a value becomes inf, which `present_rows` refuses
 
 
-def as_ids(x, n: int, what: str) -> np.ndarray:  # `(n,)` str
-    "Subject or sample ids as text, one for every sample"
+def as_ids(
+    x,
+    n: int,  # samples in the target
+    what: str,  # name of the ids, for messages
+) -> np.ndarray:  # `(n,)` str
+    "Subject or sample ids as text, one for every sample; empty ids raise `InputError`"
     x = np.asarray(x)
     if x.shape != (n,):
         raise InputError(f"{what} has shape {x.shape}, expected ({n},), one id a sample as in the target")
-    text = np.char.decode(x, "utf-8") if x.dtype.kind == "S" else x.astype(str)
+    if x.dtype.kind == "S":
+        text = np.char.decode(x, "utf-8")
+    else:
+        text = x.astype(str)
     blank = pd.isna(x) | (np.char.strip(text) == "")
     if blank.any():
         raise InputError(
@@ -67,47 +77,63 @@ def as_ids(x, n: int, what: str) -> np.ndarray:  # `(n,)` str
     return text
 
 # %% ../../nbs/10_data/11_readers.ipynb #a770fa70
-def as_booleans(x, what: str) -> np.ndarray:  # `(N,)` bool
-    "Yes or no for every sample: booleans, 0 and 1, or those words"
+def as_booleans(
+    x,  # `(N,)`
+    what: str,  # its name, for messages
+) -> np.ndarray:  # `(N,)` bool
+    "Booleans from booleans, 0 and 1, or the words true, false, yes, no; an empty cell is False"
     text = np.char.lower(np.char.strip(np.asarray(x).astype(str)))
-    yes, no = np.isin(text, ["true", "1", "1.0", "yes"]), np.isin(text, ["false", "0", "0.0", "no", ""])
-    if not (yes | no).all():
-        raise InputError(
-            f"{what} is {str(text[~(yes | no)][0])!r} in row {int((~(yes | no)).argmax())}; expected true or false"
-        )
-    return yes
+    is_true = np.isin(text, ["true", "1", "1.0", "yes"])
+    is_false = np.isin(text, ["false", "0", "0.0", "no", ""])
+    invalid = ~(is_true | is_false)
+    if invalid.any():
+        first = int(invalid.argmax())
+        raise InputError(f"{what} is {str(text[first])!r} in row {first}; expected true or false")
+    return is_true
 
 # %% ../../nbs/10_data/11_readers.ipynb #03282dd2
-def as_target(y, task: TaskSpec) -> np.ndarray:  # `(N,)`, or `(N, K)` float32
+def as_target(
+    y,  # `(N,)`, `(N, 1)`, or `(N, K)` for a regression
+    task: TaskSpec,
+) -> np.ndarray:  # `(N,)` names or indices, or `(N, K)` float32
     "A target in a form that `make_samples` can check against the task"
     y = np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
-    most = 2 if task.kind == "regression" else 1
-    if not 1 <= y.ndim <= most or len(y) == 0:
-        raise InputError(
-            f"target {task.target} has shape {y.shape}, expected {'(N, K) values' if most == 2 else '(N,) classes'} of N > 0 samples"
-        )
     if task.kind == "regression":
-        y = as_numbers(y, f"target {task.target}")
-        bad = np.isinf(y).reshape(len(y), -1).any(1)
-        if bad.any():
-            raise InputError(
-                f"target {task.target}: row {int(bad.argmax())} is infinite; expected finite values, or NaN where nobody annotated"
-            )
-        return y
+        return _regression_target(y, task)
+    if y.ndim != 1 or len(y) == 0:
+        raise InputError(f"target {task.target} has shape {y.shape}, expected (N,) classes of N > 0 samples")
     if y.dtype.kind == "S":
         return np.char.decode(y, "utf-8")
-    return y.astype("int64") if y.dtype.kind == "f" and np.isfinite(y).all() and (y == np.round(y)).all() else y
+    if y.dtype.kind == "f" and np.isfinite(y).all() and (y == np.round(y)).all():
+        return y.astype("int64")
+    return y
+
+
+def _regression_target(y, task: TaskSpec) -> np.ndarray:  # `(N,)` or `(N, K)` float32
+    if y.ndim not in (1, 2) or len(y) == 0:
+        raise InputError(f"target {task.target} has shape {y.shape}, expected (N, K) values of N > 0 samples")
+    y = as_numbers(y, f"target {task.target}")
+    infinite = np.isinf(y).reshape(len(y), -1).any(1)
+    if infinite.any():
+        raise InputError(
+            f"target {task.target}: row {int(infinite.argmax())} is infinite; "
+            "expected finite values, or NaN where there is no annotation"
+        )
+    return y
 
 # %% ../../nbs/10_data/11_readers.ipynb #3c14459c
+_EXPECTED_SHAPES = {2: "(N, D) features", 3: "(N, C, T) signals"}
+
+
 def as_modality(
     name: str,
-    x,
+    x,  # `(n, ...)`, or `(n,)` of `MEDIA`
     spec,  # its manifest entry
     n: int,  # samples in the target
-) -> np.ndarray:  # float32 `(n, ...)`
-    "A modality's array, checked against its manifest entry"
+) -> np.ndarray:  # float32 `(n, ...)`, or `MEDIA` unchanged
+    "A modality's array, checked against its manifest entry; a vector `(n,)` becomes `(n, 1)`"
     if is_media(x):
         if x.shape != (n,):
             raise InputError(
@@ -121,82 +147,116 @@ def as_modality(
         raise InputError(f"modality {name} has {len(x)} rows, the target has {n}; expected one row a sample")
     if spec.shape and x.shape[1:] != spec.shape:
         raise InputError(
-            f"modality {name} has shape {x.shape}, expected {(n, *spec.shape)}; correct modalities.{name}.shape or the array"
+            f"modality {name} has shape {x.shape}, expected {(n, *spec.shape)}; "
+            f"correct modalities.{name}.shape or the array"
         )
-    dims = {"features": 2, "signal": 3}.get(spec.kind, x.ndim)
-    if x.ndim != dims:
+    dimensions = {"features": 2, "signal": 3}.get(spec.kind, x.ndim)
+    if x.ndim != dimensions:
         raise InputError(
-            f"modality {name} has shape {x.shape}, expected {'(N, D) features' if dims == 2 else '(N, C, T) signals'}; correct modalities.{name}.kind or the array"
+            f"modality {name} has shape {x.shape}, expected {_EXPECTED_SHAPES[dimensions]}; "
+            f"correct modalities.{name}.kind or the array"
         )
     return x
 
 # %% ../../nbs/10_data/11_readers.ipynb #11d4a5ab
 def transform(
     x,  # `(N, ...)`, NaN rows are missing
-    there,  # `(N,)` bool: rows that are not
+    present,  # `(N,)` bool: rows that are present
     spec,  # the modality's manifest entry
 ) -> np.ndarray:  # `(N, ...)`, NaN where `x` was missing
     "Apply the manifest's input transform to one modality"
     if spec.input == "raw" or is_media(x):
         return x
-    some = x[there] if there.any() else np.zeros((1, *x.shape[1:]), "float32")
-    y = np.asarray(apply_input(spec.input, some, spec.rate_hz), "float32")
-    if len(y) != len(some):
-        raise InputError(f"input transform {spec.input} made {len(y)} rows of {len(some)}; expected one a sample")
+    any_present = present.any()
+    rows = x[present] if any_present else np.zeros((1, *x.shape[1:]), "float32")
+    y = np.asarray(apply_input(spec.input, rows, spec.rate_hz), "float32")
+    if len(y) != len(rows):
+        raise InputError(f"input transform {spec.input} made {len(y)} rows of {len(rows)}; expected one a sample")
     out = np.full((len(x), *y.shape[1:]), np.nan, "float32")
-    if there.any():
-        out[there] = y
+    if any_present:
+        out[present] = y
     return out
 
 # %% ../../nbs/10_data/11_readers.ipynb #cbed1330
 def to_samples(
     manifest: DatasetManifest,
     raw: dict,  # what a reader returns
-    inputs=True,  # apply the input transforms
-    files=False,  # leave video and sound as files
-    labels=True,  # False: without the target, known or not
+    *,
+    inputs: bool = True,  # apply the input transforms
+    files: bool = False,  # leave video and sound as files
+    labels: bool = True,  # False: without the target, known or not
 ) -> Samples:
-    "Check the parts that a reader returned and put them together"
-    lack = [k for k in ("arrays", "target")[: 1 + labels] if not isinstance(raw, dict) or raw.get(k) is None]
-    if lack:
-        raise InputError(
-            f"{manifest.name}: reader {manifest.reader} returned no {lack[0]!r}; expected a dict with arrays, target, subject, sample"
-        )
+    "Check the parts that a reader returned and put them together; `InputError` names the source"
+    _require_returned(manifest, raw, ("arrays", "target") if labels else ("arrays",))
     with naming_source(raw.get("source") or manifest.name):
         target = as_target(raw["target"], manifest.task) if labels else None
         n = len(next(iter(raw["arrays"].values())) if target is None else target)
-        subject, sample, bag = (
-            None if raw.get(k) is None else as_ids(raw[k], n, k) for k in ("subject", "sample", "bag")
-        )
-        for k in ("bag", "paired"):
-            if manifest.columns()[k] and raw.get(k) is None:
-                raise InputError(
-                    f"reader {manifest.reader} returned no {k!r}, which pairing asks for; add it to what the reader returns"
-                )
+        ids = {part: _optional_ids(raw, part, n) for part in ("subject", "sample", "bag")}
+        _require_pairing(manifest, raw)
         paired = None if raw.get("paired") is None else as_booleans(raw["paired"], "paired")
-        label = np.array([f"{i:06d}" for i in range(n)]) if sample is None else sample
+        sample = ids["sample"]
+        if sample is None:
+            sample = np.array([f"{i:06d}" for i in range(n)])
         arrays, views = {}, {}
-        for name, spec in manifest.modalities.items():
-            if name not in raw["arrays"]:
-                raise InputError(
-                    f"reader {manifest.reader} returned no modality {name}; {nearest(name, raw['arrays'])}"
-                )
-            x = as_modality(name, raw["arrays"][name], spec, n)
+        for name in manifest.modalities:
+            x = _returned_modality(manifest, raw, name, n)
             if is_media(x) and not files:
                 raise InputError(unprepared(manifest, name))
-            there = present_rows(name, x, label)
-            change = lambda a: transform(a, there, spec) if inputs else a
+            present = present_rows(name, x, sample)
             with naming_source(f"modality {name}"):
-                arrays[name] = change(x)
-                if name in (raw.get("views") or {}):
-                    views[name] = np.stack(
-                        [change(as_modality(name, v, spec, n)) for v in raw["views"][name].swapaxes(0, 1)], 1
-                    )
-        return make_samples(arrays, target, manifest.task, subject, sample, bag, paired, views)
+                arrays[name] = _transformed(manifest, name, x, present, inputs=inputs)
+                stored = (raw.get("views") or {}).get(name)
+                if stored is not None:
+                    views[name] = _transformed_views(manifest, name, stored, present, inputs=inputs)
+        return make_samples(arrays, target, manifest.task, **ids, paired=paired, views=views)
+
+
+def _require_returned(manifest, raw, parts) -> None:
+    "Raise `InputError` where the reader left out one of the `parts`"
+    for part in parts:
+        if not isinstance(raw, dict) or raw.get(part) is None:
+            raise InputError(
+                f"{manifest.name}: reader {manifest.reader} returned no {part!r}; "
+                "expected a dict with arrays, target, subject, sample"
+            )
+
+
+def _require_pairing(manifest, raw: dict) -> None:
+    "Raise `InputError` where the reader left out what the manifest's pairing names"
+    for part in ("bag", "paired"):
+        if manifest.columns()[part] and raw.get(part) is None:
+            raise InputError(
+                f"reader {manifest.reader} returned no {part!r}, which pairing asks for; "
+                "add it to what the reader returns"
+            )
+
+
+def _optional_ids(raw: dict, part: str, n: int):
+    return None if raw.get(part) is None else as_ids(raw[part], n, part)
+
+
+def _returned_modality(manifest, raw: dict, name: str, n: int) -> np.ndarray:
+    if name not in raw["arrays"]:
+        raise InputError(f"reader {manifest.reader} returned no modality {name}; {nearest(name, raw['arrays'])}")
+    return as_modality(name, raw["arrays"][name], manifest.modalities[name], n)
+
+
+def _transformed(manifest, name: str, x, present, *, inputs: bool) -> np.ndarray:
+    return transform(x, present, manifest.modalities[name]) if inputs else x
+
+
+def _transformed_views(manifest, name: str, views, present, *, inputs: bool) -> np.ndarray:  # `(N, V, ...)`
+    "Check and transform each of the stored `views (N, V, ...)`"
+    spec = manifest.modalities[name]
+    transformed = []
+    for view in views.swapaxes(0, 1):
+        view = as_modality(name, view, spec, len(present))
+        transformed.append(_transformed(manifest, name, view, present, inputs=inputs))
+    return np.stack(transformed, 1)
 
 # %% ../../nbs/10_data/11_readers.ipynb #2cdde16d
 def unprepared(manifest, name: str) -> str:
-    "What to say about video or sound that nobody has decoded yet"
+    "The message on a modality of video or sound that is not decoded yet"
     return (
         f"{manifest.name}: modality {name} is {manifest.modalities[name].kind} that is not decoded yet; "
         f"run mtpkd data prepare {manifest.name} --root {manifest.root} --out DIR, then use DIR/manifest.yaml"

@@ -20,38 +20,56 @@ from .readers import naming_source, readers, to_samples, unprepared
 def read(
     manifest,  # shipped name, path to a manifest, or a `DatasetManifest`
     names=None,  # modalities, in this order; None: those with a role
+    *,
     inputs: bool = True,  # apply the declared input transforms
     root=None,  # folder with the files; None: the manifest's own
     files: bool = False,  # leave video and sound as files (`MEDIA`), for `mtpkd data prepare`
-    labels: bool = True,  # False: recordings that nobody has labelled; the target is not looked at
+    labels: bool = True,  # False: recordings without labels; the target is not read
 ) -> Samples:
-    "The samples of a data set"
+    "Read the samples of a data set; `InputError` names the manifest, the file or the modality"
     m = load_manifest(manifest)
-    names = names.split(",") if isinstance(names, str) else names
-    names = [n for n, s in m.modalities.items() if s.role != "unused"] if names is None else list(dict.fromkeys(names))
-    for n in names:
-        if n not in m.modalities:
-            raise InputError(f"{m.name}: unknown modality {n!r}; {nearest(n, m.modalities)}")
-    if not names:
-        raise InputError(f"{m.name}: no modality to read; give one the role prevalent in the manifest, or name it")
-    m = m.model_copy(update={"modalities": {n: m.modalities[n] for n in names}, "root": Path(root or m.root)})
-    with naming_source(m.name) if ":" in m.reader else contextlib.nullcontext():
-        reader = readers.get(m.reader)
-    video = next(
-        (n for n in names if getattr(reader, "corpus", False) and m.modalities[n].kind in ("audio", "video")), None
-    )
-    if video and not files:
-        raise InputError(unprepared(m, video))  # before anything is read
+    selected = _selected_modalities(m, names)
+    m = m.model_copy(update={"modalities": selected, "root": Path(root or m.root)})
+    reader = _reader_of(m)
+    if getattr(reader, "corpus", False) and not files:
+        _require_no_media(m)  # before anything is read
     if not labels:
         m = without_labels(m)
-    return to_samples(m, reader(m), inputs, files, labels)
+    return to_samples(m, reader(m), inputs=inputs, files=files, labels=labels)
+
+
+def _selected_modalities(m: DatasetManifest, names) -> dict:
+    "Manifest entries of the modalities called `names` (a list, or text with commas), or of those with a role"
+    if names is None:
+        names = [name for name, spec in m.modalities.items() if spec.role != "unused"]
+    elif isinstance(names, str):
+        names = names.split(",")
+    names = list(dict.fromkeys(names))
+    for name in names:
+        if name not in m.modalities:
+            raise InputError(f"{m.name}: unknown modality {name!r}; {nearest(name, m.modalities)}")
+    if not names:
+        raise InputError(f"{m.name}: no modality to read; give one the role prevalent in the manifest, or name it")
+    return {name: m.modalities[name] for name in names}
+
+
+def _reader_of(m: DatasetManifest):
+    "The manifest's reader; for one that is imported, errors name the manifest"
+    is_imported = ":" in m.reader
+    with naming_source(m.name) if is_imported else contextlib.nullcontext():
+        return readers.get(m.reader)
+
+
+def _require_no_media(m: DatasetManifest) -> None:
+    for name, spec in m.modalities.items():
+        if spec.kind in ("audio", "video"):
+            raise InputError(unprepared(m, name))
 
 
 def without_labels(m: DatasetManifest) -> DatasetManifest:
-    "A manifest whose files need hold recordings only, for readers whose files hold samples"
-    task = (
-        m.task.model_copy(update={"target": None})
-        if readers.canonical(m.reader) in ("npz", "table", "prepared")
-        else m.task
-    )
-    return m.model_copy(update={"task": task, "pairing": m.pairing.model_copy(update={"key": None, "paired": None})})
+    "The manifest without target and pairing, for files that hold recordings only"
+    pairing = m.pairing.model_copy(update={"key": None, "paired": None})
+    task = m.task
+    if readers.canonical(m.reader) in ("npz", "table", "prepared"):  # a corpus finds its samples by their labels
+        task = task.model_copy(update={"target": None})
+    return m.model_copy(update={"task": task, "pairing": pairing})

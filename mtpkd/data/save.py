@@ -17,42 +17,48 @@ from .readers import as_booleans, as_numbers, to_samples
 
 # %% ../../nbs/10_data/14_save.ipynb #0b765ba4
 def npz_bytes(arrays: dict) -> bytes:
-    "An .npz whose bytes depend on the arrays alone: fixed order, no clock, no pickles"
+    "An .npz whose bytes depend on the arrays alone: fixed order, fixed date, no pickles"
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as z:
-        for name, a in arrays.items():
-            one, entry = io.BytesIO(), zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-            np.lib.format.write_array(one, np.ascontiguousarray(a), allow_pickle=False)
-            entry.compress_type, entry.external_attr, entry.create_system = zipfile.ZIP_DEFLATED, 0o644 << 16, 3
-            z.writestr(entry, one.getvalue())
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, x in arrays.items():
+            member = io.BytesIO()
+            np.lib.format.write_array(member, np.ascontiguousarray(x), allow_pickle=False)
+            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            entry.create_system = 3
+            archive.writestr(entry, member.getvalue())
     return out.getvalue()
 
 
 def write_unless_same(path, data: bytes, what: str = "another set") -> Path:
-    "Write `data`, unless the file is there: then it must hold just that"
+    "Write `data` to `path`; an existing file must hold the same bytes, or `InputError` is raised"
     path = Path(path)
-    if path.is_file() and path.read_bytes() != data:
+    if not path.is_file():
+        return write_bytes(path, data)
+    if path.read_bytes() != data:
         raise InputError(f"{path}: holds {what}; choose another folder, or remove it first")
-    return path if path.is_file() else write_bytes(path, data)
+    return path
 
 # %% ../../nbs/10_data/14_save.ipynb #6d304ace
-def _modality_entries(arrays, roles, rates, inputs) -> dict:
+def _modality_entries(arrays: dict, roles: dict, rates: dict, inputs: dict) -> dict:
     "The manifest's `modalities` for arrays `(N, D)` or `(N, C, T)`"
     for what, given in (("roles", roles), ("rates", rates), ("inputs", inputs)):
-        for n in given:
-            if n not in arrays:
-                raise InputError(f"{what}: unknown modality {n!r}; {nearest(n, arrays)}")
+        for name in given:
+            if name not in arrays:
+                raise InputError(f"{what}: unknown modality {name!r}; {nearest(name, arrays)}")
     entries = {}
-    for n, x in arrays.items():
+    for name, x in arrays.items():
         if x.ndim not in (2, 3):
-            raise InputError(f"modality {n} has shape {x.shape}, expected (N, D) features or (N, C, T) signals")
-        entries[n] = {
-            "kind": "features" if x.ndim == 2 else "signal",
-            "shape": list(x.shape[1:]),
-            "role": roles.get(n, "unused"),
-        }
-        entries[n] |= {"rate_hz": float(rates[n])} if n in rates else {}
-        entries[n] |= {"input": inputs[n]} if n in inputs else {}
+            raise InputError(f"modality {name} has shape {x.shape}, expected (N, D) features or (N, C, T) signals")
+        entry = {"kind": "features" if x.ndim == 2 else "signal"}
+        entry["shape"] = list(x.shape[1:])
+        entry["role"] = roles.get(name, "unused")
+        if name in rates:
+            entry["rate_hz"] = float(rates[name])
+        if name in inputs:
+            entry["input"] = inputs[name]
+        entries[name] = entry
     return entries
 
 # %% ../../nbs/10_data/14_save.ipynb #222eed0b
@@ -62,76 +68,89 @@ def save_set(
     arrays: dict,  # modality -> `(N, D)` features or `(N, C, T)` signals; NaN rows are missing
     target,  # `(N,)` class names or indices, or `(N, K)` values
     task,  # `TaskSpec`, or a dict of its fields
-    subject=None,
-    sample=None,  # `(N,)` ids
+    subject=None,  # `(N,)` subject ids
+    sample=None,  # `(N,)` sample ids
     roles: dict = None,  # modality -> prevalent | privileged | unused
     rates: dict = None,  # modality -> sampling rate in Hz
     inputs: dict = None,  # modality -> input transform
     protocol: dict = None,  # overrides of the manifest's `protocol`
-    bag=None,
-    paired=None,  # weakly paired sets: `(N,)` the bag of each row's privileged recordings, and where the pair is known
+    bag=None,  # `(N,)`, weakly paired sets: the bag of each row's privileged recordings
+    paired=None,  # `(N,)` bool, weakly paired sets: whether the pair is known
 ) -> Path:  # of the manifest
-    "Write arrays as a data set that `read` and every command take"
+    "Write arrays as a data set that `read` and every command take; invalid parts raise `InputError`"
     task = task.model_dump() if isinstance(task, TaskSpec) else dict(task)
-    arrays = {
-        n: x[:, None] if x.ndim == 1 else x for n, x in ((n, as_numbers(x, f"modality {n}")) for n, x in arrays.items())
-    }
-    ids = {
-        k: np.asarray(v).astype(str)
-        for k, v in (("subject", subject), ("sample", sample), ("bag", bag))
-        if v is not None
-    }
-    ids |= {} if paired is None else {"paired": as_booleans(paired, "paired")}
+    arrays = {modality: _as_columns(modality, x) for modality, x in arrays.items()}
+    ids = {}
+    for part, given in (("subject", subject), ("sample", sample), ("bag", bag)):
+        if given is not None:
+            ids[part] = np.asarray(given).astype(str)
+    if paired is not None:
+        ids["paired"] = as_booleans(paired, "paired")
     _require_distinct([*arrays, task.get("target"), *ids])
-    usual = {
-        "group": "subject" if "subject" in ids else None,
-        "metric": "ccc" if task.get("kind") == "regression" else "balanced_accuracy",
-    }
     values = dict(
         name=name,
         reader="npz",
         files={"arrays": {"path": "arrays.npz"}},
-        task={k: v for k, v in task.items() if v not in (None, [])},
+        task={field: value for field, value in task.items() if value not in (None, [])},
         subject="subject" if "subject" in ids else None,
         sample="sample" if "sample" in ids else None,
         modalities=_modality_entries(arrays, roles or {}, rates or {}, inputs or {}),
-        protocol=usual | (protocol or {}),
+        protocol=_usual_protocol(task, ids) | (protocol or {}),
     )
     if "bag" in ids:
-        values["pairing"] = dict(kind="bag", key="bag", **({"paired": "paired"} if "paired" in ids else {}))
-    checked = to_samples(
-        parse_manifest(values, folder, name),
-        dict(arrays=arrays, target=target, source=name, subject=subject, sample=sample, bag=bag, paired=paired),
-    )
-    return _write_set(Path(folder), values, arrays | {task["target"]: _stored(checked)} | ids)
+        values["pairing"] = dict(kind="bag", key="bag")
+        if "paired" in ids:
+            values["pairing"]["paired"] = "paired"
+    raw = dict(arrays=arrays, target=target, source=name, subject=subject, sample=sample, bag=bag, paired=paired)
+    checked = to_samples(parse_manifest(values, folder, name), raw)
+    stored_target = {task["target"]: _stored_target(checked)}
+    return _write_set(Path(folder), values, arrays | stored_target | ids)
 
 
-def _require_distinct(names):
-    twice = [n for n in names if names.count(n) > 1]
+def _as_columns(name: str, x) -> np.ndarray:
+    "A modality as float32; a vector `(N,)` becomes `(N, 1)`"
+    x = as_numbers(x, f"modality {name}")
+    return x[:, None] if x.ndim == 1 else x
+
+
+def _usual_protocol(task: dict, ids: dict) -> dict:
+    return {
+        "group": "subject" if "subject" in ids else None,
+        "metric": "ccc" if task.get("kind") == "regression" else "balanced_accuracy",
+    }
+
+
+def _require_distinct(names: list) -> None:
+    twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise InputError(
             f"{twice[0]!r} names two arrays; modalities, task.target, subject and sample need names of their own"
         )
 
 
-def _stored(samples):
-    return samples.target if samples.task.kind == "regression" else np.array(samples.task.classes)[samples.target]
+def _stored_target(samples) -> np.ndarray:
+    "Values `(N, K)`, or class names `(N,)`"
+    if samples.task.kind == "regression":
+        return samples.target
+    return np.array(samples.task.classes)[samples.target]
 
 # %% ../../nbs/10_data/14_save.ipynb #89393eac
 def _write_set(folder: Path, values: dict, arrays: dict) -> Path:
-    "Both files, the arrays first: a manifest is there only when its arrays are"
-    content, path = npz_bytes(arrays), folder / "manifest.yaml"
+    "Write both files, the arrays first: a manifest exists only when its arrays do"
+    content = npz_bytes(arrays)
+    path = folder / "manifest.yaml"
     if path.is_file() and not (folder / "arrays.npz").is_file():
         raise InputError(f"{path}: is there without its arrays.npz; choose another folder, or remove it first")
     write_unless_same(folder / "arrays.npz", content)
-    values = values | {"files": {"arrays": {"path": "arrays.npz", "sha256": file_sha256(folder / "arrays.npz")}}}
+    digest = file_sha256(folder / "arrays.npz")
+    values = values | {"files": {"arrays": {"path": "arrays.npz", "sha256": digest}}}
     return write_unless_same(path, to_yaml(_plain(values)).encode())
 
 
-def _plain(v):
+def _plain(value):
     "Tuples as lists and numpy scalars as plain Python, for YAML"
-    if isinstance(v, dict):
-        return {str(k): _plain(x) for k, x in v.items()}
-    if isinstance(v, (list, tuple, np.ndarray)):
-        return [_plain(x) for x in v]
-    return v.item() if isinstance(v, np.generic) else v
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(item) for item in value]
+    return value.item() if isinstance(value, np.generic) else value

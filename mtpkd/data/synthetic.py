@@ -12,28 +12,40 @@ from .manifest import TaskSpec
 from .samples import make_samples, Samples
 
 # %% ../../nbs/10_data/03_synthetic.ipynb #28e1a9a7
-def _view(state, width, offset_sd, noise, subjects, random):
-    "A modality: a random two-layer network of `state (N, L)`, plus subject offset and noise -> `(N, width)`"
-    w1 = random.normal(size=(state.shape[1], 32)) / np.sqrt(state.shape[1])
+def _modality(state, width: int, offset_sd: float, noise: float, subjects, random) -> np.ndarray:  # `(N, width)`
+    "A random two-layer network of `state (N, L)`, plus an offset a subject and noise"
+    latent = state.shape[1]
+    w1 = random.normal(size=(latent, 32)) / np.sqrt(latent)
     w2 = random.normal(size=(32, width)) / np.sqrt(32)
-    clean = np.tanh(1.5 * state @ w1) @ w2 * 2
+    hidden = np.tanh(1.5 * state @ w1)
+    clean = hidden @ w2 * 2
     offset = random.normal(size=(subjects.max() + 1, width)) * offset_sd
     return clean + offset[subjects] + noise * random.normal(size=clean.shape)
 
 # %% ../../nbs/10_data/03_synthetic.ipynb #301b1edb
-def _ratings(affect, kind, classes, label_noise, random):
-    "What the annotators write down: `(N,)` classes in equal shares or `(N, 2)` values in [-1, 1]"
+def _ratings(affect, kind: str, classes: int, label_noise: float, random) -> np.ndarray:
+    "Noisy annotations: `(N,)` classes in equal shares, or `(N, 2)` values in [-1, 1]"
     noisy = affect + label_noise * random.normal(size=affect.shape)
     if kind == "regression":
         return np.tanh(noisy / 1.5).astype("float32")
-    score = noisy[:, 0] if kind == "ordinal" else np.arctan2(noisy[:, 1], noisy[:, 0])
-    return np.searchsorted(np.quantile(score, np.arange(1, classes) / classes), score)
+    if kind == "ordinal":
+        score = noisy[:, 0]
+    else:
+        score = np.arctan2(noisy[:, 1], noisy[:, 0])
+    shares = np.arange(1, classes) / classes
+    return np.searchsorted(np.quantile(score, shares), score)
+
+
+def _task(kind: str, classes: int) -> TaskSpec:
+    if kind == "regression":
+        return TaskSpec(kind=kind, target="affect", names=["valence", "arousal"], range=(-1, 1))
+    return TaskSpec(kind=kind, target="affect", classes=[f"level {i}" for i in range(classes)])
 
 # %% ../../nbs/10_data/03_synthetic.ipynb #2b37dd3a
 def synthetic(
     kind: str = "classification",  # classification, ordinal, regression
     subjects: int = 60,
-    per_subject: int = 30,  # sizes
+    per_subject: int = 30,  # samples a subject
     classes: int = 4,  # for classification and ordinal
     noise: float = 1.0,  # of the prevalent modality; privileged ones have half
     offset: float = 0.8,  # sd of a subject's offset in the prevalent modality
@@ -42,24 +54,22 @@ def synthetic(
     missing: float = 0.0,  # chance that a privileged recording is missing
     seed: int = 0,
 ) -> Samples:
-    "Synthetic subjects with a shared latent state and complementary modalities"
+    "A synthetic set with a shared latent state: face `(N, 24)`, physio and voice `(N, 16)`"
     random = rng("synthetic", kind, seed)
-    who = np.repeat(np.arange(subjects), per_subject)
-    affect, nuisance = random.normal(size=(len(who), 2)), random.normal(size=(len(who), 4))
-    expressive = np.clip(random.normal(1, gain, subjects), 0.1, None)[who, None]
-    views = {
-        "face": _view(np.c_[affect * expressive, nuisance], 24, offset, noise, who, random),
-        "physio": _view(np.c_[affect * [1.3, 0.7], nuisance[:, :2]], 16, 0.6 * offset, noise / 2, who, random),
-        "voice": _view(np.c_[affect * [0.7, 1.3], nuisance[:, 2:]], 16, 0.6 * offset, noise / 2, who, random),
+    subject = np.repeat(np.arange(subjects), per_subject)
+    affect = random.normal(size=(len(subject), 2))
+    nuisance = random.normal(size=(len(subject), 4))
+    expressive = np.clip(random.normal(1, gain, subjects), 0.1, None)[subject, None]
+    face_state = np.c_[affect * expressive, nuisance]
+    physio_state = np.c_[affect * [1.3, 0.7], nuisance[:, :2]]
+    voice_state = np.c_[affect * [0.7, 1.3], nuisance[:, 2:]]
+    arrays = {
+        "face": _modality(face_state, 24, offset, noise, subject, random),
+        "physio": _modality(physio_state, 16, 0.6 * offset, noise / 2, subject, random),
+        "voice": _modality(voice_state, 16, 0.6 * offset, noise / 2, subject, random),
     }
     for name in ("physio", "voice"):
-        views[name][random.random(len(who)) < missing] = np.nan
-    labels = (
-        dict(names=["valence", "arousal"], range=(-1, 1))
-        if kind == "regression"
-        else dict(classes=[f"level {i}" for i in range(classes)])
-    )
+        arrays[name][random.random(len(subject)) < missing] = np.nan
     target = _ratings(affect, kind, classes, label_noise, random)
-    return make_samples(
-        views, target, TaskSpec(kind=kind, target="affect", **labels), subject=[f"s{i:03d}" for i in who]
-    )
+    ids = [f"s{i:03d}" for i in subject]
+    return make_samples(arrays, target, _task(kind, classes), subject=ids)

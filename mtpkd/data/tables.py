@@ -17,28 +17,38 @@ from .readers import as_numbers, naming_source, readers
 from .npz_files import _member, _open_npz, NPZ_ERRORS
 
 # %% ../../nbs/10_data/13_tables.ipynb #f452a346
-def load_table(path, text=()) -> pd.DataFrame:  # columns in `text` are read as they stand
-    "A CSV, TSV or Parquet file"
-    path, suffix = Path(path), Path(path).suffix.lower()
+def load_table(
+    path,
+    text=(),  # columns that are read as text, without interpretation
+) -> pd.DataFrame:
+    "Read a CSV, TSV or Parquet file; `InputError` if it cannot be read as a table"
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in (".csv", ".tsv", ".parquet"):
+        raise InputError(f"{path}: expected a .csv, .tsv or .parquet file, got {suffix or 'no suffix'!r}")
     try:
         if suffix == ".parquet":
             return pd.read_parquet(path)
-        if suffix in (".csv", ".tsv"):
-            with warnings.catch_warnings():  # a row longer than the header would be cut with no more than a warning
-                warnings.simplefilter("error", pd.errors.ParserWarning)
-                return pd.read_csv(
-                    path,
-                    sep="\t" if suffix == ".tsv" else ",",
-                    dtype=dict.fromkeys(text, str),
-                    keep_default_na=False,
-                    index_col=False,
-                    low_memory=False,
-                )
+        return _read_csv(path, "\t" if suffix == ".tsv" else ",", text)
     except (*NPZ_ERRORS, pd.errors.ParserWarning) as e:
+        reason = " ".join(str(e).split())[:120]
         raise InputError(
-            f"{path}: cannot be read as {suffix} ({' '.join(str(e).split())[:120]}); expected a header line and one row a sample"
+            f"{path}: cannot be read as {suffix} ({reason}); expected a header line and one row a sample"
         ) from e
-    raise InputError(f"{path}: expected a .csv, .tsv or .parquet file, got {suffix or 'no suffix'!r}")
+
+
+def _read_csv(path, separator: str, text) -> pd.DataFrame:
+    "Read separated values; a row longer than the header is an error"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # pandas cuts such a row with a warning only
+        return pd.read_csv(
+            path,
+            sep=separator,
+            dtype=dict.fromkeys(text, str),
+            keep_default_na=False,
+            index_col=False,
+            low_memory=False,
+        )
 
 
 def _column(frame, column: str, what: str) -> pd.Series:
@@ -47,62 +57,82 @@ def _column(frame, column: str, what: str) -> pd.Series:
     return frame[column]
 
 
-def text_column(frame, column: str, what: str) -> np.ndarray:  # `(N,)` str
-    "A column as text, empty where the cell is"
-    return np.array(["" if pd.isna(v) else str(v).strip() for v in _column(frame, column, what)], dtype=str)
+def text_column(
+    frame,
+    column: str,
+    what: str,  # the purpose of the column, for messages
+) -> np.ndarray:  # `(N,)` str
+    "A column as text; empty cells give empty strings"
+    cells = _column(frame, column, what)
+    return np.array(["" if pd.isna(cell) else str(cell).strip() for cell in cells], dtype=str)
 
 # %% ../../nbs/10_data/13_tables.ipynb #7228ce65
 MISSING_TEXT = "", "nan", "na", "n/a", "null", "none"  # a cell without a number
 
 
-def number_columns(frame, columns, what: str) -> np.ndarray:  # `(N, len(columns))` float32
-    "Columns as numbers, NaN where a cell is empty"
+def number_columns(
+    frame,
+    columns,
+    what: str,  # the purpose of the columns, for messages
+) -> np.ndarray:  # `(N, len(columns))` float32
+    "Columns as numbers, NaN where a cell is empty; other text raises `InputError`"
     out = np.empty((len(frame), len(columns)), "float32")
     for j, name in enumerate(columns):
         cells = _column(frame, name, what)
         values = pd.to_numeric(cells, errors="coerce")
-        bad = (values.isna() & cells.notna() & ~cells.astype(str).str.strip().str.lower().isin(MISSING_TEXT)).to_numpy()
-        if bad.any():
+        is_empty = cells.astype(str).str.strip().str.lower().isin(MISSING_TEXT)
+        invalid = (values.isna() & cells.notna() & ~is_empty).to_numpy()
+        if invalid.any():
+            first = invalid.argmax()
             raise InputError(
-                f"column {name!r} for {what}: row {bad.argmax() + 1} is {str(cells.iloc[bad.argmax()])!r}, expected a number or an empty cell"
+                f"column {name!r} for {what}: row {first + 1} is {str(cells.iloc[first])!r}, "
+                "expected a number or an empty cell"
             )
         out[:, j] = values.to_numpy("float64", na_value=np.nan)
     return out
 
 # %% ../../nbs/10_data/13_tables.ipynb #e8feb3db
 def feature_columns(
-    have,  # columns of the table
+    columns,  # of the table
     name: str,  # modality
     spec,  # its manifest entry
 ) -> list[str]:
-    "Columns with the numbers of a modality"
+    "Columns with the numbers of a modality; empty where the table holds paths"
     if spec.kind != "features":
         return []
     column = spec.column or name
-    if spec.shape == (1,) and column in have:
+    if spec.shape == (1,) and column in columns:
         return [column]
     if spec.column is None:
-        numbered = [c for c in have if re.fullmatch(re.escape(name) + r"_\d+", c)]
-        return sorted(numbered, key=lambda c: int(c[len(name) + 1 :]))
-    return [c for c in have if fnmatch.fnmatchcase(c, column)] if any(w in column for w in "*?[") else []
+        numbered = re.compile(re.escape(name) + r"_\d+")
+        matching = [c for c in columns if numbered.fullmatch(c)]
+        return sorted(matching, key=lambda c: int(c[len(name) + 1 :]))
+    if any(wildcard in column for wildcard in "*?["):
+        return [c for c in columns if fnmatch.fnmatchcase(c, column)]
+    return []
 
 # %% ../../nbs/10_data/13_tables.ipynb #b4f24dc9
-def load_sample(path, name: str, kind: str = "features") -> np.ndarray:
+def load_sample(
+    path,  # of an .npy, .npz or .csv file
+    name: str,  # modality: the array in an .npz of several
+    kind: str = "features",
+) -> np.ndarray:  # float32; of a .csv `(D,)` features or a `(C, T)` signal
     "The array in an .npy, .npz or .csv file"
-    path, suffix = Path(path), Path(path).suffix.lower()
+    path = Path(path)
+    suffix = path.suffix.lower()
     if suffix == ".npz":
-        with _open_npz(path) as archive:
-            return as_numbers(
-                _member(archive, name if name in archive.files or len(archive.files) != 1 else archive.files[0], path),
-                str(path),
-            )
+        return _npz_sample(path, name)
     if suffix not in (".npy", ".csv"):
         raise InputError(f"{path}: expected a .npy, .npz or .csv file, got {suffix or 'no suffix'!r}")
     try:
-        x = np.load(path, allow_pickle=False) if suffix == ".npy" else _csv_numbers(path)
+        if suffix == ".npy":
+            x = np.load(path, allow_pickle=False)
+        else:
+            x = _csv_numbers(path)
     except NPZ_ERRORS as e:
+        reason = " ".join(str(e).split())[:100]
         raise InputError(
-            f"{path}: not a readable {suffix} file of numbers ({' '.join(str(e).split())[:100]}); get or write the file again"
+            f"{path}: not a readable {suffix} file of numbers ({reason}); get or write the file again"
         ) from e
     if not isinstance(x, np.ndarray):
         raise InputError(f"{path}: holds an archive, expected one array; name it .npz")
@@ -111,10 +141,20 @@ def load_sample(path, name: str, kind: str = "features") -> np.ndarray:
     return as_numbers(x, str(path))
 
 
+def _npz_sample(path, name: str) -> np.ndarray:
+    "The array called `name`, or the only one"
+    with _open_npz(path) as archive:
+        keys = archive.files
+        if name not in keys and len(keys) == 1:
+            name = keys[0]
+        return as_numbers(_member(archive, name, path), str(path))
+
+
 def _csv_numbers(path) -> np.ndarray:  # `(T, C)`
     "The numbers in a CSV, with or without a header line"
     cells = pd.read_csv(path, header=None, dtype=str)
-    if pd.to_numeric(cells.iloc[0], errors="coerce").isna().all() and not cells.iloc[0].isna().all():
+    first = cells.iloc[0]
+    if pd.to_numeric(first, errors="coerce").isna().all() and not first.isna().all():
         cells = cells.iloc[1:]
     return cells.astype("float64").to_numpy()
 
@@ -126,72 +166,89 @@ def load_paths(
 ) -> np.ndarray:  # `(N, *shape)` float32, NaN rows where there is no file
     "The arrays of a modality out of one file a sample"
     spec = manifest.modalities[name]
-    full = [
-        resolve_inside(manifest.root, p, f"modality {name}, row {i + 1}") if p else None for i, p in enumerate(paths)
-    ]
-    named = [p for p in full if p]
-    if named and not any(p.is_file() for p in named):
+    files = []
+    for i, path in enumerate(paths):
+        files.append(resolve_inside(manifest.root, path, f"modality {name}, row {i + 1}") if path else None)
+    named = [file for file in files if file]
+    if named and not any(file.is_file() for file in named):
         raise InputError(
-            f"modality {name}: none of the {len(named)} files named is there, such as {named[0]}; correct the paths or the folder"
+            f"modality {name}: none of the {len(named)} files named is there, such as {named[0]}; "
+            "correct the paths or the folder"
         )
-    rows = [load_sample(p, name, spec.kind) if p and p.is_file() else None for p in full]
-    shape = spec.shape or next((x.shape for x in rows if x is not None), None)
+    arrays = [load_sample(file, name, spec.kind) if file and file.is_file() else None for file in files]
+    shapes = [x.shape for x in arrays if x is not None]
+    shape = spec.shape or next(iter(shapes), None)
     if shape is None:
         raise InputError(f"modality {name}: no sample has a file; give modalities.{name}.shape or leave it out")
-    for p, x in zip(full, rows):
+    for file, x in zip(files, arrays):
         if x is not None and x.shape != shape:
             raise InputError(
-                f"{p}: has shape {x.shape}, expected {shape} for modality {name}; cut or pad it, or correct modalities.{name}.shape"
+                f"{file}: has shape {x.shape}, expected {shape} for modality {name}; "
+                f"cut or pad it, or correct modalities.{name}.shape"
             )
-    return np.stack([np.full(shape, np.nan, "float32") if x is None else x for x in rows])
+    missing = np.full(shape, np.nan, "float32")
+    return np.stack([missing if x is None else x for x in arrays])
 
 # %% ../../nbs/10_data/13_tables.ipynb #b7b0eab6
 @readers.register("table")
 def table(manifest: DatasetManifest) -> dict:
-    "The file called `table`, or else the first: one row a sample"
-    files, task = require_files(manifest), manifest.task
+    "Read the file called `table`, or else the first: one row a sample"
+    files = require_files(manifest)
     if not files:
         raise InputError(f"{manifest.name}: files is empty; expected table: {{path: NAME.csv}}")
     path = files.get("table") or next(iter(files.values()))
-    ids = {k: c for k, c in manifest.columns().items() if k != "target"}
-    plain = [*ids.values()] + [None if task.kind == "regression" else task.target]
-    paths = [s.column or n for n, s in manifest.modalities.items() if not (s.kind == "features" and s.shape == (1,))]
-    frame = load_table(path, [c for c in [*plain, *paths] if c])
+    task = manifest.task
+    ids = {part: column for part, column in manifest.columns().items() if part != "target"}
+    frame = load_table(path, _text_columns(manifest, ids))
     with naming_source(path):
-        ids = {k: text_column(frame, c, k) if c else None for k, c in ids.items()}
-        arrays = {n: _table_modality(frame, n, manifest) for n in manifest.modalities}
-        return dict(arrays=arrays, target=_table_target(frame, task) if task.target else None, source=str(path), **ids)
+        ids = {part: text_column(frame, column, part) if column else None for part, column in ids.items()}
+        arrays = {name: _table_modality(frame, name, manifest) for name in manifest.modalities}
+        target = _table_target(frame, task) if task.target else None
+    return dict(arrays=arrays, target=target, source=str(path), **ids)
 
 
-def _table_modality(frame, name, manifest):
-    columns = feature_columns(list(frame.columns), name, manifest.modalities[name])
+def _text_columns(manifest, ids: dict) -> list[str]:
+    "Columns that are read without interpretation: ids, class names and paths"
+    columns = list(ids.values())
+    if manifest.task.kind != "regression":
+        columns.append(manifest.task.target)
+    for name, spec in manifest.modalities.items():
+        if not (spec.kind == "features" and spec.shape == (1,)):
+            columns.append(spec.column or name)
+    return [column for column in columns if column]
+
+
+def _table_modality(frame, name: str, manifest) -> np.ndarray:
+    "A modality from its columns of features, or from the files that its column names"
+    spec = manifest.modalities[name]
+    columns = feature_columns(list(frame.columns), name, spec)
     if columns:
         return number_columns(frame, columns, f"modality {name}")
-    paths = text_column(frame, manifest.modalities[name].column or name, f"modality {name}")
-    return (
-        _table_media(frame, name, paths)
-        if manifest.modalities[name].kind in ("video", "audio")
-        else load_paths(paths, manifest, name)
-    )
+    paths = text_column(frame, spec.column or name, f"modality {name}")
+    if spec.kind in ("video", "audio"):
+        return _table_media(frame, name, paths)
+    return load_paths(paths, manifest, name)
 
 
-def _table_media(frame, name, paths) -> np.ndarray:  # `(N,)` of `MEDIA`
-    "Recordings by path; which part of them, where columns NAME_first and NAME_last say so"
-    part = {
-        k: number_columns(frame, [f"{name}_{k}"], f"modality {name}")[:, 0]
-        for k in ("first", "last")
-        if f"{name}_{k}" in frame
-    }
-    return as_media(
-        paths, **{k: np.where(np.isnan(v), -1, v).astype("int64") for k, v in part.items()}, row=np.arange(len(frame))
-    )
+def _table_media(frame, name: str, paths) -> np.ndarray:  # `(N,)` of `MEDIA`
+    "Recordings by path, and the part of each where the columns NAME_first and NAME_last are present"
+    limits = {}
+    for limit in ("first", "last"):
+        column = f"{name}_{limit}"
+        if column in frame:
+            values = number_columns(frame, [column], f"modality {name}")[:, 0]
+            limits[limit] = np.where(np.isnan(values), -1, values).astype("int64")
+    return as_media(paths, **limits, row=np.arange(len(frame)))
 
 # %% ../../nbs/10_data/13_tables.ipynb #65ecbaa5
-def _table_target(frame, task: TaskSpec):
+def _table_target(frame, task: TaskSpec) -> np.ndarray:
     "The target's columns: text or indices `(N,)`, or values `(N, K)`"
     if task.kind == "regression":
-        own = [task.target] if len(task.names) == 1 and task.names[0] not in frame else task.names
-        return number_columns(frame, own, "the target")
+        columns = task.names
+        if len(task.names) == 1 and task.names[0] not in frame:
+            columns = [task.target]
+        return number_columns(frame, columns, "the target")
     text = text_column(frame, task.target, "the target")
     numbers = pd.to_numeric(pd.Series(text), errors="coerce").to_numpy()
-    return text if set(text) & set(task.classes) or np.isnan(numbers).any() else numbers
+    holds_names = set(text) & set(task.classes)
+    return text if holds_names or np.isnan(numbers).any() else numbers

@@ -26,11 +26,15 @@ class Pairing:
     jitter: float = 0.0  # seconds
 
 
-_HOW = "expected full, none, bag:KEY (an array or subject), bag:ROWS such as bag:8, or lag:SECONDS[,JITTER]"
+_EXPECTED = "expected full, none, bag:KEY (an array or subject), bag:ROWS such as bag:8, or lag:SECONDS[,JITTER]"
+_KEY = re.compile(r"[\w.-]+")
+_LAG = re.compile(r"(\d+\.?\d*)(?:,(\d+\.?\d*))?")
 
 
-def parse_pairing(text: str) -> Pairing:
-    "What `--pairing` says"
+def parse_pairing(
+    text: str,  # as in the table above; empty: full
+) -> Pairing:
+    "Parse the value of `--pairing`; `InputError` if it is none of the forms"
     kind, _, rest = str(text or "full").strip().partition(":")
     if kind in ("full", "none") and not rest:
         return Pairing(kind)
@@ -40,52 +44,74 @@ def parse_pairing(text: str) -> Pairing:
                 f"pairing bag:{rest}: in bags of {rest} row the pairing is known; ask for 2 rows or more, or for full"
             )
         return Pairing("bag", size=int(rest))
-    if kind == "bag" and re.fullmatch(r"[\w.-]+", rest):
+    if kind == "bag" and _KEY.fullmatch(rest):
         return Pairing("bag", key=rest)
-    if kind == "lag" and (m := re.fullmatch(r"(\d+\.?\d*)(?:,(\d+\.?\d*))?", rest)):
-        return Pairing("lag", lag=float(m[1]), jitter=float(m[2] or 0))
-    raise InputError(f"pairing is {text!r}; {_HOW}")
+    seconds = _LAG.fullmatch(rest)
+    if kind == "lag" and seconds:
+        return Pairing("lag", lag=float(seconds[1]), jitter=float(seconds[2] or 0))
+    raise InputError(f"pairing is {text!r}; {_EXPECTED}")
 
 # %% ../../nbs/10_data/05_weak_pairing.ipynb #d6801bbe
-def pairing_groups(ids, rows) -> list:  # of arrays of `rows`, by id
-    "`rows` by what `ids (N,)` says of them; all together without ids"
+def pairing_groups(
+    ids,  # `(N,)`; None: one group
+    rows,  # row numbers
+) -> list:  # of arrays of `rows`, by id
+    "Group `rows` by their `ids`"
     if ids is None:
         return [rows]
     return [rows[ids[rows] == i] for i in np.unique(ids[rows])]
 
 
 def cut_into_bags(rows, most: int) -> list:  # of arrays
-    "`rows` in as few parts of at most `most` as there can be, of nearly the same size"
-    return np.array_split(rows, -(-len(rows) // most)) if len(rows) else []
+    "Cut `rows` into the least number of parts of at most `most` rows, of nearly the same size"
+    if not len(rows):
+        return []
+    parts = -(-len(rows) // most)
+    return np.array_split(rows, parts)
 
 
 def random_bags(rows, size: int, subject, random) -> list:  # of arrays
-    "Bags of at most `size` rows of one subject, at random"
-    return [np.sort(b) for own in pairing_groups(subject, rows) for b in cut_into_bags(random.permutation(own), size)]
+    "Random bags of at most `size` rows of one subject"
+    bags = []
+    for own in pairing_groups(subject, rows):
+        for bag in cut_into_bags(random.permutation(own), size):
+            bags.append(np.sort(bag))
+    return bags
 
 # %% ../../nbs/10_data/05_weak_pairing.ipynb #6a1ce2d6
 def lag_in_rows(p: Pairing, hop: float | None) -> tuple:  # rows, and rows of jitter
-    "A lag in seconds as rows that are `hop` seconds apart"
+    "Convert lag and jitter from seconds to rows that are `hop` seconds apart"
     if not hop:
         raise InputError("pairing lag: how many seconds lie between two rows is unknown; add hop_s to the manifest")
-    n, j = round(p.lag / hop), p.jitter / hop
-    if n == 0 and j < 0.5:
+    lag = round(p.lag / hop)
+    jitter = p.jitter / hop
+    if lag == 0 and jitter < 0.5:
         raise InputError(
-            f"pairing lag: {p.lag:g} s with {p.jitter:g} s of jitter is less than half of the {hop:g} s between two rows, so the pairing is known; ask for more, or for full"
+            f"pairing lag: {p.lag:g} s with {p.jitter:g} s of jitter is less than half of the {hop:g} s "
+            "between two rows, so the pairing is known; ask for more, or for full"
         )
-    return n, j
+    return lag, jitter
 
 
 def shift_by_lag(
-    n: int, jitter: float, size: int, random
-) -> np.ndarray:  # `(size,)`: whose recording stands at each place
-    "A window whose recordings come `n` rows late and in the order of wavering clocks"
+    n: int,  # lag in rows
+    jitter: float,  # in rows
+    size: int,  # rows of the window
+    random,  # numpy generator
+) -> np.ndarray:  # `(size,)`: index of the recording at each place of the window
+    "The order of a window's recordings after a lag of `n` rows, with clock jitter"
     time = np.arange(size) + random.uniform(-jitter, jitter, size)
     return np.roll(np.argsort(time, kind="stable"), n % size)
 
 # %% ../../nbs/10_data/05_weak_pairing.ipynb #943baa7a
-def form_bags(p: Pairing, rows, samples, hop, random) -> list:  # of arrays of row numbers
-    "The bags of the pool `rows`"
+def form_bags(
+    p: Pairing,
+    rows,  # pool rows
+    samples,  # `Samples` of the set
+    hop,  # seconds between two rows, or None
+    random,  # numpy generator
+) -> list:  # of arrays of row numbers
+    "Divide the pool `rows` into bags"
     if p.kind == "none":
         return [np.sort(rows)] if len(rows) else []
     if p.size:
@@ -94,31 +120,37 @@ def form_bags(p: Pairing, rows, samples, hop, random) -> list:  # of arrays of r
         return pairing_groups(bag_ids(p, samples), np.sort(rows))
     if samples.subject is None:
         raise InputError(
-            "pairing lag: the set names no subjects, so no row follows another in a recording; use bag:8, or name the subject in the manifest"
+            "pairing lag: the set names no subjects, so no row follows another in a recording; "
+            "use bag:8, or name the subject in the manifest"
         )
-    return [
-        b
-        for own in pairing_groups(samples.subject, np.sort(rows))
-        for b in cut_into_bags(own, widest_bag(p, samples, hop))
-    ]
+    bags = []
+    for recording in pairing_groups(samples.subject, np.sort(rows)):
+        bags += cut_into_bags(recording, widest_bag(p, samples, hop))
+    return bags
 
 
 def bag_ids(p: Pairing, samples) -> np.ndarray:  # `(N,)`
-    "The bag of every row of the set"
-    ids = samples.subject if p.key == "subject" else samples.bag
+    "The bag id of every row of the set"
+    if p.key == "subject":
+        ids, what = samples.subject, "subjects"
+    else:
+        ids, what = samples.bag, "bags"
     if ids is None:
         raise InputError(
-            f"pairing bag:{p.key}: the set names no {'subjects' if p.key == 'subject' else 'bags'}; name them in the manifest, or simulate bags with bag:8"
+            f"pairing bag:{p.key}: the set names no {what}; name them in the manifest, or simulate bags with bag:8"
         )
     return ids
 
 
 def widest_bag(p: Pairing, samples, hop) -> int:  # rows
-    "The most rows a bag can have, in any fold; 0 where a bag is everything"
+    "The largest number of rows that a bag can have in any fold; 0 where a bag is the whole pool"
     if p.kind == "lag":
-        n, j = lag_in_rows(p, hop)
-        return 2 * (n + int(np.ceil(j))) + 1
-    return p.size if p.size or p.kind == "none" else int(np.unique(bag_ids(p, samples), return_counts=True)[1].max())
+        lag, jitter = lag_in_rows(p, hop)
+        return 2 * (lag + int(np.ceil(jitter))) + 1
+    if p.size or p.kind == "none":
+        return p.size
+    _, counts = np.unique(bag_ids(p, samples), return_counts=True)
+    return int(counts.max())
 
 # %% ../../nbs/10_data/05_weak_pairing.ipynb #5a1bb60b
 @dataclass(frozen=True)
@@ -126,36 +158,60 @@ class WeakPairing:
     "The weak pairing of one repeat"
 
     bags: list  # of arrays of pool rows
-    source: np.ndarray  # `(N,)`: whose privileged recording stands at each row
+    source: np.ndarray  # `(N,)`: the row whose privileged recording is at each row
     most: int  # rows that a bag can have in any repeat; 0: no limit
-    known: bool = True  # whether `source` tells the truth, for plots; of a set that is weakly paired nobody knows
+    known: bool = True  # whether `source` is the truth, for plots; False for sets that are weakly paired
 
 
-def simulate_weak_pairing(p: Pairing, fold: Fold, samples, hop=None, known: bool = True) -> WeakPairing:
-    "Bags of the fold's pool, and their privileged recordings in another order"
-    random, source = rng("pairing", fold.seed, fold.fold), np.arange(len(samples))
+def simulate_weak_pairing(
+    p: Pairing,
+    fold: Fold,
+    samples,  # `Samples` of the set
+    hop=None,  # seconds between two rows
+    *,
+    known: bool = True,  # whether the file order holds the true pairs
+) -> WeakPairing:
+    "Form the bags of the fold's pool and permute their privileged recordings"
+    random = rng("pairing", fold.seed, fold.fold)
+    source = np.arange(len(samples))
     bags = form_bags(p, fold.pool, samples, hop, random)
-    kinds = samples.presence @ (1 << np.arange(samples.presence.shape[1]))
-    for own in (b[kinds[b] == k] for b in bags for k in np.unique(kinds[b])):
-        order = (
-            shift_by_lag(*lag_in_rows(p, hop), len(own), random) if p.kind == "lag" else random.permutation(len(own))
-        )
-        source[own] = own[order]
+    present_set = samples.presence @ (1 << np.arange(samples.presence.shape[1]))  # the present modalities as one number
+    for bag in bags:
+        for value in np.unique(present_set[bag]):
+            exchangeable = bag[present_set[bag] == value]
+            source[exchangeable] = exchangeable[_new_order(p, len(exchangeable), hop, random)]
     return WeakPairing(bags, source, widest_bag(p, samples, hop), known)
+
+
+def _new_order(p: Pairing, size: int, hop, random) -> np.ndarray:  # `(size,)`
+    "A permutation of `size` recordings: shifted by the lag, or uniformly random"
+    if p.kind == "lag":
+        lag, jitter = lag_in_rows(p, hop)
+        return shift_by_lag(lag, jitter, size, random)
+    return random.permutation(size)
 
 # %% ../../nbs/10_data/05_weak_pairing.ipynb #68a04d9e
 def check_pairing(
-    p: Pairing, words: str, loose: list, batch: int
-) -> None:  # loose: one a repeat; batch: pool rows a step
-    "Errors of a weak pairing that a run cannot have"
-    if any(not l.bags for l in loose):
+    p: Pairing,
+    text: str,  # the specification as it was given
+    repeats: list,  # of `WeakPairing`, one a repeat
+    batch: int,  # pool rows a step
+) -> None:
+    "Raise `InputError` where a run cannot use the weak pairing"
+    if any(not weak.bags for weak in repeats):
         raise InputError(
-            f"pairing {words} is about the unlabelled pool, and a fold has none; give --labelled N, fewer than its training rows"
+            f"pairing {text} is about the unlabelled pool, and a fold has none; "
+            "give --labelled N, fewer than its training rows"
         )
-    if p.kind != "none" and all(len(b) < 2 for l in loose for b in l.bags):
-        raise InputError(f"pairing {words}: every bag has one row, so the pairing is known; use full")
-    most = max(l.most for l in loose)
+    if p.kind != "none" and all(_is_known(weak) for weak in repeats):
+        raise InputError(f"pairing {text}: every bag has one row, so the pairing is known; use full")
+    most = max(weak.most for weak in repeats)
     if most > batch:
         raise InputError(
-            f"pairing {words}: a bag has up to {most} rows, a batch {batch} pool rows, and bags are drawn whole; set schedule.pool_batch to at least {most}"
+            f"pairing {text}: a bag has up to {most} rows, a batch {batch} pool rows, "
+            f"and bags are drawn whole; set schedule.pool_batch to at least {most}"
         )
+
+
+def _is_known(weak: WeakPairing) -> bool:
+    return all(len(bag) < 2 for bag in weak.bags)

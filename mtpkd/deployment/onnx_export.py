@@ -7,7 +7,7 @@ __all__ = ['OPSET', 'TOLERANCE', 'build_student', 'load_member', 'Deployed', 'de
            'predict_in_torch', 'largest_difference', 'write_onnx']
 
 # %% ../../nbs/55_deployment/03_onnx_export.ipynb #3e8f50de
-import json, logging, warnings
+import contextlib, json, logging, warnings
 from pathlib import Path
 import torch
 import numpy as np
@@ -20,33 +20,36 @@ from .student_file import StoredStudents, StudentCard, complete_members
 from .predictor import METADATA, MAX_ONNX_BYTES, open_session
 
 # %% ../../nbs/55_deployment/03_onnx_export.ipynb #3b3770c0
-def build_student(card: StudentCard, trust=()) -> Student:  # without memory for its weights
-    "The network that a card describes"
+def build_student(card: StudentCard, trust=()) -> Student:  # on the meta device: its weights take no memory
+    "The network that a card describes; raises `InputError` for a custom part that is not in `trust`"
     for part in (card.encoder, card.fusion):
         if ":" in part.name and part.name not in trust:
             raise InputError(
-                f"the student is made of {part.name}, which is code of somebody's own; if you know it, say --trust {part.name}"
+                f"the student is made of {part.name}, which is code of somebody's own; "
+                f"if you know it, say --trust {part.name}"
             )
-    e, f = EncoderConfig(**card.encoder.model_dump(), weights="random"), FusionConfig(**card.fusion.model_dump())
+    encoder = EncoderConfig(**card.encoder.model_dump(), weights="random")
+    fusion = FusionConfig(**card.fusion.model_dump())
+    shapes = {spec.name: spec.shape for spec in card.inputs}
+    outputs = card.task.outputs
     with torch.device("meta"):
-        return Student(
-            {i.name: i.shape for i in card.inputs}, card.privileged, card.task.outputs, e, f, card.tnet, card.tnet_scale
-        ).eval()
+        net = Student(shapes, card.privileged, outputs, encoder, fusion, card.tnet, card.tnet_scale)
+        return net.eval()
 
 
 def load_member(kept: StoredStudents, r: int, trust=()) -> Student:
     "Member `r` with its weights"
     net = build_student(kept.card, trust)
-    want, have = (
-        {k: tuple(p.shape) for k, p in net.named_parameters()},
-        {k: v.shape[1:] for k, v in kept.params.items()},
-    )
-    if want != have:
-        odd = next(k for k in sorted({*want} | {*have}) if want.get(k) != have.get(k))
-        raise InputError(
-            f"the weights do not fit the card: {odd} has shape {have.get(odd)}, expected {want.get(odd)}; the file of students is damaged"
-        )
-    net.load_state_dict({k: torch.from_numpy(v[r].copy()) for k, v in kept.params.items()}, assign=True)
+    expected = {name: tuple(p.shape) for name, p in net.named_parameters()}
+    actual = {name: values.shape[1:] for name, values in kept.params.items()}
+    for name in sorted({*expected} | {*actual}):
+        if expected.get(name) != actual.get(name):
+            raise InputError(
+                f"the weights do not fit the card: {name} has shape {actual.get(name)}, "
+                f"expected {expected.get(name)}; the file of students is damaged"
+            )
+    weights = {name: torch.from_numpy(values[r].copy()) for name, values in kept.params.items()}
+    net.load_state_dict(weights, assign=True)
     return net
 
 # %% ../../nbs/55_deployment/03_onnx_export.ipynb #8d743bc6
@@ -55,54 +58,71 @@ class Deployed(nn.Module):
 
     def __init__(self, net: Student, mean: dict, scale: dict, clip: float, kind: str):
         super().__init__()
-        self.net, self.clip, self.kind = net, clip, kind
-        for n in net.names:
-            self.register_buffer(f"mean_{n}", torch.from_numpy(mean[n].copy()))
-            self.register_buffer(f"scale_{n}", torch.from_numpy(scale[n].copy()))
+        self.net = net
+        self.clip = clip
+        self.kind = kind
+        for name in net.names:
+            self.register_buffer(f"mean_{name}", torch.from_numpy(mean[name].copy()))
+            self.register_buffer(f"scale_{name}", torch.from_numpy(scale[name].copy()))
 
     def forward(self, *recordings):  # `(B, ...)` for each of `net.names`
-        inputs, there = {}, []
-        for n, x in zip(self.net.names, recordings):
-            here = ~torch.isnan(x).flatten(1).any(1)
-            column = here.reshape(-1, *[1] * (x.ndim - 1))
-            z = (torch.where(column, x, 0.0) - getattr(self, f"mean_{n}")) / getattr(self, f"scale_{n}")
-            inputs[n] = (
-                z.clamp(-self.clip, self.clip) if x.ndim <= 3 else z
-            ) * column  # maps of a pretrained network are as in training
-            there.append(here)
-        out = self.net(inputs, torch.stack(there, -1)).logits
+        inputs = {}
+        presence = []
+        for name, x in zip(self.net.names, recordings):
+            present = ~torch.isnan(x).flatten(1).any(1)
+            mask = present.reshape(-1, *[1] * (x.ndim - 1))
+            mean, scale = getattr(self, f"mean_{name}"), getattr(self, f"scale_{name}")
+            z = (torch.where(mask, x, 0.0) - mean) / scale
+            if x.ndim <= 3:
+                z = z.clamp(-self.clip, self.clip)
+            inputs[name] = z * mask
+            presence.append(present)
+        out = self.net(inputs, torch.stack(presence, -1)).logits
         return out if self.kind == "regression" else out.softmax(-1)
 
 
 def deployed(kept: StoredStudents, r: int, trust=()) -> Deployed:
     "Member `r` as it is deployed"
-    part = lambda arrays: {k: v[r] for k, v in arrays.items()}
-    return Deployed(
-        load_member(kept, r, trust), part(kept.mean), part(kept.scale), kept.card.clip, kept.card.task.kind
-    ).eval()
+    mean = {name: values[r] for name, values in kept.mean.items()}
+    scale = {name: values[r] for name, values in kept.scale.items()}
+    net = load_member(kept, r, trust)
+    return Deployed(net, mean, scale, kept.card.clip, kept.card.task.kind).eval()
 
 # %% ../../nbs/55_deployment/03_onnx_export.ipynb #7171bbf5
 OPSET = 18
 
 
 def _onnx():
+    "The onnx package, an extra; torch exports with onnxscript"
     try:
-        import onnx, onnxscript  # the second is what torch exports with
+        import onnx, onnxscript
     except ImportError as e:
         raise InputError(f"exporting needs onnx and onnxscript ({e}); pip install mtpkd[deploy]") from e
     return onnx
 
 
-def one_graph(net: Deployed, shapes) -> object:  # a ModelProto
-    "The graph of one member: inputs `in_0`, `in_1`, ..., output `out`"
-    _onnx()
-    example, rows = tuple(torch.zeros(3, *s) for s in shapes), torch.export.Dim("batch", min=1)
-    before = logging.getLogger("torch.onnx").level
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+@contextlib.contextmanager
+def _quiet_export():
+    "Without the warnings and the log of torch's exporter"
+    log = logging.getLogger("torch.onnx")
+    level = log.level
+    log.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            made = torch.onnx.export(
+            yield
+    finally:
+        log.setLevel(level)
+
+
+def one_graph(net: Deployed, shapes) -> object:  # a ModelProto
+    "The graph of one member: inputs `in_0`, `in_1`, ..., output `out`"
+    _onnx()
+    example = tuple(torch.zeros(3, *shape) for shape in shapes)
+    rows = torch.export.Dim("batch", min=1)
+    try:
+        with _quiet_export():
+            exported = torch.onnx.export(
                 net,
                 example,
                 dynamo=True,
@@ -115,38 +135,49 @@ def one_graph(net: Deployed, shapes) -> object:  # a ModelProto
             )
     except Exception as e:
         raise RunError(
-            f"torch cannot write this student as ONNX ({' '.join(str(e).split())[:200]}); encoders and fusions of your own must be exportable with a batch of any size"
+            f"torch cannot write this student as ONNX ({' '.join(str(e).split())[:200]}); "
+            "encoders and fusions of your own must be exportable with a batch of any size"
         ) from e
-    finally:
-        logging.getLogger("torch.onnx").setLevel(before)
-    return made.model_proto
+    return exported.model_proto
 
 # %% ../../nbs/55_deployment/03_onnx_export.ipynb #48e09b0f
-_GRAPHS = {}
+_GRAPHS = {}  # architecture -> graph
 
 
-def graph_of(kept: StoredStudents, trust=()) -> object:  # a ModelProto; its weights are somebody's
-    "`one_graph` of the students, from memory where there was one of the same make"
-    c = kept.card
-    make = repr(
-        (c.inputs, c.privileged, c.task.kind, c.task.outputs, c.encoder, c.fusion, c.tnet, c.tnet_scale, c.clip)
+def graph_of(kept: StoredStudents, trust=()) -> object:  # a ModelProto; its weights are those of any such student
+    "`one_graph` of the students, from memory where one of the same architecture was written before"
+    card = kept.card
+    architecture = repr(
+        (
+            card.inputs,
+            card.privileged,
+            card.task.kind,
+            card.task.outputs,
+            card.encoder,
+            card.fusion,
+            card.tnet,
+            card.tnet_scale,
+            card.clip,
+        )
     )
-    if make not in _GRAPHS:
-        _GRAPHS[make] = one_graph(deployed(kept, 0, trust), [i.shape for i in c.inputs])
-    return _GRAPHS[make]
+    if architecture not in _GRAPHS:
+        shapes = [spec.shape for spec in card.inputs]
+        _GRAPHS[architecture] = one_graph(deployed(kept, 0, trust), shapes)
+    return _GRAPHS[architecture]
 
 # %% ../../nbs/55_deployment/03_onnx_export.ipynb #ba07970c
 def as_onnx(kept: StoredStudents, trust=()) -> object:  # a ModelProto
     "All members as one model, with the card in its metadata"
-    onnx, card = _onnx(), kept.card
+    onnx = _onnx()
+    card = kept.card
     one = graph_of(kept, trust)
     output = "output.values" if card.task.kind == "regression" else "output.probabilities"
     graph = onnx.GraphProto(name="mtpkd")
-    said = [_add_member(graph, one, kept, r, card.names, trust) for r in range(len(card.members))]
-    graph.node.append(onnx.helper.make_node("Mean", said, [output], name="ensemble"))
-    value = lambda name, shape: onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", *shape])
-    graph.input.extend(value(i.name, i.shape) for i in card.inputs)
-    graph.output.append(value(output, [card.task.outputs]))
+    members = range(len(card.members))
+    predictions = [_add_member(graph, one, kept, r, card.names, trust) for r in members]
+    graph.node.append(onnx.helper.make_node("Mean", predictions, [output], name="ensemble"))
+    graph.input.extend(_tensor_info(spec.name, spec.shape) for spec in card.inputs)
+    graph.output.append(_tensor_info(output, [card.task.outputs]))
     model = onnx.helper.make_model(
         graph,
         opset_imports=list(one.opset_import),
@@ -155,103 +186,134 @@ def as_onnx(kept: StoredStudents, trust=()) -> object:  # a ModelProto
         producer_name="mtpkd",
         producer_version=card.version,
     )
-    onnx.helper.set_model_props(
-        model,
-        {METADATA: card.model_dump_json(), "inputs": json.dumps(card.names), "outputs": json.dumps(card.task.labels)},
-    )
+    metadata = {
+        METADATA: card.model_dump_json(),
+        "inputs": json.dumps(card.names),
+        "outputs": json.dumps(card.task.labels),
+    }
+    onnx.helper.set_model_props(model, metadata)
     return model
 
 
-def _add_member(graph, one, kept, r: int, names, trust) -> str:  # the name of what it says
-    "The nodes and weights of member `r`"
-    onnx, shared = _onnx(), {f"in_{i}": n for i, n in enumerate(names)} | {"": ""}
-    here = lambda name: shared.get(name, f"m{r}/{name}")
-    own = {k: v.detach().numpy() for k, v in deployed(kept, r, trust).state_dict().items()}
-    for w in one.graph.initializer:
-        new = (
-            onnx.numpy_helper.from_array(own[w.name])
-            if w.name in own
-            else onnx.TensorProto.FromString(w.SerializeToString())
-        )
-        new.name = here(w.name)
+def _tensor_info(name, shape):
+    "Name and type of an input or output, for a batch of any size"
+    onnx = _onnx()
+    return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", *shape])
+
+# %% ../../nbs/55_deployment/03_onnx_export.ipynb #0a9e0002
+def _add_member(graph, one, kept, r: int, names, trust) -> str:  # the name of its output
+    "Add the nodes and weights of member `r`"
+    onnx = _onnx()
+    shared = {f"in_{i}": name for i, name in enumerate(names)} | {"": ""}
+
+    def renamed(name):
+        return shared.get(name, f"m{r}/{name}")
+
+    weights = deployed(kept, r, trust).state_dict()
+    for tensor in one.graph.initializer:
+        if tensor.name in weights:
+            new = onnx.numpy_helper.from_array(weights[tensor.name].detach().numpy())
+        else:
+            new = onnx.TensorProto.FromString(tensor.SerializeToString())
+        new.name = renamed(tensor.name)
         graph.initializer.append(new)
     for node in one.graph.node:
-        if any(a.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS) for a in node.attribute):
-            raise RunError(
-                f"the graph of the student branches ({node.op_type}), which export cannot repeat; use parts without conditions"
-            )
-        new = onnx.helper.make_node(
-            node.op_type,
-            [here(n) for n in node.input],
-            [here(n) for n in node.output],
-            name=f"m{r}/{node.name}",
-            domain=node.domain,
-            overload=node.overload,
+        graph.node.append(_renamed_node(node, renamed, r))
+    return renamed(one.graph.output[0].name)
+
+
+def _renamed_node(node, renamed, r):
+    "A copy of a node for member `r`"
+    onnx = _onnx()
+    kinds = {attribute.type for attribute in node.attribute}
+    if kinds & {onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS}:
+        raise RunError(
+            f"the graph of the student branches ({node.op_type}), which export cannot repeat; "
+            "use parts without conditions"
         )
-        new.attribute.extend(node.attribute)
-        graph.node.append(new)
-    return here(one.graph.output[0].name)
+    new = onnx.helper.make_node(
+        node.op_type,
+        [renamed(name) for name in node.input],
+        [renamed(name) for name in node.output],
+        name=f"m{r}/{node.name}",
+        domain=node.domain,
+        overload=node.overload,
+    )
+    new.attribute.extend(node.attribute)
+    return new
 
 # %% ../../nbs/55_deployment/03_onnx_export.ipynb #0861ebbf
 TOLERANCE = 1e-5
 
 
 def predict_in_torch(
-    kept: StoredStudents, arrays, trust=()
-) -> np.ndarray:  # one array `(N, ...)` for each of the card's inputs
+    kept: StoredStudents,
+    arrays,  # one array `(N, ...)` for each of the card's inputs
+    trust=(),
+) -> np.ndarray:  # `(N, C)` probabilities or `(N, K)` values
     "Mean of the members, by torch"
+    predictions = []
     with torch.no_grad():
-        return np.mean(
-            [deployed(kept, r, trust)(*map(torch.from_numpy, arrays)).numpy() for r in range(len(kept.card.members))], 0
-        )
+        for r in range(len(kept.card.members)):
+            inputs = map(torch.from_numpy, arrays)
+            predictions.append(deployed(kept, r, trust)(*inputs).numpy())
+        return np.mean(predictions, 0)
 
 
 def largest_difference(
-    kept: StoredStudents, path, trust=(), rows: int = 16
-) -> float:  # largest, of probabilities, or of values relative to 1 + their size
-    "How far the file and torch are apart, in a batch and row by row"
+    kept: StoredStudents,
+    path,  # of the exported file
+    trust=(),
+    rows: int = 16,  # recordings to compare on
+) -> float:  # of probabilities; of values relative to 1 + their size
+    "Largest difference between the file and torch, in one batch and row by row"
+    arrays = _parity_arrays(kept, rows)
+    session = open_session(path)
+    expected = predict_in_torch(kept, arrays, trust)
+
+    def run_rows(part):
+        return session.run(None, {name: a[part] for name, a in zip(kept.card.names, arrays)})[0]
+
+    as_batch = run_rows(slice(None))
+    one_by_one = np.concatenate([run_rows(slice(i, i + 1)) for i in range(rows)])
+    size = 1 + np.abs(expected) if kept.card.task.kind == "regression" else 1
+    return max(float((np.abs(actual - expected) / size).max()) for actual in (as_batch, one_by_one))
+
+
+def _parity_arrays(kept, rows) -> list:  # `(rows, ...)` for each of the card's inputs
+    "Random recordings around the mean of member 0; some are missing, and in the first row the first and the last"
     random = np.random.default_rng(0)
-    arrays = [
-        kept.mean[i.name][0] + 2 * kept.scale[i.name][0] * random.normal(size=(rows, *i.shape)).astype("float32")
-        for i in kept.card.inputs
-    ]
-    for j, a in enumerate(arrays):
-        a[j + 1 :: 5] = np.nan
+    arrays = []
+    for spec in kept.card.inputs:
+        noise = random.normal(size=(rows, *spec.shape)).astype("float32")
+        arrays.append(kept.mean[spec.name][0] + 2 * kept.scale[spec.name][0] * noise)
+    for j, array in enumerate(arrays):
+        array[j + 1 :: 5] = np.nan
     arrays[0][0] = arrays[-1][0] = np.nan
-    session, want = open_session(path), predict_in_torch(kept, arrays, trust)
-    feed = lambda rows: session.run(None, {n: a[rows] for n, a in zip(kept.card.names, arrays)})[0]
-    return max(
-        float((np.abs(got - want) / (1 + np.abs(want) if kept.card.task.kind == "regression" else 1)).max())
-        for got in (feed(slice(None)), np.concatenate([feed(slice(i, i + 1)) for i in range(rows)]))
-    )
+    return arrays
 
 # %% ../../nbs/55_deployment/03_onnx_export.ipynb #0204e623
-def write_onnx(kept: StoredStudents, path, trust=()) -> dict:  # what there is to know
-    "Export, check and write"
-    onnx, path, kept = _onnx(), Path(path), complete_members(kept)
-    if path.suffix != ".onnx":
-        raise InputError(f"{path}: expected an .onnx file")
-    if deep := [i.name for i in kept.card.inputs if len(i.shape) > 2]:
-        raise InputError(
-            f"modality {deep[0]}: students of clips, or of the maps of --finetune, are kept but cannot be exported to ONNX yet; prepare the set without --finetune"
-        )
-    if kept.card.marks:
-        raise InputError(f"{kept.card.marks}: a student with faults or under a control is not for the field")
-    size = sum(v.nbytes for v in kept.params.values())
-    if size > MAX_ONNX_BYTES:
-        raise InputError(
-            f"{len(kept.card.members)} students have {size} bytes, more than one file may hold ({MAX_ONNX_BYTES}); export fewer of them, such as --seed 0"
-        )
+def write_onnx(
+    kept: StoredStudents,
+    path,  # student.onnx
+    trust=(),  # custom encoders and fusions that may be imported
+) -> dict:  # path, method, words, members, bytes, difference, inputs, outputs
+    "Export, check and write; raises `InputError` for students that cannot be exported"
+    onnx = _onnx()
+    path = Path(path)
+    kept = complete_members(kept)
+    _check_exportable(kept, path)
     data = as_onnx(kept, trust).SerializeToString()
     onnx.checker.check_model(data)
-    beside = write_bytes(path.with_name(f".{path.stem}.unchecked.onnx"), data)
+    unchecked = write_bytes(path.with_name(f".{path.stem}.unchecked.onnx"), data)
     try:
-        far = largest_difference(kept, beside, trust)
+        difference = largest_difference(kept, unchecked, trust)
     finally:
-        beside.unlink()
-    if not far < TOLERANCE:
+        unchecked.unlink()
+    if not difference < TOLERANCE:
         raise RunError(
-            f"{path}: the exported student differs from torch by {far:.1e}, more than {TOLERANCE:.0e}; nothing was written"
+            f"{path}: the exported student differs from torch by {difference:.1e}, more than {TOLERANCE:.0e}; "
+            "nothing was written"
         )
     write_bytes(path, data)
     return dict(
@@ -260,7 +322,27 @@ def write_onnx(kept: StoredStudents, path, trust=()) -> dict:  # what there is t
         words=kept.card.words,
         members=len(kept.card.members),
         bytes=len(data),
-        difference=far,
-        inputs={i.name: list(i.shape) for i in kept.card.inputs},
+        difference=difference,
+        inputs={spec.name: list(spec.shape) for spec in kept.card.inputs},
         outputs=kept.card.task.labels,
     )
+
+
+def _check_exportable(kept, path) -> None:
+    "Refuse clips and maps, students with faults or controls, and files that would be too large"
+    if path.suffix != ".onnx":
+        raise InputError(f"{path}: expected an .onnx file")
+    for spec in kept.card.inputs:
+        if len(spec.shape) > 2:
+            raise InputError(
+                f"modality {spec.name}: students of clips, or of the maps of --finetune, are kept but cannot be "
+                "exported to ONNX yet; prepare the set without --finetune"
+            )
+    if kept.card.marks:
+        raise InputError(f"{kept.card.marks}: a student with faults or under a control is not for the field")
+    size = sum(values.nbytes for values in kept.params.values())
+    if size > MAX_ONNX_BYTES:
+        raise InputError(
+            f"{len(kept.card.members)} students have {size} bytes, more than one file may hold ({MAX_ONNX_BYTES}); "
+            "export fewer of them, such as --seed 0"
+        )

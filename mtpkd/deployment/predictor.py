@@ -56,26 +56,27 @@ def open_session(path, threads: int = 1):
 
 # %% ../../nbs/55_deployment/02_predictor.ipynb #8956fd03
 def card_in(session, path) -> StudentCard:
-    "The card of an exported student, checked against the graph"
+    "The card of an exported student, checked against the graph; raises `InputError`"
     text = session.get_modelmeta().custom_metadata_map.get(METADATA)
     if text is None:
         raise InputError(f"{path}: an ONNX model, but none that mtpkd export has written; it has no card")
     card = parse_card(text, path)
-    have = {i.name: (i.type, tuple(i.shape[1:])) for i in session.get_inputs()}
-    want = {i.name: ("tensor(float)", i.shape) for i in card.inputs}
-    if have != want:
+    actual = {port.name: (port.type, tuple(port.shape[1:])) for port in session.get_inputs()}
+    expected = {spec.name: ("tensor(float)", spec.shape) for spec in card.inputs}
+    if actual != expected:
         raise InputError(
-            f"{path}: the graph takes {sorted(have.items())}, its card says {sorted(want.items())}; the file is damaged"
+            f"{path}: the graph takes {sorted(actual.items())}, its card says {sorted(expected.items())}; "
+            "the file is damaged"
         )
-    outs = [(o.type, tuple(o.shape[1:])) for o in session.get_outputs()]
-    if outs != [("tensor(float)", (card.task.outputs,))]:
+    outputs = [(port.type, tuple(port.shape[1:])) for port in session.get_outputs()]
+    if outputs != [("tensor(float)", (card.task.outputs,))]:
         raise InputError(
-            f"{path}: the graph gives {outs}, its card names {card.task.outputs} outputs; the file is damaged"
+            f"{path}: the graph gives {outputs}, its card names {card.task.outputs} outputs; the file is damaged"
         )
     return card
 
 # %% ../../nbs/55_deployment/02_predictor.ipynb #b85cfb81
-CHUNK = 1024  # rows at a time, so that memory has a bound
+CHUNK = 1024  # rows at a time
 
 
 class Predictor:
@@ -84,17 +85,20 @@ class Predictor:
     def __init__(
         self,
         path,  # student.onnx
-        threads: int = 1,
-    ):  # of onnxruntime
+        threads: int = 1,  # of onnxruntime
+    ):
         self._session = open_session(path, threads)
         self.card = card_in(self._session, path)
 
     def __repr__(self):
-        return f"Predictor: {self.card.method} of {self.card.data}, {len(self.card.members)} student(s); {', '.join(f'{i.name} {i.shape}' for i in self.card.inputs)} -> {', '.join(self.labels)}"
+        inputs = ", ".join(f"{spec.name} {spec.shape}" for spec in self.card.inputs)
+        students = f"{len(self.card.members)} student(s)"
+        outputs = ", ".join(self.labels)
+        return f"Predictor: {self.card.method} of {self.card.data}, {students}; {inputs} -> {outputs}"
 
     @property
-    def names(self) -> list[str]:
-        return self.card.names  # of the modalities it must be given
+    def names(self) -> list[str]:  # of the prevalent modalities
+        return self.card.names
 
     @property
     def labels(self) -> list[str]:
@@ -102,58 +106,78 @@ class Predictor:
 
     def __call__(
         self,
-        arrays: dict,  # modality -> `(N, ...)`; NaN rows are missing; others than `names` are not looked at
-        inputs: bool = True,  # apply the input transforms; False: that was done
+        arrays: dict,  # modality -> `(N, ...)`; NaN rows are missing; modalities not in `names` are ignored
+        inputs: bool = True,  # apply the input transforms; False: they were applied
     ) -> np.ndarray:  # `(N, C)` probabilities or `(N, K)` values
-        "What the student says about every row"
+        "The prediction for every row"
         batch = prepare_arrays(self.card, arrays, inputs)
-        n = len(next(iter(batch.values())))
-        said = [self._session.run(None, {k: x[i : i + CHUNK] for k, x in batch.items()})[0] for i in range(0, n, CHUNK)]
-        return np.concatenate(said)
+        rows = len(next(iter(batch.values())))
+        predictions = []
+        for start in range(0, rows, CHUNK):
+            chunk = {name: x[start : start + CHUNK] for name, x in batch.items()}
+            predictions.append(self._session.run(None, chunk)[0])
+        return np.concatenate(predictions)
 
 # %% ../../nbs/55_deployment/02_predictor.ipynb #c4fcc54d
 def prepare_arrays(
-    card: StudentCard, arrays: dict, inputs: bool = True
+    card: StudentCard,
+    arrays: dict,  # modality -> `(N, ...)`
+    inputs: bool = True,  # apply the input transforms
 ) -> dict:  # modality -> float32 `(N, *shape)`, NaN where missing
-    "Recordings as the graph takes them; what is wrong with them is one line"
-    lack = [n for n in card.names if n not in arrays]
-    if lack:
-        raise InputError(
-            f"no array for modality {lack[0]}; expected {', '.join(card.names)}, got {', '.join(map(str, arrays)) or 'none'}"
-        )
-    batch = {}
-    for spec in card.inputs:
-        x = as_numbers(arrays[spec.name], f"modality {spec.name}")
-        before = spec.recorded if inputs and spec.input != "raw" else spec.shape
-        if not len(x):
-            raise InputError(f"modality {spec.name} has no rows; expected at least one")
-        if x.ndim < 2 or (before and x.shape[1:] != before):
+    "Recordings as the graph takes them; raises `InputError` with one line"
+    for name in card.names:
+        if name not in arrays:
             raise InputError(
-                f"modality {spec.name} has shape {x.shape}, expected (N, {', '.join(map(str, before)) or '...'}) {'before' if inputs else 'after'} input transform {spec.input}"
+                f"no array for modality {name}; expected {', '.join(card.names)}, "
+                f"got {', '.join(map(str, arrays)) or 'none'}"
             )
-        there = present_rows(spec.name, x, np.arange(len(x)))
-        batch[spec.name] = (
-            _transformed(spec, x, there)
-            if inputs
-            else np.where(there.reshape(-1, *[1] * (x.ndim - 1)), x, np.float32("nan"))
-        )
-        if batch[spec.name].shape[1:] != spec.shape:
-            raise InputError(
-                f"modality {spec.name} has shape {batch[spec.name].shape} after input transform {spec.input}, expected (N, {', '.join(map(str, spec.shape))})"
-            )
-    sizes = {n: len(x) for n, x in batch.items()}
+    batch = {spec.name: _prepare_array(spec, arrays[spec.name], inputs) for spec in card.inputs}
+    sizes = {name: len(x) for name, x in batch.items()}
     if len({*sizes.values()}) > 1:
         raise InputError(f"the modalities have different rows: {sizes}; expected the same samples in every one")
     return batch
 
 
-def _transformed(spec, x, there):
+def _prepare_array(spec, array, inputs) -> np.ndarray:  # float32 `(N, *shape)`
+    "The recordings of one modality, checked"
+    x = as_numbers(array, f"modality {spec.name}")
+    expected = spec.recorded if inputs and spec.input != "raw" else spec.shape
+    if not len(x):
+        raise InputError(f"modality {spec.name} has no rows; expected at least one")
+    if x.ndim < 2 or (expected and x.shape[1:] != expected):
+        sizes = ", ".join(map(str, expected)) or "..."
+        raise InputError(
+            f"modality {spec.name} has shape {x.shape}, expected (N, {sizes}) "
+            f"{'before' if inputs else 'after'} input transform {spec.input}"
+        )
+    present = present_rows(spec.name, x, np.arange(len(x)))
+    if inputs:
+        x = _transformed(spec, x, present)
+    else:
+        x = _nan_where_missing(x, present)
+    if x.shape[1:] != spec.shape:
+        raise InputError(
+            f"modality {spec.name} has shape {x.shape} after input transform {spec.input}, "
+            f"expected (N, {', '.join(map(str, spec.shape))})"
+        )
+    return x
+
+
+def _nan_where_missing(x, present) -> np.ndarray:
+    "The rows that are present; the others as NaN"
+    mask = present.reshape(-1, *[1] * (x.ndim - 1))
+    return np.where(mask, x, np.float32("nan"))
+
+
+def _transformed(spec, x, present):
+    "The rows after the input transform of the card, which must be one of the library"
     if ":" in spec.input:
         raise InputError(
-            f"input transform {spec.input} is code of somebody's own, which an exported file may not start; apply it yourself and say inputs=False, or use mtpkd predict with a manifest of yours that names it"
+            f"input transform {spec.input} is code of somebody's own, which an exported file may not start; "
+            "apply it yourself and say inputs=False, or use mtpkd predict with a manifest of yours that names it"
         )
     with naming_source(f"modality {spec.name}"):
-        return transform(x, there, spec)
+        return transform(x, present, spec)
 
 # %% ../../nbs/55_deployment/02_predictor.ipynb #46d2f7a5
 def predict(
@@ -161,24 +185,26 @@ def predict(
     manifest,  # shipped name, path, or a manifest: recordings of the same kind as in training
     out=None,  # a .csv to write
     root=None,  # folder with the files; None: the manifest's own
-) -> pd.DataFrame:  # sample, subject, what is predicted, one column a class or dimension, the modalities that were seen
-    "What an exported student says about a data set"
+) -> pd.DataFrame:  # sample, subject, predicted, one column a class or dimension, seen (the present modalities)
+    "The predictions of an exported student for a data set"
     if out is not None and Path(out).suffix != ".csv":
         raise InputError(f"{out}: expected a .csv file for the predictions")
-    p = model if isinstance(model, Predictor) else Predictor(model)
-    m = load_manifest(manifest)
-    check_manifest(p.card, m)
-    s = read(m, p.names, root=root, labels=False)
-    arrays = {
-        n: np.where(s.presence[:, i].reshape(-1, *[1] * (a.ndim - 1)), a, np.float32("nan"))
-        for i, (n, a) in enumerate(s.arrays.items())
-    }
-    said = p(arrays, inputs=False)
-    table = pd.DataFrame(dict(sample=s.sample) | ({} if s.subject is None else dict(subject=s.subject)))
-    if p.card.task.kind != "regression":
-        table["predicted"] = np.array(p.labels)[said.argmax(1)]
-    table[p.labels] = said
-    table["seen"] = [" ".join(np.array(p.names)[row]) for row in s.presence]
+    predictor = model if isinstance(model, Predictor) else Predictor(model)
+    manifest = load_manifest(manifest)
+    check_manifest(predictor.card, manifest)
+    samples = read(manifest, predictor.names, root=root, labels=False)
+    arrays = {}
+    for i, (name, array) in enumerate(samples.arrays.items()):
+        arrays[name] = _nan_where_missing(array, samples.presence[:, i])
+    predictions = predictor(arrays, inputs=False)
+    table = pd.DataFrame(dict(sample=samples.sample))
+    if samples.subject is not None:
+        table["subject"] = samples.subject
+    if predictor.card.task.kind != "regression":
+        table["predicted"] = np.array(predictor.labels)[predictions.argmax(1)]
+    table[predictor.labels] = predictions
+    names = np.array(predictor.names)
+    table["seen"] = [" ".join(names[row]) for row in samples.presence]
     if out is not None:
         with atomic_path(out) as tmp:
             table.to_csv(tmp, index=False, lineterminator="\n")
@@ -186,19 +212,17 @@ def predict(
 
 # %% ../../nbs/55_deployment/02_predictor.ipynb #9808839b
 def check_manifest(card: StudentCard, manifest) -> None:
-    "The manifest must describe the recordings that the student knows"
-    for i in card.inputs:
-        m = manifest.modalities.get(i.name)
-        if m is None:
+    "Refuse a manifest that describes other recordings than those the student was trained on"
+    for spec in card.inputs:
+        modality = manifest.modalities.get(spec.name)
+        if modality is None:
             raise InputError(
-                f"{manifest.name} has no modality {i.name}; the student of {card.data} needs {', '.join(card.names)}"
+                f"{manifest.name} has no modality {spec.name}; the student of {card.data} needs {', '.join(card.names)}"
             )
-        for key, want, got in (
-            ("kind", i.kind, m.kind),
-            ("input", i.input, m.input),
-            ("rate_hz", i.rate_hz, m.rate_hz),
-        ):
-            if want != got:
+        for key in ("kind", "input", "rate_hz"):
+            expected, actual = getattr(spec, key), getattr(modality, key)
+            if expected != actual:
                 raise InputError(
-                    f"{manifest.name}: modalities.{i.name}.{key} is {got!r}, but the student learnt from {want!r}; bring the recordings into that form"
+                    f"{manifest.name}: modalities.{spec.name}.{key} is {actual!r}, "
+                    f"but the student learnt from {expected!r}; bring the recordings into that form"
                 )

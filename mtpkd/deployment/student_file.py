@@ -94,7 +94,7 @@ class StudentCard(_Strict):
 
 # %% ../../nbs/55_deployment/01_student_file.ipynb #bd3b3d6c
 def parse_card(text: str, source="card") -> StudentCard:
-    "A card out of JSON; what is wrong with it is one line"
+    "A card from JSON; raises `InputError` with one line"
     if len(text) > 2**20:
         raise InputError(
             f"{source}: a card of {len(text)} characters, expected at most {2**20}; this is no student of mtpkd"
@@ -105,44 +105,54 @@ def parse_card(text: str, source="card") -> StudentCard:
         raise InputError(f"{source}: its card is not JSON; it is damaged, or no student of mtpkd") from None
     if isinstance(values, dict) and values.get("format") != CARD:
         raise InputError(
-            f"{source}: its card has format {values.get('format')!r}, this version reads {CARD}; use the version that wrote it"
+            f"{source}: its card has format {values.get('format')!r}, this version reads {CARD}; "
+            "use the version that wrote it"
         )
     try:
         return StudentCard.model_validate(values)
     except ValidationError as e:
         first = e.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the top"
         raise InputError(
-            f"{source}: its card is wrong at {'.'.join(map(str, first['loc'])) or 'the top'} ({first['msg']}); it is damaged, or no student of mtpkd"
+            f"{source}: its card is wrong at {place} ({first['msg']}); it is damaged, or no student of mtpkd"
         ) from None
 
 
 def card_of(
-    manifest, samples, config, folds, method: str, metric: str, made: str = "run", words: str = ""
+    manifest,
+    samples,
+    config,
+    folds,  # one a member
+    method: str,
+    metric: str,
+    made: str = "run",
+    words: str = "",
 ) -> StudentCard:
-    "The card of the students of `method`, one for each of `folds`"
+    "The card of the students of `method`, one for each of `folds`; raises `InputError` where a value does not fit"
     try:
         return _card(manifest, samples, config, folds, method, metric, made, words)
     except ValidationError as e:
         first = e.errors()[0]
+        place = ".".join(map(str, first["loc"]))
         raise InputError(
-            f"students of {method} fit no card: {'.'.join(map(str, first['loc']))} is {str(first['input'])[:60]} ({first['msg']}); correct the manifest or the settings"
+            f"students of {method} fit no card: {place} is {str(first['input'])[:60]} ({first['msg']}); "
+            "correct the manifest or the settings"
         ) from None
 
 
 def _card(manifest, samples, config, folds, method, metric, made, words):
-    inputs = [
-        InputSpec(
-            name=n, kind=m.kind, shape=samples.arrays[n].shape[1:], recorded=m.shape, rate_hz=m.rate_hz, input=m.input
+    inputs = []
+    for name in config.prevalent:
+        modality = manifest.modalities[name]
+        spec = InputSpec(
+            name=name,
+            kind=modality.kind,
+            shape=samples.arrays[name].shape[1:],
+            recorded=modality.shape,
+            rate_hz=modality.rate_hz,
+            input=modality.input,
         )
-        for n, m in ((n, manifest.modalities[n]) for n in config.prevalent)
-    ]
-    c, parts = (
-        config.student,
-        {
-            k: {n: getattr(getattr(config, k), n) for n in part.model_fields}
-            for k, part in (("encoder", EncoderPart), ("fusion", FusionPart))
-        },
-    )
+        inputs.append(spec)
     return StudentCard(
         version=mtpkd.__version__,
         made=made,
@@ -155,14 +165,19 @@ def _card(manifest, samples, config, folds, method, metric, made, words):
         labelled=config.labelled or 0,
         inputs=tuple(inputs),
         privileged=config.privileged,
-        encoder=parts["encoder"],
-        fusion=parts["fusion"],
-        tnet=c.tnet,
-        tnet_scale=c.tnet_scale,
+        encoder=_part_settings(EncoderPart, config.encoder),
+        fusion=_part_settings(FusionPart, config.fusion),
+        tnet=config.student.tnet,
+        tnet_scale=config.student.tnet_scale,
         clip=Normaliser.clip,
-        members=tuple(Member(fold=f.fold, seed=f.seed) for f in folds),
+        members=tuple(Member(fold=fold.fold, seed=fold.seed) for fold in folds),
         marks=provenance_text(to_dict(config)),
     )
+
+
+def _part_settings(part, config) -> dict:
+    "The settings of an encoder or fusion that stand on the card"
+    return {name: getattr(config, name) for name in part.model_fields}
 
 # %% ../../nbs/55_deployment/01_student_file.ipynb #943eb225
 @dataclass
@@ -172,42 +187,50 @@ class StoredStudents:
     card: StudentCard
     params: dict  # name -> `(R, ...)`
     mean: dict  # modality -> `(R, D)` or `(R, C, 1)`
-    scale: dict
+    scale: dict  # as `mean`
 
 
-MAX_STUDENT_BYTES = 2**32  # of a file of students; one that holds the end of a pretrained network has 100 MB
+MAX_STUDENT_BYTES = 2**32  # of a file of students; with the end of a pretrained network a file has 100 MB
 
 
 def normal_shape(shape) -> tuple:
-    "The shape of a modality's mean and scale, for samples of `shape`; maps of a pretrained network stay as they are"
-    return shape if len(shape) == 1 else (*shape[:-1], 1) if len(shape) == 2 else (1,) * len(shape)
+    "The shape of a modality's mean and scale, for samples of `shape`; maps of a pretrained network are not normalised"
+    if len(shape) == 1:
+        return shape
+    if len(shape) == 2:
+        return (*shape[:-1], 1)
+    return (1,) * len(shape)
 
 
 def save_student(
-    path, params: dict, normalisers, card: StudentCard
-) -> None:  # params: name -> `(R, ...)`; one normaliser a member
+    path,
+    params: dict,  # name -> `(R, ...)`
+    normalisers,  # one a member
+    card: StudentCard,
+) -> None:
     "Write students, whole or not at all"
-    arrays = {f"params/{k}": v for k, v in params.items()}
+    arrays = {f"params/{name}": values for name, values in params.items()}
     for part in ("mean", "scale"):
-        arrays |= {f"{part}/{n}": np.stack([getattr(z, part)[n] for z in normalisers]) for n in card.names}
-    write_bytes(
-        path,
-        save({k: np.ascontiguousarray(v, "float32") for k, v in arrays.items()}, {"student": card.model_dump_json()}),
-    )
+        for name in card.names:
+            arrays[f"{part}/{name}"] = np.stack([getattr(normaliser, part)[name] for normaliser in normalisers])
+    tensors = {name: np.ascontiguousarray(values, "float32") for name, values in arrays.items()}
+    write_bytes(path, save(tensors, {"student": card.model_dump_json()}))
 
 # %% ../../nbs/55_deployment/01_student_file.ipynb #d8366d59
 def load_student(path) -> StoredStudents:
-    "Students from a file, checked as far as that is possible without building them"
+    "Students from a file, checked as far as that is possible without building them; raises `InputError`"
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file of students")
     if path.stat().st_size > MAX_STUDENT_BYTES:
         raise InputError(
-            f"{path}: has {path.stat().st_size} bytes, expected at most {MAX_STUDENT_BYTES}; this is no file of students"
+            f"{path}: has {path.stat().st_size} bytes, expected at most {MAX_STUDENT_BYTES}; "
+            "this is no file of students"
         )
     try:
         with safe_open(path, "np") as f:
-            text, arrays = (f.metadata() or {}).get("student"), {k: f.get_tensor(k) for k in f.keys()}
+            text = (f.metadata() or {}).get("student")
+            arrays = {key: f.get_tensor(key) for key in f.keys()}
     except Exception as e:
         raise InputError(
             f"{path}: cannot be read as safetensors ({' '.join(str(e).split())[:100]}); train again"
@@ -215,77 +238,100 @@ def load_student(path) -> StoredStudents:
     if text is None:
         raise InputError(f"{path}: holds no card, so it is no file of students")
     card = parse_card(text, path)
-    part = lambda p: {k.removeprefix(p + "/"): v for k, v in arrays.items() if k.startswith(p + "/")}
-    kept = StoredStudents(card, part("params"), part("mean"), part("scale"))
+    kept = StoredStudents(card, *(_arrays_below(part, arrays) for part in _PARTS))
     _check_sizes(kept, path)
     return kept
 
 
+_PARTS = ("params", "mean", "scale")
+
+
+def _arrays_below(part, arrays) -> dict:
+    "The arrays whose name begins with `part/`, without that"
+    prefix = f"{part}/"
+    return {key.removeprefix(prefix): values for key, values in arrays.items() if key.startswith(prefix)}
+
+
 def _check_sizes(kept, path):
     "One entry a member, a normaliser that fits its modality"
-    R = len(kept.card.members)
-    for name, a in (*kept.params.items(), *kept.mean.items(), *kept.scale.items()):
-        if a.dtype != np.float32 or a.ndim < 1 or len(a) != R:
+    members = len(kept.card.members)
+    for name, array in (*kept.params.items(), *kept.mean.items(), *kept.scale.items()):
+        if array.dtype != np.float32 or array.ndim < 1 or len(array) != members:
             raise InputError(
-                f"{path}: {name} has shape {a.shape} of {a.dtype}, expected float32 of {R} members; the file is damaged"
+                f"{path}: {name} has shape {array.shape} of {array.dtype}, "
+                f"expected float32 of {members} members; the file is damaged"
             )
-    for i in kept.card.inputs:
-        want = (R, *normal_shape(i.shape))
+    for spec in kept.card.inputs:
+        expected = (members, *normal_shape(spec.shape))
         for part in (kept.mean, kept.scale):
-            if i.name not in part or part[i.name].shape != want:
+            if spec.name not in part or part[spec.name].shape != expected:
                 raise InputError(
-                    f"{path}: the normaliser of {i.name} is missing or has another shape than {want}; the file is damaged"
+                    f"{path}: the normaliser of {spec.name} is missing or has another shape than {expected}; "
+                    "the file is damaged"
                 )
 
 # %% ../../nbs/55_deployment/01_student_file.ipynb #b449ca57
-def join_students(parts) -> StoredStudents:  # of files with the same card but for the members
+def join_students(parts) -> StoredStudents:  # of files whose cards differ in their members alone
     "Students of several files as one"
     first = parts[0]
-    for p in parts[1:]:
-        if p.card.model_copy(update=dict(members=first.card.members)) != first.card:
+    for part in parts[1:]:
+        if part.card.model_copy(update=dict(members=first.card.members)) != first.card:
             raise InputError("the files of students are not of one method and experiment; use a folder of one run")
-    together = lambda part: {k: np.concatenate([getattr(p, part)[k] for p in parts]) for k in getattr(first, part)}
-    return StoredStudents(
-        first.card.model_copy(update=dict(members=tuple(m for p in parts for m in p.card.members))),
-        *map(together, ("params", "mean", "scale")),
-    )
+    members = []
+    for part in parts:
+        members += part.card.members
+    card = first.card.model_copy(update=dict(members=tuple(members)))
+    return StoredStudents(card, *(_joined(parts, name) for name in _PARTS))
 
 
-def select_members(kept: StoredStudents, keep) -> StoredStudents:  # member -> bool
-    "Some of the members"
-    index = [r for r, m in enumerate(kept.card.members) if keep(m)]
+def _joined(parts, name) -> dict:
+    "One kind of arrays of several files, along the members"
+    arrays = [getattr(part, name) for part in parts]
+    joined = {}
+    for key in arrays[0]:
+        joined[key] = np.concatenate([array[key] for array in arrays])
+    return joined
+
+
+def select_members(kept: StoredStudents, keep) -> StoredStudents:  # keep: member -> bool
+    "Some of the members; raises `InputError` where none is left"
+    index = [r for r, member in enumerate(kept.card.members) if keep(member)]
     if not index:
-        raise InputError(
-            f"no student is left; there are folds {sorted({m.fold for m in kept.card.members})} and seeds {sorted({m.seed for m in kept.card.members})}"
-        )
+        folds = sorted({member.fold for member in kept.card.members})
+        seeds = sorted({member.seed for member in kept.card.members})
+        raise InputError(f"no student is left; there are folds {folds} and seeds {seeds}")
     return _members(kept, index)
 
 
 def complete_members(kept: StoredStudents) -> StoredStudents:
     "Without the members that have diverged; the card names them"
-    fine = [
-        all(np.isfinite(a[r]).all() for part in (kept.params, kept.mean, kept.scale) for a in part.values())
-        for r in range(len(kept.card.members))
-    ]
-    if all(fine):
+    members = range(len(kept.card.members))
+    complete = [r for r in members if _is_finite(kept, r)]
+    if len(complete) == len(members):
         return kept
-    gone = ", ".join(f"fold {m.fold} seed {m.seed}" for m, ok in zip(kept.card.members, fine) if not ok)
-    if not any(fine):
+    diverged = [kept.card.members[r] for r in members if r not in complete]
+    names = ", ".join(f"fold {member.fold} seed {member.seed}" for member in diverged)
+    if not complete:
         raise InputError(
-            f"no student is left: {gone} diverged and holds NaN or infinite numbers; train again, with a lower schedule.lr"
+            f"no student is left: {names} diverged and holds NaN or infinite numbers; "
+            "train again, with a lower schedule.lr"
         )
-    rest = _members(kept, [r for r, ok in enumerate(fine) if ok])
-    rest.card = rest.card.model_copy(
-        update=dict(words="; ".join(filter(None, [kept.card.words, f"left out, as it diverged: {gone}"])))
-    )
+    rest = _members(kept, complete)
+    words = "; ".join(filter(None, [kept.card.words, f"left out, as it diverged: {names}"]))
+    rest.card = rest.card.model_copy(update=dict(words=words))
     return rest
 
 
+def _is_finite(kept, r) -> bool:
+    "Whether all numbers of member `r` are finite"
+    arrays = [*kept.params.values(), *kept.mean.values(), *kept.scale.values()]
+    return all(np.isfinite(array[r]).all() for array in arrays)
+
+
 def _members(kept, index):
-    some = lambda part: {k: v[index] for k, v in part.items()}
-    return StoredStudents(
-        kept.card.model_copy(update=dict(members=tuple(kept.card.members[r] for r in index))),
-        some(kept.params),
-        some(kept.mean),
-        some(kept.scale),
-    )
+    "The members of these numbers"
+    card = kept.card.model_copy(update=dict(members=tuple(kept.card.members[r] for r in index)))
+    params = {name: values[index] for name, values in kept.params.items()}
+    mean = {name: values[index] for name, values in kept.mean.items()}
+    scale = {name: values[index] for name, values in kept.scale.items()}
+    return StoredStudents(card, params, mean, scale)

@@ -2,34 +2,51 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
+    "artifacts": [
+        "TeacherKey", "SelfDistilledKey", "TNetKey", "StudentKey", "RefinedTeacherKey", "TeacherOutputsKey",
+        "PredictionsKey", "ControlKey", "ReportedKey", "ArtifactStore",
+    ],
+    "batch_schedule": [
+        "draw_stage_batches", "draw_pool_bags", "draw_modality_dropout", "mixup_partners", "BatchDraw",
+        "BatchSchedule",
+    ],
     "context": ["DistillationContext", "with_control", "teacher_context", "get_teacher", "build_students"],
     "method_resolution": ["get_method", "method_options"],
     "methods": [
-        "SHUFFLE_CONTROLS", "SCHEDULES", "CONTROLS", "TEACHER_SOURCES", "add_schedule", "schedules", "Method",
-        "add_method", "privileged_teachers", "privileged_only_teachers",
+        "SHUFFLE_CONTROLS", "SCHEDULES", "BASELINE", "RECIPE", "KD_TERMS", "CONTROLS", "TEACHER_SOURCES",
+        "SINGLE_TEACHERS", "add_schedule", "schedules", "Method", "add_method", "privileged_teachers",
+        "privileged_only_teachers",
     ],
     "objective": [
-        "make_batch", "assign_batch_targets", "gradient_shares", "stage_objective", "fit_stage", "label_rows",
+        "WeakTargets", "Batch", "make_batch", "assign_batch_targets", "ObjectiveStep", "DistillationObjective",
+        "gradient_shares", "note_gradient_shares", "note_violation", "count_teachers", "label_rows", "fit_stage",
     ],
     "outputs": [
         "TeacherOutputs", "to_prediction", "FittedStack", "predict_all_rows", "has_any_modality",
         "gather_teacher_outputs",
     ],
     "pair_recovery": ["pool_bags", "pairing_weights"],
-    "self_distillation": ["SelfDistillation", "distillation_loss", "adapter_inputs", "adapted_outputs", "self_distil"],
+    "self_distillation": [
+        "SelfDistillation", "distillation_loss", "adapter_inputs", "adapted_outputs", "AdaptedTeachers",
+        "fit_adapters",
+    ],
     "soft_targets": [
         "target_rules", "soft_prediction", "collect_predictions", "mean_target", "single_teacher_target",
         "barycentre_target", "best_teacher_index", "confidence_weights", "validation_errors", "best_target",
         "confidence_target", "balance_target",
     ],
-    "stage": ["StageSpec", "init_projections", "draw_stage_batches", "draw_pool_bags", "draw_modality_dropout"],
+    "stage": ["StageSpec", "init_projections"],
+    "stages": ["RequiredArtifacts", "required_artifacts", "fit_teachers", "self_distil", "fit_all_tnets", "run_stages"],
     "students": [
-        "ensemble_members", "privileged_only_members", "candidate_teachers", "candidate_teacher_names",
-        "teacher_trainer", "matches_ensemble", "student_members", "soft_targets_of", "fit_refined_teacher",
+        "ensemble_keys", "get_teachers", "candidate_teacher_names", "candidate_keys", "candidate_teachers",
+        "matches_ensemble", "student_members", "soft_targets_of", "get_refined_teacher", "fit_refined_teacher",
         "target_shares", "stage_spec", "fit_student", "get_student",
     ],
     "teacher_selection": ["selection_rules", "select_teachers"],
     "teachers": ["fit_teacher", "CrossFitted", "inner_folds", "cross_fit"],
-    "tnet": ["get_adapted_teachers", "get_teacher_outputs", "class_ground_cost", "init_student_from_teacher"],
+    "tnet": [
+        "get_adapted_teachers", "get_teacher_outputs", "embedding_teacher", "class_ground_cost", "FittedTNets",
+        "get_tnets", "fit_tnets", "init_student_from_teacher", "needs_tnets",
+    ],
     "weak_pairs": ["PoolBags", "pairing_cost", "assign_soft_targets"],
 })

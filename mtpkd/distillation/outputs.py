@@ -69,7 +69,7 @@ def predict_all_rows(
 # %% ../../nbs/50_distillation/03_outputs.ipynb #80a4265a
 def has_any_modality(table: StackedDataset, names) -> Tensor:  # `(N,)` bool
     "Where at least one of the modalities in `names` is present"
-    return table.there(names).any(-1)
+    return table.presence_of(names).any(-1)
 
 
 def gather_teacher_outputs(

@@ -12,41 +12,51 @@ from torch import Tensor
 from ..transport.matching import bag_targets
 
 # %% ../../nbs/50_distillation/04_weak_pairs.ipynb #457d4963
-@dataclass
+@dataclass(frozen=True)
 class PoolBags:
-    "How a course takes the pool of weakly paired data"
+    "The pool of weakly paired data in bags, and how a row of a bag is assigned its soft target"
 
     rows: list  # per repeat: a list of arrays of row numbers
-    most: int  # rows of the widest bag there can be; 0: the whole pool is one bag, and a batch of it is
+    widest: int  # rows of the widest bag there can be; 0: the whole pool is one bag
     how: str  # naive, mean, ot, align
-    seen: Tensor  # `(N,)` bool: where the teacher has something to see
-    eps: float = 0.3
-    variance: Tensor | None = None  # values only: of what the teacher says in the pool `(R, 1, 1, 1, K)`
+    observed: Tensor  # `(N,)` bool: where the teacher has a modality to look at
+    eps: float = 0.3  # entropic regularisation of the plan of `ot`
+    variance: Tensor | None = None  # regression only: variance of the predictions in the pool `(R, 1, 1, 1, K)`
 
 
 def pairing_cost(
-    kind: str, output: Tensor, said: Tensor, temperature: float = 1.0, variance=None
-) -> Tensor:  # `(..., S, C)`, `(..., S, C)` -> `(..., S, S)`
-    "Cost of telling student `i` what was said about `j`"
+    kind: str,  # of the task
+    output: Tensor,  # of the student: logits or values `(..., S, C)`
+    soft_targets: Tensor,  # predictions of the teacher `(..., S, C)`
+    temperature: float = 1.0,
+    variance=None,  # regression only: by which squared differences are divided
+) -> Tensor:  # `(..., S, S)`
+    "Cost of assigning the soft target `j` to student row `i`: cross-entropy, or squared difference"
     if kind != "regression":
-        return -((output / temperature).log_softmax(-1) @ said.mT)
-    return ((output.unsqueeze(-2) - said.unsqueeze(-3)) ** 2 / (1.0 if variance is None else variance)).mean(-1)
+        return -((output / temperature).log_softmax(-1) @ soft_targets.mT)
+    square = (output.unsqueeze(-2) - soft_targets.unsqueeze(-3)) ** 2
+    return (square / (1.0 if variance is None else variance)).mean(-1)
 
 
 def assign_soft_targets(
-    bags: PoolBags, kind: str, output, said, there, seen, temperature: float = 1.0
-) -> tuple:  # `(R, G, S, C)` each, `(R, G, S)` bool each -> told, and who was told anything
-    "What every row of some bags is told; `output`: what the student predicts, for `ot`"
-    b = (there & seen).to(said)
+    bags: PoolBags,
+    kind: str,
+    output,  # of the student `(R, G, S, C)`, for `ot` only
+    soft_targets,  # predictions of the teacher `(R, G, S, C)`
+    present,  # `(R, G, S)` bool: which places of a padded bag hold a row
+    observed,  # `(R, G, S)` bool: where the teacher has a modality to look at
+    temperature: float = 1.0,
+) -> tuple:  # soft targets `(R, G, S, C)`, and the weight of each `(R, G, S)`
+    "The soft target of every row of some bags"
+    sources = (present & observed).to(soft_targets)
     if bags.how == "naive":
-        return said, b
+        return soft_targets, sources
     if bags.how == "align":
-        return said, torch.zeros_like(b)
-    anybody = there.to(said) * b.amax(-1, keepdim=True)
+        return soft_targets, torch.zeros_like(sources)
+    has_target = present.to(soft_targets) * sources.amax(-1, keepdim=True)
     if bags.how == "mean":
-        return (torch.einsum("...s,...sc->...c", b, said) / b.sum(-1, keepdim=True).clamp_min(1)).unsqueeze(
-            -2
-        ).expand_as(said), anybody
-    return bag_targets(
-        pairing_cost(kind, output, said, temperature, bags.variance), said, there.to(said), b, bags.eps
-    ), anybody
+        total = torch.einsum("...s,...sc->...c", sources, soft_targets)
+        mean = total / sources.sum(-1, keepdim=True).clamp_min(1)
+        return mean.unsqueeze(-2).expand_as(soft_targets), has_target
+    cost = pairing_cost(kind, output, soft_targets, temperature, bags.variance)
+    return bag_targets(cost, soft_targets, present.to(soft_targets), sources, bags.eps), has_target

@@ -19,180 +19,242 @@ metrics = Registry("metric")
 
 
 def metric(
-    name: str,  # how runs and manifests call it
-    *kinds: str,  # task kinds it applies to
+    name: str,  # name in runs and manifests
+    *kinds: str,  # kinds of task to which the metric applies
     lower_is_better: bool = False,
 ):
-    "Decorator that registers a metric with the kinds of task it is for"
+    "Decorator that registers a metric with the kinds of task to which it applies"
 
-    def _register(f):
-        f.kinds, f.lower_is_better = kinds, lower_is_better
-        return metrics.register(name)(f)
+    def _register(function):
+        function.kinds = kinds
+        function.lower_is_better = lower_is_better
+        return metrics.register(name)(function)
 
     return _register
 
 
-def metric_for(kind: str) -> list[str]:  # the first is the usual one
+def metric_for(kind: str) -> list[str]:  # the first is the default
     "Names of the metrics for a kind of task: classification, ordinal or regression"
-    return [n for n in metrics.names() if kind in metrics.get(n).kinds]
+    return [name for name in metrics.names() if kind in metrics.get(name).kinds]
 
 
 def direction(name: str) -> int:  # 1 or -1
     "1 where a higher value of the metric is better, -1 where a lower one is"
-    return -1 if getattr(metrics.get(name), "lower_is_better", False) else 1
+    lower_is_better = getattr(metrics.get(name), "lower_is_better", False)
+    return -1 if lower_is_better else 1
 
 # %% ../../nbs/40_evaluation/02_metrics.ipynb #dce8a619
 CLASS_METRICS = "classification", "ordinal"
 
 
-def _classes(target, prediction):  # `(N,)` and `(N, C)`
-    "Both as arrays, checked"
-    y, p = np.asarray(target), np.asarray(prediction, float)
-    if p.ndim != 2 or y.shape != p.shape[:1] or len(y) == 0:
-        raise InputError(
-            f"target has shape {y.shape} and prediction {p.shape}, expected (N,) classes and (N, C) probabilities of N > 0 samples"
-        )
-    if not np.isfinite(p).all():
-        raise InputError(
-            f"prediction: row {int((~np.isfinite(p)).any(1).argmax())} is not finite; the model that made it has diverged"
-        )
-    if y.dtype.kind not in "iu" or y.min() < 0 or y.max() >= p.shape[1]:
-        raise InputError(
-            f"target holds {y.dtype} from {y.min()} to {y.max()}, expected whole numbers from 0 to {p.shape[1] - 1}"
-        )
-    return y, p
+def _check_finite(prediction):  # `(N, D)`
+    "Raise an `InputError` that names the first row of `prediction` with a value that is not finite"
+    finite = np.isfinite(prediction)
+    if finite.all():
+        return
+    row = int((~finite).any(1).argmax())
+    raise InputError(f"prediction: row {row} is not finite; the model that made it has diverged")
 
 
-def _probabilities(target, prediction):
-    "The same; rows of `prediction` must sum to 1"
-    y, p = _classes(target, prediction)
-    if p.min() < -1e-6 or np.abs(p.sum(1) - 1).max() > 1e-3:
+def _check_classes(target, prediction):  # `(N,)` and `(N, C)`
+    "Target and prediction as validated arrays"
+    target = np.asarray(target)
+    prediction = np.asarray(prediction, float)
+    if prediction.ndim != 2 or target.shape != prediction.shape[:1] or len(target) == 0:
         raise InputError(
-            f"prediction: rows sum to {p.sum(1).min():.3g} to {p.sum(1).max():.3g}, expected probabilities that sum to 1; pass softmax(logits)"
+            f"target has shape {target.shape} and prediction {prediction.shape}, "
+            "expected (N,) classes and (N, C) probabilities of N > 0 samples"
         )
-    return y, p
+    _check_finite(prediction)
+    n_classes = prediction.shape[1]
+    if target.dtype.kind not in "iu" or target.min() < 0 or target.max() >= n_classes:
+        raise InputError(
+            f"target holds {target.dtype} from {target.min()} to {target.max()}, "
+            f"expected whole numbers from 0 to {n_classes - 1}"
+        )
+    return target, prediction
+
+
+def _check_probabilities(target, prediction):  # `(N,)` and `(N, C)`
+    "Like `_check_classes`; in addition the rows of `prediction` must sum to 1"
+    target, prediction = _check_classes(target, prediction)
+    sums = prediction.sum(1)
+    if prediction.min() < -1e-6 or np.abs(sums - 1).max() > 1e-3:
+        raise InputError(
+            f"prediction: rows sum to {sums.min():.3g} to {sums.max():.3g}, "
+            "expected probabilities that sum to 1; pass softmax(logits)"
+        )
+    return target, prediction
 
 # %% ../../nbs/40_evaluation/02_metrics.ipynb #544d645f
 def confusion(
     target,  # classes `(N,)`
     prediction,  # probabilities `(N, C)`
 ) -> np.ndarray:  # counts `(C, C)`, rows: target, columns: prediction
-    "How often class `i` was taken for class `j`"
-    y, p = _classes(target, prediction)
-    C = p.shape[1]
-    return np.bincount(y * C + p.argmax(1), minlength=C * C).reshape(C, C)
+    "Confusion matrix: how many samples of class `i` were assigned to class `j`"
+    target, prediction = _check_classes(target, prediction)
+    C = prediction.shape[1]
+    pair = target * C + prediction.argmax(1)
+    return np.bincount(pair, minlength=C * C).reshape(C, C)
 
 
 @metric("balanced_accuracy", *CLASS_METRICS)
-def balanced_accuracy(target, prediction) -> float:
-    "Mean recall over the classes in the target"
-    c = confusion(target, prediction)
-    there = c.sum(1) > 0
-    return float((c.diagonal()[there] / c.sum(1)[there]).mean())
+def balanced_accuracy(
+    target,  # classes `(N,)`
+    prediction,  # probabilities `(N, C)`
+) -> float:
+    "Mean recall over the classes that occur in the target"
+    counts = confusion(target, prediction)
+    size = counts.sum(1)
+    present = size > 0
+    recall = counts.diagonal()[present] / size[present]
+    return float(recall.mean())
 
 
 @metric("accuracy", *CLASS_METRICS)
-def accuracy(target, prediction) -> float:
+def accuracy(
+    target,  # classes `(N,)`
+    prediction,  # probabilities `(N, C)`
+) -> float:
     "Share of samples whose class has the largest probability"
-    c = confusion(target, prediction)
-    return float(c.trace() / c.sum())
+    counts = confusion(target, prediction)
+    return float(counts.trace() / counts.sum())
 
 
 @metric("macro_f1", *CLASS_METRICS)
-def macro_f1(target, prediction) -> float:
-    "Mean F1 over the classes in target or prediction"
-    c = confusion(target, prediction)
-    size = c.sum(0) + c.sum(1)
-    return float((2 * c.diagonal()[size > 0] / size[size > 0]).mean())
+def macro_f1(
+    target,  # classes `(N,)`
+    prediction,  # probabilities `(N, C)`
+) -> float:
+    "Mean F1 over the classes that occur in target or prediction"
+    counts = confusion(target, prediction)
+    size = counts.sum(0) + counts.sum(1)
+    present = size > 0
+    f1 = 2 * counts.diagonal()[present] / size[present]
+    return float(f1.mean())
 
 # %% ../../nbs/40_evaluation/02_metrics.ipynb #a744575b
 @metric("quadratic_kappa", "ordinal")
-def quadratic_kappa(target, prediction) -> float:
-    "Cohen's kappa with quadratic weights; 0 where nothing varies"
-    c = confusion(target, prediction)
-    weight = np.subtract.outer(np.arange(len(c)), np.arange(len(c))) ** 2
-    by_chance = (weight * np.outer(c.sum(1), c.sum(0))).sum() / c.sum()
-    return float(1 - (weight * c).sum() / by_chance) if by_chance > 0 else 0.0
+def quadratic_kappa(
+    target,  # levels `(N,)`
+    prediction,  # probabilities `(N, C)`
+) -> float:  # at most 1
+    "Cohen's kappa with quadratic weights; 0 where target and prediction are one constant level"
+    counts = confusion(target, prediction)
+    levels = np.arange(len(counts))
+    weight = np.subtract.outer(levels, levels) ** 2
+    marginals = np.outer(counts.sum(1), counts.sum(0))
+    expected = (weight * marginals).sum() / counts.sum()
+    if not expected > 0:
+        return 0.0
+    return float(1 - (weight * counts).sum() / expected)
 
 
 @metric("mae_levels", "ordinal", lower_is_better=True)
-def mae_levels(target, prediction) -> float:
-    "Mean distance in levels between the target and the most probable level"
-    y, p = _classes(target, prediction)
-    return float(np.abs(y - p.argmax(1)).mean())
+def mae_levels(
+    target,  # levels `(N,)`
+    prediction,  # probabilities `(N, C)`
+) -> float:  # in levels
+    "Mean absolute distance between the target and the most probable level"
+    target, prediction = _check_classes(target, prediction)
+    return float(np.abs(target - prediction.argmax(1)).mean())
 
 # %% ../../nbs/40_evaluation/02_metrics.ipynb #6e12c2b9
 @metric("nll", *CLASS_METRICS, lower_is_better=True)
-def nll(target, prediction) -> float:
+def nll(
+    target,  # classes `(N,)`
+    prediction,  # probabilities `(N, C)`, rows sum to 1
+) -> float:  # in nats
     "Mean negative log-probability of the target class; a probability of 0 counts as 1e-12"
-    y, p = _probabilities(target, prediction)
-    return float(-np.log(np.clip(p[np.arange(len(y)), y], 1e-12, 1)).mean())
+    target, prediction = _check_probabilities(target, prediction)
+    of_target = prediction[np.arange(len(target)), target]
+    return float(-np.log(np.clip(of_target, 1e-12, 1)).mean())
 
 
 @metric("calibration_error", *CLASS_METRICS, lower_is_better=True)
-def calibration_error(target, prediction, bins: int = 15) -> float:
-    "Expected calibration error of the most probable class"
-    y, p = _probabilities(target, prediction)
-    confidence, right = p.max(1), p.argmax(1) == y
-    bin = np.minimum((confidence * bins).astype(int), bins - 1)
-    gap = np.bincount(bin, right - confidence, minlength=bins)  # size * (accuracy - mean confidence)
-    return float(np.abs(gap).sum() / len(y))
+def calibration_error(
+    target,  # classes `(N,)`
+    prediction,  # probabilities `(N, C)`, rows sum to 1
+    bins: int = 15,  # of equal width
+) -> float:
+    "Expected calibration error of the most probable class (Naeini et al. 2015)"
+    target, prediction = _check_probabilities(target, prediction)
+    confidence = prediction.max(1)
+    correct = prediction.argmax(1) == target
+    bin_index = np.minimum((confidence * bins).astype(int), bins - 1)
+    gap = np.bincount(bin_index, correct - confidence, minlength=bins)  # size * (accuracy - mean confidence)
+    return float(np.abs(gap).sum() / len(target))
 
 # %% ../../nbs/40_evaluation/02_metrics.ipynb #d2cd7e60
-def _values(target, prediction):  # `(N, K)` and `(N, K)`
-    "Both as float64 arrays, checked; NaN in the target is kept"
-    y, p = np.asarray(target, float), np.asarray(prediction, float)
-    y, p = (x[:, None] if x.ndim == 1 else x for x in (y, p))
-    if y.ndim != 2 or y.shape != p.shape:
-        raise InputError(f"target has shape {y.shape} and prediction {p.shape}, expected (N, K) for both")
-    if not np.isfinite(p).all():
-        raise InputError(
-            f"prediction: row {int((~np.isfinite(p)).any(1).argmax())} is not finite; the model that made it has diverged"
-        )
-    empty = np.isnan(y).all(0)
+def _check_values(target, prediction):  # `(N, K)` and `(N, K)`
+    "Target and prediction as validated float64 arrays; NaN in the target is allowed"
+    target = np.asarray(target, float)
+    prediction = np.asarray(prediction, float)
+    if target.ndim == 1:
+        target = target[:, None]
+    if prediction.ndim == 1:
+        prediction = prediction[:, None]
+    if target.ndim != 2 or target.shape != prediction.shape:
+        raise InputError(f"target has shape {target.shape} and prediction {prediction.shape}, expected (N, K) for both")
+    _check_finite(prediction)
+    empty = np.isnan(target).all(0)
     if empty.any():
         raise InputError(
-            f"target: dimension {int(empty.argmax())} has no valid value among {len(y)} rows; its score is undefined"
+            f"target: dimension {int(empty.argmax())} has no valid value among {len(target)} rows; "
+            "its score is undefined"
         )
-    return y, p
+    return target, prediction
 
 
-def _ccc(x, y) -> float:  # of two `(N,)`
+def _ccc(x, y) -> float:  # of two vectors `(N,)`
     "Concordance correlation of two vectors; 0 where one of them is constant"
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         return 0.0
-    return float(2 * np.mean((x - x.mean()) * (y - y.mean())) / (x.var() + y.var() + (x.mean() - y.mean()) ** 2))
+    covariance = np.mean((x - x.mean()) * (y - y.mean()))
+    scale = x.var() + y.var() + (x.mean() - y.mean()) ** 2
+    return float(2 * covariance / scale)
 
 # %% ../../nbs/40_evaluation/02_metrics.ipynb #0c14e1e7
-def ccc_per_dimension(target, prediction) -> np.ndarray:  # `(K,)`
-    "Concordance correlation of every dimension over its valid rows"
-    y, p = _values(target, prediction)
-    valid = ~np.isnan(y)
-    return np.array([_ccc(y[v, k], p[v, k]) for k, v in enumerate(valid.T)])
+def ccc_per_dimension(
+    target,  # values `(N, K)`, NaN where not annotated
+    prediction,  # values `(N, K)`
+) -> np.ndarray:  # `(K,)`
+    "Concordance correlation of every dimension over its annotated rows"
+    target, prediction = _check_values(target, prediction)
+    valid = ~np.isnan(target)
+    return np.array([_ccc(target[rows, k], prediction[rows, k]) for k, rows in enumerate(valid.T)])
 
 
 @metric("ccc", "regression")
-def ccc(target, prediction) -> float:
-    "Concordance correlation, mean over dimensions"
+def ccc(
+    target,  # values `(N, K)`, NaN where not annotated
+    prediction,  # values `(N, K)`
+) -> float:  # in [-1, 1]
+    "Concordance correlation coefficient (Lin 1989), mean over dimensions"
     return float(ccc_per_dimension(target, prediction).mean())
 
 
 @metric("rmse", "regression", lower_is_better=True)
-def rmse(target, prediction) -> float:
-    "Root of the mean squared error over valid rows, mean over dimensions"
-    y, p = _values(target, prediction)
-    return float(np.sqrt(np.nanmean((y - p) ** 2, 0)).mean())
+def rmse(
+    target,  # values `(N, K)`, NaN where not annotated
+    prediction,  # values `(N, K)`
+) -> float:  # in the unit of the target
+    "Root of the mean squared error over annotated rows, mean over dimensions"
+    target, prediction = _check_values(target, prediction)
+    squared = np.nanmean((target - prediction) ** 2, 0)
+    return float(np.sqrt(squared).mean())
 
 # %% ../../nbs/40_evaluation/02_metrics.ipynb #39d79131
 def score_all(
     task: TaskSpec,
-    target,  # `(N,)` or `(N, K)`
-    prediction,  # `(N, C)` or `(N, K)`
+    target,  # `(N,)` classes or `(N, K)` values
+    prediction,  # `(N, C)` probabilities or `(N, K)` values
 ) -> dict:  # metric name -> value
     "Every metric that applies to `task`"
-    scores = {n: metrics.get(n)(target, prediction) for n in metric_for(task.kind)}
+    scores = {name: metrics.get(name)(target, prediction) for name in metric_for(task.kind)}
     if task.kind == "regression":
-        scores |= {f"ccc_{n}": float(c) for n, c in zip(task.names, ccc_per_dimension(target, prediction))}
+        by_dimension = ccc_per_dimension(target, prediction)
+        scores |= {f"ccc_{name}": float(value) for name, value in zip(task.names, by_dimension)}
     return scores
 
 # %% ../../nbs/40_evaluation/02_metrics.ipynb #7a607d14
@@ -201,13 +263,16 @@ def chance_level(
     metric: str,
     target=None,  # classes `(N,)`, where they are known
 ) -> float:  # NaN for a metric that has none
-    "What the best predictor scores that does not look at its input"
+    "Score of the best predictor that ignores its input"
     if metric.startswith("ccc") or metric == "quadratic_kappa":
         return 0.0
     if task.kind == "regression":
         return np.nan
     C = len(task.classes)
-    share = np.full(C, 1 / C) if target is None else np.bincount(target, minlength=C) / len(target)
+    if target is None:
+        share = np.full(C, 1 / C)
+    else:
+        share = np.bincount(target, minlength=C) / len(target)
     if metric == "balanced_accuracy":
         return float(1 / (share > 0).sum())
     if metric == "accuracy":
@@ -217,6 +282,13 @@ def chance_level(
     return np.nan
 
 # %% ../../nbs/40_evaluation/02_metrics.ipynb #5a390805
-def gap_closed(method: float, base: float, ceiling: float) -> float:  # 0: as the base, 1: as the ceiling
-    "Share of the distance from `base` to `ceiling` that `method` covers; NaN where there is none"
-    return float((method - base) / (ceiling - base)) if ceiling - base > 0 else np.nan
+def gap_closed(
+    method: float,  # score of the method
+    base: float,  # score of the student alone
+    ceiling: float,  # score of the upper bound
+) -> float:  # 0: as the base, 1: as the ceiling
+    "Share of the headroom `ceiling - base` that `method` covers; NaN where there is none"
+    headroom = ceiling - base
+    if not headroom > 0:
+        return np.nan
+    return float((method - base) / headroom)

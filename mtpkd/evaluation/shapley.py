@@ -15,27 +15,54 @@ from ..core.runtime import rng
 from .statistics import corrected_t
 
 # %% ../../nbs/40_evaluation/05_shapley.ipynb #d41516f2
+def _subsets(players) -> list:  # of tuples, smallest first
+    "All subsets of `players`, in the order of their size"
+    subsets = []
+    for size in range(len(players) + 1):
+        subsets += combinations(players, size)
+    return subsets
+
+
 def shapley(
     values: dict,  # frozenset of players -> score; every subset of the largest one, the empty one too
 ) -> dict:  # player -> value, in the order of their names
     "Exact Shapley value of every player"
     players = sorted(max(values, key=len))
-    subsets = [frozenset(c) for n in range(len(players) + 1) for c in combinations(players, n)]
-    lack = [s for s in subsets if s not in values]
-    if lack:
-        raise InputError(
-            f"no score of {'+'.join(sorted(lack[0])) or 'the empty subset'}; expected all {len(subsets)} subsets of {', '.join(players)}"
-        )
+    subsets = [frozenset(subset) for subset in _subsets(players)]
+    missing = [subset for subset in subsets if subset not in values]
+    if missing:
+        first = "+".join(sorted(missing[0])) or "the empty subset"
+        raise InputError(f"no score of {first}; expected all {len(subsets)} subsets of {', '.join(players)}")
     M = len(players)
-    weight = [factorial(n) * factorial(M - n - 1) / factorial(M) for n in range(M)]
-    return {i: sum(weight[len(s)] * (values[s | {i}] - values[s]) for s in subsets if i not in s) for i in players}
+    weight = [factorial(size) * factorial(M - size - 1) / factorial(M) for size in range(M)]
+    shares = {}
+    for player in players:
+        without = [subset for subset in subsets if player not in subset]
+        shares[player] = sum(weight[len(s)] * (values[s | {player}] - values[s]) for s in without)
+    return shares
 
 # %% ../../nbs/40_evaluation/05_shapley.ipynb #11b8c90f
-def shapley_orders(players, n: int = 5) -> list:  # 2n orders: the same for the same players
-    "Orders of arrival to average over where there are too many players for all: `n` random ones, each with its reverse"
-    players, random = sorted(players), rng("shapley", *sorted(players))
-    forth = [tuple(players[i] for i in random.permutation(len(players))) for _ in range(n)]
-    return [o for order in forth for o in (order, order[::-1])]
+def shapley_orders(
+    players,  # names
+    n: int = 5,  # random orders
+) -> list:  # 2n orders; equal for equal players
+    "Orders of arrival for the sampled Shapley value: `n` random ones, each followed by its reverse"
+    players = sorted(players)
+    random = rng("shapley", *players)
+    orders = []
+    for _ in range(n):
+        order = tuple(players[i] for i in random.permutation(len(players)))
+        orders += [order, order[::-1]]
+    return orders
+
+
+def _gains(values: dict, order) -> dict:  # player -> gain
+    "What each player adds to the players before it in `order`"
+    gains = {}
+    for position, player in enumerate(order):
+        before = frozenset(order[:position])
+        gains[player] = values[before | {player}] - values[before]
+    return gains
 
 
 def shapley_sampled(
@@ -43,65 +70,83 @@ def shapley_sampled(
     orders: list,  # of `shapley_orders`, or all permutations
 ) -> dict:  # player -> value
     "Shapley value averaged over `orders`"
-
-    def gains(order):
-        return {i: values[frozenset(order[: k + 1])] - values[frozenset(order[:k])] for k, i in enumerate(order)}
-
-    made = [gains(o) for o in orders]
-    return {i: sum(g[i] for g in made) / len(made) for i in sorted(orders[0])}
+    gains = [_gains(values, order) for order in orders]
+    means = {}
+    for player in sorted(orders[0]):
+        means[player] = sum(gain[player] for gain in gains) / len(gains)
+    return means
 
 # %% ../../nbs/40_evaluation/05_shapley.ipynb #32d1a288
-def shapley_subsets(prevalent, privileged) -> list:  # of lists of modality names, the prevalent ones alone first
-    "The teachers that the values of the privileged modalities need: all subsets of up to four, beginnings of a few orders beyond"
+def _order_beginnings(players) -> list:  # of tuples, smallest first
+    "Every beginning of the sampled orders of `players`, once"
+    beginnings = set()
+    for order in shapley_orders(players):
+        beginnings |= {tuple(sorted(order[:size])) for size in range(len(order) + 1)}
+    return sorted(beginnings, key=lambda subset: (len(subset), subset))
+
+
+def shapley_subsets(
+    prevalent,  # modality names
+    privileged,  # modality names
+) -> list:  # of lists of modality names, the prevalent ones alone first
+    "Modalities of the teachers whose scores are needed: all subsets of up to four privileged ones, else sampled"
     privileged = sorted(privileged)
-    if len(privileged) <= 4:
-        sets = [c for n in range(len(privileged) + 1) for c in combinations(privileged, n)]
-    else:
-        sets = sorted(
-            {tuple(sorted(o[:k])) for o in shapley_orders(privileged) for k in range(len(o) + 1)},
-            key=lambda c: (len(c), c),
-        )
-    return [[*prevalent, *c] for c in sets]
+    subsets = _subsets(privileged) if len(privileged) <= 4 else _order_beginnings(privileged)
+    return [[*prevalent, *subset] for subset in subsets]
 
 
-def teachers_to_set(prevalent, privileged) -> tuple:  # for --methods, for --set
-    "The rows and the setting under which a run trains those teachers"
-    *subsets, _ = shapley_subsets(prevalent, privileged)
-    return ",".join(
-        ["teacher_" + "+".join(s) for s in subsets] + ["teacher_joint"]
-    ), f"teachers.subsets=[{', '.join('[' + ', '.join(s) + ']' for s in subsets)}]".replace(", ", ",")
+def teachers_to_set(
+    prevalent,  # modality names
+    privileged,  # modality names
+) -> tuple:  # text for --methods, text for --set
+    "The methods and the setting with which a run trains the teachers of `shapley_subsets`"
+    subsets = shapley_subsets(prevalent, privileged)[:-1]  # the last is the joint teacher
+    methods = ["teacher_" + "+".join(subset) for subset in subsets]
+    lists = [f"[{','.join(subset)}]" for subset in subsets]
+    return ",".join([*methods, "teacher_joint"]), f"teachers.subsets=[{','.join(lists)}]"
 
 
 def teacher_scores(
-    results: pd.DataFrame, prevalent, privileged
-) -> dict:  # frozenset of privileged modalities -> scores (J,)
-    "Scores of the teachers that see all prevalent modalities, by what else they see"
-    wide, everything = (
-        results.pivot_table(index=["fold", "seed"], columns="method", values="value", sort=False),
-        {*prevalent, *privileged},
-    )
-    seen = {
-        m: everything if m == "teacher_joint" else set(m.removeprefix("teacher_").split("+"))
-        for m in wide
-        if m.startswith("teacher_")
-    }
-    return {frozenset(s - {*prevalent}): wide[m].to_numpy() for m, s in seen.items() if {*prevalent} <= s}
+    results: pd.DataFrame,  # columns method, fold, seed, value
+    prevalent,  # modality names
+    privileged,  # modality names
+) -> dict:  # frozenset of privileged modalities -> scores `(J,)`
+    "Scores of the teachers that see all prevalent modalities, by the privileged modalities that they see"
+    wide = results.pivot_table(index=["fold", "seed"], columns="method", values="value", sort=False)
+    prevalent = set(prevalent)
+    scores = {}
+    for method in wide:
+        if not method.startswith("teacher_"):
+            continue
+        visible = set(method.removeprefix("teacher_").split("+"))
+        if method == "teacher_joint":
+            visible = prevalent | set(privileged)
+        if prevalent <= visible:
+            scores[frozenset(visible - prevalent)] = wide[method].to_numpy()
+    return scores
 
 # %% ../../nbs/40_evaluation/05_shapley.ipynb #5c00e5c7
-def modality_values(results: pd.DataFrame, prevalent, privileged, rho: float) -> dict:
-    "`values`: modality -> value, ci95, p; or what is `is_missing`: subsets without a teacher"
+def modality_values(
+    results: pd.DataFrame,  # columns method, fold, seed, value
+    prevalent,  # modality names
+    privileged,  # modality names
+    rho: float,  # as in `corrected_t`
+) -> dict:  # `values`: modality -> value, ci95, p; `missing`: subsets without a teacher; `exact`
+    "Shapley value of every privileged modality with its interval, or the subsets without a teacher"
     if not privileged:
         return dict(values={}, missing=[], exact=True)
-    have, needed = (
-        teacher_scores(results, prevalent, privileged),
-        [frozenset(s) - {*prevalent} for s in shapley_subsets(prevalent, privileged)],
-    )
-    missing = [[*prevalent, *sorted(s)] for s in needed if s not in have]
+    scores = teacher_scores(results, prevalent, privileged)
+    needed = [frozenset(subset) - {*prevalent} for subset in shapley_subsets(prevalent, privileged)]
+    missing = [[*prevalent, *sorted(subset)] for subset in needed if subset not in scores]
     exact = len(privileged) <= 4
     if missing:
         return dict(values={}, missing=missing, exact=exact)
-    made = shapley({s: have[s] for s in needed}) if exact else shapley_sampled(have, shapley_orders(privileged))
-    tests = {m: corrected_t(v, rho) for m, v in made.items()}
-    return dict(
-        values={m: dict(value=t.mean, ci95=[t.low, t.high], p=t.p) for m, t in tests.items()}, missing=[], exact=exact
-    )
+    if exact:
+        by_repeat = shapley({subset: scores[subset] for subset in needed})
+    else:
+        by_repeat = shapley_sampled(scores, shapley_orders(privileged))
+    values = {}
+    for modality, gains in by_repeat.items():
+        test = corrected_t(gains, rho)
+        values[modality] = dict(value=test.mean, ci95=[test.low, test.high], p=test.p)
+    return dict(values=values, missing=[], exact=exact)

@@ -52,7 +52,12 @@ def notebook_parameters(
 
     cells = json.loads(Path(path).read_text(encoding="utf-8"))["cells"]
     tagged = ["".join(c["source"]) for c in cells if "parameters" in c["metadata"].get("tags", [])]
-    return [t.id for code in tagged for a in ast.parse(code).body if isinstance(a, ast.Assign) for t in a.targets]
+    names = []
+    for code in tagged:
+        for statement in ast.parse(code).body:
+            if isinstance(statement, ast.Assign):
+                names += [target.id for target in statement.targets]
+    return names
 
 
 def check_parameters(parameters: dict, path):
@@ -188,7 +193,8 @@ def execute(
             raise _failure(e, done, out) from None
         except DeadKernelError as e:
             raise RunError(
-                f"the kernel of {source.name} died (out of memory?); what was finished is kept in {out}, go on with resume"
+                f"the kernel of {source.name} died (out of memory?); "
+                f"what was finished is kept in {out}, go on with resume"
             ) from e
         return write_bytes(Path(out) / "run.ipynb", done.read_bytes())
 
@@ -199,13 +205,13 @@ def _failure(
     out,
 ) -> Exception:
     "What to raise for a cell that failed; keeps the notebook unless the input was refused"
-    said = (error.evalue or "no message").splitlines()[0]
+    message = (error.evalue or "no message").splitlines()[0]
     if error.ename == "InputError":
-        return InputError(said)
+        return InputError(message)
     kept = write_bytes(Path(out) / "run.ipynb", done.read_bytes())
-    return RunError(
-        f"{said if error.ename == 'RunError' else f'{error.ename}: {said}'}; the notebook with the error marked is {kept}"
-    )
+    if error.ename != "RunError":
+        message = f"{error.ename}: {message}"
+    return RunError(f"{message}; the notebook with the error marked is {kept}")
 
 # %% ../../nbs/65_execution/01_notebooks.ipynb #292ab4fe
 _CHILD = """
@@ -265,10 +271,8 @@ def execute_many(
             while waiting or live:
                 while waiting and len(live) < jobs:
                     i = waiting.pop(0)
-                    bars[i], live[i] = (
-                        Follow(runs[i]["out"], progress, position=i),
-                        _start(runs[i], notebook, Path(tmp), i),
-                    )
+                    bars[i] = Follow(runs[i]["out"], progress, position=i)
+                    live[i] = _start(runs[i], notebook, Path(tmp), i)
                 for i in [i for i, p in live.items() if p.poll() is not None]:
                     done[i] = _result(live.pop(i), runs[i], Path(tmp), i)
                 _redraw(bars, done)

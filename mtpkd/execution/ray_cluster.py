@@ -48,8 +48,9 @@ def join_cluster(address: str):  # `auto`, or HOST:PORT
         check_reachable(address)
         ray.init(address=address, log_to_driver=False, include_dashboard=None, configure_logging=False)
     except (ConnectionError, ValueError, RuntimeError, AssertionError, OSError) as e:
+        reason = str(e).splitlines()[0] if str(e) else type(e).__name__
         raise InputError(
-            f"no Ray cluster at {address!r} ({str(e).splitlines()[0] if str(e) else type(e).__name__}); start one by `ray start --head`, or name its address"
+            f"no Ray cluster at {address!r} ({reason}); start one by `ray start --head`, or name its address"
         ) from None
     return ray
 
@@ -61,21 +62,24 @@ class RayPool:
 
     def __init__(self, address: str = "auto", also=()):  # also: modules that every node imports once
         self.also = tuple(also)
-        self.ray, self.live, self.asked = (
-            join_cluster(address),
-            {},
-            (-math.inf, 0),
-        )  # key -> reference; when it was asked for its processors, how many jobs that made
+        self.ray = join_cluster(address)
+        self.live = {}  # key -> reference
+        self.asked = (-math.inf, 0)  # when it was asked for its processors, how many jobs that made
         self.remote = self.ray.remote(num_cpus=1, max_retries=5)(run_on_node)
 
     def submit(self, key: str, call: str, args: dict, kernel: bool = False) -> None:
-        args = args | ({"out": os.path.abspath(args["out"])} if "out" in args else {})  # a node has a folder of its own
-        self.live[key] = self.remote.options(num_cpus=threads_of(args.get("parameters") or {})).remote(
-            key, call, args, kernel, self.also
-        )
+        if "out" in args:
+            args = args | {"out": os.path.abspath(args["out"])}  # a node has a working folder of its own
+        threads = threads_of(args.get("parameters") or {})
+        self.live[key] = self.remote.options(num_cpus=threads).remote(key, call, args, kernel, self.also)
 
-    def most(self, pause: float = 5.0) -> int:  # pause: seconds until the cluster, which may grow, is asked again
-        "How many jobs to have in flight: two a processor, so that none waits for the next, and a sweep of ten thousand is not handed over at once"
+    def most(
+        self,
+        pause: float = 5.0,  # seconds until the cluster, which may grow, is asked again
+    ) -> int:
+        """How many jobs to have in flight: two a processor.
+
+        So none waits for the next, and a sweep of ten thousand is not handed over at once."""
         if time.monotonic() - self.asked[0] > pause:
             self.asked = time.monotonic(), max(2, int(2 * self.ray.cluster_resources().get("CPU", 1)))
         return self.asked[1]
@@ -85,7 +89,8 @@ class RayPool:
         if not self.live:
             return []
         ready = {*self.ray.wait(list(self.live.values()), num_returns=len(self.live), timeout=0)[0]}
-        return [(k, self._result(self.live.pop(k))) for k in [k for k, ref in self.live.items() if ref in ready]]
+        ended = [key for key, reference in self.live.items() if reference in ready]
+        return [(key, self._result(self.live.pop(key))) for key in ended]
 
     def _result(self, ref):
         try:

@@ -7,7 +7,8 @@ __all__ = ['KERNEL', 'PRELOAD', 'CAN_FORK', 'Forked', 'fork_kernel', 'ForkedProv
            'execute_warm', 'serve_jobs', 'preload_module', 'Pool', 'value_of']
 
 # %% ../../nbs/65_execution/02_workers.ipynb #e596a5f3
-import contextlib, gc, importlib.metadata, json, os, select, shutil, signal, subprocess, sys, tempfile, threading, time, traceback
+import contextlib, gc, importlib.metadata, json, os, select, shutil, signal
+import subprocess, sys, tempfile, threading, time, traceback
 from pathlib import Path
 from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
 from ..core.errors import InputError, RunError
@@ -51,7 +52,7 @@ KERNEL = None  # of this job, forked and waiting
 
 
 def fork_kernel() -> Forked:
-    "A process that becomes a kernel as soon as it is told the connection file"
+    "A process that becomes a kernel as soon as it is given the connection file"
     ours, theirs = os.pipe()
     if pid := os.fork():
         os.close(ours)
@@ -247,7 +248,8 @@ def _kill(pid):  # the job and its kernel
 # %% ../../nbs/65_execution/02_workers.ipynb #57a5d845
 CAN_FORK = sys.platform == "linux"
 _COLD = (
-    "import json, os, sys, threading; from mtpkd.execution.workers import run_job; job = json.loads(sys.stdin.readline()); "
+    "import json, os, sys, threading; from mtpkd.execution.workers import run_job; "
+    "job = json.loads(sys.stdin.readline()); "
     "threading.Thread(target=lambda: (os.read(0, 1), os._exit(1)), daemon=True).start(); run_job(job)"
 )
 

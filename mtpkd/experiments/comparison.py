@@ -18,11 +18,13 @@ from .run_folder import RunFolder, task_of
 
 # %% ../../nbs/60_experiments/09_comparison.ipynb #bccdf1b6
 def open_folder(run):
+    "`run` as a `RunFolder`: a path is opened"
     return RunFolder(run) if isinstance(run, (str, Path)) else run
 
 
 def protocol_of(run) -> str:
-    return provenance_text(run.summary) or "honest"  # and the control, if there is one
+    "Faults and control of a run as text; `honest` without any"
+    return provenance_text(run.summary) or "honest"
 
 
 _MUST_AGREE = dict(
@@ -32,15 +34,14 @@ _MUST_AGREE = dict(
 
 def check_pairable(a, b) -> None:
     "Refuse two runs whose test rows are not the same"
-    made = (
-        ""
-        if provenance_text(a.summary) == provenance_text(b.summary)
-        else f", by the same protocol ({protocol_of(a)} there, {protocol_of(b)} here)"
-    )
+    protocols = ""
+    if provenance_text(a.summary) != provenance_text(b.summary):
+        protocols = f", by the same protocol ({protocol_of(a)} there, {protocol_of(b)} here)"
 
     def differ(what, x, y):
         raise InputError(
-            f"{a.path} and {b.path} cannot be paired: {what} {x} there, {y} here; run both on the same data, folds and seeds{made}"
+            f"{a.path} and {b.path} cannot be paired: {what} {x} there, {y} here; "
+            f"run both on the same data, folds and seeds{protocols}"
         )
 
     for key, words in _MUST_AGREE.items():
@@ -48,23 +49,23 @@ def check_pairable(a, b) -> None:
             differ(words, a.summary.get(key), b.summary.get(key))
     if task_of(a.summary) != task_of(b.summary):
         differ("task", task_of(a.summary).labels, task_of(b.summary).labels)
-    x, y = (_tested(r.predictions) for r in (a, b))
+    x, y = (_test_rows(run.predictions) for run in (a, b))
     if len(x) != len(y) or not (x.index == y.index).all():
         differ("test rows", f"{len(x)} of the baseline", f"{len(y)}, of other samples or folds")
     for column in x.columns:
         if column not in y or not x[column].equals(y[column]):
             differ(f"column {column} of the test rows", "one", "another")
-    shas, seen = (
-        [r.config.get("data_sha256") for r in (a, b)],
-        [(r.config.get("prevalent"), r.config.get("privileged")) for r in (a, b)],
-    )
-    if seen[0] == seen[1] and shas[0] != shas[1]:
-        differ("data_sha256", str(shas[0])[:12], str(shas[1])[:12])
+    same_modalities = all(a.config.get(role) == b.config.get(role) for role in ("prevalent", "privileged"))
+    first, second = (run.config.get("data_sha256") for run in (a, b))
+    if same_modalities and first != second:
+        differ("data_sha256", str(first)[:12], str(second)[:12])
 
 
-def _tested(p):  # who was tested in which fold, and what was true; the baseline stands for all methods
-    p = p[p["method"] == "student_only"]
-    return p[[c for c in p if c in (*KEYS, "subject") or c.startswith("target")]].set_index(KEYS).sort_index()
+def _test_rows(predictions) -> pd.DataFrame:
+    "Subjects and targets of the test rows of every fold, from the rows of the baseline `student_only`"
+    baseline = predictions[predictions["method"] == "student_only"]
+    columns = [name for name in baseline if name in (*KEYS, "subject") or name.startswith("target")]
+    return baseline[columns].set_index(KEYS).sort_index()
 
 # %% ../../nbs/60_experiments/09_comparison.ipynb #cfbbafae
 PAIRS = [
@@ -84,54 +85,54 @@ PAIRS = [
 
 
 def pairs_of(a, b, methods=None) -> list:  # (method of the first, method of the second)
-    "Which methods stand against each other"
-    have = [list(r.summary["methods"]) for r in (a, b)]
+    "Pairs of methods to compare: those of both runs, or the two that are named"
+    known_methods = [list(run.summary["methods"]) for run in (a, b)]
     if methods is None:
-        return [(m, m) for m in have[0] if m in have[1] and ":" not in m]
-    asked = [m.strip() for m in (methods.split(",") if isinstance(methods, str) else methods)]
+        return [(m, m) for m in known_methods[0] if m in known_methods[1] and ":" not in m]
+    names = methods.split(",") if isinstance(methods, str) else methods
+    asked = [name.strip() for name in names]
     if len(asked) != 2:
         raise InputError(
             f"methods: expected two, one of the first run and one of the second, got {', '.join(asked) or 'none'}"
         )
-    for m, r, known in zip(asked, (a, b), have):
-        if m not in known:
-            raise InputError(f"unknown method {m!r} in {r.path}; {nearest(m, known)}")
+    for name, run, known in zip(asked, (a, b), known_methods):
+        if name not in known:
+            raise InputError(f"unknown method {name!r} in {run.path}; {nearest(name, known)}")
     return [tuple(asked)]
 
 
-def _rows_of(run, method) -> SimpleNamespace:  # what `experiments.compare` looks at
+def _rows_of(run, method) -> SimpleNamespace:  # `results` and `predictions`, as `MethodTables` has them
     "Results and predictions of a method, in one order"
-    pick = lambda t, by: t[t["method"] == method].sort_values(by).reset_index(drop=True)
-    return SimpleNamespace(results=pick(run.results, ["seed", "fold"]), predictions=pick(run.predictions, KEYS))
+
+    def rows(table, keys):
+        return table[table["method"] == method].sort_values(keys).reset_index(drop=True)
+
+    return SimpleNamespace(results=rows(run.results, ["seed", "fold"]), predictions=rows(run.predictions, KEYS))
 
 # %% ../../nbs/60_experiments/09_comparison.ipynb #e67a3348
 def compare(
     a,
     b,  # run folders: paths or `RunFolder`
     methods=None,  # two names: one of the first run against one of the second; None: every method that is in both
-) -> pd.DataFrame:  # columns `PAIRS`, and `protocol_a`, `protocol_b` if one is not honest; `attrs["settings"]` says what else differs between the runs
-    "Paired differences, first run minus second, of two runs over the same test rows"
+) -> pd.DataFrame:  # columns `PAIRS`, and `protocol_a`, `protocol_b` if one is not honest
+    """Paired differences, first run minus second, of two runs over the same test rows
+
+    `attrs["settings"]` of the table lists the other settings in which the runs differ. `InputError` where the
+    test rows are not the same."""
     a, b = open_folder(a), open_folder(b)
     check_pairable(a, b)
     n_test = a.results[a.results["method"] == "student_only"]["n_test"]
-    rho, rows = rho_for(a.summary["n"], n_test.mean()), []
-    for x, y in pairs_of(a, b, methods):
-        parts = dict(a=_rows_of(a, x), b=_rows_of(b, y))
-        c = compare_methods(parts, "a", "b", rho, task_of(a.summary))
-        low, high = c.pop("ci95")
-        rows.append(
-            dict(
-                a=x,
-                b=y,
-                mean_a=parts["a"].results.value.mean(),
-                mean_b=parts["b"].results.value.mean(),
-                low=low,
-                high=high,
-                **c,
-            )
-        )
-    table = pd.DataFrame(rows).assign(p_holm=lambda t: holm(t["p"]))[PAIRS]
-    protocols = [protocol_of(r) for r in (a, b)]
+    rho, task = rho_for(a.summary["n"], n_test.mean()), task_of(a.summary)
+    rows = []
+    for first, second in pairs_of(a, b, methods):
+        parts = dict(a=_rows_of(a, first), b=_rows_of(b, second))
+        comparison = compare_methods(parts, "a", "b", rho, task)
+        low, high = comparison.pop("ci95")
+        mean_a, mean_b = (parts[key].results.value.mean() for key in ("a", "b"))
+        rows.append(dict(a=first, b=second, mean_a=mean_a, mean_b=mean_b, low=low, high=high, **comparison))
+    table = pd.DataFrame(rows)
+    table = table.assign(p_holm=holm(table["p"]))[PAIRS]
+    protocols = [protocol_of(run) for run in (a, b)]
     if protocols != ["honest"] * 2:
         table = table.assign(protocol_a=protocols[0], protocol_b=protocols[1])
     table.attrs = dict(
@@ -148,18 +149,15 @@ def compare(
 def _other_settings(a, b) -> list:  # "labelled: 24 and 60"
     "What differs between two runs, without the methods they list and what wrote them"
     skip = ("methods", "version", "code_sha256", "data_sha256", "format", "device")
-    a, b = (
-        dict(protocol="honest", control="", pairing="full") | config for config in (a, b)
-    )  # older folders do not say
+    defaults = dict(protocol="honest", control="", pairing="full")  # older folders do not name them
+    a, b = defaults | a, defaults | b
 
-    def word(k, v):
-        return "all" if v == 0 and k.startswith("labelled") else v
+    def text(key, value):
+        return "all" if value == 0 and key.startswith("labelled") else value
 
-    return [
-        f"{k}: {word(k, a.get(k))} and {word(k, b.get(k))}"
-        for k in dict.fromkeys([*a, *b])
-        if k not in skip and a.get(k) != b.get(k)
-    ]
+    keys = dict.fromkeys([*a, *b])
+    differing = [key for key in keys if key not in skip and a.get(key) != b.get(key)]
+    return [f"{key}: {text(key, a.get(key))} and {text(key, b.get(key))}" for key in differing]
 
 # %% ../../nbs/60_experiments/09_comparison.ipynb #7dd6d091
 INFLATION = ["fault", "method", "honest", "faulty", "diff", "low", "high", "p"]
@@ -170,21 +168,32 @@ def inflation(
     runs,  # run folders of the same experiment with faults
 ) -> pd.DataFrame:  # columns `INFLATION`
     "By how much faults of the protocol move the level of every method"
-    honest, rows = open_folder(honest), []
+    honest = open_folder(honest)
     if provenance_columns(honest.summary):
         raise InputError(
             f"{honest.path} is {provenance_text(honest.summary)}; expected an honest run to measure faults against"
         )
-    for r in map(open_folder, runs):
-        for key in ("name", "n", "metric", "folds", "seeds"):
-            if r.summary[key] != honest.summary[key]:
-                raise InputError(
-                    f"{r.path}: {key} is {r.summary[key]}, and {honest.summary[key]} in {honest.path}; run both on the same data, folds and seeds"
-                )
-        for m in [m for m in honest.summary["methods"] if m in r.summary["methods"] and ":" not in m]:
-            x, y = (_rows_of(f, m).results for f in (honest, r))
-            t = corrected_t((y["value"] - x["value"]).values, rho_for(honest.summary["n"], x["n_test"].mean()))
-            rows.append(
-                (provenance_text(r.summary), m, x["value"].mean(), y["value"].mean(), t.mean, t.low, t.high, t.p)
-            )
+    rows = []
+    for run in map(open_folder, runs):
+        rows += _inflation_rows(honest, run)
     return pd.DataFrame(rows, columns=INFLATION)
+
+
+def _inflation_rows(honest, run) -> list:
+    "Level of every method under the faults of `run`, and without them"
+    for key in _MUST_AGREE:
+        if run.summary[key] != honest.summary[key]:
+            raise InputError(
+                f"{run.path}: {key} is {run.summary[key]}, and {honest.summary[key]} in {honest.path}; "
+                "run both on the same data, folds and seeds"
+            )
+    rows = []
+    for method in honest.summary["methods"]:
+        if method not in run.summary["methods"] or ":" in method:
+            continue
+        without, with_fault = (_rows_of(folder, method).results for folder in (honest, run))
+        difference = (with_fault["value"] - without["value"]).values
+        t = corrected_t(difference, rho_for(honest.summary["n"], without["n_test"].mean()))
+        levels = (without["value"].mean(), with_fault["value"].mean())
+        rows.append((provenance_text(run.summary), method, *levels, t.mean, t.low, t.high, t.p))
+    return rows

@@ -18,6 +18,7 @@ from ..data.folds import whole_fold
 from ..evaluation.metrics import metrics
 from ..distillation.outputs import to_prediction
 from ..distillation.method_resolution import get_method
+from ..distillation.artifacts import ReportedKey
 from ..distillation.students import get_student
 from .plan import ExperimentSpec, plan_experiment
 from .scoring import open_context
@@ -26,14 +27,18 @@ from .resume import claim_folder, environment, identity, keep_students
 
 # %% ../../nbs/60_experiments/11_fit.ipynb #57f80f26
 def plan_fit(
-    method: str = "mtpkd", ensemble: int = 1, seed: int = 0, **asked
-) -> ExperimentSpec:  # `asked`: what `mtpkd.run` takes of manifest, roles, labels, settings, device, pairing
+    method: str = "mtpkd",
+    ensemble: int = 1,  # members
+    seed: int = 0,  # of the split, the label draw and the first member
+    **asked,  # arguments of `mtpkd.run`: manifest, roles, labels, settings, device, pairing
+) -> ExperimentSpec:
     "Check everything that a fit needs"
     if not isinstance(ensemble, int) or not 1 <= ensemble <= 100:
         raise InputError(f"ensemble is {ensemble}, expected a number of students from 1 to 100")
     if method.startswith("teacher_"):
         raise InputError(
-            f"method {method}: a teacher needs privileged modalities, which the field does not have; fit a student, such as kd"
+            f"method {method}: a teacher needs privileged modalities, which the field does not have; "
+            "fit a student, such as kd"
         )
     plan = plan_experiment(
         draw=lambda config, samples: members(config, samples, seed),
@@ -41,13 +46,17 @@ def plan_fit(
         seeds=range(seed, seed + ensemble),
         **asked,
     )
-    if made := provenance_text(to_dict(plan.config)):
-        raise InputError(f"{made}: a student with faults or under a control is not for the field; take it out")
-    if deep := [n for n in plan.config.prevalent if plan.samples.arrays[n].ndim > 3]:
+    provenance = provenance_text(to_dict(plan.config))
+    if provenance:
+        raise InputError(f"{provenance}: a student with faults or under a control is not for the field; take it out")
+    clips = [name for name in plan.config.prevalent if plan.samples.arrays[name].ndim > 3]
+    if clips:
         raise InputError(
-            f"modality {deep[0]}: students of clips, or of the maps of --finetune, cannot be exported to ONNX yet; prepare the set without --finetune, or use mtpkd run"
+            f"modality {clips[0]}: students of clips, or of the maps of --finetune, cannot be exported to ONNX yet; "
+            "prepare the set without --finetune, or use mtpkd run"
         )
-    candidates = [n for n in plan.methods if n != method and method.partition(":")[0] == n.partition(":")[0]]
+    base = method.partition(":")[0]
+    candidates = [name for name in plan.methods if name != method and name.partition(":")[0] == base]
     if method not in (*plan.methods, "student_only") and not candidates:
         raise InputError(
             f"method {method} needs an unlabelled pool, and there is none; give --labelled, or use student_only"
@@ -103,59 +112,60 @@ def fit(
     claim_folder(out, {}, False)
     with folder_lock(out):
         with torch_threads(plan.config.threads):
-            room = open_context(plan, progress=progress)
-            learners = {n: get_student(room, get_method(n, plan.config, room.table.kind)) for n in plan.methods}
+            context = open_context(plan, progress=progress)
+            methods = {n: get_method(n, plan.config, context.table.kind) for n in plan.methods}
+            learners = {n: get_student(context, m) for n, m in methods.items()}
         name, facts = chosen_method(plan, learners, method)
-        room.kept |= {("learner", n): l for n, l in learners.items()}
-        facts = facts | _verdict(plan, room, learners, name) | dict(out=str(out))
+        for n, learner in learners.items():
+            context.artifacts.put(ReportedKey(n), learner)
+        facts = facts | _verdict(plan, context, learners, name) | dict(out=str(out))
         write_text(out / "fit.yaml", to_yaml(identity(plan)))
         write_json(out / "environment.json", environment())
-        keep_students(plan, room, name, out / "student.safetensors", made="fit", words=facts["words"])
+        keep_students(plan, context, name, out / "student.safetensors", made="fit", words=facts["words"])
         write_json(out / "fit.json", facts)
     return facts
 
 # %% ../../nbs/60_experiments/11_fit.ipynb #bc6924c1
 def chosen_method(plan: ExperimentSpec, learners: dict, method: str) -> tuple:  # name of the kept learner, facts
     "The learner that stands for `method`"
-    best = {
-        b: choose_candidate(learners, b, plan.metric)
-        for b in ("student_only", "self_training", "student_all_labels")
-        if any(n.startswith(b + ":") for n in learners)
-    }
+    best = {}
+    for base in ("student_only", "self_training", "student_all_labels"):
+        if any(name.startswith(base + ":") for name in learners):
+            best[base] = choose_candidate(learners, base, plan.metric)
     name, facts = best.get(method, method), dict(method=method, fell_back=False, words="")
     if method in FALLS_BACK:
-        told = fall_back(
-            {method: learners[method], "student_only": learners[best["student_only"]]}, method, plan.metric
-        )
-        if told["fell_back"]:
-            name, facts = (
-                best["student_only"],
-                facts
-                | dict(
-                    fell_back=True,
-                    words=f"{method} was asked for and has fallen back to the student alone, which is no worse on the inner validation rows",
-                ),
+        compared = {method: learners[method], "student_only": learners[best["student_only"]]}
+        if fall_back(compared, method, plan.metric)["fell_back"]:
+            name = best["student_only"]
+            facts["fell_back"] = True
+            facts["words"] = (
+                f"{method} was asked for and has fallen back to the student alone, "
+                "which is no worse on the inner validation rows"
             )
-    if not np.isfinite(learners[name].validation).all():
+    validation = learners[name].validation
+    if not np.isfinite(validation).all():
         raise RunError(
-            f"{name} has diverged (its inner validation is {list(map(float, learners[name].validation))}); lower schedule.lr"
+            f"{name} has diverged (its inner validation is {list(map(float, validation))}); lower schedule.lr"
         )
     return name, facts | dict(kept=name, student_only=best["student_only"])
 
 
-def _verdict(plan, room, learners, name) -> dict:
-    "Scores on the inner validation rows, and what was learnt from"
-    f, kind = room.folds[0], room.table.kind
-    said = [to_prediction(kind, o.logits) for o in learners[name].outputs(room.table, [f.val] * len(room.folds))]
-    each = {n: float(np.mean(l.validation)) for n, l in learners.items()}
-    whole = float(metrics.get(plan.metric)(plan.samples.target[f.val], np.mean(said, 0)))
+def _verdict(plan, context, learners, name) -> dict:
+    "Scores on the inner validation rows, and the sizes of the parts"
+    fold, kind = context.folds[0], context.table.kind
+    outputs = learners[name].outputs(context.table, [fold.val] * len(context.folds))
+    predictions = [to_prediction(kind, output.logits) for output in outputs]
+    ensemble = np.mean(predictions, 0)
+    score = float(metrics.get(plan.metric)(plan.samples.target[fold.val], ensemble))
+    members = list(map(float, learners[name].validation))
+    means = {n: float(np.mean(learner.validation)) for n, learner in learners.items()}
     return dict(
         metric=plan.metric,
-        inner_validation=dict(kept=whole, members=list(map(float, learners[name].validation)), means=each),
-        members=len(room.folds),
-        n_train=len(f.train),
-        n_pool=len(f.pool),
-        n_validation=len(f.val),
+        inner_validation=dict(kept=score, members=members, means=means),
+        members=len(context.folds),
+        n_train=len(fold.train),
+        n_pool=len(fold.pool),
+        n_validation=len(fold.val),
         prevalent=list(plan.config.prevalent),
         privileged=list(plan.config.privileged),
         data=plan.manifest.name,
@@ -164,16 +174,27 @@ def _verdict(plan, room, learners, name) -> dict:
 # %% ../../nbs/60_experiments/11_fit.ipynb #14610227
 def fit_text(facts: dict) -> str:
     "A fit in words, with what its score is and is not"
-    v, many = facts["inner_validation"], facts["members"]
+    scores, count = facts["inner_validation"], facts["members"]
+    prevalent, privileged = ", ".join(facts["prevalent"]), ", ".join(facts["privileged"]) or "nothing else"
+    students = f"{count} student{'s' if count > 1 else ''}"
     lines = [
-        f"{facts['kept']} of {facts['data']}: {many} student{'s' if many > 1 else ''} of {', '.join(facts['prevalent'])}, taught with {', '.join(facts['privileged']) or 'nothing else'}; "
-        f"{facts['n_train']} labelled rows, {facts['n_pool']} in the pool, {facts['n_validation']} for inner validation",
-        *([facts["words"]] if facts["words"] else []),
-        f"{facts['metric']} x 100 on the {facts['n_validation']} inner validation rows, on which no student was trained: {100 * v['kept']:.1f}"
-        + (f" together, {', '.join(f'{100 * x:.1f}' for x in v['members'])} each" if many > 1 else ""),
-        "on the same rows: "
-        + "; ".join(f"{n} {100 * x:.1f}" for n, x in v["means"].items())
-        + (" (means of single students)" if many > 1 else ""),
-        "This is no test score: these rows have chosen what was kept. What the method is worth is for mtpkd run to say.",
+        f"{facts['kept']} of {facts['data']}: {students} of {prevalent}, taught with {privileged}; "
+        f"{facts['n_train']} labelled rows, {facts['n_pool']} in the pool, {facts['n_validation']} for inner validation"
     ]
+    if facts["words"]:
+        lines.append(facts["words"])
+    score = (
+        f"{facts['metric']} x 100 on the {facts['n_validation']} inner validation rows, "
+        f"on which no student was trained: {100 * scores['kept']:.1f}"
+    )
+    means = "; ".join(f"{name} {100 * mean:.1f}" for name, mean in scores["means"].items())
+    means = f"on the same rows: {means}"
+    if count > 1:
+        members = ", ".join(f"{100 * member:.1f}" for member in scores["members"])
+        score += f" together, {members} each"
+        means += " (means of single students)"
+    lines += [score, means]
+    lines.append(
+        "This is no test score: these rows have chosen what was kept. What the method is worth is for mtpkd run to say."
+    )
     return "\n".join(lines)

@@ -19,89 +19,109 @@ from .comparison import open_folder, protocol_of
 # %% ../../nbs/60_experiments/10_label_budgets.ipynb #c7dbe333
 def budgets_of(labelled) -> list:  # whole numbers, ascending; 0, all labels, is last
     "Label budgets: `50,100,all`, or a list"
-    items = [str(x).strip() for x in (labelled.split(",") if isinstance(labelled, str) else labelled)]
-    if any(x != "all" and not x.isdigit() for x in items):
+    parts = labelled.split(",") if isinstance(labelled, str) else labelled
+    items = [str(part).strip() for part in parts]
+    if any(item != "all" and not item.isdigit() for item in items):
         raise InputError(f"labelled: expected whole numbers or all, got {', '.join(items)}")
-    made = [0 if x == "all" else int(x) for x in items]
-    if len(made) < 2 or len({*made}) < len(made) or "0" in items:
+    budgets = [0 if item == "all" else int(item) for item in items]
+    if len(budgets) < 2 or len({*budgets}) < len(budgets) or "0" in items:
         raise InputError(f"labelled: expected two budgets or more, none twice, none 0, got {', '.join(items)}")
-    return sorted(made, key=lambda n: n or np.inf)
+    return sorted(budgets, key=lambda n: n or np.inf)
 
 
 def budget_name(n) -> str:
+    "A budget as text; 0 and None are `all`"
     return str(n) if n else "all"
 
 
 def plan_budgets(
-    labelled, out=None, resume: bool = False, **asked
-) -> list:  # (what to ask for, plan, folder), a budget each
+    labelled,  # as `budgets_of` takes them
+    out=None,  # folder of the run folders; None: runs/NAME-labels-HASH
+    resume: bool = False,  # go on with runs that have begun
+    **asked,  # arguments of `plan_experiment`
+) -> list:  # (arguments, plan, folder), one a budget
     "Check everything that the runs need, all of them before the first begins"
     budgets = budgets_of(labelled)
-    asks = [asked | dict(labelled=budget_name(n)) for n in budgets]
-    plans = [plan_experiment(**a) for a in asks]
-    who = hashlib.sha256(json.dumps([identity(p) for p in plans], sort_keys=True).encode()).hexdigest()[:8]
-    out = (
-        Path(out) if out else Path("runs") / f"{re.sub(r'[^.A-Za-z0-9_-]+', '-', plans[0].manifest.name)}-labels-{who}"
-    )
+    arguments = [asked | dict(labelled=budget_name(n)) for n in budgets]
+    plans = [plan_experiment(**each) for each in arguments]
+    out = Path(out) if out else _default_out(plans)
     if (out / "experiment.yaml").exists():
         raise InputError(f"{out} holds a single run; label budgets have a folder each below --out, use another")
     folders = [out / f"labelled-{budget_name(n)}" for n in budgets]
-    for p, f in zip(plans, folders):
-        claim_folder(f, identity(p), resume and f.exists())
-    return [*zip(asks, plans, folders)]
+    for plan, folder in zip(plans, folders):
+        claim_folder(folder, identity(plan), resume and folder.exists())
+    return list(zip(arguments, plans, folders))
+
+
+def _default_out(plans) -> Path:
+    "runs/NAME-labels-HASH, with the hash of all plans"
+    identities = json.dumps([identity(plan) for plan in plans], sort_keys=True)
+    digest = hashlib.sha256(identities.encode()).hexdigest()[:8]
+    name = re.sub(r"[^.A-Za-z0-9_-]+", "-", plans[0].manifest.name)
+    return Path("runs") / f"{name}-labels-{digest}"
 
 # %% ../../nbs/60_experiments/10_label_budgets.ipynb #8e96a2df
 CURVE = ["method", "labelled", "n_train", "mean", "diff", "low", "high", "p"]
 
 
 def curve_table(
-    runs,
-) -> (
-    pd.DataFrame
-):  # columns `CURVE`, budgets ascending; `protocol` or `control` too, where the runs are not what they seem
-    "Every method at every budget, beside the student alone with the same labels; no upper rows"
-    rows, runs = [], [*map(open_folder, runs)]
-    made = list(dict.fromkeys(protocol_of(r) for r in runs))
-    if len(made) > 1:
+    runs,  # run folders: paths or `RunFolder`
+) -> pd.DataFrame:  # columns `CURVE`, budgets ascending; and `protocol` or `control`, where the runs are not honest
+    "Every method at every budget, and its difference to the student alone with the same labels; no upper bounds"
+    runs = [open_folder(run) for run in runs]
+    protocols = list(dict.fromkeys(protocol_of(run) for run in runs))
+    if len(protocols) > 1:
         raise InputError(
-            f"a curve of runs by different protocols ({' and '.join(made)}) shows nothing; run all budgets by one"
+            f"a curve of runs by different protocols ({' and '.join(protocols)}) shows nothing; run all budgets by one"
         )
-    for r in runs:
-        n = r.results[r.results["method"] == "student_only"]["n_train"].mean()
-        for m, v in r.summary["methods"].items():
-            if ":" in m or m.startswith(("teacher_", "student_all_labels")):
-                continue
-            low, high = v.get("ci95") or (None, None)
-            rows.append((m, budget_name(r.summary.get("labelled")), n, v["mean"], v.get("diff"), low, high, v.get("p")))
-    t = (
-        pd.DataFrame(rows, columns=CURVE)
-        .astype(dict.fromkeys(CURVE[2:], float))
-        .assign(**provenance_columns(runs[0].summary) if runs else {})
-    )
-    order = {m: i for i, m in enumerate(dict.fromkeys(t["method"]))}
-    return t.sort_values(
-        ["method", "n_train"], key=lambda c: c.map(order) if c.name == "method" else c, kind="stable"
-    ).reset_index(drop=True)
+    rows = []
+    for run in runs:
+        rows += _curve_rows(run)
+    table = pd.DataFrame(rows, columns=CURVE)
+    table = table.astype(dict.fromkeys(CURVE[2:], float))
+    if runs:
+        table = table.assign(**provenance_columns(runs[0].summary))
+    order = {method: i for i, method in enumerate(dict.fromkeys(table["method"]))}
+
+    def in_order(column):
+        return column.map(order) if column.name == "method" else column
+
+    table = table.sort_values(["method", "n_train"], key=in_order, kind="stable")
+    return table.reset_index(drop=True)
+
+
+def _curve_rows(run) -> list:
+    "The rows of one run"
+    n_train = run.results[run.results["method"] == "student_only"]["n_train"].mean()
+    budget = budget_name(run.summary.get("labelled"))
+    rows = []
+    for method, values in run.summary["methods"].items():
+        if ":" in method or method.startswith(("teacher_", "student_all_labels")):
+            continue
+        low, high = values.get("ci95") or (None, None)
+        rows.append((method, budget, n_train, values["mean"], values.get("diff"), low, high, values.get("p")))
+    return rows
 
 # %% ../../nbs/60_experiments/10_label_budgets.ipynb #9924a873
+_SAME = ("name", "metric", "prevalent", "privileged", "folds", "seeds", "checkpoint", "n", "pairing")
+
+
 def same_but_labels(runs) -> list:  # those runs, fewest labels first; empty where they are no curve
     "Runs of one experiment that differ in their number of labels alone"
-
-    def what(r):
-        return provenance_text(r.summary) + json.dumps(
-            [
-                r.summary.get(k)
-                for k in ("name", "metric", "prevalent", "privileged", "folds", "seeds", "checkpoint", "n", "pairing")
-            ],
-            default=str,
-        )
-
-    told = [
-        r
-        for r in runs
-        if getattr(r, "summary", None) and "methods" in r.summary and getattr(r, "results", None) is not None
-    ]
-    budgets = {r.summary.get("labelled") or 0 for r in told}
-    if len(told) < 2 or len(told) < len(runs) or len(budgets) < len(told) or len({what(r) for r in told}) > 1:
+    finished = [run for run in runs if _is_finished(run)]
+    budgets = {run.summary.get("labelled") or 0 for run in finished}
+    experiments = {_experiment_text(run) for run in finished}
+    if len(finished) < 2 or len(finished) < len(runs) or len(budgets) < len(finished) or len(experiments) > 1:
         return []
-    return sorted(told, key=lambda r: r.summary.get("labelled") or np.inf)
+    return sorted(finished, key=lambda run: run.summary.get("labelled") or np.inf)
+
+
+def _is_finished(run) -> bool:
+    summary = getattr(run, "summary", None)
+    return bool(summary) and "methods" in summary and getattr(run, "results", None) is not None
+
+
+def _experiment_text(run) -> str:
+    "What runs of one curve have in common"
+    values = [run.summary.get(key) for key in _SAME]
+    return provenance_text(run.summary) + json.dumps(values, default=str)

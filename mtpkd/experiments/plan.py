@@ -59,38 +59,53 @@ WEAK_PAIRING_METHODS = [
 
 def default_methods(config, kind) -> list:
     "The method list of a run that names none"
-    taught = (
-        []
-        if not config.privileged
-        else WEAK_PAIRING_METHODS
-        if config.pairing not in ("", "full")
-        else ["kd", "pkdot", "mtpkdot", "mtpkd"]
-    )
+    if not config.privileged:
+        taught = []
+    elif config.pairing not in ("", "full"):
+        taught = WEAK_PAIRING_METHODS
+    else:
+        taught = ["kd", "pkdot", "mtpkdot", "mtpkd"]
     return ["student_only", "self_training", *taught]
 
 
 BASES = ("student_only", "self_training", "student_all_labels")  # trained by every schedule in the table
 
 
-def list_methods(config: ExperimentConfig, kind: str, pool: bool) -> list:  # names in the order they run
-    "Methods, candidates by schedule, and upper rows of a run"
-    asked = list(config.methods) or default_methods(config, kind)
-    rows = [m for m in asked if m.startswith("teacher_")]
-    asked = [m for m in asked if not m.startswith("teacher_")]
-    made = [get_method(m, config, kind) for m in asked]
-    for m in made:
-        if m.teacher not in ("", "self") and not config.privileged:
-            raise InputError(f"method {m.name} needs a teacher, but there is no privileged modality; give --privileged")
-    used = list(dict.fromkeys(["default", *(m.schedule for m in made if ":" not in m.name)]))
-    ceiling = ["student_all_labels"] if pool and (not config.methods or "student_all_labels" in asked) else []
-    controls = ["student_only", *(["self_training"] if "self_training" in asked else []), *ceiling]
-    trained = {"default", *(m.schedule for m in made if not m.from_teacher)}  # the ceiling starts from scratch
-    candidates = [f"{b}:{s}" for b in controls for s in used if b not in ceiling or s in trained]
-    rest = [m for m in dict.fromkeys(asked) if m not in (*BASES, *candidates)]
-    return [*candidates, *rest, *dict.fromkeys(rows or _teacher_rows(config))]
+def list_methods(
+    config: ExperimentConfig,
+    kind: str,  # of the task
+    pool: bool,  # every fold has unlabelled rows
+) -> list:  # names in the order they run
+    "Methods, candidates by schedule, and upper bounds of a run"
+    names = list(config.methods) or default_methods(config, kind)
+    teachers = [name for name in names if name.startswith("teacher_")]
+    asked = [name for name in names if not name.startswith("teacher_")]
+    methods = [get_method(name, config, kind) for name in asked]
+    for method in methods:
+        if method.teacher not in ("", "self") and not config.privileged:
+            raise InputError(
+                f"method {method.name} needs a teacher, but there is no privileged modality; give --privileged"
+            )
+    with_ceiling = pool and (not config.methods or "student_all_labels" in asked)
+    candidates = _candidates(methods, self_training="self_training" in asked, ceiling=with_ceiling)
+    rest = [name for name in dict.fromkeys(asked) if name not in (*BASES, *candidates)]
+    return [*candidates, *rest, *dict.fromkeys(teachers or _teacher_rows(config))]
 
 
-def _teacher_rows(config):
+def _candidates(methods, *, self_training: bool, ceiling: bool) -> list:
+    "Student alone, self-training and the student with all labels, by every schedule in use"
+    schedules = dict.fromkeys(["default", *(m.schedule for m in methods if ":" not in m.name)])
+    from_scratch = {"default", *(m.schedule for m in methods if not m.from_teacher)}
+    candidates = [f"student_only:{schedule}" for schedule in schedules]
+    if self_training:
+        candidates += [f"self_training:{schedule}" for schedule in schedules]
+    if ceiling:  # it is initialised from scratch
+        candidates += [f"student_all_labels:{schedule}" for schedule in schedules if schedule in from_scratch]
+    return candidates
+
+
+def _teacher_rows(config) -> list:
+    "Upper bounds of a run that names no methods: the joint teacher first"
     if not config.privileged or config.methods:
         return []
     *others, joint = teacher_subsets([*config.prevalent, *config.privileged], config.teachers.subsets)
@@ -98,9 +113,10 @@ def _teacher_rows(config):
 
 # %% ../../nbs/60_experiments/03_plan.ipynb #d2367a8e
 def plan_experiment(
-    draw=None, **asked
-) -> ExperimentSpec:  # draw: config, samples -> folds, in place of `draw_folds`; the arguments of `resolve_config`
-    "Check everything a run needs: settings, data, folds, methods, device"
+    draw=None,  # (config, samples) -> folds, in place of `draw_folds`
+    **asked,  # arguments of `resolve_config`
+) -> ExperimentSpec:
+    "Check everything a run needs: settings, data, folds, methods, device; `InputError` where something is wrong"
     config = resolve_config(**asked)
     manifest = load_manifest(config.manifest)
     config = with_protocol(config, manifest)
@@ -117,22 +133,26 @@ def plan_experiment(
         else:
             get_method(n, config, kind, samples.task.outputs)
     _check_parts(config, samples)
-    if loose := weak_pairings_of(config, manifest, samples, folds):
-        check_pairing(parse_pairing(config.pairing), config.pairing, loose, config.schedule.pool_batch)
+    weak_pairings = weak_pairings_of(config, manifest, samples, folds)
+    if weak_pairings:
+        check_pairing(parse_pairing(config.pairing), config.pairing, weak_pairings, config.schedule.pool_batch)
     return ExperimentSpec(config, manifest, samples, folds, listed, metric)
 
 
 def _check_teacher(name, config):
-    known = teacher_subsets([*config.prevalent, *config.privileged], config.teachers.subsets)
-    if name.removeprefix("teacher_") not in known:
-        raise InputError(f"unknown method {name!r}; {nearest(name, [f'teacher_{k}' for k in known])}")
+    "Refuse a teacher of a modality subset that is not trained"
+    subsets = teacher_subsets([*config.prevalent, *config.privileged], config.teachers.subsets)
+    known = [f"teacher_{subset}" for subset in subsets]
+    if name not in known:
+        raise InputError(f"unknown method {name!r}; {nearest(name, known)}")
 
 # %% ../../nbs/60_experiments/03_plan.ipynb #1833862d
 RANGES = [
     (
         "at least 1",
         lambda v: v >= 1,
-        "schedule.steps schedule.pool_batch schedule.evaluate schedule.accumulate teachers.steps teachers.ensemble self_distillation.steps student.tnet_steps "
+        "schedule.steps schedule.pool_batch schedule.evaluate schedule.accumulate "
+        "teachers.steps teachers.ensemble self_distillation.steps student.tnet_steps "
         "ot.k encoder.width encoder.depth fusion.heads fusion.depth threads",
     ),
     ("at least 2", lambda v: v >= 2, "schedule.batch teachers.inner_folds"),
@@ -140,7 +160,8 @@ RANGES = [
     (
         "above 0",
         lambda v: v > 0,
-        "schedule.lr teachers.lr self_distillation.lr_adapter self_distillation.lr_joint student.tnet_lr student.tnet_scale "
+        "schedule.lr teachers.lr self_distillation.lr_adapter self_distillation.lr_joint "
+        "student.tnet_lr student.tnet_scale "
         "ot.blur ot.reg_m ot.row_temperature",
     ),
     ("at least 0", lambda v: v >= 0, "schedule.weight_decay schedule.mixup schedule.clip"),
@@ -162,7 +183,8 @@ RANGES = [
     (
         "that is finite",
         lambda v: abs(v) < np.inf,
-        "schedule.lr schedule.weight_decay schedule.mixup schedule.clip teachers.lr self_distillation.lr_adapter self_distillation.lr_joint "
+        "schedule.lr schedule.weight_decay schedule.mixup schedule.clip teachers.lr "
+        "self_distillation.lr_adapter self_distillation.lr_joint "
         "student.tnet_lr student.tnet_scale ot.blur ot.reg_m ot.row_temperature ot.row_eps",
     ),
 ]
@@ -182,21 +204,12 @@ def _check_parts(c, samples):
         raise InputError(f"schedule.decay is {c.schedule.decay!r}; known: cosine, constant")
     mixed_dtype(c.schedule.precision, "cpu")  # a name that is known
     shapes = {n: samples.arrays[n].shape[1:] for n in (*c.prevalent, *c.privileged)}
+    prevalent, outputs = {n: shapes[n] for n in c.prevalent}, samples.task.outputs
     with torch.device("meta"):
-        built = [
-            Student(
-                {n: shapes[n] for n in c.prevalent},
-                c.privileged,
-                samples.task.outputs,
-                c.encoder,
-                c.fusion,
-                c.student.tnet,
-                c.student.tnet_scale,
-            )
-        ]
-        ensemble = TeacherEnsemble(shapes, samples.task.outputs, c.encoder, c.fusion, c.teachers.subsets)
-        built += [ensemble.build(n) for n in ensemble.names]
-    _check_sizes(c, built, stack_size(c, samples))
+        student = Student(prevalent, c.privileged, outputs, c.encoder, c.fusion, c.student.tnet, c.student.tnet_scale)
+        ensemble = TeacherEnsemble(shapes, outputs, c.encoder, c.fusion, c.teachers.subsets)
+        networks = [student, *(ensemble.build(n) for n in ensemble.names)]
+    _check_sizes(c, networks, stack_size(c, samples))
 
 # %% ../../nbs/60_experiments/03_plan.ipynb #18c5e5ce
 MAX_STACK = 25  # repeats trained at a time
@@ -204,63 +217,59 @@ MAX_STACK = 25  # repeats trained at a time
 
 def stack_size(c, samples) -> int:
     "How many repeats are trained at a time: one, where a pretrained network is among what learns"
-    return 1 if any(samples.arrays[n].ndim > 3 for n in (*c.prevalent, *c.privileged)) else MAX_STACK
+    pretrained = any(samples.arrays[n].ndim > 3 for n in (*c.prevalent, *c.privileged))
+    return 1 if pretrained else MAX_STACK
 
 
-def _check_sizes(c, built, most):
+def _parameter_count(network) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def _check_sizes(c, networks, most: int):
     "Networks and their batches, of all repeats at once, must fit into memory"
     repeats = min(most, len(c.seeds) * (c.folds if isinstance(c.folds, int) else MAX_STACK))
+    largest = max(_parameter_count(network) for network in networks)
     check_memory(
-        16 * repeats * max(sum(p.numel() for p in m.parameters()) for m in built),
+        16 * repeats * largest,
         f"a stack of {repeats} networks of encoder.width {c.encoder.width} and its optimiser",
     )
+    rows_a_step = c.schedule.batch + c.schedule.pool_batch
     check_memory(
-        8
-        * repeats
-        * c.schedule.accumulate
-        * max(c.schedule.steps, c.teachers.steps)
-        * (c.schedule.batch + c.schedule.pool_batch),
-        "the row numbers of all batches (schedule.steps, schedule.accumulate, teachers.steps, schedule.batch, schedule.pool_batch)",
+        8 * repeats * c.schedule.accumulate * max(c.schedule.steps, c.teachers.steps) * rows_a_step,
+        "the row numbers of all batches (schedule.steps, schedule.accumulate, teachers.steps, "
+        "schedule.batch, schedule.pool_batch)",
     )
 
 # %% ../../nbs/60_experiments/03_plan.ipynb #7de10003
 def precision_text(c) -> str:
     "What `schedule.precision` comes to on the device of a run"
-    s, dtype = c.schedule, mixed_dtype(c.schedule.precision, c.device)
-    if s.precision == "float32":
+    precision = c.schedule.precision
+    if precision == "float32":
         return "precision: float32"
-    return (
-        f"precision: {s.precision} in networks that learn, float32 in losses"
-        if dtype
-        else f"precision: float32 ({s.precision} is for CUDA, this is {c.device})"
-    )
+    if mixed_dtype(precision, c.device):
+        return f"precision: {precision} in networks that learn, float32 in losses"
+    return f"precision: float32 ({precision} is for CUDA, this is {c.device})"
+
+
+def _meta_encoder(e, shape):
+    "An encoder without memory for its weights"
+    with torch.device("meta"):
+        return build_encoder(e.name, shape, e.width, e.depth, weights=e.weights, finetune=e.finetune)
 
 
 def trained_backbones_text(
     plan: ExperimentSpec,
-) -> str:  # empty where nothing is pretrained and the settings are the usual ones
+) -> str:  # empty where nothing is pretrained, in float32 and with one batch a step
     "Which layers of the student learn and how, in some lines"
-    c, shapes = plan.config, {n: plan.samples.arrays[n].shape[1:] for n in plan.config.prevalent}
-    with torch.device("meta"):
-        encoders = {
-            n: build_encoder(
-                c.encoder.name,
-                s,
-                c.encoder.width,
-                c.encoder.depth,
-                weights=c.encoder.weights,
-                finetune=c.encoder.finetune,
-            )
-            for n, s in shapes.items()
-        }
-    lines = [
-        f"{n}: {e.backbone.name}, weights {c.encoder.weights}; {learning_text(e)}"
-        for n, e in encoders.items()
-        if hasattr(e, "backbone")
-    ]
-    s = c.schedule
-    if s.precision != "float32":
-        lines.append(precision_text(c))
-    if s.accumulate > 1:
-        lines.append(f"a step: {s.accumulate} batches of {s.batch} labelled rows")
+    config, schedule = plan.config, plan.config.schedule
+    lines = []
+    for name in config.prevalent:
+        encoder = _meta_encoder(config.encoder, plan.samples.arrays[name].shape[1:])
+        if hasattr(encoder, "backbone"):
+            backbone = encoder.backbone.name
+            lines.append(f"{name}: {backbone}, weights {config.encoder.weights}; {learning_text(encoder)}")
+    if schedule.precision != "float32":
+        lines.append(precision_text(config))
+    if schedule.accumulate > 1:
+        lines.append(f"a step: {schedule.accumulate} batches of {schedule.batch} labelled rows")
     return "\n".join(lines)

@@ -17,6 +17,7 @@ from ..core.errors import InputError
 from ..core.files import file_sha256, folder_lock, jsonable, write_json
 from ..core.yaml_files import read_yaml
 from ..core.config import to_dict
+from ..distillation.artifacts import ReportedKey
 from ..distillation.context import DistillationContext
 from ..deployment.student_file import card_of, save_student
 from .tables import MethodTables, TABLES
@@ -26,74 +27,92 @@ from .run_folder import FORMAT, write_table
 # %% ../../nbs/60_experiments/07_resume.ipynb #859d6f09
 def identity(plan: ExperimentSpec) -> dict:
     "What makes two runs the same: settings, data, format, code"
-    h = hashlib.sha256()
-    for name, a in (*plan.samples.arrays.items(), *plan.samples.views.items()):
-        h.update(name.encode() + np.ascontiguousarray(a).tobytes())
-    for a in (plan.samples.presence, plan.samples.target):
-        h.update(np.ascontiguousarray(a).tobytes())
-    h.update(
-        "\n".join(plan.samples.sample).encode()
-        + b"".join([] if plan.samples.subject is None else [s.encode() for s in plan.samples.subject])
-    )
-    for ids in (plan.samples.bag, plan.samples.paired):
-        h.update(b"".join([] if ids is None else [str(i).encode() for i in ids]))
     return dict(
         format=FORMAT,
         version=mtpkd.__version__,
         code_sha256=code_sha256(),
-        data_sha256=h.hexdigest(),
+        data_sha256=_data_sha256(plan.samples),
         **to_dict(plan.config),
     )
+
+
+def _data_sha256(samples) -> str:
+    "Hash of all arrays, targets and identifiers"
+    digest = hashlib.sha256()
+    for name, array in (*samples.arrays.items(), *samples.views.items()):
+        digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
+    for array in (samples.presence, samples.target):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    digest.update("\n".join(samples.sample).encode())
+    for identifiers in (samples.subject, samples.bag, samples.paired):
+        if identifiers is not None:
+            for identifier in identifiers:
+                digest.update(str(identifier).encode())
+    return digest.hexdigest()
 
 
 SHOWING = ("deployment", "execution", "plots", "reporting", "widgets", "cli")  # packages that only show and start
 
 
 def code_sha256() -> str:
-    "What the packages that train and score hold: other code may give other numbers"
+    "Hash of the packages that train and score: other code may give other numbers"
     root = Path(mtpkd.__file__).parent
     files = sorted(p for p in root.glob("*/**/*.py") if p.relative_to(root).parts[0] not in SHOWING)
     return hashlib.sha256(b"".join(p.read_bytes() for p in files)).hexdigest()
 
 # %% ../../nbs/60_experiments/07_resume.ipynb #f5a62408
-def claim_folder(out: Path, who: dict, resume: bool) -> None:
-    "Make sure that `out` may be written to: new, empty, or this very experiment to be resumed"
-    there = next(p for p in (out.absolute(), *out.absolute().parents) if p.exists())
-    if not there.is_dir():
-        raise InputError(f"{there} is a file; expected a folder to write the run to")
-    if not os.access(there, os.W_OK):
-        raise InputError(f"{there} may not be written to; use another --out")
-    kept = out / "experiment.yaml"
-    if not kept.exists():
-        strange = (
-            [p.name for p in out.iterdir() if p.name not in ("run.ipynb",) and not p.name.startswith(".")]
-            if out.exists()
-            else []
-        )
-        if strange:
-            raise InputError(f"{out} holds {strange[0]} but no experiment.yaml; use an empty folder or another --out")
+def claim_folder(
+    out: Path,  # run folder
+    facts: dict,  # `identity` of the experiment
+    resume: bool,  # go on with a run that has begun
+) -> None:
+    "Make sure that `out` may be written to: new, empty, or this very experiment to be resumed; else `InputError`"
+    existing = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise InputError(f"{existing} is a file; expected a folder to write the run to")
+    if not os.access(existing, os.W_OK):
+        raise InputError(f"{existing} may not be written to; use another --out")
+    stored = out / "experiment.yaml"
+    if not stored.exists():
+        _check_empty(out)
         return
-    theirs = read_yaml(kept)
-    other = [k for k in sorted({*theirs} | {*who}) if theirs.get(k) != who.get(k)]
+    theirs = read_yaml(stored)
+    other = [key for key in sorted({*theirs} | {*facts}) if theirs.get(key) != facts.get(key)]
     if other:
+        key = other[0]
         raise InputError(
-            f"{out} holds another experiment ({other[0]}: {theirs.get(other[0])!r} there, {who.get(other[0])!r} here); use another --out"
+            f"{out} holds another experiment ({key}: {theirs.get(key)!r} there, {facts.get(key)!r} here); "
+            "use another --out"
         )
     with folder_lock(out):
         pass  # refused where another process writes to it
     if not resume:
         raise InputError(f"{out} holds this experiment already; add --resume to go on with it, or use another --out")
 
+
+def _check_empty(out: Path) -> None:
+    "Refuse a folder with files of something else; hidden files and `run.ipynb` are no obstacle"
+    if not out.exists():
+        return
+    names = [path.name for path in out.iterdir()]
+    foreign = [name for name in names if name != "run.ipynb" and not name.startswith(".")]
+    if foreign:
+        raise InputError(f"{out} holds {foreign[0]} but no experiment.yaml; use an empty folder or another --out")
+
 # %% ../../nbs/60_experiments/07_resume.ipynb #ea532c48
 def _slug(name, chunk):
     return f"{chunk:03d}-{name.replace(':', '~')}"
 
 
+def _table_file(out: Path, name: str, chunk: int, table: str) -> Path:
+    return out / "checkpoints" / f"{_slug(name, chunk)}.{table}.parquet"
+
+
 def save_part(out: Path, name: str, chunk: int, part: MethodTables) -> None:
     "A method's tables, its mark of being done last"
-    for t in TABLES:
-        write_table(out / "checkpoints" / f"{_slug(name, chunk)}.{t}.parquet", getattr(part, t))
-    shas = {t: file_sha256(out / "checkpoints" / f"{_slug(name, chunk)}.{t}.parquet") for t in TABLES}
+    for table in TABLES:
+        write_table(_table_file(out, name, chunk, table), getattr(part, table))
+    shas = {table: file_sha256(_table_file(out, name, chunk, table)) for table in TABLES}
     write_json(out / "checkpoints" / f"{_slug(name, chunk)}.done.json", dict(validation=part.validation, sha256=shas))
 
 
@@ -103,17 +122,14 @@ def load_part(out: Path, name: str, chunk: int):
     if not mark.exists():
         return None
     try:
-        said, files = (
-            json.loads(mark.read_text()),
-            {t: out / "checkpoints" / f"{_slug(name, chunk)}.{t}.parquet" for t in TABLES},
-        )
-        for t, sha in said["sha256"].items():
-            if file_sha256(files[t]) != sha:
-                raise ValueError(f"{files[t].name} is not what was written")
-        return MethodTables(
-            **{t: pd.read_parquet(f) for t, f in files.items()},
-            validation=[np.nan if v is None else v for v in said["validation"]],
-        )
+        facts = json.loads(mark.read_text())
+        files = {table: _table_file(out, name, chunk, table) for table in TABLES}
+        for table, sha in facts["sha256"].items():
+            if file_sha256(files[table]) != sha:
+                raise ValueError(f"{files[table].name} is not what was written")
+        tables = {table: pd.read_parquet(path) for table, path in files.items()}
+        validation = [np.nan if value is None else value for value in facts["validation"]]
+        return MethodTables(**tables, validation=validation)
     except Exception as e:
         raise InputError(f"{mark}: damaged ({e}); delete the checkpoints of {name} and resume") from e
 
@@ -124,19 +140,19 @@ def student_file(out: Path, name: str, chunk: int) -> Path:
 
 
 def keep_students(
-    plan: ExperimentSpec, room: DistillationContext, name: str, path, **card
-) -> None:  # card: what else `card_of` is to say
-    "The students of a method, so that they can be exported; a teacher needs what the field does not have"
+    plan: ExperimentSpec,
+    context: DistillationContext,
+    name: str,  # of a method; nothing is saved of a teacher, as deployment has no privileged modalities
+    path,
+    **card,  # further facts for `card_of`
+) -> None:
+    "Save the students of a method, so that they can be exported"
     if name.startswith("teacher_"):
         return
-    learner = room.kept[("learner", name)]
+    learner = context.artifacts[ReportedKey(name)]
     params = {k: v.detach().cpu().numpy() for k, v in learner.params.items()}
-    save_student(
-        path,
-        params,
-        room.normalisers,
-        card_of(plan.manifest, plan.samples, plan.config, room.folds, name, plan.metric, **card),
-    )
+    facts = card_of(plan.manifest, plan.samples, plan.config, context.folds, name, plan.metric, **card)
+    save_student(path, params, context.normalisers, facts)
 
 # %% ../../nbs/60_experiments/07_resume.ipynb #a6739bdc
 class Journal:

@@ -29,31 +29,34 @@ def find_students(folder, method=None) -> StoredStudents:
 
 
 def _of_run(run: RunFolder, method) -> StoredStudents:
-    files, told = {}, run.summary
-    for p in sorted((run.path / "checkpoints").glob("*-*.student.safetensors")):
-        files.setdefault(p.name.partition("-")[2].removesuffix(".student.safetensors").replace("~", ":"), []).append(p)
+    "The students of a run folder, of all stacks of repeats together"
+    files, summary = _student_files(run.path), run.summary
     if not files:
         raise InputError(
             f"{run.path} holds no students: it was made by an earlier version, or they were deleted; use mtpkd fit"
         )
-    known = [n for n in told["methods"] if stands_for(told, n) in files]
+    known = [name for name in summary["methods"] if stands_for(summary, name) in files]
     method = method or ("mtpkd" if "mtpkd" in known else None)
     if method is None:
         raise InputError(f"{run.path} holds the students of several methods; give --method, one of {', '.join(known)}")
     if method not in known:
         raise InputError(f"{run.path} holds no students of {method!r}; {nearest(method, known)}")
-    kept = join_students([load_student(p) for p in files[stands_for(told, method)]])
-    fell = told.get("fallback", {}).get(method, {}).get("fell_back")
-    return (
-        StoredStudents(
-            kept.card.model_copy(update=dict(words=f"{method} was asked for and has fallen back to the student alone")),
-            kept.params,
-            kept.mean,
-            kept.scale,
-        )
-        if fell
-        else kept
-    )
+    paths = files[stands_for(summary, method)]
+    students = join_students([load_student(path) for path in paths])
+    if not summary.get("fallback", {}).get(method, {}).get("fell_back"):
+        return students
+    words = f"{method} was asked for and has fallen back to the student alone"
+    card = students.card.model_copy(update=dict(words=words))
+    return StoredStudents(card, students.params, students.mean, students.scale)
+
+
+def _student_files(folder: Path) -> dict:
+    "Method -> files of its students, one a stack of repeats"
+    files = {}
+    for path in sorted((folder / "checkpoints").glob("*-*.student.safetensors")):
+        slug = path.name.partition("-")[2].removesuffix(".student.safetensors")
+        files.setdefault(slug.replace("~", ":"), []).append(path)
+    return files
 
 
 def stands_for(summary: dict, method: str) -> str:

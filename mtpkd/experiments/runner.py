@@ -18,10 +18,12 @@ from ..core.config import to_dict, to_yaml
 from ..core.provenance import protocol_faults, provenance_columns
 from ..evaluation.per_sample import calibration, transfer
 from ..training.distributed import init_process_group, broadcast_from_rank0, barrier, rank_and_world_size
-from ..training.checkpoint import CheckpointStore, shelved
+from ..training.checkpoint import CheckpointStore
 from ..distillation.methods import schedules
 from ..distillation.method_resolution import get_method
+from ..distillation.context import get_teacher
 from ..distillation.students import fit_student
+from ..distillation.stages import fit_all_tnets, fit_teachers, required_artifacts, self_distil
 from .tables import COLUMNS, MethodTables, TABLES
 from mtpkd.experiments.plan import (
     BASES,
@@ -47,61 +49,115 @@ from mtpkd.experiments.resume import (
 
 # %% ../../nbs/60_experiments/08_runner.ipynb #b59effdb
 def train_all(
-    plan: ExperimentSpec, out: Path, journal: Journal, progress: bool = True
-) -> dict:  # name -> Part over all repeats
-    "Every method in every repeat. Of several processes the first one knows what was done, and writes; the others train with it and have no tables"
+    plan: ExperimentSpec,
+    out: Path,  # run folder
+    journal: Journal,
+    progress: bool = True,  # show progress bars
+) -> dict:  # method -> `MethodTables` over all repeats; empty in a process that is not the first
+    "Train every method in every repeat, and keep what is finished. Of several processes only the first one writes"
     size, first = stack_size(plan.config, plan.samples), not rank_and_world_size()[0]
-    chunks = [plan.folds[i : i + size] for i in range(0, len(plan.folds), size)]
-    parts, total, done = {n: [] for n in plan.methods}, len(chunks) * len(plan.methods), 0
+    stacks = [plan.folds[start : start + size] for start in range(0, len(plan.folds), size)]
+    parts = {name: [] for name in plan.methods}
+    total, done = len(stacks) * len(plan.methods), 0
     bar = tqdm(total=total, desc=plan.manifest.name, disable=not progress)
-    for c, folds in enumerate(chunks):
-        room = open_context(plan, folds, progress)
+    for stack, folds in enumerate(stacks):
+        finished = _finished_parts(plan, out, stack)
+        current = dict(method=next((name for name in plan.methods if name not in finished), ""))
+        context = open_context(plan, folds, progress, _checkpoints(out, stack, journal, current))
+        _fit_first_stages(plan, context, [name for name in plan.methods if name not in finished])
         for name in plan.methods:
-            journal.write("method", method=name, stack=c, done=done, total=total)
-            part = load_part(out, name, c) if first else None
-            if not broadcast_from_rank0(b"done" if part else b""):
-                with shelved(
-                    CheckpointStore(
-                        out / "checkpoints" / "training" / f"{c:03d}",
-                        lambda event, **facts: journal.write(event, method=name, **facts),
-                    )
-                ):
-                    part = run_method(plan, room, name)
-                for gone in diverged(part):
-                    journal.write("diverged", method=name, **gone)
-                if c == 0:
-                    _save_plans_and_embeddings(plan, room, name, out, first)
+            current["method"] = name
+            journal.write("method", method=name, stack=stack, done=done, total=total)
+            part = finished.get(name)
+            if name not in finished:
+                part = _train_method(plan, context, name, journal)
+                if stack == 0:
+                    _save_plans_and_embeddings(plan, context, name, out, write=first)
                 if first:
-                    keep_students(plan, room, name, student_file(out, name, c)), save_part(out, name, c, part)
+                    keep_students(plan, context, name, student_file(out, name, stack))
+                    save_part(out, name, stack, part)
             parts[name].append(part)
             done += 1
             bar.update()
     bar.close()
-    return {n: _join(p) for n, p in parts.items()} if first else {}
+    if not first:
+        return {}
+    return {name: _join(tables) for name, tables in parts.items()}
+
+
+def _finished_parts(plan, out, stack: int) -> dict:  # method -> `MethodTables`, None in a process that is not the first
+    "What an earlier run has finished of a stack of repeats"
+    first, finished = not rank_and_world_size()[0], {}
+    for name in plan.methods:
+        part = load_part(out, name, stack) if first else None
+        if broadcast_from_rank0(b"done" if part else b""):
+            finished[name] = part
+    return finished
+
+
+def _checkpoints(out, stack: int, journal, current: dict) -> CheckpointStore:
+    "The checkpoints of a stack of repeats; a save is recorded under the method that is being trained"
+
+    def record(event, **facts):
+        journal.write(event, **current, **facts)
+
+    return CheckpointStore(out / "checkpoints" / "training" / f"{stack:03d}", record)
+
+
+def _fit_first_stages(plan, context, names) -> None:
+    "Stages 1 to 3 for some methods and upper bounds, in order: teachers, self-distillation, T-Nets"
+    methods = [get_method(name, plan.config, context.table.kind) for name in names if not name.startswith("teacher_")]
+    required = required_artifacts(context, methods)
+    fit_teachers(context, required)
+    for name in names:
+        if name.startswith("teacher_"):
+            get_teacher(context, name.removeprefix("teacher_"))
+    self_distil(context, required)
+    fit_all_tnets(context, required)
+
+
+def _train_method(plan, context, name, journal) -> MethodTables:
+    "One method in one stack of repeats; diverged repeats are recorded"
+    part = run_method(plan, context, name)
+    for repeat in diverged(part):
+        journal.write("diverged", method=name, **repeat)
+    return part
 
 # %% ../../nbs/60_experiments/08_runner.ipynb #e90b73a8
 def _join(parts) -> MethodTables:
     "The tables of a method over all stacks"
-    tables = {
-        t: pd.concat([getattr(p, t) for p in parts if len(getattr(p, t))] or [getattr(parts[0], t)], ignore_index=True)
-        for t in TABLES
-    }
-    return MethodTables(**tables, validation=[v for p in parts for v in p.validation])
+    tables = {}
+    for table in TABLES:
+        tables[table] = _concatenate(parts, table, getattr(parts[0], table))
+    validation = []
+    for part in parts:
+        validation += part.validation
+    return MethodTables(**tables, validation=validation)
 
 
-def _save_plans_and_embeddings(plan, room, name, out, write=True):
-    "Transport plan of a method with a teacher, and its embeddings, as far as they are known now"
-    m = None if name.startswith("teacher_") else get_method(name, plan.config, room.table.kind)
-    drawn = (
-        plan_of(plan, room, name) if m and m.teacher not in ("", "self") else None
-    )  # by all processes, as what it asks for they would train together
+def _concatenate(parts, table: str, empty) -> pd.DataFrame:
+    "One table of several parts, without the empty ones; `empty` where all are"
+    tables = [getattr(part, table) for part in parts]
+    filled = [rows for rows in tables if len(rows)]
+    return pd.concat(filled or [empty], ignore_index=True)
+
+
+def _save_plans_and_embeddings(plan, context, name, out, *, write: bool):
+    "Transport plan of a method with a teacher, and the embeddings that are new in the context"
+    method = None if name.startswith("teacher_") else get_method(name, plan.config, context.table.kind)
+    tensors = None
+    if method and method.teacher not in ("", "self"):
+        tensors = plan_of(plan, context, name)  # by all processes: a teacher that is missing is trained by all of them
     if not write:
         return
-    if drawn:
-        write_tensors(out / "plans" / f"{name}.safetensors", *drawn)
-    path = out / "embeddings" / f"fold{room.folds[0].fold}_seed{room.folds[0].seed}.safetensors"
-    before = {k: v for k, v in read_tensors(path).items() if not isinstance(v, str)} if path.exists() else {}
-    write_tensors(path, before | embeddings_of(plan, room, before), dict(classes=plan.samples.task.classes))
+    if tensors:
+        arrays, facts = tensors
+        write_tensors(out / "plans" / f"{name}.safetensors", arrays, facts)
+    fold = context.folds[0]
+    path = out / "embeddings" / f"fold{fold.fold}_seed{fold.seed}.safetensors"
+    stored = read_tensors(path) if path.exists() else {}
+    before = {key: value for key, value in stored.items() if not isinstance(value, str)}
+    write_tensors(path, before | embeddings_of(plan, context, before), dict(classes=plan.samples.task.classes))
 
 # %% ../../nbs/60_experiments/08_runner.ipynb #f37c6782
 def write_folder(plan: ExperimentSpec, out: Path, parts: dict) -> dict:  # the summary
@@ -111,36 +167,43 @@ def write_folder(plan: ExperimentSpec, out: Path, parts: dict) -> dict:  # the s
             parts = {base: parts[choose_candidate(parts, base, plan.metric)].renamed(base)} | parts
     parts, fallback = with_fallbacks(plan, parts)
     summary = summarise(plan, parts) | dict(fallback=fallback)
-    extra = [
-        (n, "", "", plan.config.checkpoint, k, row.pop(k))
-        for n, row in summary["methods"].items()
-        for k in ("wilcoxon_p", "bootstrap_low", "bootstrap_high")
-    ]
-    for t in TABLES:
-        table = pd.concat(
-            [getattr(p, t) for p in parts.values() if len(getattr(p, t))] or [pd.DataFrame(columns=COLUMNS.get(t))],
-            ignore_index=True,
-        )
-        if t == "metrics":
-            table = pd.concat([table.astype(object), pd.DataFrame(extra, columns=COLUMNS[t])], ignore_index=True)
-        write_table(
-            out / (f"{t}.parquet" if t == "predictions" else f"{t}.csv"), table.assign(**provenance_columns(summary))
-        )
-    found = pairing_table(pd.concat([p.history for p in parts.values()], ignore_index=True))
-    if len(found):
-        write_table(out / "pairing.csv", found.assign(**provenance_columns(summary)))
-    said = pd.concat([p.predictions for p in parts.values()], ignore_index=True)
-    write_table(out / "transfer.csv", transfer(said, plan.samples.task).assign(**provenance_columns(summary)))
-    if plan.samples.task.kind != "regression":
-        write_table(out / "calibration.csv", calibration(said, plan.samples.task).assign(**provenance_columns(summary)))
+    extra = _tests_as_metrics(summary, plan.config.checkpoint)
+    provenance, task = provenance_columns(summary), plan.samples.task
+
+    def write(name, table):
+        write_table(out / name, table.assign(**provenance))
+
+    for name in TABLES:
+        table = _concatenate(parts.values(), name, pd.DataFrame(columns=COLUMNS.get(name)))
+        if name == "metrics":
+            table = pd.concat([table.astype(object), extra], ignore_index=True)
+        write(f"{name}.parquet" if name == "predictions" else f"{name}.csv", table)
+    history = pd.concat([part.history for part in parts.values()], ignore_index=True)
+    pairing = pairing_table(history)
+    if len(pairing):
+        write("pairing.csv", pairing)
+    predictions = pd.concat([part.predictions for part in parts.values()], ignore_index=True)
+    write("transfer.csv", transfer(predictions, task))
+    if task.kind != "regression":
+        write("calibration.csv", calibration(predictions, task))
     write_json(out / "summary.json", summary)
     return summary
 
+
+def _tests_as_metrics(summary: dict, checkpoint: str) -> pd.DataFrame:
+    "Move the Wilcoxon test and the bootstrap interval of every method from the summary to rows of `metrics`"
+    rows = []
+    for method, row in summary["methods"].items():
+        for key in ("wilcoxon_p", "bootstrap_low", "bootstrap_high"):
+            rows.append((method, "", "", checkpoint, key, row.pop(key)))
+    return pd.DataFrame(rows, columns=COLUMNS["metrics"])
+
 # %% ../../nbs/60_experiments/08_runner.ipynb #726ebad2
 def default_out(plan: ExperimentSpec) -> Path:  # runs/NAME-HASH
-    "Where a run goes that was given no folder"
-    name, who = re.sub(r"[^\w.-]+", "-", plan.manifest.name), json.dumps(identity(plan), sort_keys=True)
-    return Path("runs") / f"{name}-{hashlib.sha256(who.encode()).hexdigest()[:8]}"
+    "Default run folder: the name of the data set and a hash of the experiment"
+    name = re.sub(r"[^\w.-]+", "-", plan.manifest.name)
+    text = json.dumps(identity(plan), sort_keys=True)
+    return Path("runs") / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def run(
@@ -180,22 +243,24 @@ def run(
     )
     if torchrun_rank_and_size()[1] > 1 and "batch_attention" in protocol_faults(plan.config.protocol):
         raise InputError(
-            "protocol batch_attention: rows attend to their batch-mates, so a batch cannot be spread over processes; start one"
+            "protocol batch_attention: rows attend to their batch-mates, "
+            "so a batch cannot be spread over processes; start one"
         )
-    who = identity(plan)
+    facts = identity(plan)
     out = Path(out) if out else default_out(plan)
     if not torchrun_rank_and_size()[0]:
-        claim_folder(out, who, resume)
+        claim_folder(out, facts, resume)
     if dry_run:
         return forecast(plan, out)
-    return _run(plan, who, out, progress)
+    return _run(plan, facts, out, progress)
 
 # %% ../../nbs/60_experiments/08_runner.ipynb #2ecff044
-def _write_run(plan, who, out, progress):
-    if rank_and_world_size()[0]:  # all processes do the same with their part of every batch; the first one writes
+def _write_run(plan, facts, out, progress):
+    "Train and write a run; the other processes train their part of every batch and write nothing"
+    if rank_and_world_size()[0]:
         train_all(plan, out, Journal(None), False)
         return barrier()
-    write_text(out / "experiment.yaml", to_yaml(who))
+    write_text(out / "experiment.yaml", to_yaml(facts))
     write_json(out / "environment.json", environment())
     journal = Journal(out / "journal.jsonl")
     journal.write(
@@ -210,23 +275,25 @@ def _write_run(plan, who, out, progress):
     barrier()
 
 
-def _same_run(who: dict):
+def _same_run(facts: dict):
     "Refuse a process that would train something else than the first one"
-    theirs = json.loads(broadcast_from_rank0(json.dumps(jsonable(who), sort_keys=True).encode()))
-    other = [k for k in sorted({*theirs} | {*who}) if theirs.get(k) != jsonable(who.get(k))]
+    theirs = json.loads(broadcast_from_rank0(json.dumps(jsonable(facts), sort_keys=True).encode()))
+    other = [k for k in sorted({*theirs} | {*facts}) if theirs.get(k) != jsonable(facts.get(k))]
     if other:
         raise InputError(
-            f"process {rank_and_world_size()[0]} would run another experiment than the first ({other[0]}: {theirs.get(other[0])!r} there, {who.get(other[0])!r} here); give all of them the same code, data and settings"
+            f"process {rank_and_world_size()[0]} would run another experiment than the first "
+            f"({other[0]}: {theirs.get(other[0])!r} there, {facts.get(other[0])!r} here); "
+            "give all of them the same code, data and settings"
         )
 
 
-def _run(plan, who, out, progress):
+def _run(plan, facts, out, progress):
     "The run itself, in a folder that was claimed"
     rank, _ = init_process_group(plan.config.device)
     try:
         with torch_threads(plan.config.threads), contextlib.nullcontext() if rank else folder_lock(out):
-            _same_run(who)
-            _write_run(plan, who, out, progress)
+            _same_run(facts)
+            _write_run(plan, facts, out, progress)
     except OSError as e:
         if rank:
             raise RunError(
@@ -237,56 +304,61 @@ def _run(plan, who, out, progress):
 
 # %% ../../nbs/60_experiments/08_runner.ipynb #88da6210
 def forecast(plan: ExperimentSpec, out) -> dict:
-    "Planned repeats, time, memory and what the kept students take on disk"
-    steps = {
-        n: plan.config.teachers.steps
-        if n.startswith("teacher_")
-        else schedules(plan.config)[get_method(n, plan.config, plan.samples.task.kind).schedule].steps
-        for n in plan.methods
-    }
+    "Planned repeats and steps, minutes, memory, and disk space of the stored students, both in MiB"
+    steps = {name: _steps_of(plan, name) for name in plan.methods}
     small = replace(plan.config, schedule=replace(plan.config.schedule, steps=8, evaluate=8))
     size = stack_size(plan.config, plan.samples)
-    room = open_context(replace(plan, config=small), plan.folds[:size])
+    context = open_context(replace(plan, config=small), plan.folds[:size])
     started = time.perf_counter()
-    learner = fit_student(room, get_method("student_only", small))
+    learner = fit_student(context, get_method("student_only", small))
     per_step = (time.perf_counter() - started) / 8
-    members = (
-        2 * (2 * plan.config.teachers.ensemble + 1) * plan.config.teachers.steps * ("mtpkd" in steps)
-    )  # ensembles of mtpkd and of its control
+    teachers = plan.config.teachers
+    ensemble_steps = 2 * (2 * teachers.ensemble + 1) * teachers.steps * ("mtpkd" in steps)  # and those of its control
+    total_steps = sum(steps.values()) + ensemble_steps
     stacks = -(-len(plan.folds) // size)
-    memory = sum(p.nbytes for p in learner.params.values()) * 4 * len(steps) + sum(
-        a.nbytes for part in (plan.samples.arrays, plan.samples.views) for a in part.values()
-    )
-    kept = (
-        sum(p.nbytes for p in learner.params.values())
-        * len(plan.folds)
-        / len(plan.folds[:size])
-        * sum(not n.startswith("teacher_") for n in plan.methods)
-    )  # as `keep_students` writes them
-    learns = {"learns": words} if (words := trained_backbones_text(plan)) else {}
+    student_bytes = sum(weights.nbytes for weights in learner.params.values())
+    data_bytes = _bytes_of(plan.samples.arrays) + _bytes_of(plan.samples.views)
+    memory = student_bytes * 4 * len(steps) + data_bytes
+    students = sum(not name.startswith("teacher_") for name in plan.methods)
+    kept = student_bytes * len(plan.folds) / len(plan.folds[:size]) * students  # as `keep_students` writes them
+    text = trained_backbones_text(plan)
+    learns = {"learns": text} if text else {}
     return dict(
         out=str(out),
         **provenance_columns(to_dict(plan.config)),
         **learns,
         repeats=len(plan.folds),
         methods=plan.methods,
-        steps=sum(steps.values()) + members,
-        minutes=round(1.6 * per_step * stacks * (sum(steps.values()) + members) / 60, 1),
+        steps=total_steps,
+        minutes=round(1.6 * per_step * stacks * total_steps / 60, 1),
         memory_mb=round(memory / 2**20),
         disk_mb=round(kept / 2**20, 1),
     )
 
+
+def _steps_of(plan, name) -> int:
+    "Optimiser steps of a method or a teacher"
+    if name.startswith("teacher_"):
+        return plan.config.teachers.steps
+    method = get_method(name, plan.config, plan.samples.task.kind)
+    return schedules(plan.config)[method.schedule].steps
+
+
+def _bytes_of(arrays: dict) -> int:
+    return sum(array.nbytes for array in arrays.values())
+
 # %% ../../nbs/60_experiments/08_runner.ipynb #f8d01263
 def check_cells(
     cells: list,  # (label, parameters, folder)
-) -> list:  # labels with what is wrong
+) -> list:  # labels with the error
     "Plan the runs; a folder of other code or other data is refused, too"
-    seen, wrong = set(), []
+    checked, wrong = set(), []
     for label, parameters, folder in cells:
-        what = json.dumps({k: v for k, v in parameters.items() if k != "seeds"}, sort_keys=True), Path(folder).exists()
-        if what in seen:
+        without_seeds = {key: value for key, value in parameters.items() if key != "seeds"}
+        case = json.dumps(without_seeds, sort_keys=True), Path(folder).exists()
+        if case in checked:
             continue
-        seen.add(what)
+        checked.add(case)
         try:
             claim_folder(Path(folder), identity(plan_experiment(**parameters)), resume=True)
         except InputError as e:

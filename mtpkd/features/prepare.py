@@ -24,136 +24,172 @@ from .recipes import backbone, PrepareConfig
 from .pipeline import Modality, plan_set, prepare_modality, shard_name
 
 # %% ../../nbs/25_features/03_prepare.ipynb #043dc5f1
-def index_frame(samples, modalities, out) -> pd.DataFrame:
-    "One row a sample: who, what, and where its features are"
-    cols = {"sample": samples.sample} | {
-        k: v
-        for k, v in (("subject", samples.subject), ("bag", samples.bag), ("paired", samples.paired))
-        if v is not None
-    }
+def _sample_columns(samples) -> dict:
+    "The columns of an index that describe the samples themselves"
+    columns = {"sample": samples.sample}
+    optional = {"subject": samples.subject, "bag": samples.bag, "paired": samples.paired}
+    columns |= {name: values for name, values in optional.items() if values is not None}
     if samples.target is None:
-        pass  # recordings of the field
-    elif samples.task.kind == "regression":
-        cols |= {f"target:{n}": samples.target[:, i] for i, n in enumerate(samples.task.names)}
+        return columns  # unlabelled recordings
+    if samples.task.kind == "regression":
+        columns |= {f"target:{name}": samples.target[:, i] for i, name in enumerate(samples.task.names)}
     else:
-        cols["target"] = np.array(samples.task.classes)[samples.target]
+        columns["target"] = np.array(samples.task.classes)[samples.target]
+    return columns
+
+
+def _shard_facts(out, shards) -> dict:  # key -> facts
+    "The facts that the shards hold about their pieces"
+    by_key = {}
+    for shard in shards:
+        _, keys, facts = open_shard(shard_path(out, shard))
+        by_key |= dict(zip(keys, facts))
+    return by_key
+
+
+def _modality_columns(m: Modality, out) -> dict:
+    "The columns of an index that describe one modality"
+    name = m.recipe.modality
+    places = {}
+    for keys in m.shards():
+        shard = shard_name(m, keys)
+        places |= {key: (shard, row) for row, key in enumerate(keys)}
+    facts = _shard_facts(out, {shard for shard, _ in places.values()})
+    columns = {
+        f"{name}:shard": [places.get(key, ("", -1))[0] for key in m.keys],
+        f"{name}:row": [places.get(key, ("", -1))[1] for key in m.keys],
+        f"{name}:key": m.keys,
+        f"{name}:status": [m.status.get(key, "ok") if key else "not recorded" for key in m.keys],
+    }
+    for word in sorted(set().union(*facts.values())):
+        columns[f"{name}:{word}"] = [facts.get(key, {}).get(word, np.nan) for key in m.keys]
+    return columns
+
+
+def index_frame(
+    samples,  # `N` samples
+    modalities,  # of `Modality`, after their shards were written
+    out,
+) -> pd.DataFrame:  # `N` rows
+    "One row per sample: its identity, its label, and the place and status of its features"
+    columns = _sample_columns(samples)
     for m in modalities:
-        n, at = m.recipe.modality, {k: (shard_name(m, keys), i) for keys in m.shards() for i, k in enumerate(keys)}
-        facts = {k: f for s in {s for s, _ in at.values()} for k, f in zip(*open_shard(shard_path(out, s))[1:])}
-        cols |= {
-            f"{n}:shard": [at.get(k, ("", -1))[0] for k in m.keys],
-            f"{n}:row": [at.get(k, ("", -1))[1] for k in m.keys],
-            f"{n}:key": m.keys,
-            f"{n}:status": ["not recorded" if not k else m.status.get(k, "ok") for k in m.keys],
-        }
-        for word in sorted({w for f in facts.values() for w in f}):
-            cols[f"{n}:{word}"] = [facts.get(k, {}).get(word, np.nan) for k in m.keys]
-    return pd.DataFrame(cols)
+        columns |= _modality_columns(m, out)
+    return pd.DataFrame(columns)
 
 # %% ../../nbs/25_features/03_prepare.ipynb #5122ce04
 def index_entry(spec, m: Modality, out) -> dict:
     "A modality's entry in the new manifest"
     if m.recipe.encoder == "raw":
         return spec.model_dump(mode="json", exclude_defaults=True, exclude={"column"})
-    shape = open_shard(shard_path(out, shard_name(m, m.shards()[0])))[0].shape[2:]
-    kind = {1: "features", 2: "signal"}.get(len(shape), "video")
-    rate = {"rate_hz": 1 / m.recipe.settings.mel_step} if m.recipe.encoder == "logmel" else {}
-    return dict(kind=kind, shape=list(shape), role=spec.role, **rate)
+    first_shard = shard_path(out, shard_name(m, m.shards()[0]))
+    shape = open_shard(first_shard)[0].shape[2:]
+    entry = dict(kind={1: "features", 2: "signal"}.get(len(shape), "video"), shape=list(shape), role=spec.role)
+    if m.recipe.encoder == "logmel":
+        entry["rate_hz"] = 1 / m.recipe.settings.mel_step
+    return entry
+
+
+_COPIED = {"name", "title", "licence", "citation", "access", "task", "protocol", "pairing", "hop_s", "published"}
 
 
 def prepared_manifest(old, samples, modalities, out) -> dict:
-    "The manifest of what was prepared"
-    values = old.model_dump(
-        mode="json",
-        exclude_defaults=True,
-        include={"name", "title", "licence", "citation", "access", "task", "protocol", "pairing", "hop_s", "published"},
-    )
-    files = {"index": "index.parquet"} | {
-        p.stem: f"shards/{p.name}"
-        for m in modalities
-        for p in (shard_path(out, shard_name(m, keys)) for keys in m.shards())
-    }
+    "The manifest of the prepared set: that of the recordings, with the files, modalities and reader of the features"
+    values = old.model_dump(mode="json", exclude_defaults=True, include=_COPIED)
+    files = {"index": "index.parquet"}
+    for m in modalities:
+        paths = [shard_path(out, shard_name(m, keys)) for keys in m.shards()]
+        files |= {path.stem: f"shards/{path.name}" for path in paths}
+    entries = {}
+    for m in modalities:
+        name = m.recipe.modality
+        entries[name] = index_entry(old.modalities[name], m, out)
     values |= dict(
         reader="prepared",
-        files={k: dict(path=p, sha256=file_sha256(Path(out) / p)) for k, p in files.items()},
+        files={name: dict(path=path, sha256=file_sha256(Path(out) / path)) for name, path in files.items()},
         sample="sample",
         subject=None if samples.subject is None else "subject",
-        modalities={m.recipe.modality: index_entry(old.modalities[m.recipe.modality], m, out) for m in modalities},
+        modalities=entries,
     )
     if old.protocol.group:
         values["protocol"] = values.get("protocol", {}) | {"group": "subject"}
     if samples.bag is not None:
-        values["pairing"] = dict(kind="bag", key="bag", **({} if samples.paired is None else {"paired": "paired"}))
+        values["pairing"] = dict(kind="bag", key="bag")
+        if samples.paired is not None:
+            values["pairing"]["paired"] = "paired"
     return values
 
 # %% ../../nbs/25_features/03_prepare.ipynb #df5a69bc
 def claim_prepared_folder(out, what: dict):
-    "Make sure that a folder is new, or is this very preparation"
-    out, text = Path(out), to_yaml(what)
+    "Make sure that a folder is new or belongs to the same preparation; otherwise `InputError`"
+    out = Path(out)
     if (out / "prepare.yaml").is_file():
-        theirs = read_yaml(out / "prepare.yaml")
-        other = [k for k in sorted({*theirs} | {*what}) if theirs.get(k) != what.get(k)]
-        if other == ["manifest"]:
+        stored = read_yaml(out / "prepare.yaml")
+        different = [key for key in sorted({*stored} | {*what}) if stored.get(key) != what.get(key)]
+        if different == ["manifest"]:
             raise InputError(
                 f"{out} holds {what['set']} under other variants, options or modalities; use another --out"
             )
-        if other:
+        if different:
+            key = different[0]
             raise InputError(
-                f"{out} holds another preparation ({other[0]}: {theirs.get(other[0])!r} there, {what.get(other[0])!r} here); use another --out"
+                f"{out} holds another preparation ({key}: {stored.get(key)!r} there, {what.get(key)!r} here); "
+                "use another --out"
             )
     elif out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: expected a new or empty folder, or one that mtpkd data prepare has begun")
     else:
-        write_text(out / "prepare.yaml", text)
+        write_text(out / "prepare.yaml", to_yaml(what))
 
 
-_WORDS = {
-    "root",
-    "title",
-    "licence",
-    "citation",
-    "access",
-    "obtain",
-    "layout",
-    "published",
-    "variants",
-}  # of a manifest: nothing that is read depends on them
+# entries of a manifest on which no sample depends
+_DESCRIPTIVE = {"root", "title", "licence", "citation", "access", "obtain", "layout", "published", "variants"}
 
 
 def manifest_digest(m) -> str:
-    "What of a manifest decides on samples: its variants and options are in it, not the folder, and not the content of its files, which may be mended"
-    values = m.model_dump(mode="json", exclude=_WORDS) | {"files": {n: f.path for n, f in m.files.items()}}
+    """A digest of the entries of a manifest that determine the samples
+
+    Variants and options are part of it; the folder and the content of the files, which may be corrected, are not."""
+    values = m.model_dump(mode="json", exclude=_DESCRIPTIVE)
+    values |= {"files": {name: file.path for name, file in m.files.items()}}
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 # %% ../../nbs/25_features/03_prepare.ipynb #64901161
-def prepare_settings(config=None, set=None, **asked) -> PrepareConfig:
-    "Settings from a file's `prepare` section, single ones, and named ones, the later before the earlier"
-    values = (read_yaml(config) if isinstance(config, (str, Path)) else config or {}).get("prepare") or {}
-    return from_dict(
-        PrepareConfig, apply_set(values, set) | {k: v for k, v in asked.items() if v is not None}, "prepare"
-    )
+def prepare_settings(
+    config=None,  # a file or a dict with a `prepare` section
+    set=None,  # single settings, as `key=value`
+    **asked,  # named settings; None: not given
+) -> PrepareConfig:
+    "Settings from a file, single settings and named ones, each overriding the ones before"
+    file = read_yaml(config) if isinstance(config, (str, Path)) else config or {}
+    values = apply_set(file.get("prepare") or {}, set)
+    values |= {name: value for name, value in asked.items() if value is not None}
+    return from_dict(PrepareConfig, values, "prepare")
 
 
 def holds_labels(out) -> bool:
     "Whether the index of a preparation has labels"
     path = Path(out) / "index.parquet"
-    return path.is_file() and any(n.partition(":")[0] == "target" for n in pq.read_schema(path).names)
+    if not path.is_file():
+        return False
+    return any(name.partition(":")[0] == "target" for name in pq.read_schema(path).names)
 
 
 def prepare(
     manifest,
-    root=None,
+    root=None,  # folder of the recordings; None: that of the manifest
     out=None,
     config=None,
     set=None,
-    jobs: int = None,
+    jobs: int = None,  # processes; None: one per core
     device: str = "cpu",
     progress: bool = True,
-    labels: bool = True,
+    labels: bool = True,  # without labels the result serves `mtpkd predict` only
     **settings,
 ) -> Path:  # of the manifest
-    "Turn the recordings of a data set into features, once; without `labels` for `mtpkd predict` alone"
-    c, out = prepare_settings(config, set, **settings), Path(out)
+    "Compute the features of a data set of recordings, and write its shards, index and manifest"
+    c = prepare_settings(config, set, **settings)
+    out = Path(out)
     manifest = load_manifest(manifest)
     claim_prepared_folder(out, dict(set=manifest.name, manifest=manifest_digest(manifest), **asdict(c)))
     with folder_lock(out):
@@ -169,40 +205,57 @@ def prepare(
         with atomic_path(out / "index.parquet") as tmp:
             index_frame(samples, modalities, out).to_parquet(tmp, index=False)
         write_text(out / "manifest.yaml", to_yaml(prepared_manifest(old, samples, modalities, out)))
-        kept = {shard_path(out, shard_name(m, keys)) for m in modalities for keys in m.shards()}
-        for path in (out / "shards").iterdir():
-            if path not in kept:
-                path.unlink()  # of older data, or half-written
-        shutil.rmtree(out / ".work", ignore_errors=True)
+        _remove_leftovers(out, modalities)
     return out / "manifest.yaml"
 
 
+def _remove_leftovers(out, modalities):
+    "Remove shards of an earlier state of the data, and the files of single pieces"
+    current = []
+    for m in modalities:
+        current += [shard_path(out, shard_name(m, keys)) for keys in m.shards()]
+    for path in (out / "shards").iterdir():
+        if path not in current:
+            path.unlink()
+    shutil.rmtree(out / ".work", ignore_errors=True)
+
+
 def describe(m: Modality) -> str:
-    "A modality's recipe as a line"
+    "A modality's recipe in one line"
     r = m.recipe
-    learns = (
-        f", weights {r.weights}; {learning_text(backbone(r.encoder, r.weights, r.settings.finetune))}"
-        if r.weights
-        else ""
-    )
-    return f"{r.modality}: {len(m.pieces)} recordings by {r.encoder}{learns}"
+    line = f"{r.modality}: {len(m.pieces)} recordings by {r.encoder}"
+    if not r.weights:
+        return line
+    learning = learning_text(backbone(r.encoder, r.weights, r.settings.finetune))
+    return f"{line}, weights {r.weights}; {learning}"
 
 # %% ../../nbs/25_features/03_prepare.ipynb #b85a7b2d
-def prepared_text(out) -> str:
-    "A preparation in some lines: what is there, what could not be read, where no face was found"
-    out, lines = Path(out), []
-    frame, m = pd.read_parquet(out / "index.parquet"), load_manifest(out / "manifest.yaml")
-    for n, spec in m.modalities.items():
-        status = frame[f"{n}:status"]
-        bad = frame[~status.isin(["ok", "not recorded"])]
+def _modality_lines(name, spec, frame) -> list:
+    "The lines of a summary about one modality"
+    status = frame[f"{name}:status"]
+    errors = status[~status.isin(["ok", "not recorded"])]
+    lines = [
+        f"{name}: {(status == 'ok').sum()} of {len(frame)} samples as {spec.kind} {'x'.join(map(str, spec.shape))}, "
+        f"{(status == 'not recorded').sum()} not recorded, {len(errors)} unreadable"
+    ]
+    if f"{name}:found" in frame:
+        interpolated = (frame[f"{name}:between"] + frame[f"{name}:held"]).mean()
+        undetected = (frame[f"{name}:centre"] == 1).sum()
         lines.append(
-            f"{n}: {(status == 'ok').sum()} of {len(frame)} samples as {spec.kind} {'x'.join(map(str, spec.shape))}, {(status == 'not recorded').sum()} not recorded, {len(bad)} unreadable"
+            f"  face found in {frame[f'{name}:found'].mean():.1%} of frames, filled in in {interpolated:.1%}; "
+            f"no face at all in {undetected} samples, whose middle was taken"
         )
-        if f"{n}:found" in frame:
-            lines.append(
-                f"  face found in {frame[f'{n}:found'].mean():.1%} of frames, filled in in {(frame[f'{n}:between'] + frame[f'{n}:held']).mean():.1%}; no face at all in {(frame[f'{n}:centre'] == 1).sum()} samples, whose middle was taken"
-            )
-        lines += [f"  {w}" for w in bad[f"{n}:status"].unique()[:10]] + (
-            ["  ... see index.parquet"] if bad[f"{n}:status"].nunique() > 10 else []
-        )
+    lines += [f"  {error}" for error in errors.unique()[:10]]
+    if errors.nunique() > 10:
+        lines.append("  ... see index.parquet")
+    return lines
+
+
+def prepared_text(out) -> str:
+    "A summary of a preparation, and the command that uses it"
+    out = Path(out)
+    frame = pd.read_parquet(out / "index.parquet")
+    lines = []
+    for name, spec in load_manifest(out / "manifest.yaml").modalities.items():
+        lines += _modality_lines(name, spec, frame)
     return "\n".join([*lines, f"mtpkd run --manifest {out / 'manifest.yaml'}"])

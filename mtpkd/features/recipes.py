@@ -22,76 +22,99 @@ from ..models.backbones import build_backbone, kind_of, BACKBONE_KINDS, BACKBONE
 # %% ../../nbs/25_features/01_recipes.ipynb #1fb916b9
 @dataclass(frozen=True)
 class PrepareConfig:
-    "How recordings become numbers"
+    "Settings of the feature extraction"
 
-    encoder: str = "r3d18"  # names by comma, each for the modalities it takes; or modality=name
+    encoder: str = "r3d18"  # names by comma, each for the modalities it accepts; or modality=name
     weights: str = "default"  # default, random or a path; or name=path by comma
-    finetune: str = (
-        "none"  # the first part that is to learn later: maps of the part before it are kept; none: pooled features
-    )
-    views: int = 1  # of a video: the middle, which is what every evaluation sees, and more at random, for training to choose from
+    # the first part that is trained later: outputs of the part before it are stored; none: pooled features
+    finetune: str = "none"
+    # of a video: the centre, used by every evaluation; any further ones are random, for training to choose from
+    views: int = 1
     frames: int = 10  # of a clip
     stride: int = 0  # frames between two of a clip; 0: one in each of `frames` equal segments
     size: int = 112  # pixels
-    faces: str = "mtcnn"  # whole: no detector, the middle of the picture
-    face_every: int = 3  # the detector looks at every ... of the frames that were picked
-    face_margin: float = 0.2  # of a face's side, around it
+    faces: str = "mtcnn"  # whole: no detector, the centre of the picture
+    face_every: int = 3  # the detector processes every ... of the selected frames
+    face_margin: float = 0.2  # fraction of a face's side, added around it
     sound_hz: float = 16000.0
-    sound_seconds: float = 3.0  # cut or padded to this, in the middle; 0: all of it (not for logmel)
+    sound_seconds: float = 3.0  # cut or padded to this, around the middle; 0: all of it (not for logmel)
     n_mels: int = 64
     mel_window: float = 0.025  # seconds
-    mel_step: float = 0.01
+    mel_step: float = 0.01  # seconds
     signal_window: float = 0.25  # seconds, of a signal's spectrogram
-    signal_step: float = 0.025
-    signal_start: float = 0.0  # seconds of a signal that count
-    signal_end: float = 0.0  # 0: to the end
+    signal_step: float = 0.025  # seconds
+    signal_start: float = 0.0  # seconds; start of the part of a signal that is used
+    signal_end: float = 0.0  # seconds; 0: to the end
 
 # %% ../../nbs/25_features/01_recipes.ipynb #8411d073
 FITS = {"clip": "video", "frames": "video", "picture": ""}  # a backbone's kind -> the kind of modality
 PLAIN = {"video": None, "audio": "logmel", "signal": "raw", "features": "raw"}
+_PICTURE_KINDS = {"resnet18_logmel": "audio", "resnet18_spectrogram": "signal"}
 
 
 def _choices(text: str) -> dict:
     "`a,b=c` as {a: a, b: c}"
-    return {part.partition("=")[0].strip(): part.rpartition("=")[2].strip() for part in text.split(",") if part.strip()}
+    choices = {}
+    for part in text.split(","):
+        if part.strip():
+            key = part.partition("=")[0].strip()
+            choices[key] = part.rpartition("=")[2].strip()
+    return choices
 
 
 def _fits(name: str, kind: str) -> bool:
+    "Whether an encoder accepts a kind of modality"
     if name in ("raw", "logmel"):
         return PLAIN[kind] == name
-    return kind == {"resnet18_logmel": "audio", "resnet18_spectrogram": "signal"}.get(name, "video")
+    return kind == _PICTURE_KINDS.get(name, "video")
 
 
-def choose_encoder(c: PrepareConfig, modality: str, kind: str) -> str:
-    "What turns a modality of a kind into numbers"
-    named, known = _choices(c.encoder), (*BACKBONE_KINDS, "raw", "logmel")
-    for n in named.values():
-        if n not in known:
-            raise InputError(f"encoder: unknown name {n!r}; {nearest(n, known)}")
+def choose_encoder(
+    c: PrepareConfig,
+    modality: str,  # name
+    kind: str,  # video, audio, signal or features
+) -> str:
+    "The encoder of a modality; `InputError` for an unknown name or one that does not accept the kind"
+    named = _choices(c.encoder)
+    known = (*BACKBONE_KINDS, "raw", "logmel")
+    for name in named.values():
+        if name not in known:
+            raise InputError(f"encoder: unknown name {name!r}; {nearest(name, known)}")
     if modality in named:
-        if not _fits(named[modality], kind):
+        name = named[modality]
+        if not _fits(name, kind):
+            fitting = ", ".join(other for other in known if _fits(other, kind))
             raise InputError(
-                f"encoder: {named[modality]} does not take modality {modality}, which is {kind}; expected one of {', '.join(n for n in known if _fits(n, kind))}"
+                f"encoder: {name} does not take modality {modality}, which is {kind}; expected one of {fitting}"
             )
-        return named[modality]
-    chosen = next((n for k, n in named.items() if k == n and _fits(n, kind)), PLAIN[kind])
-    if chosen is None:
+        return name
+    for key, name in named.items():
+        if key == name and _fits(name, kind):
+            return name
+    if PLAIN[kind] is None:
+        fitting = ", ".join(name for name in BACKBONE_KINDS if _fits(name, "video"))
         raise InputError(
-            f"encoder: none of {c.encoder!r} takes modality {modality}, which is video; expected one of {', '.join(n for n in BACKBONE_KINDS if _fits(n, 'video'))}"
+            f"encoder: none of {c.encoder!r} takes modality {modality}, which is video; expected one of {fitting}"
         )
-    return chosen
+    return PLAIN[kind]
 
 
-def choose_weights(c: PrepareConfig, name: str) -> str:
-    "Where the weights of a backbone come from"
+def choose_weights(
+    c: PrepareConfig,
+    name: str,  # of a backbone
+) -> str:
+    "The origin of a backbone's weights: `default`, `random` or a path"
     named = _choices(c.weights)
-    return named.get(name, next((k for k, v in named.items() if k == v), "default"))
+    for_all = next((key for key, value in named.items() if key == value), "default")
+    return named.get(name, for_all)
 
 # %% ../../nbs/25_features/01_recipes.ipynb #e8954462
 def check_finetune(finetune: str):
+    "`InputError` unless `finetune` is `none` or a part of the backbone after its stem"
     if finetune not in ("none", *BACKBONE_PARTS[1:]):
         raise InputError(
-            f"finetune: expected none, {', '.join(BACKBONE_PARTS[1:])}, got {finetune!r}; a network that learns from its stem on has nothing to prepare"
+            f"finetune: expected none, {', '.join(BACKBONE_PARTS[1:])}, got {finetune!r}; "
+            "a network that learns from its stem on has nothing to prepare"
         )
 
 
@@ -100,18 +123,18 @@ METHOD = 1  # raised whenever the same recipe gives other numbers
 
 @dataclass(frozen=True)
 class Recipe:
-    "How one modality becomes numbers"
+    "How one modality becomes features"
 
     modality: str
     kind: str  # video, audio, signal, features
     encoder: str  # a backbone, `logmel` or `raw`
-    weights: str  # as in the settings; empty: there are none
+    weights: str  # as in the settings; empty: the encoder has none
     rate_hz: float | None
     settings: PrepareConfig
-    digest: str  # of all that and of the weights themselves
+    digest: str  # of all of the above and of the weights themselves
 
 
-_MATTER = {
+_RELEVANT_SETTINGS = {
     "video": ("finetune", "views", "frames", "stride", "size", "faces", "face_every", "face_margin"),
     "audio": ("finetune", "sound_hz", "sound_seconds", "n_mels", "mel_window", "mel_step"),
     "signal": ("finetune", "signal_window", "signal_step", "signal_start", "signal_end"),
@@ -119,126 +142,186 @@ _MATTER = {
 }
 
 
-def make_recipe(c: PrepareConfig, modality: str, kind: str, rate_hz=None) -> Recipe:
-    "The recipe of a modality; its backbone is loaded, so that missing weights are said at once"
+def _relevant_settings(c: PrepareConfig, kind: str, encoder: str, weights: str) -> dict:
+    "The settings on which the features of a modality depend"
+    names = _RELEVANT_SETTINGS[kind] if encoder != "raw" else ()
+    return {name: getattr(c, name) for name in names if name != "finetune" or weights}
+
+
+def make_recipe(
+    c: PrepareConfig,
+    modality: str,  # name
+    kind: str,  # video, audio, signal or features
+    rate_hz=None,  # sampling rate in Hz, for signals and sound
+) -> Recipe:
+    "The recipe of a modality; its backbone is loaded, so that missing weights are reported before any work starts"
     encoder = choose_encoder(c, modality, kind)
     weights = choose_weights(c, encoder) if encoder in BACKBONE_KINDS else ""
     check_finetune(c.finetune)
-    matter = {k: getattr(c, k) for k in (_MATTER[kind] if encoder != "raw" else ()) if k != "finetune" or weights}
-    sha = (
-        weights_sha256(backbone(encoder, weights, "none")) if weights else ""
-    )  # of the whole network, wherever it is cut
-    facts = json.dumps([METHOD, kind, encoder, sha, rate_hz if kind != "video" else None, matter])
-    return Recipe(modality, kind, encoder, weights, rate_hz, c, hashlib.sha256(facts.encode()).hexdigest())
+    relevant = _relevant_settings(c, kind, encoder, weights)
+    weights_digest = weights_sha256(backbone(encoder, weights, "none")) if weights else ""  # of the whole network
+    rate = rate_hz if kind != "video" else None
+    facts = json.dumps([METHOD, kind, encoder, weights_digest, rate, relevant])
+    digest = hashlib.sha256(facts.encode()).hexdigest()
+    return Recipe(modality, kind, encoder, weights, rate_hz, c, digest)
 
 
 @functools.lru_cache(maxsize=8)
-def backbone(name: str, weights: str, finetune: str = "none", device: str = "cpu"):
-    "The frozen beginning of a network, up to the part that is to learn; the whole of it where none is"
+def backbone(
+    name: str,
+    weights: str,  # default, random or a path
+    finetune: str = "none",  # the first part that is trained later
+    device: str = "cpu",
+):
+    "The frozen part of a network: everything before the part `finetune`, or the whole of it"
     last = "layer4" if finetune == "none" else BACKBONE_PARTS[BACKBONE_PARTS.index(finetune) - 1]
     return set_learning(build_backbone(name, weights, last=last), "none").to(device)
 
 # %% ../../nbs/25_features/01_recipes.ipynb #dc19f380
 @dataclass(frozen=True)
 class Piece:
-    "What a sample's features are made from"
+    "The recording, or part of one, from which a sample's features are computed"
 
     path: Path | None = None
-    first: int = -1
+    first: int = -1  # frame or sound sample, from 1; -1: no limit
     last: int = -1
     x: object = None  # `(C, T)` or `(D,)`, where there is no file
     sha: str = ""  # of the file's content
 
 
+def _array_sha256(x) -> str:
+    "A digest of an array's shape and float32 values"
+    shape = repr(x.shape).encode()
+    values = np.ascontiguousarray(x, "float32").tobytes()
+    return hashlib.sha256(shape + values).hexdigest()
+
+
 def piece_key(recipe: Recipe, p: Piece) -> str:
-    "The key of a piece's features"
-    content = (
-        p.sha or hashlib.sha256(repr(p.x.shape).encode() + np.ascontiguousarray(p.x, "float32").tobytes()).hexdigest()
-    )
+    "The key of a piece's features: 32 hexadecimal digits of a digest of recipe, content and limits"
+    content = p.sha or _array_sha256(p.x)
     return hashlib.sha256(f"{recipe.digest} {content} {p.first} {p.last}".encode()).hexdigest()[:32]
 
 
 def content_sha256(path) -> str:
-    "A digest of a file, or of a folder's files with their names"
+    "A digest of a file, or of a folder's files with their names; `InputError` where one cannot be read"
     path = Path(path)
     try:
         if not path.is_dir():
             return file_sha256(path)
-        return hashlib.sha256(
-            "".join(f"{p.name} {file_sha256(p)}\n" for p in sorted(path.iterdir()) if p.is_file()).encode()
-        ).hexdigest()
+        lines = [f"{p.name} {file_sha256(p)}\n" for p in sorted(path.iterdir()) if p.is_file()]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
     except OSError as e:
         raise InputError(f"{path}: cannot be read ({e.strerror}); give it back its place or its rights") from e
 
 # %% ../../nbs/25_features/01_recipes.ipynb #77198bad
-def video_pixels(c: PrepareConfig, p: Piece) -> tuple:  # `(V, T, size, size, 3)` uint8, the face's `Track`
+def video_pixels(
+    c: PrepareConfig,
+    p: Piece,
+) -> tuple:  # `(V, T, size, size, 3)` uint8, the face's `Track`
     "Crops of all views of a video"
     r = open_recording(p.path)
-    there = r.between(p.first, p.last)
-    at = there[draw_views(len(there), c.frames, c.views, c.stride, f"{p.sha} {p.first} {p.last}")]
-    frames, track = face_clip(r, at.ravel(), c.size, detector=c.faces, every=c.face_every, margin=c.face_margin)
-    return frames.reshape(*at.shape, *frames.shape[1:]), track
+    available = r.between(p.first, p.last)
+    views = draw_views(len(available), c.frames, c.views, c.stride, f"{p.sha} {p.first} {p.last}")
+    positions = available[views]
+    frames, track = face_clip(r, positions.ravel(), c.size, detector=c.faces, every=c.face_every, margin=c.face_margin)
+    return frames.reshape(*positions.shape, *frames.shape[1:]), track
 
 
-def sound_samples(c: PrepareConfig, p: Piece, rate_hz) -> np.ndarray:  # `(T,)` at `sound_hz`
-    "The sound of a piece, cut or padded in the middle to `sound_seconds`"
+def sound_samples(
+    c: PrepareConfig,
+    p: Piece,
+    rate_hz,  # rate in Hz at which the piece's limits count samples; None: `sound_hz`
+) -> np.ndarray:  # `(T,)` at `sound_hz`
+    "The sound of a piece, cut or padded around its middle to `sound_seconds`; `InputError` where it is empty"
     counted = rate_hz or c.sound_hz
-    x = read_sound(p.path, c.sound_hz, max(0, p.first - 1) / counted, p.last / counted if p.last >= 0 else None)
+    start = max(0, p.first - 1) / counted
+    end = p.last / counted if p.last >= 0 else None
+    x = read_sound(p.path, c.sound_hz, start, end)
     if not len(x):
         raise InputError(f"{p.path}: no sound from sample {p.first} to {p.last}")
     if not c.sound_seconds:
         return x
-    want = round(c.sound_seconds * c.sound_hz)
-    spare = want - len(x)
-    return np.pad(x, (spare // 2, spare - spare // 2)) if spare >= 0 else x[-spare // 2 :][:want]
+    expected = round(c.sound_seconds * c.sound_hz)
+    missing = expected - len(x)
+    if missing >= 0:
+        return np.pad(x, (missing // 2, missing - missing // 2))
+    return x[-missing // 2 :][:expected]
 
 # %% ../../nbs/25_features/01_recipes.ipynb #0b4e49e2
-def picture(recipe: Recipe, x) -> np.ndarray:  # `(C, F, frames)`
+def picture(
+    recipe: Recipe,
+    x,  # sound `(T,)` or signal `(C, T)`
+) -> np.ndarray:  # `(C, F, frames)`, with `C = 1` for sound
     "The log-mel energies of a sound, or the spectrogram of each channel of a signal"
     c = recipe.settings
     if recipe.kind == "audio":
         return log_mel(x, c.sound_hz, c.n_mels, c.mel_window, c.mel_step)[None]
     rate = recipe.rate_hz or 0
-    part = np.asarray(x)[:, round(c.signal_start * rate) : round(c.signal_end * rate) or None]
+    start = round(c.signal_start * rate)
+    end = round(c.signal_end * rate) or None
+    part = np.asarray(x)[:, start:end]
     return spectrogram(part, recipe.rate_hz, c.signal_window, c.signal_step)
 
 
-def standardise(s) -> tuple:  # `(C, F, frames)` -> the same with mean 0 and spread 1 in each channel, and both `(C, 2)`
-    "Level and spread of every picture, apart from what it shows"
-    mean, sd = s.mean((1, 2)), s.std((1, 2))
-    return (s - mean[:, None, None]) / np.maximum(sd, 1e-6)[:, None, None], np.stack([mean, sd], 1)
+def standardise(
+    s,  # spectrograms `(C, F, frames)`
+) -> tuple:  # `(C, F, frames)` with mean 0 and standard deviation 1 per channel; both of them `(C, 2)`
+    "Spectrograms without their level and spread, and these two"
+    mean = s.mean((1, 2))
+    sd = s.std((1, 2))
+    scaled = (s - mean[:, None, None]) / np.maximum(sd, 1e-6)[:, None, None]
+    return scaled, np.stack([mean, sd], 1)
 
 # %% ../../nbs/25_features/01_recipes.ipynb #d60cd256
-def run_network(net, x, device="cpu") -> np.ndarray:
-    "A frozen network over a batch, without gradients"
+def run_network(
+    net,
+    x,  # batch `(B, ...)`
+    device="cpu",
+) -> np.ndarray:  # `(B, ...)` float32
+    "The output of a frozen network for a batch, without gradients"
     import torch
 
+    batch = torch.from_numpy(np.ascontiguousarray(x, "float32")).to(device)
     with torch.inference_mode():
-        return net(torch.from_numpy(np.ascontiguousarray(x, "float32")).to(device)).float().cpu().numpy()
+        return net(batch).float().cpu().numpy()
 
 
-def features_of(recipe: Recipe, p: Piece, device: str = "cpu") -> tuple:  # `(V, ...)` float32, facts by name
-    "The features of one piece"
-    c, facts = recipe.settings, {}
-    net = backbone(recipe.encoder, recipe.weights, c.finetune, device) if recipe.weights else None
+def _video_features(recipe: Recipe, p: Piece, net, device) -> tuple:  # `(V, ...)`, facts by name
+    "Features of a video's views, and the share of frames by origin of their face box"
+    c = recipe.settings
+    frames, track = video_pixels(c, p)
+    pixels = normalise(frames, kind_of(recipe.encoder).pixels).transpose(0, 2, 1, 3, 4)
+    features = run_network(net, pixels, device)
+    if c.faces == "whole":
+        return features, {}
+    return features, {word: round(track.share(word), 4) for word in ("found", "between", "held", "centre")}
+
+
+def _picture_features(net, spectrograms, level, device):  # `(C, F, frames)`, `(C, 2)` -> `(1, ...)`
+    "Features of the channels side by side; pooled ones with the level of each channel appended"
+    y = run_network(net, spectrograms[:, None], device)
+    if y.ndim == 2:
+        return np.concatenate([y, level], 1).reshape(1, -1)
+    return y.reshape(1, -1, *y.shape[2:])
+
+
+def features_of(
+    recipe: Recipe,
+    p: Piece,
+    device: str = "cpu",
+) -> tuple:  # `(V, ...)` float32, facts by name
+    "The features of one piece; `InputError` where it cannot be decoded or gives values that are not finite"
+    facts = {}
+    net = backbone(recipe.encoder, recipe.weights, recipe.settings.finetune, device) if recipe.weights else None
     if recipe.kind == "video":
-        frames, track = video_pixels(c, p)
-        out = run_network(net, normalise(frames, kind_of(recipe.encoder).pixels).transpose(0, 2, 1, 3, 4), device)
-        facts = (
-            {word: round(track.share(word), 4) for word in ("found", "between", "held", "centre")}
-            if c.faces != "whole"
-            else {}
-        )
+        out, facts = _video_features(recipe, p, net, device)
     elif recipe.encoder == "raw":
         out = np.asarray(p.x)[None]
     else:
-        x = picture(recipe, sound_samples(c, p, recipe.rate_hz) if recipe.kind == "audio" else p.x)
-        out = x if net is None else _pictured(net, *standardise(x), device)
+        x = sound_samples(recipe.settings, p, recipe.rate_hz) if recipe.kind == "audio" else p.x
+        out = picture(recipe, x)
+        if net is not None:
+            out = _picture_features(net, *standardise(out), device)
     if not np.isfinite(out).all():
         raise InputError(f"{p.path or recipe.modality}: features are not finite; is the recording?")
     return np.ascontiguousarray(out, "float32"), facts
-
-
-def _pictured(net, s, level, device):
-    y = run_network(net, s[:, None], device)
-    return np.concatenate([y, level], 1).reshape(1, -1) if y.ndim == 2 else y.reshape(1, -1, *y.shape[2:])

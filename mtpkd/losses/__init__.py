@@ -3,17 +3,11 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "alignment": ["alignments", "align_cosine", "align_mse", "align_kl", "align_mmd"],
-    "base": ["terms", "weighted_mean"],
-    "feature": [
-        "UNPAIRED_TERMS", "TINY", "BASELINE_EMBEDDING_TERMS", "EMBEDDING_TERMS", "PROJECTIONS", "mmd",
-        "unit_rows", "project", "fitnets", "cosine_mse", "crd",
-    ],
+    "base": ["LEVELS", "terms", "weighted_mean", "TermInputs", "LossTerm", "loss_term", "get_term", "term_names"],
+    "feature": ["TINY", "mmd", "unit_rows", "project", "fitnets", "cosine_mse", "crd"],
     "relation": ["relative_distances", "angles", "rkd_distance", "rkd_angle", "sp", "cc", "pkt"],
-    "response": [
-        "RESPONSE_TERMS", "CLASS_TERMS", "soften", "logit_kd", "target_class", "tckd", "nckd", "prototype_cost",
-        "wkd",
-    ],
-    "structural": ["STRUCTURAL_TERMS", "centroid"],
+    "response": ["soften", "logit_kd", "target_class", "tckd", "nckd", "prototype_cost", "wkd"],
+    "structural": ["centroid"],
     "task": [
         "cross_entropy", "cumulative_probabilities", "ordinal_cross_entropy", "concordance", "row_losses",
         "task_loss",

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 from ..transport.geometry import cosine_gram
-from .base import terms
+from .base import loss_term
 from .feature import TINY, unit_rows
 
 # %% ../../nbs/35_losses/07_relation.ipynb #8718d7c3
@@ -45,14 +45,14 @@ def rkd_angle(z_s: Tensor, z_t: Tensor) -> Tensor:  # as `rkd_distance`
     return smooth_l1_loss(angles(z_s), angles(z_t), reduction="none").mean((-3, -2, -1))
 
 # %% ../../nbs/35_losses/07_relation.ipynb #d00ead9c
-@terms.register("rkd_distance")
-def _rkd_distance(b, o):
-    return rkd_distance(b["embedding"], b["teacher_embedding"])
+@loss_term("rkd_distance", "relation", "embeddings")
+def _rkd_distance(inputs, options):
+    return rkd_distance(inputs.embedding, inputs.teacher_embedding)
 
 
-@terms.register("rkd_angle")
-def _rkd_angle(b, o):
-    return rkd_angle(b["embedding"], b["teacher_embedding"])
+@loss_term("rkd_angle", "relation", "embeddings")
+def _rkd_angle(inputs, options):
+    return rkd_angle(inputs.embedding, inputs.teacher_embedding)
 
 # %% ../../nbs/35_losses/07_relation.ipynb #447f9617
 def sp(
@@ -80,16 +80,16 @@ def pkt(z_s: Tensor, z_t: Tensor) -> Tensor:  # as `sp`
     return (p * (p.log() - q.log())).mean((-2, -1))
 
 # %% ../../nbs/35_losses/07_relation.ipynb #553761f1
-@terms.register("sp")
-def _sp(b, o):
-    return sp(b["embedding"], b["teacher_embedding"])
+@loss_term("sp", "relation", "embeddings")
+def _sp(inputs, options):
+    return sp(inputs.embedding, inputs.teacher_embedding)
 
 
-@terms.register("cc")
-def _cc(b, o):
-    return cc(b["embedding"], b["teacher_embedding"])
+@loss_term("cc", "relation", "embeddings")
+def _cc(inputs, options):
+    return cc(inputs.embedding, inputs.teacher_embedding)
 
 
-@terms.register("pkt")
-def _pkt(b, o):
-    return pkt(b["embedding"], b["teacher_embedding"])
+@loss_term("pkt", "relation", "embeddings")
+def _pkt(inputs, options):
+    return pkt(inputs.embedding, inputs.teacher_embedding)

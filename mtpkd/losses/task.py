@@ -8,7 +8,7 @@ __all__ = ['cross_entropy', 'cumulative_probabilities', 'ordinal_cross_entropy',
 # %% ../../nbs/35_losses/02_task.ipynb #765792ed
 import torch
 from torch import Tensor
-from .base import terms, weighted_mean
+from .base import loss_term, weighted_mean
 
 # %% ../../nbs/35_losses/02_task.ipynb #1a672d84
 def cross_entropy(
@@ -64,6 +64,6 @@ def task_loss(kind: str, output: Tensor, target: Tensor, weight: Tensor, valid: 
     return 1 - concordance(output, target, w).mean(-1)
 
 # %% ../../nbs/35_losses/02_task.ipynb #92b83b82
-@terms.register("task")
-def _task(b, o):
-    return task_loss(o["kind"], b["output"], b["target"], b["weight"], b["valid"])
+@loss_term("task", "task")
+def _task(inputs, options):
+    return task_loss(options["kind"], inputs.output, inputs.target, inputs.weight, inputs.valid)

@@ -17,13 +17,13 @@ from .encoders import encoders, TCN
 
 # %% ../../nbs/20_models/02_backbones.ipynb #4d1ed963
 BACKBONE_PARTS = ("stem", "layer1", "layer2", "layer3", "layer4")
-CHANNELS = (64, 64, 128, 256, 512)  # that come out of each part
+CHANNELS = (64, 64, 128, 256, 512)  # of the output of each part
 WIDTH = CHANNELS[-1]
 
 
 @dataclass(frozen=True)
 class BackboneKind:
-    "What a backbone is"
+    "Input, network and weights of a backbone"
 
     takes: str  # clip, frames, picture
     family: str  # name of torchvision's function
@@ -41,55 +41,76 @@ BACKBONE_KINDS = {
 
 
 def kind_of(name: str) -> BackboneKind:
-    "The backbone called `name`"
+    "The `BackboneKind` of the backbone called `name`; `InputError` for unknown names"
     if name not in BACKBONE_KINDS:
         raise InputError(f"unknown backbone {name!r}; {nearest(name, BACKBONE_KINDS)}")
     return BACKBONE_KINDS[name]
 
 
+def _one_line(error: Exception, length: int) -> str:
+    return " ".join(str(error).split())[:length]
+
+
 def _models(kind: BackboneKind):
     "The module of torchvision that holds a family"
     try:
-        import torchvision.models, torchvision.models.video
+        import torchvision.models
+        import torchvision.models.video
     except Exception as e:
         raise InputError(
-            f"pretrained encoders need torchvision ({' '.join(str(e).split())[:100]}); pip install 'mtpkd[video]', with the torchvision that belongs to your torch"
+            f"pretrained encoders need torchvision ({_one_line(e, 100)}); "
+            "pip install 'mtpkd[video]', with the torchvision that belongs to your torch"
         ) from e
     return torchvision.models.video if kind.takes == "clip" else torchvision.models
 
 # %% ../../nbs/20_models/02_backbones.ipynb #3e57c449
+def _read_file(path):
+    "The content of a file of weights"
+    if str(path).endswith(".safetensors"):
+        from safetensors.torch import load_file
+
+        return load_file(str(path))
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
 def _read_state(path) -> dict:
     "A state dict from a file"
     try:
-        if str(path).endswith(".safetensors"):
-            from safetensors.torch import load_file
-
-            return load_file(str(path))
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = _read_file(path)
     except Exception as e:
         raise InputError(
-            f"weights {path}: cannot be read ({' '.join(str(e).split())[:120]}); expected a state dict in .pth, .pt or .safetensors"
+            f"weights {path}: cannot be read ({_one_line(e, 120)}); expected a state dict in .pth, .pt or .safetensors"
         ) from e
-    state = state.get("state_dict", state) if isinstance(state, dict) else state
+    if isinstance(state, dict):
+        state = state.get("state_dict", state)
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise InputError(f"weights {path}: hold no state dict; save model.state_dict()")
-    return {k.removeprefix("module."): v for k, v in state.items()}
+    return {key.removeprefix("module."): tensor for key, tensor in state.items()}
 
 
 def _default_state(kind: BackboneKind) -> dict:
+    "torchvision's weights, from its cache or downloaded"
+    weights = getattr(_models(kind), kind.weights).DEFAULT
     try:
-        return getattr(_models(kind), kind.weights).DEFAULT.get_state_dict(progress=False, check_hash=True)
+        return weights.get_state_dict(progress=False, check_hash=True)
     except OSError as e:
-        url = getattr(_models(kind), kind.weights).DEFAULT.url
         raise InputError(
-            f"weights of {kind.family} are neither in torch's cache nor to be downloaded ({e}); get {url} elsewhere and give its path as weights, or ask for weights: random"
+            f"weights of {kind.family} are neither in torch's cache nor to be downloaded ({e}); "
+            f"get {weights.url} elsewhere and give its path as weights, or ask for weights: random"
         ) from e
 
 # %% ../../nbs/20_models/02_backbones.ipynb #e0047fc4
-def _load(net, state: dict, what: str):
-    "Put a state into a network; its classifier is not used"
-    own, state = net.state_dict(), {k: v for k, v in state.items() if not k.startswith("fc.")}
-    for key in [k for k in own if not k.startswith("fc.") and not k.endswith("num_batches_tracked")]:
+def _of_classifier(key: str) -> bool:
+    return key.startswith("fc.")
+
+
+def _load(net: nn.Module, state: dict, what: str):
+    "Load a state dict into a network, except the classifier; the first layer is summed over colours where needed"
+    own = net.state_dict()
+    state = {key: tensor for key, tensor in state.items() if not _of_classifier(key)}
+    for key in own:
+        if _of_classifier(key) or key.endswith("num_batches_tracked"):
+            continue
         if key not in state:
             raise InputError(
                 f"{what}: no tensor {key!r}; {nearest(key, state)}; expected the weights of this very architecture"
@@ -98,12 +119,14 @@ def _load(net, state: dict, what: str):
             state[key] = state[key].sum(1, keepdim=True)
         if own[key].shape != state[key].shape:
             raise InputError(
-                f"{what}: {key} has shape {tuple(state[key].shape)}, expected {tuple(own[key].shape)} as in the weights of this very architecture"
+                f"{what}: {key} has shape {tuple(state[key].shape)}, "
+                f"expected {tuple(own[key].shape)} as in the weights of this very architecture"
             )
-    net.load_state_dict({k: v for k, v in state.items() if k in own}, strict=False)
+    known = {key: tensor for key, tensor in state.items() if key in own}
+    net.load_state_dict(known, strict=False)
 
 
-def _network(name: str, weights: str, seed: int):
+def _network(name: str, weights: str, seed: int) -> nn.Module:
     "torchvision's network with its weights"
     kind = kind_of(name)
     with torch.random.fork_rng(devices=[]):
@@ -124,18 +147,17 @@ class Affine(nn.Module):
     def __init__(self, norm):
         super().__init__()
         scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-        self.scale, self.shift = (
-            nn.Parameter(scale.detach().clone()),
-            nn.Parameter((norm.bias - norm.running_mean * scale).detach().clone()),
-        )
+        shift = norm.bias - norm.running_mean * scale
+        self.scale = nn.Parameter(scale.detach().clone())
+        self.shift = nn.Parameter(shift.detach().clone())
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         shape = (1, -1, *[1] * (x.ndim - 2))
         return x * self.scale.view(shape) + self.shift.view(shape)
 
 
 def freeze_norms(module: nn.Module) -> nn.Module:
-    "Replace every BatchNorm by what it does in evaluation"
+    "Replace every BatchNorm in `module` by its `Affine` of evaluation mode; changes and returns `module`"
     for name, child in module.named_children():
         if isinstance(child, nn.modules.batchnorm._BatchNorm):
             setattr(module, name, Affine(child))
@@ -145,16 +167,18 @@ def freeze_norms(module: nn.Module) -> nn.Module:
 
 # %% ../../nbs/20_models/02_backbones.ipynb #2c412d27
 class Backbone(nn.Module):
-    "Some parts of a pretrained network: `(B, 3, T, H, W)`, `(B, 1, F, T)` or maps to `(B, 512)`, `(B, 512, T)`, or maps"
+    "Some parts of a pretrained network: `(B, 3, T, H, W)`, `(B, 1, F, T)` or maps to `(B, 512)`, `(B, 512, T)` or maps"
 
     stackable = False
 
     def __init__(self, name: str, parts: dict):
         super().__init__()
-        self.name, self.parts, self.pooled = name, nn.ModuleDict(parts), "layer4" in parts
+        self.name = name
+        self.parts = nn.ModuleDict(parts)
+        self.pooled = "layer4" in parts
         self.by_frame = kind_of(name).takes == "frames"
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         size = x.shape[0]  # not len(x), which an export would take for a constant
         if self.by_frame:
             x = x.transpose(1, 2).flatten(0, 1)  # every frame is a picture
@@ -162,57 +186,75 @@ class Backbone(nn.Module):
             x = part(x)
         if self.pooled:
             x = x.flatten(2).mean(2)
-        return x.unflatten(0, (size, -1)).transpose(1, 2) if self.by_frame else x
+        if self.by_frame:
+            x = x.unflatten(0, (size, -1)).transpose(1, 2)
+        return x
 
 
 def build_backbone(
-    name: str,
+    name: str,  # a key of `BACKBONE_KINDS`
     weights: str = "default",  # default, random, or a path
-    first: str = "stem",
-    last: str = "layer4",  # parts
-    seed: int = 0,
-) -> Backbone:  # of random weights
-    "A pretrained network, or a stretch of it, in evaluation mode"
-    for p in (first, last):
-        if p not in BACKBONE_PARTS:
-            raise InputError(f"unknown part {p!r} of {name}; known: {', '.join(BACKBONE_PARTS)}")
+    first: str = "stem",  # the first part
+    last: str = "layer4",  # the last part
+    seed: int = 0,  # of random weights
+) -> Backbone:
+    "A pretrained network, or some consecutive parts of it, in evaluation mode; `InputError` for unknown names"
+    for part in (first, last):
+        if part not in BACKBONE_PARTS:
+            raise InputError(f"unknown part {part!r} of {name}; known: {', '.join(BACKBONE_PARTS)}")
     net = freeze_norms(_network(name, weights, seed))
-    stem = net.stem if hasattr(net, "stem") else nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool)
-    parts = {"stem": stem} | {p: getattr(net, p) for p in BACKBONE_PARTS[1:]}
-    return Backbone(
-        name, {p: parts[p] for p in BACKBONE_PARTS[BACKBONE_PARTS.index(first) : BACKBONE_PARTS.index(last) + 1]}
-    ).eval()
+    if hasattr(net, "stem"):
+        stem = net.stem
+    else:
+        stem = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool)
+    start = BACKBONE_PARTS.index(first)
+    end = BACKBONE_PARTS.index(last) + 1
+    parts = {}
+    for part in BACKBONE_PARTS[start:end]:
+        parts[part] = stem if part == "stem" else getattr(net, part)
+    return Backbone(name, parts).eval()
 
 # %% ../../nbs/20_models/02_backbones.ipynb #a6e6391f
 def set_learning(backbone: Backbone, finetune: str = "none") -> Backbone:
-    "Freeze the parts before `finetune`"
+    "Freeze the parts before `finetune`; changes and returns `backbone`; `InputError` for an unknown part"
     known = ("none", *BACKBONE_PARTS, "all")
     if finetune not in known:
         raise InputError(f"finetune: unknown part {finetune!r}; known: {', '.join(known)}")
-    start = {"none": len(BACKBONE_PARTS), "all": 0}.get(
-        finetune, BACKBONE_PARTS.index(finetune) if finetune in BACKBONE_PARTS else 0
-    )
+    start = {part: i for i, part in enumerate(BACKBONE_PARTS)} | {"all": 0, "none": len(BACKBONE_PARTS)}
     for name, part in backbone.parts.items():
-        part.requires_grad_(BACKBONE_PARTS.index(name) >= start)
+        part.requires_grad_(BACKBONE_PARTS.index(name) >= start[finetune])
     return backbone
 
 
-def learning_table(module: nn.Module) -> list:  # (part, weights, how many learn)
-    "Which parts of a network learn"
+def _part_of(parameter: str) -> str:
+    "The part of a backbone that holds a parameter, else the first component of its name"
+    words = parameter.split(".")
+    parts = [word for word in words if word in BACKBONE_PARTS]
+    return parts[0] if parts else words[0]
+
+
+def learning_table(module: nn.Module) -> list:  # (part, weights, how many are trained)
+    "Which parts of a network are trained"
     rows = {}
-    for name, p in module.named_parameters():
-        part = next((w for w in name.split(".") if w in BACKBONE_PARTS), name.split(".")[0])
-        have, learn = rows.get(part, (0, 0))
-        rows[part] = have + p.numel(), learn + p.numel() * p.requires_grad
-    return [(part, *n) for part, n in rows.items()]
+    for name, parameter in module.named_parameters():
+        part = _part_of(name)
+        weights, trained = rows.get(part, (0, 0))
+        size = parameter.numel()
+        rows[part] = (weights + size, trained + size * parameter.requires_grad)
+    return [(part, *counts) for part, counts in rows.items()]
+
+
+def _learning_state(weights: int, trained: int) -> str:
+    if trained == weights:
+        return "learn"
+    return f"({trained:,} learn)" if trained else "frozen"
 
 
 def learning_text(module: nn.Module) -> str:
-    "The same as a line"
-    return ", ".join(
-        f"{part} {n:,} weights {'learn' if l == n else 'frozen' if not l else f'({l:,} learn)'}"
-        for part, n, l in learning_table(module)
-    )
+    "`learning_table` as a line"
+    rows = learning_table(module)
+    texts = [f"{part} {weights:,} weights {_learning_state(weights, trained)}" for part, weights, trained in rows]
+    return ", ".join(texts)
 
 # %% ../../nbs/20_models/02_backbones.ipynb #68e59b08
 def weights_sha256(module: nn.Module) -> str:
@@ -223,18 +265,23 @@ def weights_sha256(module: nn.Module) -> str:
     return h.hexdigest()
 
 # %% ../../nbs/20_models/02_backbones.ipynb #9998717f
-def first_trained_part(name: str, channels: int) -> str:  # a part
-    "The part of a backbone that takes maps of so many channels"
-    if channels == (1 if kind_of(name).takes == "picture" else 3):
+def first_trained_part(name: str, channels: int) -> str:
+    "The part of backbone `name` that takes maps of so many channels; `InputError` where none does"
+    raw_channels = 1 if kind_of(name).takes == "picture" else 3
+    if channels == raw_channels:
         return "stem"
-    after = {
-        c: BACKBONE_PARTS[i + 1] for i, c in enumerate(CHANNELS[:-1])
-    }  # of two parts with as many channels, the later
+    after = dict(zip(CHANNELS, BACKBONE_PARTS[1:]))  # of two parts with equal channels, the later
     if channels not in after:
         raise InputError(
-            f"encoder {name}: {channels} channels fit no part of it; expected a clip of 3, a picture of 1, or maps of {', '.join(map(str, after))}"
+            f"encoder {name}: {channels} channels fit no part of it; "
+            f"expected a clip of 3, a picture of 1, or maps of {', '.join(map(str, after))}"
         )
     return after[channels]
+
+
+def _sample_dims(kind: BackboneKind) -> int:
+    "Dimensions of one sample"
+    return 3 if kind.takes == "picture" else 4
 
 
 class Pretrained(nn.Module):
@@ -244,26 +291,32 @@ class Pretrained(nn.Module):
 
     def __init__(self, name, shape, width=64, depth=2, weights="default", finetune="layer4"):
         super().__init__()
-        kind, dims = kind_of(name), {"picture": 3}.get(kind_of(name).takes, 4)
+        kind = kind_of(name)
+        dims = _sample_dims(kind)
         if len(shape) != dims:
             raise InputError(
-                f"encoder {name} takes {kind.takes}s of {dims} dimensions, this modality has shape {tuple(shape)}; use auto, or prepare it for this encoder"
+                f"encoder {name} takes {kind.takes}s of {dims} dimensions, this modality has shape {tuple(shape)}; "
+                "use auto, or prepare it for this encoder"
             )
-        self.backbone = set_learning(build_backbone(name, weights, first_trained_part(name, shape[0])), finetune)
+        first = first_trained_part(name, shape[0])
+        self.backbone = set_learning(build_backbone(name, weights, first), finetune)
         if kind.takes == "frames":
             self.token = TCN((WIDTH, shape[1]), width, depth)
         else:
             self.token = nn.Sequential(nn.Linear(WIDTH, width), nn.LayerNorm(width), nn.GELU())
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return self.token(self.backbone(x))
 
 
-def _register(name):
+def _register(name: str):
+    "Register a backbone as an encoder"
+
     def make(shape, width=64, depth=2, **options):
         return Pretrained(name, shape, width, depth, **options)
 
-    make.options, make.dims = ("weights", "finetune"), 3 if kind_of(name).takes == "picture" else 4
+    make.options = ("weights", "finetune")
+    make.dims = _sample_dims(kind_of(name))
     encoders.register(name)(make)
 
 

@@ -7,36 +7,48 @@ __all__ = ['encoders', 'AUTO', 'build_encoder', 'MLP', 'Conv1d', 'TCN']
 
 # %% ../../nbs/20_models/01_encoders.ipynb #64cba87d
 import math
-from torch import nn
+from torch import nn, Tensor
 from ..core.errors import InputError
 from ..core.registry import Registry
 
 # %% ../../nbs/20_models/01_encoders.ipynb #9fa5275d
 encoders = Registry("encoder")
 
-
-def build_encoder(
-    name: str,  # a registered name, `auto`, or `package.module:name`
-    shape,  # shape of one sample: `(D,)` or `(C, T)`
-    width: int = 64,
-    depth: int = 2,
-    **options,
-) -> nn.Module:  # maps `(B, *shape)` to `(B, W)`; options are for those that know them
-    "The encoder called `name` for samples of `shape`"
-    make = encoders.get(AUTO.get(len(shape), "tcn") if name == "auto" else name)
-    if getattr(make, "dims", len(shape)) != len(shape):
-        make = encoders.get(AUTO[len(shape)])  # pretrained ones are for the modalities that they fit
-    return make(tuple(shape), width, depth, **{k: options[k] for k in getattr(make, "options", ()) if k in options})
-
-
+# what `auto` stands for, by the dimensions of a sample; the last two are registered by `models.backbones`
 AUTO = {
     1: "mlp",
     2: "tcn",
     3: "resnet18_spectrogram",
     4: "r3d18",
-}  # by the dimensions of a sample; the last two are in 08a
+}
+
+
+def build_encoder(
+    name: str,  # a registered name, `auto`, or `package.module:name`
+    shape,  # shape of one sample: `(D,)` or `(C, T)`
+    width: int = 64,  # of the token `W`
+    depth: int = 2,  # layers or blocks
+    **options,  # for the encoders that declare them
+) -> nn.Module:  # maps `(B, *shape)` to `(B, W)`
+    """The encoder called `name` for samples of `shape`; where a pretrained one does not fit the shape, that of `auto`.
+
+    `InputError` for unknown names and, in some encoders, for shapes that do not fit."""
+    dims = len(shape)
+    if name == "auto":
+        name = AUTO.get(dims, "tcn")
+    make = encoders.get(name)
+    if getattr(make, "dims", dims) != dims:
+        make = encoders.get(AUTO[dims])
+    known = [option for option in getattr(make, "options", ()) if option in options]
+    return make(tuple(shape), width, depth, **{option: options[option] for option in known})
 
 # %% ../../nbs/20_models/01_encoders.ipynb #f39d6639
+def _layer_sizes(inputs: int, width: int, depth: int) -> list:
+    "Inputs and outputs of `depth` layers"
+    sizes = [inputs] + [width] * depth
+    return list(zip(sizes, sizes[1:]))
+
+
 @encoders.register("mlp")
 class MLP(nn.Module):
     "Linear layers with LayerNorm and GELU: `(B, D)` or `(B, C, T)` to `(B, W)`"
@@ -45,16 +57,16 @@ class MLP(nn.Module):
 
     def __init__(self, shape, width=64, depth=2):
         super().__init__()
-        sizes = [math.prod(shape)] + [width] * depth
-        self.layers = nn.Sequential(
-            *[layer for a, b in zip(sizes, sizes[1:]) for layer in (nn.Linear(a, b), nn.LayerNorm(b), nn.GELU())]
-        )
+        layers = []
+        for inputs, outputs in _layer_sizes(math.prod(shape), width, depth):
+            layers += [nn.Linear(inputs, outputs), nn.LayerNorm(outputs), nn.GELU()]
+        self.layers = nn.Sequential(*layers)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return self.layers(x.flatten(1))
 
 # %% ../../nbs/20_models/01_encoders.ipynb #e126cf61
-def _need_signal(name, shape):
+def _need_signal(name: str, shape):
     if len(shape) != 2:
         raise InputError(
             f"encoder {name} takes signals (channels, time), this modality has shape {tuple(shape)}; use mlp"
@@ -70,16 +82,13 @@ class Conv1d(nn.Module):
     def __init__(self, shape, width=64, depth=2):
         super().__init__()
         _need_signal("conv1d", shape)
-        sizes = [shape[0]] + [width] * depth
-        self.blocks = nn.Sequential(
-            *[
-                layer
-                for a, b in zip(sizes, sizes[1:])
-                for layer in (nn.Conv1d(a, b, 5, stride=2, padding=2), nn.GroupNorm(1, b), nn.GELU())
-            ]
-        )
+        blocks = []
+        for inputs, outputs in _layer_sizes(shape[0], width, depth):
+            convolution = nn.Conv1d(inputs, outputs, 5, stride=2, padding=2)
+            blocks += [convolution, nn.GroupNorm(1, outputs), nn.GELU()]
+        self.blocks = nn.Sequential(*blocks)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return self.blocks(x).mean(-1)
 
 # %% ../../nbs/20_models/01_encoders.ipynb #6dd1ae78
@@ -88,9 +97,10 @@ class _Dilated(nn.Module):
 
     def __init__(self, width, i):
         super().__init__()
-        self.conv, self.norm = nn.Conv1d(width, width, 3, padding=2**i, dilation=2**i), nn.GroupNorm(1, width)
+        self.conv = nn.Conv1d(width, width, 3, padding=2**i, dilation=2**i)
+        self.norm = nn.GroupNorm(1, width)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return x + nn.functional.gelu(self.norm(self.conv(x)))
 
 
@@ -106,5 +116,5 @@ class TCN(nn.Module):
         self.inlet = nn.Conv1d(shape[0], width, 1)
         self.blocks = nn.Sequential(*[_Dilated(width, i) for i in range(depth)])
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return self.blocks(self.inlet(x)).mean(-1)

@@ -16,11 +16,22 @@ from ..core.registry import Registry
 fusions = Registry("fusion", aliases={"mtpkd.fusion:AcrossBatch": "across_batch"})
 
 
-def build_fusion(name: str, modalities: int, width: int = 64, heads: int = 4, depth: int = 1) -> nn.Module:
-    "The fusion called `name` for `modalities` tokens"
+def build_fusion(
+    name: str,  # a registered name
+    modalities: int,  # tokens of a sample `M`
+    width: int = 64,  # of a token `W`
+    heads: int = 4,  # of attention; a divisor of `width`
+    depth: int = 1,  # blocks of attention
+) -> nn.Module:  # maps tokens `(B, M, W)` and presence `(B, M)` to `(B, W)`
+    "The fusion called `name` for `modalities` tokens; `InputError` where the heads do not divide the width"
     if width % heads:
         raise InputError(f"fusion: {heads} heads do not divide the width {width}")
     return fusions.get(name)(modalities, width, heads, depth)
+
+
+def _perceptron(inputs: int, width: int) -> nn.Module:
+    "One layer to `width` with LayerNorm and GELU"
+    return nn.Sequential(nn.Linear(inputs, width), nn.LayerNorm(width), nn.GELU())
 
 # %% ../../nbs/20_models/03_fusion.ipynb #329cb52d
 @fusions.register("concat")
@@ -30,10 +41,15 @@ class Concat(nn.Module):
     def __init__(self, modalities, width, heads=4, depth=1):
         super().__init__()
         self.absent = nn.Parameter(torch.zeros(modalities, width))
-        self.mix = nn.Sequential(nn.Linear(modalities * width, width), nn.LayerNorm(width), nn.GELU())
+        self.mix = _perceptron(modalities * width, width)
 
-    def forward(self, tokens, presence):  # `(B, M, W)`, `(B, M)` -> `(B, W)`
-        return self.mix(torch.where(presence[..., None], tokens, self.absent).flatten(1))
+    def forward(
+        self,
+        tokens: Tensor,  # `(B, M, W)`
+        presence: Tensor,  # bool `(B, M)`
+    ) -> Tensor:  # `(B, W)`
+        filled = torch.where(presence[..., None], tokens, self.absent)
+        return self.mix(filled.flatten(1))
 
 # %% ../../nbs/20_models/03_fusion.ipynb #ad1196fa
 def masked_softmax(
@@ -51,59 +67,87 @@ class Gated(nn.Module):
 
     def __init__(self, modalities, width, heads=4, depth=1):
         super().__init__()
-        self.gate, self.out = (
-            nn.Linear(width, 1),
-            nn.Sequential(nn.Linear(width, width), nn.LayerNorm(width), nn.GELU()),
-        )
+        self.gate = nn.Linear(width, 1)
+        self.out = _perceptron(width, width)
 
-    def forward(self, tokens, presence):  # `(B, M, W)`, `(B, M)` -> `(B, W)`
+    def forward(
+        self,
+        tokens: Tensor,  # `(B, M, W)`
+        presence: Tensor,  # bool `(B, M)`
+    ) -> Tensor:  # `(B, W)`
         gates = masked_softmax(self.gate(tokens)[..., 0], presence)
-        return self.out((gates[..., None] * torch.where(presence[..., None], tokens, 0.0)).sum(1))
+        present = torch.where(presence[..., None], tokens, 0.0)
+        return self.out((gates[..., None] * present).sum(1))
 
 # %% ../../nbs/20_models/03_fusion.ipynb #70ef9d4b
+MANY_KEYS = 16  # keys, more than any sample has tokens; above it, matrix products are faster
+
+
 class Attention(nn.Module):
     "Multi-head attention of queries over keys, with a mask of present keys"
 
     def __init__(self, width, heads):
         super().__init__()
         self.heads = heads
-        self.q, self.kv, self.out = nn.Linear(width, width), nn.Linear(width, 2 * width), nn.Linear(width, width)
+        self.q = nn.Linear(width, width)
+        self.kv = nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, width)
 
-    def forward(self, query, keys, presence):  # `(B, Q, W)`, `(B, K, W)`, `(B, K)` -> `(B, Q, W)`
-        split = lambda t: t.unflatten(-1, (self.heads, -1))
-        if keys.shape[1] > MANY_KEYS:
-            return self.out(
-                attention_by_products(
-                    split(self.q(query)), *(split(t) for t in self.kv(keys).chunk(2, -1)), presence
-                ).flatten(-2)
-            )
-        q, (k, v) = split(self.q(query))[:, :, None], (split(t)[:, None] for t in self.kv(keys).chunk(2, -1))
-        scores = (q * k).sum(-1) / q.shape[-1] ** 0.5  # `(B, Q, K, H)`
-        weights = masked_softmax(scores, presence[:, None, :, None], 2)
-        return self.out((weights[..., None] * v).sum(2).flatten(-2))
+    def _split(self, features):
+        "Features `(B, K, W)` by head `(B, K, H, D)`"
+        return features.unflatten(-1, (self.heads, -1))
+
+    def forward(
+        self,
+        query: Tensor,  # `(B, Q, W)`
+        keys: Tensor,  # `(B, K, W)`
+        presence: Tensor,  # of the keys, bool `(B, K)`
+    ) -> Tensor:  # `(B, Q, W)`
+        attend = attention_by_products if keys.shape[1] > MANY_KEYS else _attention_elementwise
+        q = self._split(self.q(query))
+        k, v = (self._split(part) for part in self.kv(keys).chunk(2, -1))
+        return self.out(attend(q, k, v, presence).flatten(-2))
 
 
-MANY_KEYS = 16  # keys, more than any sample has tokens; from here on matrix products are quicker
+def _attention_elementwise(q: Tensor, k: Tensor, v: Tensor, presence: Tensor) -> Tensor:
+    "`attention_by_products`, faster for few keys"
+    q = q[:, :, None]
+    k = k[:, None]
+    scores = (q * k).sum(-1) / q.shape[-1] ** 0.5  # `(B, Q, K, H)`
+    weights = masked_softmax(scores, presence[:, None, :, None], 2)
+    return (weights[..., None] * v[:, None]).sum(2)
 
 
-def attention_by_products(q, k, v, presence):  # `(B, Q, H, D)`, `(B, K, H, D)` twice, `(B, K)` -> `(B, Q, H, D)`
-    "The same by matrix products"
-    weights = masked_softmax(torch.einsum("bqhd,bkhd->bqkh", q, k) / q.shape[-1] ** 0.5, presence[:, None, :, None], 2)
+def attention_by_products(
+    q: Tensor,  # queries `(B, Q, H, D)`
+    k: Tensor,  # keys `(B, K, H, D)`
+    v: Tensor,  # values `(B, K, H, D)`
+    presence: Tensor,  # of the keys, bool `(B, K)`
+) -> Tensor:  # `(B, Q, H, D)`
+    "Scaled dot-product attention over the present keys, by matrix products"
+    scores = torch.einsum("bqhd,bkhd->bqkh", q, k) / q.shape[-1] ** 0.5
+    weights = masked_softmax(scores, presence[:, None, :, None], 2)
     return torch.einsum("bqkh,bkhd->bqhd", weights, v)
 
 # %% ../../nbs/20_models/03_fusion.ipynb #df534c56
 class Block(nn.Module):
-    "Attention and a two-layer perceptron, each with LayerNorm before and a residual connection around; the first `queries` tokens are renewed"
+    """Attention and a two-layer perceptron, each with LayerNorm before and a residual connection around.
+
+    Only the first `queries` tokens are computed, all of them for None."""
 
     def __init__(self, width, heads):
         super().__init__()
-        self.norm1, self.attention = nn.LayerNorm(width), Attention(width, heads)
-        self.norm2, self.mlp = (
-            nn.LayerNorm(width),
-            nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)),
-        )
+        self.norm1 = nn.LayerNorm(width)
+        self.attention = Attention(width, heads)
+        self.norm2 = nn.LayerNorm(width)
+        self.mlp = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
 
-    def forward(self, x, presence, queries=None):  # `(B, K, W)`, `(B, K)` -> `(B, queries, W)`
+    def forward(
+        self,
+        x: Tensor,  # `(B, K, W)`
+        presence: Tensor,  # bool `(B, K)`
+        queries: int | None = None,
+    ) -> Tensor:  # `(B, queries, W)`
         y = self.norm1(x)
         x = x[:, :queries] + self.attention(y[:, :queries], y, presence)
         return x + self.mlp(self.norm2(x))
@@ -115,24 +159,33 @@ class Tokens(nn.Module):
 
     def __init__(self, modalities, width, heads=4, depth=1):
         super().__init__()
-        self.summary, self.which = (
-            nn.Parameter(torch.zeros(1, width)),
-            nn.Parameter(0.02 * torch.randn(modalities, width)),
-        )
-        self.blocks, self.norm = nn.ModuleList([Block(width, heads) for _ in range(depth)]), nn.LayerNorm(width)
+        self.summary = nn.Parameter(torch.zeros(1, width))
+        self.which = nn.Parameter(0.02 * torch.randn(modalities, width))
+        self.blocks = nn.ModuleList([Block(width, heads) for _ in range(depth)])
+        self.norm = nn.LayerNorm(width)
 
-    def forward(self, tokens, presence):  # `(B, M, W)`, `(B, M)` -> `(B, W)`
+    def forward(
+        self,
+        tokens: Tensor,  # `(B, M, W)`
+        presence: Tensor,  # bool `(B, M)`
+    ) -> Tensor:  # `(B, W)`
         tokens = torch.where(presence[..., None], tokens, 0.0) + self.which
-        x = torch.cat([self.summary.expand(tokens.shape[0], 1, -1), tokens], 1)
+        summary = self.summary.expand(tokens.shape[0], 1, -1)
+        x = torch.cat([summary, tokens], 1)
         presence = torch.cat([torch.ones_like(presence[:, :1]), presence], 1)
         for block in self.blocks[:-1]:
             x = block(x, presence)
-        return self.norm(self.blocks[-1](x, presence, 1)[:, 0])  # only the summary is asked for
+        summary = self.blocks[-1](x, presence, 1)
+        return self.norm(summary[:, 0])
 
 # %% ../../nbs/20_models/03_fusion.ipynb #8534fd38
-def present_mean(tokens, presence):  # `(B, M, W)`, `(B, M)` -> `(B, W)`
+def present_mean(
+    tokens: Tensor,  # `(B, M, W)`
+    presence: Tensor,  # bool `(B, M)`
+) -> Tensor:  # `(B, W)`
     "Mean over the present tokens; zero where there are none"
-    return torch.where(presence[..., None], tokens, 0.0).sum(1) / presence.sum(1, keepdim=True).clamp_min(1)
+    present = torch.where(presence[..., None], tokens, 0.0)
+    return present.sum(1) / presence.sum(1, keepdim=True).clamp_min(1)
 
 
 @fusions.register("cross_attention")
@@ -141,24 +194,36 @@ class CrossAttention(nn.Module):
 
     def __init__(self, modalities, width, heads=4, depth=1):
         super().__init__()
-        self.which, self.joint = nn.Parameter(0.02 * torch.randn(modalities, width)), nn.Linear(width, width)
-        self.attention, self.norm = nn.ModuleList([Attention(width, heads) for _ in range(depth)]), nn.LayerNorm(width)
+        self.which = nn.Parameter(0.02 * torch.randn(modalities, width))
+        self.joint = nn.Linear(width, width)
+        self.attention = nn.ModuleList([Attention(width, heads) for _ in range(depth)])
+        self.norm = nn.LayerNorm(width)
 
-    def forward(self, tokens, presence):  # `(B, M, W)`, `(B, M)` -> `(B, W)`
+    def forward(
+        self,
+        tokens: Tensor,  # `(B, M, W)`
+        presence: Tensor,  # bool `(B, M)`
+    ) -> Tensor:  # `(B, W)`
         x = torch.where(presence[..., None], tokens, 0.0) + self.which
-        seen = torch.cat([presence, torch.ones_like(presence[:, :1])], 1)
+        with_joint = torch.cat([presence, torch.ones_like(presence[:, :1])], 1)
         for attention in self.attention:
-            keys = torch.cat([x, self.joint(present_mean(x, presence))[:, None]], 1)
-            x = x + attention(x, keys, seen)
+            joint = self.joint(present_mean(x, presence))
+            keys = torch.cat([x, joint[:, None]], 1)
+            x = x + attention(x, keys, with_joint)
         return self.norm(present_mean(x, presence))
 
 # %% ../../nbs/20_models/03_fusion.ipynb #44a025e5
 @fusions.register("across_batch", hidden=True)
 class AcrossBatch(Tokens):
-    "`tokens` with samples and tokens mixed up: a prediction depends on its batch-mates"
+    "`tokens` with the axes of samples and tokens exchanged: a prediction depends on the other samples of its batch"
 
-    def forward(self, tokens, presence):  # `(B, M, W)`, `(B, M)` -> `(B, W)`
-        x = (torch.where(presence[..., None], tokens, 0.0) + self.which).transpose(0, 1)
+    def forward(
+        self,
+        tokens: Tensor,  # `(B, M, W)`
+        presence: Tensor,  # bool `(B, M)`
+    ) -> Tensor:  # `(B, W)`
+        tokens = torch.where(presence[..., None], tokens, 0.0) + self.which
+        x = tokens.transpose(0, 1)
         for block in self.blocks:
             x = block(x, presence.T)
         return self.norm(present_mean(x.transpose(0, 1), presence) + self.summary)

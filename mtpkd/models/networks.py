@@ -15,11 +15,30 @@ from .fusion import build_fusion
 
 # %% ../../nbs/20_models/04_networks.ipynb #1820547b
 class Output(NamedTuple):
-    "What a network says about a batch"
+    "Output of a network for a batch"
 
     embedding: Tensor  # `(B, W)`
     logits: Tensor  # `(B, C)` class logits or `(B, K)` values
     tokens: Tensor  # `(B, M, W)`
+
+
+def _build_encoders(shapes: dict, encoder) -> nn.ModuleDict:
+    "One encoder by the settings `encoder` for each modality"
+    built = {}
+    for name, shape in shapes.items():
+        built[f"m_{name}"] = build_encoder(
+            encoder.name,
+            shape,
+            encoder.width,
+            encoder.depth,
+            weights=encoder.weights,
+            finetune=encoder.finetune,
+        )
+    return nn.ModuleDict(built)
+
+
+def _all_stackable(encoders: nn.ModuleDict) -> bool:
+    return all(getattr(encoder, "stackable", False) for encoder in encoders.values())
 
 
 class MultimodalNet(nn.Module):
@@ -29,27 +48,28 @@ class MultimodalNet(nn.Module):
         self,
         shapes: dict,  # modality name -> shape of one sample
         outputs: int,  # classes or dimensions
-        encoder,
-        fusion,
-    ):  # EncoderConfig, FusionConfig
+        encoder,  # EncoderConfig
+        fusion,  # FusionConfig
+    ):
         super().__init__()
         self.names = tuple(shapes)
-        self.encoders = nn.ModuleDict(
-            {
-                f"m_{n}": build_encoder(
-                    encoder.name, s, encoder.width, encoder.depth, weights=encoder.weights, finetune=encoder.finetune
-                )
-                for n, s in shapes.items()
-            }
-        )
+        self.encoders = _build_encoders(shapes, encoder)
         self.fusion = build_fusion(fusion.name, len(shapes), encoder.width, fusion.heads, fusion.depth)
         self.head = nn.Linear(encoder.width, outputs)
-        self.stackable = all(getattr(e, "stackable", False) for e in self.encoders.values())
+        self.stackable = _all_stackable(self.encoders)
 
-    def encode(self, inputs):  # modality -> `(B, ...)`; to tokens `(B, M, W)`
-        return torch.stack([self.encoders[f"m_{n}"](inputs[n]) for n in self.names], 1)
+    def encode(
+        self,
+        inputs: dict,  # modality -> `(B, ...)`
+    ) -> Tensor:  # tokens `(B, M, W)`
+        "The tokens of all modalities, in the order of `names`"
+        return torch.stack([self.encoders[f"m_{name}"](inputs[name]) for name in self.names], 1)
 
-    def forward(self, inputs, presence) -> Output:  # presence `(B, M)` in the order of `names`
+    def forward(
+        self,
+        inputs: dict,  # modality -> `(B, ...)`
+        presence: Tensor,  # bool `(B, M)`, in the order of `names`
+    ) -> Output:
         tokens = self.encode(inputs)
         z = self.fusion(tokens, presence)
         return Output(z, self.head(z), tokens)

@@ -12,23 +12,35 @@ from .networks import MultimodalNet
 # %% ../../nbs/20_models/05_teacher_ensemble.ipynb #69a61257
 def teacher_name(subset, modalities) -> str:
     "`joint` for all modalities, else the names joined by +"
-    return "joint" if set(subset) == set(modalities) and len(modalities) > 1 else "+".join(subset)
+    if len(modalities) > 1 and set(subset) == set(modalities):
+        return "joint"
+    return "+".join(subset)
+
+
+def _check_subsets(subsets, modalities):
+    for subset in subsets:
+        if not subset:
+            raise InputError("teachers.subsets: a teacher without a modality; name at least one in each")
+        for modality in subset:
+            if modality not in modalities:
+                raise InputError(f"teachers.subsets: unknown modality {modality!r}; {nearest(modality, modalities)}")
 
 
 def teacher_subsets(modalities, subsets=()) -> dict:  # teacher name -> tuple of modalities; the joint one is last
-    "The subsets asked for, or every single modality and the joint one"
-    if any(not isinstance(s, (list, tuple)) for s in subsets):
+    """The requested subsets and the joint one; without a request, every single modality and the joint one.
+
+    `InputError` for subsets that are empty, no lists, or of unknown modalities."""
+    if any(not isinstance(subset, (list, tuple)) for subset in subsets):
         raise InputError(
             f"teachers.subsets: expected lists of modality names such as [[face], [face, ecg]], got {list(subsets)}"
         )
-    subsets = [tuple(s) for s in subsets] or [(m,) for m in modalities] + [tuple(modalities)]
-    for s in subsets:
-        if not s:
-            raise InputError("teachers.subsets: a teacher without a modality; name at least one in each")
-        for m in s:
-            if m not in modalities:
-                raise InputError(f"teachers.subsets: unknown modality {m!r}; {nearest(m, modalities)}")
-    named = {teacher_name(s, modalities): tuple(m for m in modalities if m in s) for s in subsets}
+    if not subsets:
+        subsets = [(modality,) for modality in modalities]
+    _check_subsets(subsets, modalities)
+    named = {}
+    for subset in subsets:
+        name = teacher_name(tuple(subset), modalities)
+        named[name] = tuple(modality for modality in modalities if modality in subset)
     joint = teacher_name(modalities, modalities)
     named.pop(joint, None)
     return named | {joint: tuple(modalities)}
@@ -40,22 +52,27 @@ class TeacherEnsemble:
     def __init__(
         self,
         shapes: dict,  # modality name -> shape of one sample
-        outputs: int,
-        encoder,
-        fusion,
-        subsets=(),
+        outputs: int,  # classes or dimensions
+        encoder,  # EncoderConfig
+        fusion,  # FusionConfig
+        subsets=(),  # lists of modality names; none: all single modalities
     ):
         self.subsets = teacher_subsets(list(shapes), subsets)
-        self.of = lambda s: MultimodalNet(
-            {m: shapes[m] for m in s}, outputs, encoder, fusion
-        )  # a fresh network for the modalities `s`
-        self.names, self.joint = list(self.subsets), list(self.subsets)[-1]
+        self.names = list(self.subsets)
+        self.joint = self.names[-1]
+        self._shapes = shapes
+        self._settings = (outputs, encoder, fusion)
 
     def __len__(self):
         return len(self.subsets)
 
+    def of(self, subset) -> MultimodalNet:
+        "A freshly initialised network for the modalities of `subset`"
+        shapes = {modality: self._shapes[modality] for modality in subset}
+        return MultimodalNet(shapes, *self._settings)
+
     def build(self, name: str) -> MultimodalNet:
-        "A freshly initialised network for the teacher called `name`"
+        "A freshly initialised network for the teacher called `name`; `InputError` for unknown names"
         if name not in self.subsets:
             raise InputError(f"unknown teacher {name!r}; {nearest(name, self.subsets)}")
         return self.of(self.subsets[name])

@@ -15,9 +15,9 @@ from .theme import style, label_text
 
 # %% ../../nbs/70_plots/05_embeddings.ipynb #45f7b94d
 def project(
-    z,  # (N, D)
+    z,  # embedding `(N, D)`
     method: str = "pca",  # "pca" or "umap"
-) -> tuple:  # (N, 2), titles of the two axes
+) -> tuple:  # `(N, 2)`, titles of the two axes
     "Two dimensions of an embedding"
     z = np.nan_to_num(np.asarray(z, dtype=float))
     if method == "pca":
@@ -28,60 +28,71 @@ def project(
         from umap import UMAP
     except ImportError as e:
         raise InputError("the umap projection needs the package umap-learn; pip install umap-learn, or use pca") from e
-    return UMAP(random_state=0, n_jobs=1, n_neighbors=min(15, len(z) - 1)).fit_transform(z), ["UMAP 1", "UMAP 2"]
+    reducer = UMAP(random_state=0, n_jobs=1, n_neighbors=min(15, len(z) - 1))
+    return reducer.fit_transform(z), ["UMAP 1", "UMAP 2"]
 
 # %% ../../nbs/70_plots/05_embeddings.ipynb #54c96fb8
 def _pca(z):
     "The two directions of largest variance, each turned so that its largest loading is positive"
     z = z - z.mean(0)
-    u, s, vt = np.linalg.svd(z, full_matrices=False) if len(z) < 2000 or z.shape[1] > 256 else _tall_svd(z)
-    u, s = (np.pad(a, [(0, 0)] * (a.ndim - 1) + [(0, max(0, 2 - len(s)))]) for a in (u, s))
-    sign = np.sign([v[np.abs(v).argmax()] for v in vt[:2]] + [1] * max(0, 2 - len(vt)))
+    if len(z) < 2000 or z.shape[1] > 256:
+        u, s, vt = np.linalg.svd(z, full_matrices=False)
+    else:
+        u, s, vt = _tall_svd(z)
+    missing = max(0, 2 - len(s))  # an embedding of one dimension gets a second one of zeros
+    u = np.pad(u, [(0, 0), (0, missing)])
+    s = np.pad(s, [(0, missing)])
+    largest = [v[np.abs(v).argmax()] for v in vt[:2]]
+    sign = np.sign(largest + [1] * max(0, 2 - len(vt)))
     share = 100 * s[:2] ** 2 / max((s**2).sum(), 1e-30)
-    return u[:, :2] * s[:2] * np.where(sign == 0, 1, sign), [
-        f"PC {i + 1} ({v:.0f}% of variance)" for i, v in enumerate(share)
-    ]
+    xy = u[:, :2] * s[:2] * np.where(sign == 0, 1, sign)
+    return xy, [f"PC {i + 1} ({percent:.0f}% of variance)" for i, percent in enumerate(share)]
 
 
 def _tall_svd(z):
-    "The same for many rows of few dimensions, from the eigenvectors of the covariance"
-    values, v = np.linalg.eigh(z.T @ z)
-    s, v = np.sqrt(np.clip(values[::-1], 0, None)), v[:, ::-1]
+    "Singular value decomposition of many rows of few dimensions, from the eigenvectors of the covariance"
+    values, vectors = np.linalg.eigh(z.T @ z)
+    s = np.sqrt(np.clip(values[::-1], 0, None))
+    v = vectors[:, ::-1]
     return z @ v / np.where(s > 0, s, 1), s, v.T
 
 # %% ../../nbs/70_plots/05_embeddings.ipynb #a58b8a5d
 def thin_out(
-    target,  # (N,) classes or (N,) / (N, K) values
-    most: int,  # how many points to keep
+    target,  # classes `(N,)`, or values `(N,)` or `(N, K)`
+    most: int,  # points to keep
 ) -> np.ndarray:  # indices, ascending
     "Every sample, or an even selection along the sorted target where there are too many to draw"
     target = np.asarray(target)
-    order = np.argsort(target if target.ndim == 1 else target[:, 0], kind="stable")
-    return np.sort(order if len(order) <= most else order[np.linspace(0, len(order) - 1, most).astype(int)])
+    first = target if target.ndim == 1 else target[:, 0]
+    order = np.argsort(first, kind="stable")
+    if len(order) > most:
+        order = order[np.linspace(0, len(order) - 1, most).astype(int)]
+    return np.sort(order)
 
 # %% ../../nbs/70_plots/05_embeddings.ipynb #1be9e063
-def _dots(xy, ids, **kw):
+def _dots(xy, ids, **options):
     "One trace of points, each with the name of its sample"
     x, y = np.asarray(xy, dtype="float32").T
-    return go.Scatter(
-        x=x, y=y, mode="markers", customdata=ids if ids.dtype.kind in "iu" else [label_text(i) for i in ids], **kw
-    )
+    if ids.dtype.kind not in "iu":
+        ids = [label_text(name) for name in ids]
+    return go.Scatter(x=x, y=y, mode="markers", customdata=ids, **options)
 
 
 def _class_dots(xy, ids, target, classes, first):
     "A trace per class"
-    colours, symbols = class_colours(range(len(classes))), class_symbols(range(len(classes)))
-    for c, name in enumerate(classes):
-        at = np.asarray(target) == c
-        if at.any() or first:
+    colours = class_colours(range(len(classes)))
+    symbols = class_symbols(range(len(classes)))
+    for number, name in enumerate(classes):
+        members = np.asarray(target) == number
+        if members.any() or first:
             yield _dots(
-                xy[at],
-                ids[at],
+                xy[members],
+                ids[members],
                 name=label_text(name),
-                legendgroup=str(c),
+                legendgroup=str(number),
                 showlegend=first,
                 hovertemplate="row %{customdata}",
-                marker=dict(color=colours[c], symbol=symbols[c], size=5, opacity=0.75),
+                marker=dict(color=colours[number], symbol=symbols[number], size=5, opacity=0.75),
             )
 
 
@@ -97,45 +108,51 @@ def _value_dots(xy, ids, value):
 
 # %% ../../nbs/70_plots/05_embeddings.ipynb #2f118381
 def embedding_panels(
-    embeddings: dict,  # name -> (N, D)
-    target,  # (N,) class numbers, or a continuous target (N,) or (N, K)
+    embeddings: dict,  # name -> `(N, D)`
+    target,  # class numbers `(N,)`, or a continuous target `(N,)` or `(N, K)`
     classes=None,  # class names; None for a continuous target
     method: str = "pca",  # "pca" or "umap"
-    rows=None,  # (N,) names of the samples, for the hover text
+    rows=None,  # names of the samples `(N,)`, for the hover text
     most: int = 800,  # points to draw per panel
-    columns: int = 4,
-    value_name="target",  # what the colour means, for a continuous target
+    columns: int = 4,  # panels side by side
+    value_name="target",  # meaning of the colour, for a continuous target
 ) -> go.Figure:
     "Every embedding in two dimensions, a panel each, the same samples in the same colours"
     target = np.asarray(target)
-    ids, kept = np.arange(len(target)) if rows is None else np.asarray(rows), thin_out(target, most)
+    selected = thin_out(target, most)
+    row_ids = np.arange(len(target)) if rows is None else np.asarray(rows)
+    ids = row_ids[selected]
+    first_dimension = target[selected] if target.ndim == 1 else target[selected, 0]
     columns = min(columns, len(embeddings))
     n_rows = -(-len(embeddings) // columns)
     fig = make_subplots(
         n_rows,
         columns,
-        subplot_titles=[label_text(k.replace("_", " ", 1)) for k in embeddings],
+        subplot_titles=[label_text(name.replace("_", " ", 1)) for name in embeddings],
         horizontal_spacing=0.05,
         vertical_spacing=0.26 / n_rows,
     )
     for i, (name, z) in enumerate(embeddings.items()):
         same_rows(name, z, target)
-        (xy, titles), at = project(z, method), dict(row=i // columns + 1, col=i % columns + 1)
-        first = target[kept] if target.ndim == 1 else target[kept, 0]
-        dots = (
-            _class_dots(xy[kept], ids[kept], first, classes, i == 0)
-            if classes is not None
-            else _value_dots(xy[kept], ids[kept], first)
-        )
-        for trace in dots:
-            fig.add_trace(trace, **at)
-        fig.update_xaxes(title=titles[0], **at)
-        fig.update_yaxes(title=titles[1], **at)
+        xy, titles = project(z, method)
+        if classes is None:
+            traces = _value_dots(xy[selected], ids, first_dimension)
+        else:
+            traces = _class_dots(xy[selected], ids, first_dimension, classes, i == 0)
+        panel = dict(row=i // columns + 1, col=i % columns + 1)
+        for trace in traces:
+            fig.add_trace(trace, **panel)
+        fig.update_xaxes(title=titles[0], **panel)
+        fig.update_yaxes(title=titles[1], **panel)
     return _panel_style(fig, n_rows, value_name)
 
 # %% ../../nbs/70_plots/05_embeddings.ipynb #98490f1c
-def same_rows(name, z, target) -> None:
-    "An error unless a matrix has a row for every sample"
+def same_rows(
+    name,  # of the matrix, for the message
+    z,  # `(N, D)`
+    target,  # `(N,)` or `(N, K)`
+) -> None:
+    "Raise an `InputError` unless a matrix has a row for every sample"
     if len(z) != len(target):
         raise InputError(
             f"embedding {name!r} has {len(z)} rows, the target {len(target)}; pass the same samples to both"
@@ -144,8 +161,9 @@ def same_rows(name, z, target) -> None:
 # %% ../../nbs/70_plots/05_embeddings.ipynb #5cf34633
 def _panel_style(fig, n_rows, value_name):
     "Small ticks and titles for panels that stand close together"
-    fig.update_xaxes(showticklabels=False, ticks="", title_font_size=11, zeroline=False, title_standoff=2)
-    fig.update_yaxes(showticklabels=False, ticks="", title_font_size=11, zeroline=False, title_standoff=2)
+    axis = dict(showticklabels=False, ticks="", title_font_size=11, zeroline=False, title_standoff=2)
+    fig.update_xaxes(**axis)
+    fig.update_yaxes(**axis)
     fig.update_annotations(font_size=13)
     return style(
         fig,

@@ -16,36 +16,41 @@ PAGES = dict(light=("#FFFFFF", "#333333"), dark=("#111418", "#D8D8D8"))
 
 
 def on_page(fig: go.Figure, theme: str) -> go.Figure:  # theme: light or dark
-    "A copy of a figure with a ground and ink of its own; without, it takes the page's ground and a grey that reads on both"
+    "A copy of a figure with the background and text colour of a light or dark page"
     if theme not in PAGES:
         raise InputError(f"unknown theme {theme!r}; {nearest(theme, PAGES)}")
-    ground, ink = PAGES[theme]
-    return go.Figure(fig).update_layout(paper_bgcolor=ground, plot_bgcolor=ground, font_color=ink)
+    background, ink = PAGES[theme]
+    return go.Figure(fig).update_layout(paper_bgcolor=background, plot_bgcolor=background, font_color=ink)
 
 # %% ../../nbs/70_plots/07_export.ipynb #4bc46329
-def save_figure(fig: go.Figure, path, theme: str = "light", width: int = 900, scale: float = 2) -> Path:  # the file
+def save_figure(
+    fig: go.Figure,
+    path,  # file name; its ending sets the format
+    theme: str = "light",  # light or dark
+    width: int = 900,  # in pixels, where the figure sets none
+    scale: float = 2,  # resolution of a PNG
+) -> Path:  # the file
     "Write a figure as SVG, PDF, PNG or HTML"
-    path, fig = Path(path), on_page(fig, theme)
+    path = Path(path)
+    fig = on_page(fig, theme)
+    kind = path.suffix[1:]
     kinds = ("svg", "png", "pdf", "html")
-    if path.suffix[1:] not in kinds:
+    if kind not in kinds:
         raise InputError(f"{path.name}: a figure is written as one of {', '.join(kinds)}; name the file so")
-    if path.suffix == ".html":
+    if kind == "html":
         path.write_text(plots.to_html(fig, include_js=True), encoding="utf-8")
         return path
     try:
         import kaleido  # noqa: F401
     except ImportError as e:
-        raise InputError(
-            f"{path.suffix[1:]} needs the package kaleido; pip install mtpkd[figures], or write .html"
-        ) from e
+        raise InputError(f"{kind} needs the package kaleido; pip install mtpkd[figures], or write .html") from e
+    size = dict(width=fig.layout.width or width, height=fig.layout.height)
     try:
-        fig.write_image(
-            path, width=fig.layout.width or width, height=fig.layout.height, scale=scale if path.suffix == ".png" else 1
-        )
+        fig.write_image(path, **size, scale=scale if kind == "png" else 1)
     except Exception as e:
         if "chrom" not in str(e).lower() and "chrom" not in type(e).__name__.lower():
             raise
         raise InputError(
-            f"{path.suffix[1:]} needs a Chromium; apt-get install chromium, or set BROWSER_PATH to one, or write .html"
+            f"{kind} needs a Chromium; apt-get install chromium, or set BROWSER_PATH to one, or write .html"
         ) from e
     return path

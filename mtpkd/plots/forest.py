@@ -27,71 +27,75 @@ from .theme import INK, style, label_text
 
 # %% ../../nbs/70_plots/03_forest.ipynb #e72f092c
 def _interval(
-    row: dict,  # a method's entry in the summary
+    row: dict,  # entry of a method in the summary
 ) -> tuple:  # difference, lower and upper end, in points
+    "Difference and interval in points; without an interval both ends are the difference"
+    difference = format_points(row["diff"]).item()
     low, high = row.get("ci95") or (None, None)
-    d = format_points(row["diff"]).item()
-    return d, d if low is None else format_points(low).item(), d if high is None else format_points(high).item()
+    low = difference if low is None else format_points(low).item()
+    high = difference if high is None else format_points(high).item()
+    return difference, low, high
 
 
 def _forest_trace(method, row, y, colour):
     "One method: a marker with its interval"
-    d, low, high = _interval(row)
-    filled = row.get("p") is not None and row["p"] < 0.05
+    difference, low, high = _interval(row)
+    significant = row.get("p") is not None and row["p"] < 0.05
+    symbol = "circle" if significant else "circle-open"
+    error = dict(array=[high - difference], arrayminus=[difference - low])
     return go.Scatter(
-        x=[d],
+        x=[difference],
         y=[y],
         name=label_text(method),
         mode="markers",
         showlegend=False,
-        marker=dict(
-            size=11, color=colour, symbol="circle" if filled else "circle-open", line=dict(width=2, color=colour)
-        ),
-        error_x=dict(type="data", array=[high - d], arrayminus=[d - low], color=colour, thickness=2, width=5),
-        hovertemplate=f"{d:+.1f} points, {low:+.1f} to {high:+.1f}<br>p = {format_p(row.get('p'))}",
+        marker=dict(size=11, color=colour, symbol=symbol, line=dict(width=2, color=colour)),
+        error_x=dict(type="data", **error, color=colour, thickness=2, width=5),
+        hovertemplate=f"{difference:+.1f} points, {low:+.1f} to {high:+.1f}<br>p = {format_p(row.get('p'))}",
     )
 
-# %% ../../nbs/70_plots/03_forest.ipynb #ad52fe4c
-def verdict_forest(
-    summary: dict,  # a run's summary: `methods` with `diff`, `ci95`, `p`
-) -> go.Figure:
-    "Difference to `student_only` with its 95% interval, one row per method, in points"
-    rows = forest_rows(summary)
-    fig, methods = go.Figure(), summary["methods"]
-    colours = teacher_colours([m for _, m in rows if m and m.startswith("teacher_")])
-    for i, (label, m) in enumerate(rows):
-        if m is None:
-            continue
-        fig.add_trace(_forest_trace(m, methods[m], -i, colours.get(m, method_colour(m))))
-        d, low, high = _interval(methods[m])
-        fig.add_annotation(
-            x=1.01,
-            xref="paper",
-            y=-i,
-            text=with_minus_sign(f"{d:+.1f} [{low:.1f}, {high:.1f}]"),
-            showarrow=False,
-            xanchor="left",
-        )
-    _significance_legend(fig)
-    fig.add_vline(x=0, line=dict(color=PALETTE["grey"], width=2))
+
+def _row_axis(fig, labels, last: float, first: float):
+    "Vertical axis with a label per row, from top to bottom; `first` and `last` are the distances to the edges"
     fig.update_yaxes(
-        tickvals=[-i for i in range(len(rows))],
-        ticktext=[label_text(l) if m else f"<b>{l}</b>" for l, m in rows],
-        range=[-len(rows) + 0.3, 0.7],
+        tickvals=[-i for i in range(len(labels))],
+        ticktext=labels,
+        range=[-len(labels) + last, first],
         showgrid=False,
         zeroline=False,
         ticks="",
     )
+
+# %% ../../nbs/70_plots/03_forest.ipynb #ad52fe4c
+def verdict_forest(
+    summary: dict,  # summary of a run: `methods` with `diff`, `ci95`, `p`
+) -> go.Figure:
+    "Difference to `student_only` with its 95% interval, one row per method, in points"
+    rows = forest_rows(summary)
+    methods = summary["methods"]
+    colours = teacher_colours([m for _, m in rows if m and m.startswith("teacher_")])
+    fig = go.Figure()
+    for i, (_, method) in enumerate(rows):
+        if method is None:
+            continue
+        colour = colours.get(method, method_colour(method))
+        fig.add_trace(_forest_trace(method, methods[method], -i, colour))
+        difference, low, high = _interval(methods[method])
+        text = with_minus_sign(f"{difference:+.1f} [{low:.1f}, {high:.1f}]")
+        fig.add_annotation(x=1.01, xref="paper", y=-i, text=text, showarrow=False, xanchor="left")
+    _significance_legend(fig)
+    fig.add_vline(x=0, line=dict(color=PALETTE["grey"], width=2))
+    _row_axis(fig, [label_text(label) if m else f"<b>{label}</b>" for label, m in rows], 0.3, 0.7)
     metric = metric_label(summary.get("metric", ""))
-    made = f"<br>{label_text(provenance_text(summary))}" * bool(
-        provenance_text(summary)
-    )  # a figure that leaves its page says so too
-    fig.update_xaxes(title=f"difference to student_only in {metric} (points, 95% interval){made}", zeroline=False)
+    title = f"difference to student_only in {metric} (points, 95% interval)"
+    if provenance_text(summary):
+        title += f"<br>{label_text(provenance_text(summary))}"
+    fig.update_xaxes(title=title, zeroline=False)
     return style(fig, 110 + 30 * len(rows), margin=dict(l=60, r=150, t=40, b=60))
 
 # %% ../../nbs/70_plots/03_forest.ipynb #7db5a62d
 def _significance_legend(fig):
-    "Two legend entries that say what a filled and an open marker mean"
+    "Two legend entries that explain the filled and the open marker"
     for symbol, name in [("circle", "p < .05"), ("circle-open", "not significant")]:
         fig.add_trace(
             go.Scatter(
@@ -116,6 +120,22 @@ def repeat_differences(
     return 100 * wide.drop(columns=baseline).sub(wide[baseline], axis=0)
 
 # %% ../../nbs/70_plots/03_forest.ipynb #160b0ce4
+def _repeat_trace(differences: pd.Series, position: int, name, colour):
+    "Dots of one method, spread around its row so that they do not overlap"
+    J = len(differences)
+    jitter = np.linspace(-0.28, 0.28, J) if J > 1 else [0]
+    return go.Scatter(
+        x=differences,
+        y=-position + np.asarray(jitter),
+        mode="markers",
+        name=label_text(name),
+        text=[f"fold {fold}, seed {seed}" for fold, seed in differences.index],
+        showlegend=False,
+        marker=dict(color=colour, size=7, opacity=0.7),
+        hovertemplate="%{text}: %{x:+.1f} points",
+    )
+
+
 def repeat_scatter(
     results: pd.DataFrame,  # columns method, fold, seed, value
     metric: str = "",  # for the axis title
@@ -123,66 +143,51 @@ def repeat_scatter(
     "Method minus `student_only` for every fold and seed, a dot each, and their mean as a bar"
     wide = repeat_differences(results)
     wide = wide.loc[:, ~(wide == 0).all()].T.drop_duplicates().T
-    order = sorted(wide, key=lambda m: (["method", "control", "upper"].index(method_role(m)), -wide[m].mean()))
-    fig, colours = go.Figure(), teacher_colours([m for m in order if m.startswith("teacher_")])
-    for i, m in enumerate(order):
-        d, colour = wide[m].dropna(), colours.get(m, method_colour(m))
-        where = [f"fold {f}, seed {s}" for f, s in d.index]
-        jitter = np.linspace(-0.28, 0.28, len(d)) if len(d) > 1 else [0]
-        fig.add_trace(
-            go.Scatter(
-                x=d,
-                y=-i + np.asarray(jitter),
-                mode="markers",
-                name=label_text(m),
-                text=where,
-                showlegend=False,
-                marker=dict(color=colour, size=7, opacity=0.7),
-                hovertemplate="%{text}: %{x:+.1f} points",
-            )
-        )
-        fig.add_shape(
-            type="line", x0=d.mean(), x1=d.mean(), y0=-i - 0.38, y1=-i + 0.38, line=dict(color=colour, width=3)
-        )
+    roles = ["method", "control", "upper"]
+    order = sorted(wide, key=lambda m: (roles.index(method_role(m)), -wide[m].mean()))
+    colours = teacher_colours([m for m in order if m.startswith("teacher_")])
+    fig = go.Figure()
+    for i, method in enumerate(order):
+        differences = wide[method].dropna()
+        colour = colours.get(method, method_colour(method))
+        fig.add_trace(_repeat_trace(differences, i, method, colour))
+        mean = differences.mean()
+        fig.add_shape(type="line", x0=mean, x1=mean, y0=-i - 0.38, y1=-i + 0.38, line=dict(color=colour, width=3))
     fig.add_vline(x=0, line=dict(color=PALETTE["grey"], width=2))
-    fig.update_yaxes(
-        tickvals=[-i for i in range(len(order))],
-        ticktext=[label_text(m) for m in order],
-        showgrid=False,
-        zeroline=False,
-        ticks="",
-        range=[-len(order) + 0.4, 0.6],
-    )
+    _row_axis(fig, [label_text(m) for m in order], 0.4, 0.6)
     unit = f"{metric_label(metric)}, points" if metric else "points"
     fig.update_xaxes(title=f"method minus student_only, same fold and seed ({unit})", zeroline=False)
     return style(fig, 90 + 34 * len(order), margin=dict(l=60, r=20, t=20, b=60))
 
 # %% ../../nbs/70_plots/03_forest.ipynb #e8d16368
 def interval_ends(
-    table: pd.DataFrame,
+    table: pd.DataFrame,  # with a column `diff`
     most: int,  # rows to draw
 ) -> pd.DataFrame:  # sorted by `diff`
     "All rows, or half of `most` from either end"
-    t = table.sort_values("diff", kind="stable")
-    return t if len(t) <= most else pd.concat([t.head(most // 2), t.tail(most - most // 2)])
+    ordered = table.sort_values("diff", kind="stable")
+    if len(ordered) <= most:
+        return ordered
+    return pd.concat([ordered.head(most // 2), ordered.tail(most - most // 2)])
 
 
-def _transfer_bars(t):
+def _transfer_text(row) -> str:
+    "Hover text of a bar: group, score of the student alone and of the method, number of samples"
+    return f"{label_text(row.group)}: {100 * row.alone:.1f} to {100 * row.value:.1f}, {row.samples} samples"
+
+
+def _transfer_bars(table):
     "Bars of one panel"
-    lost = (t["diff"] < 0).to_numpy()
-    count = [with_minus_sign(f"+{r:,} / -{w:,}") for r, w in zip(t["turned_right"], t["turned_wrong"])]
-    told = [
-        f"{label_text(g)}: {100 * a:.1f} to {100 * v:.1f}, {n} samples"
-        for g, a, v, n in zip(t["group"], t["alone"], t["value"], t["samples"])
-    ]
+    lost = (table["diff"] < 0).to_numpy()
+    turned = zip(table["turned_right"], table["turned_wrong"])
     return go.Bar(
-        x=100 * t["diff"],
-        y=[label_text(g) for g in t["group"]],
+        x=100 * table["diff"],
+        y=[label_text(group) for group in table["group"]],
         orientation="h",
-        text=count,
+        text=[with_minus_sign(f"+{right:,} / -{wrong:,}") for right, wrong in turned],
         textposition="none",
         showlegend=False,
-        customdata=told,
+        customdata=[_transfer_text(row) for row in table.itertuples()],
         marker=dict(
             color=np.where(lost, PALETTE["vermillion"], PALETTE["blue"]).tolist(),
             pattern_shape=np.where(lost, "/", "").tolist(),
@@ -195,59 +200,51 @@ def transfer_bars(
     transfer: pd.DataFrame,  # columns method, kind, group, samples, alone, value, diff, turned_right, turned_wrong
     method: str,
     unit="share right, points",  # of the difference
-    most: int = 24,  # rows a panel
+    most: int = 24,  # rows of a panel
 ) -> go.Figure:
     "Gain and loss of a method by subject and by class, with counts"
-    mine = transfer[transfer["method"] == method]
-    kinds = [k for k in ("subject", "class") if (mine["kind"] == k).any()]
+    of_method = transfer[transfer["method"] == method]
+    kinds = [kind for kind in ("subject", "class") if (of_method["kind"] == kind).any()]
     if not kinds:
         raise InputError(f"nothing to draw: no rows of {method!r}")
-    parts = [interval_ends(mine[mine["kind"] == k], most) for k in kinds]
-    fig = make_subplots(1, len(kinds), subplot_titles=[f"by {k}" for k in kinds], horizontal_spacing=0.16)
-    for i, t in enumerate(parts):
-        fig.add_trace(_transfer_bars(t), 1, i + 1)
-        low, high = min(0, 100 * t["diff"].min()), max(0, 100 * t["diff"].max())
-        wide = max(high - low, 0.1)
-        fig.update_xaxes(
-            range=[low - 0.05 * wide, high + 0.45 * wide],
-            title=f"{label_text(method)} minus student_only<br>({unit})",
-            title_font_size=12,
-            row=1,
-            col=i + 1,
-        )
-        fig.update_yaxes(type="category", title=kinds[i], showgrid=False, ticks="", row=1, col=i + 1)
+    tables = [interval_ends(of_method[of_method["kind"] == kind], most) for kind in kinds]
+    titles = [f"by {kind}" for kind in kinds]
+    fig = make_subplots(1, len(kinds), subplot_titles=titles, horizontal_spacing=0.16)
+    title = f"{label_text(method)} minus student_only<br>({unit})"
+    for column, (kind, table) in enumerate(zip(kinds, tables), start=1):
+        panel = dict(row=1, col=column)
+        fig.add_trace(_transfer_bars(table), **panel)
+        low = min(0, 100 * table["diff"].min())
+        high = max(0, 100 * table["diff"].max())
+        width = max(high - low, 0.1)
+        limits = [low - 0.05 * width, high + 0.45 * width]
+        fig.update_xaxes(range=limits, title=title, title_font_size=12, **panel)
+        fig.update_yaxes(type="category", title=kind, showgrid=False, ticks="", **panel)
     fig.update_annotations(font_size=13)
-    for i in range(len(parts)):  # to the right of the bar or of zero, so that no count lies on a name
-        for end, y, count in zip(fig.data[i].x, fig.data[i].y, fig.data[i].text):
-            fig.add_annotation(
-                x=max(end, 0), y=y, text=count, xanchor="left", showarrow=False, font_size=11, row=1, col=i + 1
-            )
-    return style(fig, 110 + 24 * max(map(len, parts)), margin=dict(l=60, r=20, t=40, b=75))
+    for column, bars in enumerate(fig.data[: len(tables)], start=1):
+        for end, group, count in zip(bars.x, bars.y, bars.text):
+            x = max(end, 0)  # to the right of the bar or of zero, so that no count lies on a name
+            text = dict(x=x, y=group, text=count, xanchor="left", showarrow=False, font_size=11)
+            fig.add_annotation(**text, row=1, col=column)
+    return style(fig, 110 + 24 * max(map(len, tables)), margin=dict(l=60, r=20, t=40, b=75))
 
 # %% ../../nbs/70_plots/03_forest.ipynb #fbc7cbd7
 def difference_forest(
-    rows: dict,  # what -> diff, ci95, p; the first is drawn on top
-    what: str,  # minus what, for the axis
+    rows: dict,  # name -> diff, ci95, p; the first is drawn on top
+    what: str,  # the difference in words, for the axis
     metric: str = "",
     colour: str | dict = PALETTE["blue"],  # one for all, or by row
 ) -> go.Figure:
     "Differences with their 95% intervals, one below the other"
     fig = go.Figure()
     for i, (name, row) in enumerate(rows.items()):
-        fig.add_trace(_forest_trace(name, row, -i, colour[name] if isinstance(colour, dict) else colour))
+        row_colour = colour[name] if isinstance(colour, dict) else colour
+        fig.add_trace(_forest_trace(name, row, -i, row_colour))
     _significance_legend(fig)
     fig.add_vline(x=0, line=dict(color=PALETTE["grey"], width=2))
-    fig.update_yaxes(
-        tickvals=[-i for i in range(len(rows))],
-        ticktext=[label_text(n) for n in rows],
-        range=[-len(rows) + 0.3, 0.7],
-        showgrid=False,
-        zeroline=False,
-        ticks="",
-    )
-    fig.update_xaxes(
-        title=f"{what}<br>{metric_label(metric) or 'score'} (points, 95% interval)", title_font_size=13, zeroline=False
-    )
+    _row_axis(fig, [label_text(name) for name in rows], 0.3, 0.7)
+    title = f"{what}<br>{metric_label(metric) or 'score'} (points, 95% interval)"
+    fig.update_xaxes(title=title, title_font_size=13, zeroline=False)
     return style(fig, 150 + 32 * len(rows), margin=dict(l=60, r=20, t=40, b=60))
 
 # %% ../../nbs/70_plots/03_forest.ipynb #280a82e1
@@ -256,7 +253,8 @@ def modality_forest(
     metric: str = "",
 ) -> go.Figure:
     "The Shapley value of every privileged modality to the teachers"
-    rows = {m: values[m] | dict(diff=values[m]["value"]) for m in sorted(values, key=lambda m: -values[m]["value"])}
+    order = sorted(values, key=lambda modality: -values[modality]["value"])
+    rows = {modality: values[modality] | dict(diff=values[modality]["value"]) for modality in order}
     fig = difference_forest(rows, "Shapley value in the teachers", metric, PALETTE["green"])
     return fig.update_yaxes(title="modality")
 
@@ -265,11 +263,10 @@ def inflation_forest(
     table: pd.DataFrame,  # columns fault, method, diff, low, high, p
     metric: str = "",
 ) -> go.Figure:
-    "Level with a fault minus level without, one row per fault and method"
-    rows = {f"{v.fault}: {v.method}": dict(diff=v.diff, ci95=(v.low, v.high), p=v.p) for v in table.itertuples()}
-    return difference_forest(
-        rows,
-        "with the fault minus without",
-        metric,
-        {f"{v.fault}: {v.method}": method_colour(v.method) for v in table.itertuples()},
-    )
+    "Score with a fault minus score without, one row per fault and method"
+    rows, colours = {}, {}
+    for entry in table.itertuples():
+        name = f"{entry.fault}: {entry.method}"
+        rows[name] = dict(diff=entry.diff, ci95=(entry.low, entry.high), p=entry.p)
+        colours[name] = method_colour(entry.method)
+    return difference_forest(rows, "with the fault minus without", metric, colours)

@@ -47,11 +47,12 @@ def method_colour(
         return PALETTE[METHOD_COLOURS[base]]
     if base.startswith("teacher_"):
         return PALETTE["green"]
-    return _pick(int(hashlib.sha256(base.encode()).hexdigest(), 16))
+    digest = hashlib.sha256(base.encode()).hexdigest()
+    return _pick(int(digest, 16))
 
 
 def _pick(i: int) -> str:
-    "Colour number `i`, without the grey that means `student_only`"
+    "Colour number `i`, without the grey of `student_only`"
     colours = list(PALETTE.values())[:-1]
     return colours[i % len(colours)]
 
@@ -63,27 +64,32 @@ def class_colours(
     classes,  # class names, in order
 ) -> dict:  # class name -> colour
     "One colour per class, by position"
-    return {c: _pick(i) for i, c in enumerate(classes)}
+    return {name: _pick(i) for i, name in enumerate(classes)}
 
 
 def class_symbols(
     classes,  # class names, in order
 ) -> dict:  # class name -> marker symbol
     "One marker per class; it changes each time the colours start again"
-    return {c: SYMBOLS[i // (len(PALETTE) - 1) % len(SYMBOLS)] for i, c in enumerate(classes)}
+    n_colours = len(PALETTE) - 1
+    return {name: SYMBOLS[i // n_colours % len(SYMBOLS)] for i, name in enumerate(classes)}
 
 # %% ../../nbs/70_plots/01_palette.ipynb #894c4b10
-def _seen(teacher: str) -> int:
-    "How many modalities a teacher's name lists; the joint teacher sees all"
+def _count_modalities(teacher: str) -> int:
+    "Number of `+` between the modalities in the name of a teacher; the joint teacher sees all modalities"
     return 10**6 if teacher.startswith("joint") else teacher.count("+")
 
 
 def teacher_colours(
     teachers,  # names such as `joint`, `gyro`, `gyro+accel`, with or without `teacher_`
 ) -> dict:  # name -> colour
-    "One colour per teacher: green for the joint one, the others by alphabet"
+    "One colour per teacher: green for the joint one, the others in alphabetical order"
     names = sorted(set(map(str, teachers)))
-    plain = {n: n.removeprefix("teacher_") for n in names}
-    top = max(map(_seen, plain.values()), default=0)
-    rest = iter(["sky", "orange", "vermillion", "purple", "yellow", "blue"] * (1 + len(names) // 6))
-    return {n: PALETTE["green" if top and _seen(plain[n]) == top else next(rest)] for n in names}
+    modalities = {name: _count_modalities(name.removeprefix("teacher_")) for name in names}
+    most = max(modalities.values(), default=0)
+    others = iter(["sky", "orange", "vermillion", "purple", "yellow", "blue"] * (1 + len(names) // 6))
+    colours = {}
+    for name in names:
+        is_joint = most > 0 and modalities[name] == most
+        colours[name] = PALETTE["green" if is_joint else next(others)]
+    return colours

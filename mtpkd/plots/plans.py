@@ -17,12 +17,13 @@ from .embeddings import same_rows, thin_out
 
 # %% ../../nbs/70_plots/06_plans.ipynb #a5859a7f
 def class_mass(
-    plan,  # (B, B) rows: teacher, columns: student
-    target,  # (B,) classes, or a continuous target
-    classes=None,  # class names
-) -> tuple:  # mass between groups (C, C), group names
+    plan,  # transport plan `(B, B)`, rows: teacher, columns: student
+    target,  # classes `(B,)`, or a continuous target
+    classes=None,  # class names; None for a continuous target
+) -> tuple:  # mass between groups `(C, C)`, group names
     "The mass of a plan, summed by teacher class and student class"
-    plan, (groups, names) = np.asarray(plan, dtype=float), target_groups(target, classes)
+    plan = np.asarray(plan, dtype=float)
+    groups, names = target_groups(target, classes)
     if plan.shape != (len(groups),) * 2:
         raise InputError(
             f"the plan has shape {plan.shape}, the target {len(groups)} samples; pass the batch the plan was made for"
@@ -32,42 +33,50 @@ def class_mass(
 
 
 def mass_within(
-    plan, target, classes=None
+    plan,  # transport plan `(B, B)`
+    target,  # as in `class_mass`
+    classes=None,
 ) -> tuple:  # share within a group, share if teacher and student rows were paired at random
-    "How much of the mass stays inside a class, and how much would by chance"
-    m, _ = class_mass(plan, target, classes)
-    m = m / m.sum()
-    return float(np.trace(m)), float(m.sum(1) @ m.sum(0))
+    "Share of the mass that stays within a class, and the share expected by chance"
+    mass, _ = class_mass(plan, target, classes)
+    mass = mass / mass.sum()
+    return float(np.trace(mass)), float(mass.sum(1) @ mass.sum(0))
 
 # %% ../../nbs/70_plots/06_plans.ipynb #a1886a5e
 def _group_axis(groups, names):
     "Centres and names of the groups in sorted order, and the borders between them"
     sizes = np.bincount(groups, minlength=len(names))
     ends = np.cumsum(sizes)
-    shown = sizes > 0
-    return (ends - sizes / 2 - 0.5)[shown], [label_text(n) for n, s in zip(names, shown) if s], (ends[shown][:-1] - 0.5)
+    present = sizes > 0
+    centres = (ends - sizes / 2 - 0.5)[present]
+    labels = [label_text(name) for name, size in zip(names, sizes) if size]
+    borders = ends[present][:-1] - 0.5
+    return centres, labels, borders
 
 
-def _plan_borders(fig, at, n):
+def _plan_borders(fig, borders, B):
     "Lines between classes, across the heat map"
     line = dict(color="rgba(128,128,128,.8)", width=1)
-    for b in at:
-        fig.add_shape(type="line", x0=b, x1=b, y0=-0.5, y1=n - 0.5, line=line, row=2, col=1)
-        fig.add_shape(type="line", y0=b, y1=b, x0=-0.5, x1=n - 0.5, line=line, row=2, col=1)
+    first, last = -0.5, B - 0.5
+    for border in borders:
+        fig.add_shape(type="line", x0=border, x1=border, y0=first, y1=last, line=line, row=2, col=1)
+        fig.add_shape(type="line", y0=border, y1=border, x0=first, x1=last, line=line, row=2, col=1)
 
 # %% ../../nbs/70_plots/06_plans.ipynb #548b63ba
 def plan_heatmap(
-    plan,  # (B, B) rows: teacher, columns: student
-    target,  # (B,) classes, or a continuous target (B,) or (B, K)
+    plan,  # transport plan `(B, B)`, rows: teacher, columns: student
+    target,  # classes `(B,)`, or a continuous target `(B,)` or `(B, K)`
     classes=None,  # class names; None for a continuous target
-    rows=None,  # (B,) names of the samples, for the hover text
+    rows=None,  # names of the samples `(B,)`, for the hover text
     title=None,
 ) -> go.Figure:
     "A transport plan as a heat map, samples sorted by class, with class borders and marginals"
-    order, (groups, names) = class_order(target, classes), target_groups(target, classes)
-    z, n = np.asarray(plan, dtype=float)[np.ix_(order, order)], len(order)
-    by = "class" if classes is not None else "value"
-    ids = _sample_names(np.arange(n) if rows is None else np.asarray(rows), groups, names)[order]
+    order = class_order(target, classes)
+    groups, names = target_groups(target, classes)
+    B = len(order)
+    mass = np.asarray(plan, dtype=float)[np.ix_(order, order)]
+    row_ids = np.arange(B) if rows is None else np.asarray(rows)
+    sample_names = _sample_names(row_ids, groups, names)[order]
     fig = make_subplots(
         2,
         2,
@@ -78,53 +87,53 @@ def plan_heatmap(
         horizontal_spacing=0.02,
         vertical_spacing=0.02,
     )
-    fig.add_trace(_plan_trace(z, ids), 2, 1)
-    _marginals(fig, z, ids)
+    fig.add_trace(_plan_trace(mass, sample_names), 2, 1)
+    _marginals(fig, mass, sample_names)
     centres, labels, borders = _group_axis(groups, names)
-    _plan_borders(fig, borders, n)
+    _plan_borders(fig, borders, B)
+    by = "class" if classes is not None else "value"
     common = dict(tickvals=centres, ticktext=labels, zeroline=False, row=2, col=1)
-    fig.update_xaxes(range=[-0.5, n - 0.5], title=f"student rows, by {by}", **common)
-    fig.update_yaxes(range=[n - 0.5, -0.5], title=f"teacher rows, by {by}", **common)
+    fig.update_xaxes(range=[-0.5, B - 0.5], title=f"student rows, by {by}", **common)
+    fig.update_yaxes(range=[B - 0.5, -0.5], title=f"teacher rows, by {by}", **common)
     head = dict(text=label_text(title), font_size=14) if title else None
-    return style(
-        fig, 560, width=600, title=head, margin=dict(l=70, r=10, t=50 if title else 20, b=60), showlegend=False
-    )
+    margin = dict(l=70, r=10, t=50 if title else 20, b=60)
+    return style(fig, 560, width=600, title=head, margin=margin, showlegend=False)
 
 # %% ../../nbs/70_plots/06_plans.ipynb #f6697590
-def _plan_trace(z, ids):
-    "The heat map itself; the few largest cells share the last colour, so that the rest can be seen"
+def _plan_trace(mass, sample_names):
+    "The heat map itself; the few largest cells share the last colour, so that the rest can be distinguished"
     return go.Heatmap(
-        z=z.astype("float32"),
-        x=ids,
-        y=ids,
+        z=mass.astype("float32"),
+        x=sample_names,
+        y=sample_names,
         colorscale=SEQUENTIAL_COLOURS,
         zmin=0,
-        zmax=float(np.quantile(z, 0.999)) or 1.0,
+        zmax=float(np.quantile(mass, 0.999)) or 1.0,
         colorbar=dict(title="mass", len=0.85, y=0.42, thickness=12, tickformat=".1e"),
         hovertemplate="teacher row %{y}<br>student row %{x}<br>mass %{z:.2e}<extra></extra>",
     )
 
 
-def _sample_names(ids, groups, names):
+def _sample_names(row_ids, groups, names):
     "Distinct texts such as `17 (PEN)`, one per sample"
-    if len(set(ids.tolist())) < len(ids):
-        ids = np.arange(len(ids))
-    return np.array([f"{label_text(i)} ({label_text(names[g])})" for i, g in zip(ids, groups)], dtype=object)
+    if len(set(row_ids.tolist())) < len(row_ids):
+        row_ids = np.arange(len(row_ids))
+    texts = [f"{label_text(row)} ({label_text(names[group])})" for row, group in zip(row_ids, groups)]
+    return np.array(texts, dtype=object)
 
 
-def _marginals(fig, z, ids):
-    "Column sums above the heat map and row sums beside it, in units of 1/B"
-    line, n = dict(mode="lines", line=dict(color=PALETTE["grey"], width=1.5), showlegend=False), len(ids)
-    fig.add_trace(
-        go.Scatter(x=ids, y=z.sum(0) * n, hovertemplate="column %{x}: %{y:.3f}/B<extra></extra>", **line), 1, 1
-    )
-    fig.add_trace(go.Scatter(y=ids, x=z.sum(1) * n, hovertemplate="row %{y}: %{x:.3f}/B<extra></extra>", **line), 2, 2)
-    fig.update_yaxes(
-        tickvals=[0, 1], ticktext=["0", "1/B"], range=[0, max(1.5, z.sum(0).max() * n * 1.1)], row=1, col=1
-    )
-    fig.update_xaxes(
-        tickvals=[0, 1], ticktext=["0", "1/B"], range=[0, max(1.5, z.sum(1).max() * n * 1.1)], tickangle=0, row=2, col=2
-    )
+def _marginals(fig, mass, sample_names):
+    "Column sums above the heat map and row sums to its right, in units of 1/B"
+    B = len(sample_names)
+    columns, rows = mass.sum(0), mass.sum(1)
+    common = dict(mode="lines", line=dict(color=PALETTE["grey"], width=1.5), showlegend=False)
+    above = go.Scatter(x=sample_names, y=columns * B, hovertemplate="column %{x}: %{y:.3f}/B<extra></extra>", **common)
+    right = go.Scatter(y=sample_names, x=rows * B, hovertemplate="row %{y}: %{x:.3f}/B<extra></extra>", **common)
+    fig.add_trace(above, 1, 1)
+    fig.add_trace(right, 2, 2)
+    ticks = dict(tickvals=[0, 1], ticktext=["0", "1/B"])
+    fig.update_yaxes(range=[0, max(1.5, columns.max() * B * 1.1)], row=1, col=1, **ticks)
+    fig.update_xaxes(range=[0, max(1.5, rows.max() * B * 1.1)], tickangle=0, row=2, col=2, **ticks)
     fig.update_xaxes(type="category", showgrid=False, ticks="", col=1)
     fig.update_yaxes(type="category", showgrid=False, ticks="", row=2)
 
@@ -133,30 +142,28 @@ SHARE = [[0, "#EEF4FA"], [0.25, "#A9CFEA"], [0.6, "#2C7FB8"], [1, "#08306B"]]  #
 
 
 def class_mass_matrix(
-    plan,  # (B, B)
-    target,  # (B,) classes, or a continuous target
-    classes=None,
+    plan,  # transport plan `(B, B)`
+    target,  # classes `(B,)`, or a continuous target
+    classes=None,  # class names; None for a continuous target
 ) -> go.Figure:
-    "Where the mass of each teacher class goes: rows add up to 100%"
-    (m, names), by = class_mass(plan, target, classes), "class" if classes is not None else "value"
-    kept = m.sum(1) > 0
-    share, names = (
-        100 * m[kept][:, kept] / m[kept].sum(1, keepdims=True),
-        [label_text(n) for n, k in zip(names, kept) if k],
+    "Share of the mass of each teacher class by student class: rows add up to 100%"
+    mass, names = class_mass(plan, target, classes)
+    present = mass.sum(1) > 0
+    share = 100 * mass[present][:, present] / mass[present].sum(1, keepdims=True)
+    labels = [label_text(name) for name, visible in zip(names, present) if visible]
+    heat_map = go.Heatmap(
+        z=share,
+        x=labels,
+        y=labels,
+        colorscale=SHARE,
+        zmin=0,
+        zmax=100,
+        texttemplate="%{z:.0f}" if len(labels) <= 12 else None,
+        showscale=False,
+        hovertemplate="%{z:.1f}% of the mass of %{y} goes to %{x}<extra></extra>",
     )
-    fig = go.Figure(
-        go.Heatmap(
-            z=share,
-            x=names,
-            y=names,
-            colorscale=SHARE,
-            zmin=0,
-            zmax=100,
-            texttemplate="%{z:.0f}" if len(names) <= 12 else None,
-            showscale=False,
-            hovertemplate="%{z:.1f}% of the mass of %{y} goes to %{x}<extra></extra>",
-        )
-    )
+    fig = go.Figure(heat_map)
+    by = "class" if classes is not None else "value"
     fig.update_xaxes(title=f"to student rows of {by}", type="category", showgrid=False)
     fig.update_yaxes(title=f"mass of teacher rows of {by} (%)", type="category", autorange="reversed", showgrid=False)
     return style(fig, 420, width=420, margin=dict(l=70, r=10, t=20, b=60))
@@ -175,48 +182,43 @@ def _scale(matrices, what):
     "Colours and range of the panels: signed and symmetric, or from zero"
     if what == "similarity":
         return dict(colorscale=SIGNED, cmin=-1, cmax=1)
-    return dict(colorscale=SEQUENTIAL_COLOURS, cmin=0, cmax=max(float(np.quantile(m, 0.999)) for m in matrices) or 1.0)
+    largest = max(float(np.quantile(matrix, 0.999)) for matrix in matrices)
+    return dict(colorscale=SEQUENTIAL_COLOURS, cmin=0, cmax=largest or 1.0)
 
 # %% ../../nbs/70_plots/06_plans.ipynb #ad2470f2
 def matrix_panels(
-    matrices: dict,  # name -> (B, B)
-    target,  # (B,) classes, or a continuous target (B,) or (B, K)
+    matrices: dict,  # name -> `(B, B)`
+    target,  # classes `(B,)`, or a continuous target `(B,)` or `(B, K)`
     classes=None,  # class names; None for a continuous target
-    what="similarity",  # what a cell is: similarity, in [-1, 1], or anything that is not negative
-    rows="rows",
-    columns="columns",  # titles of the axes
+    what="similarity",  # meaning of a cell: similarity, in [-1, 1], or any quantity that is not negative
+    rows="rows",  # title of the vertical axis
+    columns="columns",  # title of the horizontal axes
     most: int | None = None,  # rows and columns to draw, an even selection along the target; None: all
 ) -> go.Figure:
     "Square matrices over the same samples, sorted by class, side by side on one colour scale"
-    for name, m in matrices.items():
-        same_rows(name, m, target)
-    at = thin_out(target, most or len(target))
-    matrices, target = {n: np.asarray(m)[np.ix_(at, at)] for n, m in matrices.items()}, np.asarray(target)[at]
-    order, (groups, names) = class_order(target, classes), target_groups(target, classes)
+    for name, matrix in matrices.items():
+        same_rows(name, matrix, target)
+    selected = thin_out(target, most or len(target))
+    matrices = {name: np.asarray(matrix)[np.ix_(selected, selected)] for name, matrix in matrices.items()}
+    target = np.asarray(target)[selected]
+    order = class_order(target, classes)
+    groups, names = target_groups(target, classes)
     centres, labels, borders = _group_axis(groups, names)
-    fig = make_subplots(
-        1, len(matrices), subplot_titles=[label_text(k) for k in matrices], shared_yaxes=True, horizontal_spacing=0.03
-    )
-    for i, m in enumerate(matrices.values()):
-        z = np.asarray(m, dtype="float32")[np.ix_(order, order)]
-        fig.add_trace(
-            go.Heatmap(z=z, coloraxis="coloraxis", hovertemplate="%{y}, %{x}: %{z:.3g}<extra></extra>"), 1, i + 1
-        )
-        for b in borders:
-            fig.add_vline(x=b, line=dict(color=GRID, width=1), col=i + 1)
-            fig.add_hline(y=b, line=dict(color=GRID, width=1), col=i + 1)
-    fig.update_xaxes(
-        tickvals=centres, ticktext=labels, showgrid=False, zeroline=False, ticks="", title=columns, title_font_size=12
-    )
-    fig.update_yaxes(
-        tickvals=centres, ticktext=labels, showgrid=False, zeroline=False, ticks="", range=[len(order) - 0.5, -0.5]
-    )
+    titles = [label_text(name) for name in matrices]
+    fig = make_subplots(1, len(matrices), subplot_titles=titles, shared_yaxes=True, horizontal_spacing=0.03)
+    for column, matrix in enumerate(matrices.values(), start=1):
+        cells = np.asarray(matrix, dtype="float32")[np.ix_(order, order)]
+        hover = "%{y}, %{x}: %{z:.3g}<extra></extra>"
+        fig.add_trace(go.Heatmap(z=cells, coloraxis="coloraxis", hovertemplate=hover), 1, column)
+        for border in borders:
+            fig.add_vline(x=border, line=dict(color=GRID, width=1), col=column)
+            fig.add_hline(y=border, line=dict(color=GRID, width=1), col=column)
+    common = dict(tickvals=centres, ticktext=labels, showgrid=False, zeroline=False, ticks="")
+    fig.update_xaxes(title=columns, title_font_size=12, **common)
+    fig.update_yaxes(range=[len(order) - 0.5, -0.5], **common)
     fig.update_yaxes(title=rows, title_font_size=12, col=1)
     fig.update_annotations(font_size=13)
-    bar = dict(title=label_text(what), thickness=12, len=0.95)
-    return style(
-        fig,
-        120 + 700 // max(2, len(matrices)),
-        coloraxis=_scale(list(matrices.values()), what) | dict(colorbar=bar),
-        margin=dict(l=60, r=20, t=40, b=60),
-    )
+    colour_bar = dict(title=label_text(what), thickness=12, len=0.95)
+    coloraxis = _scale(list(matrices.values()), what) | dict(colorbar=colour_bar)
+    height = 120 + 700 // max(2, len(matrices))
+    return style(fig, height, coloraxis=coloraxis, margin=dict(l=60, r=20, t=40, b=60))

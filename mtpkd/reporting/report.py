@@ -28,24 +28,25 @@ def render(
     "The page of some runs"
     from mtpkd import __version__
 
-    env = templates()
-    told = [s for s in sections if "summary" in s]
-    stamps = list(dict.fromkeys(s["stamp"] for s in told if s.get("stamp")))
-    title = (
-        sections[0]["title"]
-        if len(sections) == 1
-        else f"{len(sections)} experiments: {join_words(s['title'] for s in sections)}"
-    )
-    return env.get_template("page").render(
-        runs=sections,
-        title=title,
-        css=Markup(CSS),
-        js=Markup(plots.plotly_js()),
-        version=__version__,
-        budgets=budgets or {},
-        stamps=stamps,
-        summaries=[s["title"] for s in told],
-        overview=overview([s["summary"] for s in told]) if told else [],
+    finished = [section for section in sections if "summary" in section]
+    stamps = dict.fromkeys(section["stamp"] for section in finished if section.get("stamp"))
+    summaries = [section["summary"] for section in finished]
+    titles = [section["title"] for section in sections]
+    title = titles[0] if len(titles) == 1 else f"{len(titles)} experiments: {join_words(titles)}"
+    return (
+        templates()
+        .get_template("page")
+        .render(
+            runs=sections,
+            title=title,
+            css=Markup(CSS),
+            js=Markup(plots.plotly_js()),
+            version=__version__,
+            budgets=budgets or {},
+            stamps=list(stamps),
+            summaries=[section["title"] for section in finished],
+            overview=overview(summaries) if summaries else [],
+        )
     )
 
 # %% ../../nbs/75_reporting/08_report.ipynb #bbcbe143
@@ -57,23 +58,30 @@ def report(
     "One self-contained HTML page about one run or several"
     if embedding not in ("pca", "umap"):
         raise InputError(f"unknown embedding {embedding!r}; {nearest(embedding, ['pca', 'umap'])}")
-    runs = list(run_folders) if isinstance(run_folders, (list, tuple)) else [run_folders]
-    if not runs:
+    folders = run_folders if isinstance(run_folders, (list, tuple)) else [run_folders]
+    if not folders:
         raise InputError("no run folders to report on; expected at least one")
-    page, opened = Page(), [open_run(r) for r in runs]
-    budgets = budget_section(page, opened)
-    return write_text(out, render([run_section(page, r, embedding) for r in opened], budgets))
+    runs = [open_run(folder) for folder in folders]
+    page = Page()
+    budgets = budget_section(page, runs)
+    sections = [run_section(page, run, embedding) for run in runs]
+    return write_text(out, render(sections, budgets))
 
 # %% ../../nbs/75_reporting/08_report.ipynb #01106fe9
-def comparison_page(table: pd.DataFrame, out) -> Path:  # of `comparisons.compare`
+def comparison_page(
+    table: pd.DataFrame,  # of `comparisons.compare`
+    out,  # the HTML file to write
+) -> Path:  # `out`
     "A paired comparison as an HTML page"
-    rows = [dict(strong=v["p"] < 0.05, cells=paired_cells(v)) for _, v in table.iterrows()]
-    facts = {k: table.attrs[k] for k in ("a", "b", "settings")} | dict(
-        metric=metric_label(table.attrs["metric"]), protocols=protocols_to_name(table)
+    rows = [dict(strong=pair["p"] < 0.05, cells=paired_cells(pair)) for _, pair in table.iterrows()]
+    facts = {key: table.attrs[key] for key in ("a", "b", "settings")}
+    template = jinja2.Environment(autoescape=True).from_string(PAIRED)
+    text = template.render(
+        rows=rows,
+        head=PAIRED_HEAD,
+        css=Markup(CSS),
+        metric=metric_label(table.attrs["metric"]),
+        protocols=protocols_to_name(table),
+        **facts,
     )
-    return write_text(
-        out,
-        jinja2.Environment(autoescape=True)
-        .from_string(PAIRED)
-        .render(rows=rows, head=PAIRED_HEAD, css=Markup(CSS), **facts),
-    )
+    return write_text(out, text)

@@ -12,7 +12,14 @@ import numpy as np
 import pandas as pd
 from ..core.errors import InputError, nearest
 from ..evaluation.per_sample import target_groups, with_scores
-from .run_view import required_table, panel_order, panels_of, optional_table, task_classes
+from mtpkd.reporting.run_view import (
+    optional_table,
+    panel_order,
+    panels_of,
+    required_table,
+    target_name,
+    task_classes,
+)
 
 # %% ../../nbs/75_reporting/02_row_facts.ipynb #92580bfb
 @dataclass(frozen=True)
@@ -27,26 +34,33 @@ class EmbeddingSpaces:
     notes: list = field(default_factory=list)  # what is missing
 
 
+def _targets(target, classes):
+    "Class names, or the first column of a continuous target"
+    if classes:
+        return np.array(classes, dtype=object)[target.astype(int)]
+    return target.reshape(len(target), -1)[:, 0]
+
+
 def embedding_spaces(run) -> EmbeddingSpaces:
     "The embeddings of a run with all that is known of their rows"
-    found, s, notes = required_table(run, "embeddings"), run.summary, []
-    zs = panels_of(found, s)
-    classes, facts = task_classes(s), pd.DataFrame(dict(sample=found["row"]))
-    facts["target"] = found["target"].astype(int) if classes else found["target"].reshape(len(facts), -1)[:, 0]
-    if classes:
-        facts["target"] = np.array(classes, dtype=object)[facts["target"]]
-    p, why = optional_table(run, "predictions")
-    if p is None:
-        notes.append(why)
+    embeddings = required_table(run, "embeddings")
+    summary = run.summary
+    spaces = panels_of(embeddings, summary)
+    classes = task_classes(summary)
+    target = embeddings["target"]
+    facts = pd.DataFrame(dict(sample=embeddings["row"], target=_targets(target, classes)))
+    predictions, reason = optional_table(run, "predictions")
+    if predictions is None:
+        notes = [reason]
     else:
-        facts, notes = _said(facts, first_repeat(p), s, notes)
+        facts, notes = _with_predictions(facts, first_repeat(predictions), summary)
     return EmbeddingSpaces(
-        {n: zs[n] for n in panel_order(zs)},
-        found["target"],
-        facts,
-        classes,
-        ((s.get("task") or {}).get("names") or ["target"])[0],
-        notes,
+        z={name: spaces[name] for name in panel_order(spaces)},
+        target=target,
+        facts=facts,
+        classes=classes,
+        value=target_name(summary),
+        notes=notes,
     )
 
 
@@ -55,145 +69,165 @@ def first_repeat(p: pd.DataFrame) -> pd.DataFrame:
     return p[(p["fold"] == p["fold"].iloc[0]) & (p["seed"] == p["seed"].iloc[0])]
 
 # %% ../../nbs/75_reporting/02_row_facts.ipynb #7433e306
-def _said(
-    facts, p, summary, notes
-) -> tuple:  # facts with samples, subjects, scores and the teacher that would be chosen; notes
-    methods = [m for m in p["method"].unique() if ":" not in m]
-    one = p[p["method"] == methods[0]]
-    if len(one) != len(facts):
-        return facts, [
-            *notes,
-            f"the predictions of the first fold have {len(one)} rows, its embeddings {len(facts)}; what was said is not shown",
-        ]
-    facts = facts.assign(sample=one["sample"].values, subject=one["subject"].values)
+def _with_predictions(
+    facts,  # one line a row
+    p,  # predictions of one repeat
+    summary,
+) -> tuple:  # facts with subjects, predictions and the teacher that would be chosen; notes
+    "Facts about rows with the predictions of every method"
+    methods = [name for name in p["method"].unique() if ":" not in name]
+    first = p[p["method"] == methods[0]]
+    if len(first) != len(facts):
+        note = (
+            f"the predictions of the first fold have {len(first)} rows, its embeddings {len(facts)}; "
+            "predictions are not shown"
+        )
+        return facts, [note]
+    facts = facts.assign(sample=first["sample"].values, subject=first["subject"].values)
     classes = task_classes(summary)
-    for m in methods:
-        t = p[p["method"] == m]
+    for method in methods:
+        rows = p[p["method"] == method]
         if classes:
-            facts[f"{m} says"] = np.array(classes, dtype=object)[t[classes].values.argmax(1)]
+            facts[f"{method} says"] = np.array(classes, dtype=object)[rows[classes].values.argmax(1)]
         else:
-            facts[f"{m} says"] = t[summary["task"]["names"][0]].values
+            facts[f"{method} says"] = rows[summary["task"]["names"][0]].values
     chosen = chosen_teacher(p, summary)
-    return (facts if chosen is None else facts.assign(teacher=chosen.reindex(facts["sample"]).values)), notes
+    if chosen is not None:
+        facts = facts.assign(teacher=chosen.reindex(facts["sample"]).values)
+    return facts, []
 
 # %% ../../nbs/75_reporting/02_row_facts.ipynb #d6121e61
-def prediction_losses(p: pd.DataFrame, summary) -> pd.Series:  # indexed as `p`
-    "Cross-entropy of every prediction, or its squared error"
+def prediction_losses(
+    p: pd.DataFrame,  # predictions
+    summary: dict,  # of the run
+) -> pd.Series:  # indexed as `p`
+    "The cross-entropy of every prediction, or its mean squared error over the targets that are known"
     classes = task_classes(summary)
     if classes is None:
-        return pd.Series(
-            np.nanmean([(p[n] - p[f"target_{n}"]) ** 2 for n in summary["task"]["names"]], axis=0), index=p.index
-        )
-    at = p["target"].map({c: i for i, c in enumerate(classes)}).to_numpy()
-    return pd.Series(-np.log(np.clip(p[classes].to_numpy()[np.arange(len(p)), at], 1e-12, None)), index=p.index)
+        errors = [(p[name] - p[f"target_{name}"]) ** 2 for name in summary["task"]["names"]]
+        return pd.Series(np.nanmean(errors, axis=0), index=p.index)
+    positions = {name: i for i, name in enumerate(classes)}
+    target = p["target"].map(positions).to_numpy()
+    probabilities = p[classes].to_numpy()[np.arange(len(p)), target]
+    return pd.Series(-np.log(np.clip(probabilities, 1e-12, None)), index=p.index)
 
 
 def chosen_teacher(
-    p: pd.DataFrame, summary
+    p: pd.DataFrame,  # predictions of one repeat
+    summary: dict,  # of the run
 ) -> pd.Series:  # sample -> teacher; None where there are not two to choose from
     "For every row of one repeat, the teacher with the lowest loss"
     p = p[p["method"].str.startswith("teacher_")]
     if p["method"].nunique() < 2:
         return None
-    losses = p.assign(loss=prediction_losses(p, summary)).pivot_table(
-        index="sample", columns="method", values="loss", sort=False
-    )
+    losses = p.assign(loss=prediction_losses(p, summary))
+    losses = losses.pivot_table(index="sample", columns="method", values="loss", sort=False)
     return losses.idxmin(axis=1).str.removeprefix("teacher_")
 
 # %% ../../nbs/75_reporting/02_row_facts.ipynb #d54a8b48
-def default_embedding_spaces(s: EmbeddingSpaces) -> list:
-    "Teacher, adapted teacher, student alone and a taught student, as far as they are there"
-    pick = lambda kind, last=False: [n for n in s.z if n.startswith(kind)][-1 if last else 0 :][:1]
-    joint = ["teacher_joint"] if "teacher_joint" in s.z else pick("teacher_")
-    return (
-        list(
-            dict.fromkeys(
-                joint
-                + pick("adapted_")
-                + (["student_student_only"] if "student_student_only" in s.z else [])
-                + pick("student_", True)
-            )
-        )
-        or list(s.z)[:4]
-    )
+def default_embedding_spaces(s: EmbeddingSpaces) -> list:  # names
+    "Teacher, adapted teacher, student alone and a distilled student, as far as they are present"
+
+    def named(prefix):
+        return [name for name in s.z if name.startswith(prefix)]
+
+    teachers = ["teacher_joint"] if "teacher_joint" in s.z else named("teacher_")[:1]
+    alone = ["student_student_only"] if "student_student_only" in s.z else []
+    names = teachers + named("adapted_")[:1] + alone + named("student_")[-1:]
+    return list(dict.fromkeys(names)) or list(s.z)[:4]
 
 
 def presets(s: EmbeddingSpaces) -> dict:  # title -> names
-    "Spaces worth seeing side by side: across stages, before and after alignment, student alone and taught"
-    kinds = {k: [n for n in s.z if n.startswith(k)] for k in ("teacher_", "adapted_", "student_")}
-    out = {
+    "Spaces that are shown together: across stages, before and after alignment, student alone and distilled"
+    adapted = [name for name in s.z if name.startswith("adapted_")]
+    sets = {
         "teacher, adapted, students": default_embedding_spaces(s),
-        "teachers": kinds["teacher_"],
-        "students": kinds["student_"],
+        "teachers": [name for name in s.z if name.startswith("teacher_")],
+        "students": [name for name in s.z if name.startswith("student_")],
     }
-    for a in kinds["adapted_"]:
-        before = "teacher_" + a.removeprefix("adapted_")
+    for after in adapted:
+        modality = after.removeprefix("adapted_")
+        before = f"teacher_{modality}"
         if before in s.z:
-            out[f"{a.removeprefix('adapted_')} before and after alignment"] = [
-                n for n in ("teacher_joint", before, a) if n in s.z
-            ]
-    return {k: v for k, v in out.items() if v}
+            joint = ["teacher_joint"] if "teacher_joint" in s.z else []
+            sets[f"{modality} before and after alignment"] = [*joint, before, after]
+    return {title: names for title, names in sets.items() if names}
 
 
 def colourings(s: EmbeddingSpaces) -> list:  # names
     "By what the rows can be coloured"
-    said = [c.removesuffix(" says") for c in s.facts if c.endswith(" says")]
-    return (
-        ["class" if s.classes else s.value]
-        + ["subject"] * bool("subject" in s.facts and s.facts["subject"].astype(str).ne("").any())
-        + [f"error of {m}" for m in said]
-        + ["chosen teacher"] * ("teacher" in s.facts)
-    )
+    methods = [column.removesuffix(" says") for column in s.facts if column.endswith(" says")]
+    names = ["class" if s.classes else s.value]
+    if "subject" in s.facts and s.facts["subject"].astype(str).ne("").any():
+        names.append("subject")
+    names += [f"error of {method}" for method in methods]
+    if "teacher" in s.facts:
+        names.append("chosen teacher")
+    return names
 
 # %% ../../nbs/75_reporting/02_row_facts.ipynb #c23ed122
 def choice_by_group(
-    p: pd.DataFrame, summary, kind: str = "class"
-) -> pd.DataFrame:  # kind: class or subject; index: group, a column a teacher, in percent
+    p: pd.DataFrame,  # predictions of all folds and seeds
+    summary: dict,  # of the run
+    kind: str = "class",  # class or subject
+) -> pd.DataFrame:  # index: group, a column a teacher, in percent
     "How often each teacher has the lowest loss on a test row, by class or subject, over all folds and seeds"
     if kind not in ("class", "subject"):
         raise InputError(f"unknown group {kind!r}; {nearest(kind, ['class', 'subject'])}")
-    t = p[p["method"].str.startswith("teacher_")].copy()
-    if t["method"].nunique() < 2:
+    rows = p[p["method"].str.startswith("teacher_")].copy()
+    if rows["method"].nunique() < 2:
         raise InputError(
-            "this run has no two teachers as methods of their own to choose from; run it with --methods teacher_joint and a teacher_<modality> for each single one"
+            "this run has no two teachers as methods of their own to choose from; "
+            "run it with --methods teacher_joint and a teacher_<modality> for each single one"
         )
-    if kind == "subject" and not (t["subject"].astype(str) != "").any():
+    if kind == "subject" and not (rows["subject"].astype(str) != "").any():
         raise InputError("this set names no subjects")
-    t["loss"] = prediction_losses(t, summary)
-    best = t.loc[t.groupby(["fold", "seed", "sample"], sort=False)["loss"].idxmin()]
-    if kind == "class":
-        group = best["target"] if task_classes(summary) else _thirds(best[f"target_{summary['task']['names'][0]}"])
-    else:
-        group = best["subject"]
-    return 100 * pd.crosstab(
-        group.rename(kind), best["method"].str.removeprefix("teacher_").rename("teacher"), normalize="index"
-    )
+    rows["loss"] = prediction_losses(rows, summary)
+    lowest = rows.groupby(["fold", "seed", "sample"], sort=False)["loss"].idxmin()
+    best = rows.loc[lowest]
+    teacher = best["method"].str.removeprefix("teacher_").rename("teacher")
+    group = _groups(best, summary, kind).rename(kind)
+    return 100 * pd.crosstab(group, teacher, normalize="index")
 
 
-def _thirds(x):
-    at, names = target_groups(x.to_numpy())
-    return pd.Series(np.array(names, dtype=object)[at], index=x.index)
+def _groups(rows, summary, kind):
+    "The subject of each row, its class, or the third of its target"
+    if kind == "subject":
+        return rows["subject"]
+    if task_classes(summary):
+        return rows["target"]
+    target = rows[f"target_{summary['task']['names'][0]}"]
+    thirds, names = target_groups(target.to_numpy())
+    return pd.Series(np.array(names, dtype=object)[thirds], index=rows.index)
 
 # %% ../../nbs/75_reporting/02_row_facts.ipynb #4a3e3ed8
+def _gained(change):
+    return (change > 0).sum()
+
+
+def _lost(change):
+    return (change < 0).sum()
+
+
 def changed_samples(
-    run, method: str, kind: str, group: str
-) -> pd.DataFrame:  # sample, subject, target, before, after, seeds; what changed most first
+    run,  # a run folder with predictions
+    method: str,
+    kind: str,  # subject or class
+    group: str,  # its name
+) -> pd.DataFrame:  # sample, subject, class, gained, lost, change; ascending by change
     "The test rows of a subject or a class on which a method and `student_only` differ"
     from mtpkd.experiments.run_folder import task_of
 
-    p, s = required_table(run, "predictions"), run.summary
-    p = p[p["method"].isin(["student_only", method])]
-    keys = ["fold", "seed", "sample"]
-    score = with_scores(p, task_of(s))
-    score = score[score[kind].astype(str) == str(group)].pivot(
-        index=[*keys, "subject", "class"], columns="method", values="score"
-    )
-    if method not in score:
+    predictions = required_table(run, "predictions")
+    predictions = predictions[predictions["method"].isin(["student_only", method])]
+    scores = with_scores(predictions, task_of(run.summary))
+    scores = scores[scores[kind].astype(str) == str(group)]
+    keys = ["fold", "seed", "sample", "subject", "class"]
+    scores = scores.pivot(index=keys, columns="method", values="score")
+    if method not in scores:
         raise InputError(f"no predictions of {method} for {kind} {group}")
-    change = (score[method] - score["student_only"]).rename("change").reset_index()
-    out = (
-        change.groupby(["sample", "subject", "class"], sort=False)["change"]
-        .agg(gained=lambda c: (c > 0).sum(), lost=lambda c: (c < 0).sum(), change="mean")
-        .reset_index()
-    )
-    return out[(out["gained"] > 0) | (out["lost"] > 0)].sort_values("change", kind="stable").reset_index(drop=True)
+    change = (scores[method] - scores["student_only"]).rename("change").reset_index()
+    by_sample = change.groupby(["sample", "subject", "class"], sort=False)["change"]
+    changes = by_sample.agg(gained=_gained, lost=_lost, change="mean").reset_index()
+    changed = changes[(changes["gained"] > 0) | (changes["lost"] > 0)]
+    return changed.sort_values("change", kind="stable").reset_index(drop=True)

@@ -18,23 +18,27 @@ from ..core.provenance import provenance_text
 from ..evaluation.wording import format_p, metric_label
 from ..experiments.label_budgets import curve_table, same_but_labels
 from mtpkd.reporting.run_view import (
-    ABSENT,
-    first_line_of,
+    is_regression,
     main_rows,
+    optional_table,
     panel_order,
     panels_of,
-    optional_table,
     plan_names,
+    target_name,
     task_classes,
+    value_or_reason,
 )
-from .run_figures import ledger_figure
+from .run_figures import ledger_figure, transfer_unit
 from mtpkd.reporting.sentences import (
     best_method,
+    describe_modalities,
+    difference_with_interval,
     format_number,
+    format_percent,
+    format_signed,
     setting_rows,
     verdict_rows,
     verdict_sentences,
-    describe_modalities,
 )
 from .tables import verdict_table, describe_budgets
 
@@ -43,115 +47,135 @@ class Page:
     "Figures of one report as HTML fragments, each with its own id, up to `budget` characters in all"
 
     def __init__(self, budget: int = 2_800_000):
-        self.left, self.n = budget, 0
+        self.left = budget
+        self.n = 0
 
     def figure(self, draw, *args, **kw) -> dict:  # html or note
         "Draw a figure, or say in one line why not"
-        try:
-            fig = draw(*args, **kw)
-        except ABSENT as e:
-            return dict(note=f"{draw.__name__.replace('_', ' ')} cannot be drawn: {first_line_of(e)}")
-        fragment = plots.to_html(fig, div_id=f"figure{self.n}")
+        figure, reason = value_or_reason(draw, *args, **kw)
+        if reason:
+            return dict(note=f"{draw.__name__.replace('_', ' ')} cannot be drawn: {reason}")
+        fragment = plots.to_html(figure, div_id=f"figure{self.n}")
         if len(fragment) > self.left:
             return dict(note="left out to keep this page small; make a report of this run alone to see it")
-        self.n, self.left = self.n + 1, self.left - len(fragment)
+        self.n += 1
+        self.left -= len(fragment)
         return dict(html=Markup(fragment))
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #c7772f59
+def _curve(runs):
+    "The curve over label budgets of some runs"
+    return curve_table(same_but_labels(runs))
+
+
+def _budget_cell(point):
+    "A method's difference at one budget; of `student_only` its level"
+    if point["method"] == "student_only":
+        return format_number(point["mean"])
+    return difference_with_interval(point["diff"], point["low"], point["high"])
+
+
 def budget_section(page, runs) -> dict:
     "Curve, words and table over label budgets; empty where the runs are no curve"
-    try:
-        curve = curve_table(same_but_labels(runs))
-    except ABSENT:
+    curve, _ = value_or_reason(_curve, runs)
+    if curve is None or not len(curve):
         return {}
-    if not len(curve):
-        return {}
-    cell = lambda v: (
-        format_number(v["diff"], "{:+.1f}") + f" [{format_number(v['low'])}, {format_number(v['high'])}]"
-        if v["method"] != "student_only"
-        else format_number(v["mean"])
-    )
-    rows = [(m, [cell(v) for _, v in part.iterrows()]) for m, part in curve.groupby("method", sort=False)]
+    rows = []
+    for method, part in curve.groupby("method", sort=False):
+        rows.append((method, [_budget_cell(point) for _, point in part.iterrows()]))
+    summary = runs[0].summary
     return dict(
-        stamp=provenance_text(runs[0].summary),
+        stamp=provenance_text(summary),
         words=describe_budgets(curve),
-        figure=page.figure(plots.budget_curves, curve, runs[0].summary.get("metric", "")),
+        figure=page.figure(plots.budget_curves, curve, summary.get("metric", "")),
         budgets=list(dict.fromkeys(curve["labelled"])),
         rows=rows,
     )
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #5c0234a2
+_NO_CHOICE = "No method of this run chose between teachers."
+
+
+def _share_texts(row, known):
+    "Shares in percent; a teacher that the method does not have is a dash"
+    return [format_number(share, "{:.1f}", 1) if teacher in known else "–" for teacher, share in row.items()]
+
+
 def teacher_section(page, run) -> dict:
     "Teacher choice: the figure, and mean shares as a table"
-    teachers, why = optional_table(run, "teachers")
+    teachers, reason = optional_table(run, "teachers")
     if teachers is None:
-        return dict(note="No method of this run chose between teachers." if why.startswith("this run has no") else why)
+        return dict(note=_NO_CHOICE if reason.startswith("this run has no") else reason)
     shares = plots.choice_shares(teachers)
-    several = teachers.groupby("method")["teacher"].nunique()
-    choosing = teachers[teachers["method"].isin(several.index[several > 1])]
-
-    def texts(m, row):
-        return [format_number(v, "{:.1f}", 1) if t in known[m] else "–" for t, v in row.items()]
-
     known = teachers.groupby("method")["teacher"].agg(set)
-    rows = [(m, texts(m, s.mean()), texts(m, s.iloc[-1])) for m, s in shares.groupby(level="method", sort=False)]
-    drawn = (
-        page.figure(plots.teacher_choice, choosing)
-        if len(choosing)
-        else dict(note="No method of this run chose between teachers.")
-    )
-    return drawn | dict(teachers=list(shares.columns), rows=rows)
+    rows = []
+    for method, part in shares.groupby(level="method", sort=False):
+        mean = _share_texts(part.mean(), known[method])
+        last = _share_texts(part.iloc[-1], known[method])
+        rows.append((method, mean, last))
+
+    number = teachers.groupby("method")["teacher"].nunique()
+    choosing = teachers[teachers["method"].isin(number.index[number > 1])]
+    figure = page.figure(plots.teacher_choice, choosing) if len(choosing) else dict(note=_NO_CHOICE)
+    return figure | dict(teachers=list(shares.columns), rows=rows)
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #ad05c88f
+def _gain_counts(part):  # of one method and kind: gain / lose, the most hurt
+    "How many gain and lose, and the one that loses most"
+    if not len(part):
+        return ["–", "–"]
+    worst = part.loc[part["diff"].idxmin()]
+    gaining = (part["diff"] > 0).sum()
+    losing = (part["diff"] < 0).sum()
+    hurt = f"{worst['group']} ({format_signed(worst['diff'])})" if worst["diff"] < 0 else "–"
+    return [f"{gaining} / {losing}", hurt]
+
+
+def _transfer_row(part):
+    "The texts of one method in the table of gains and losses"
+    subjects = part[part["kind"] == "subject"]
+    classes = part[part["kind"] == "class"]
+    changed = [f"{classes[column].sum():,}" for column in ("turned_right", "turned_wrong")]
+    return _gain_counts(subjects) + _gain_counts(classes) + changed
+
+
 def transfer_section(page, run, summary) -> dict:
     "Gain and loss by subject and class"
-    table, why = optional_table(run, "transfer")
-    if table is None:
-        return dict(note=f"No gains and losses to show: {why}.")
-    kind, best = (summary.get("task") or {}).get("kind"), best_method(summary)
-    best = best if best in set(table["method"]) else table["method"].iloc[0]
-    cells = {
-        m: [c for k in ("subject", "class") for c in _counted(p[p["kind"] == k])]
-        + [f"{p.loc[p['kind'] == 'class', c].sum():,}" for c in ("turned_right", "turned_wrong")]
-        for m, p in table.groupby("method", sort=False)
-    }
-    unit = "negative squared error, times 100" if kind == "regression" else "share right, points"
-    return page.figure(plots.transfer_bars, table, best, unit) | dict(
-        rows=list(cells.items()),
-        words=["came closer", "moved away"] if kind == "regression" else ["turned right", "turned wrong"],
-    )
-
-
-def _counted(t):  # of one method and kind: gain / lose, the most hurt
-    if not len(t):
-        return ["–", "–"]
-    w = t.loc[t["diff"].idxmin()]
-    return [
-        f"{(t['diff'] > 0).sum()} / {(t['diff'] < 0).sum()}",
-        f"{w['group']} ({format_number(w['diff'], '{:+.1f}')})" if w["diff"] < 0 else "–",
-    ]
+    transfer, reason = optional_table(run, "transfer")
+    if transfer is None:
+        return dict(note=f"No gains and losses to show: {reason}.")
+    best = best_method(summary)
+    if best not in set(transfer["method"]):
+        best = transfer["method"].iloc[0]
+    rows = [(method, _transfer_row(part)) for method, part in transfer.groupby("method", sort=False)]
+    words = ["came closer", "moved away"] if is_regression(summary) else ["turned right", "turned wrong"]
+    figure = page.figure(plots.transfer_bars, transfer, best, transfer_unit(summary))
+    return figure | dict(rows=rows, words=words)
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #825c10db
+_CALIBRATED = ("student_only", "self_training")
+
+
+def _calibration_row(name, row):
+    "The texts of one method in the table of calibration errors"
+    error = format_number(row["ece"])
+    if name == "student_only":
+        return [error, "the zero line", "–"]
+    return [error, difference_with_interval(row["diff"], *row["ci95"]), format_p(row["p"])]
+
+
 def calibration_section(page, run, summary) -> dict:
     "Reliability of the student alone and of the methods"
-    if (summary.get("task") or {}).get("kind") == "regression":
+    if is_regression(summary):
         return dict(note="Calibration is asked of probabilities; this run predicts values.")
-    table, why = optional_table(run, "calibration")
-    if table is None:
-        return dict(note=f"No calibration to show: {why}.")
-    there, said = set(table["method"]), summary.get("calibration") or {}
-    shown = [m for m in ("student_only", "self_training", *verdict_rows(summary)) if m in there][:8]
-
-    def row(m):
-        return [
-            format_number(said[m]["ece"]),
-            "the zero line"
-            if m == "student_only"
-            else f"{format_number(said[m]['diff'], '{:+.1f}')} [{format_number(said[m]['ci95'][0])}, {format_number(said[m]['ci95'][1])}]",
-            "–" if m == "student_only" else format_p(said[m]["p"]),
-        ]
-
-    return page.figure(plots.reliability_curves, table, shown) | dict(rows=[(m, row(m)) for m in shown if m in said])
+    calibration, reason = optional_table(run, "calibration")
+    if calibration is None:
+        return dict(note=f"No calibration to show: {reason}.")
+    present = set(calibration["method"])
+    shown = [name for name in (*_CALIBRATED, *verdict_rows(summary)) if name in present][:8]
+    errors = summary.get("calibration") or {}
+    rows = [(name, _calibration_row(name, errors[name])) for name in shown if name in errors]
+    return page.figure(plots.reliability_curves, calibration, shown) | dict(rows=rows)
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #fbe870b4
 def modality_section(page, summary) -> dict:
@@ -162,10 +186,10 @@ def modality_section(page, summary) -> dict:
     return page.figure(plots.modality_forest, values, summary.get("metric", ""))
 
 
-def pairing_section(page, run) -> dict:  # nothing for a run that did not lose its pairs
-    "How much of the true pairing was found"
-    found, _ = optional_table(run, "pairing")
-    return {} if found is None else page.figure(plots.pairing_curves, found)
+def pairing_section(page, run) -> dict:  # empty for a run with full pairs
+    "How much of the true pairing was recovered"
+    pairing, _ = optional_table(run, "pairing")
+    return {} if pairing is None else page.figure(plots.pairing_curves, pairing)
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #2532f265
 def plan_section(page, run, summary) -> dict:
@@ -173,91 +197,105 @@ def plan_section(page, run, summary) -> dict:
     names = plan_names(run)
     if not names:
         return dict(note="This run has no transport plans.")
-    plan, why = optional_table(run, "plan", names[0])
-    if plan is None:
-        return dict(note=why)
+    stored, reason = optional_table(run, "plan", names[0])
+    if stored is None:
+        return dict(note=reason)
     classes = task_classes(summary)
-    heat = page.figure(plots.plan_heatmap, plan["plan"], plan["target"], classes, rows=plan.get("row"))
+    plan = stored["plan"]
+    target = stored["target"]
+    heat = page.figure(plots.plan_heatmap, plan, target, classes, rows=stored.get("row"))
     if "note" in heat:
         return heat
-    within, chance = plots.mass_within(plan["plan"], plan["target"], classes)
-    mass = page.figure(plots.class_mass_matrix, plan["plan"], plan["target"], classes)
+    within, chance = plots.mass_within(plan, target, classes)
     return dict(
         heat=heat,
-        mass=mass,
+        mass=page.figure(plots.class_mass_matrix, plan, target, classes),
         method=names[0],
-        teacher=plan.get("teacher"),
-        size=len(plan["target"]),
-        facts=_facts(plan),
-        within=format_number(within, "{:.0f}%"),
-        chance=format_number(chance, "{:.0f}%"),
+        teacher=stored.get("teacher"),
+        size=len(target),
+        facts=_facts(stored),
+        within=format_percent(within),
+        chance=format_percent(chance),
         groups="class" if classes else "third of the target",
     )
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #c11db0d5
-def _facts(plan) -> str:  # "k = 30, blur = 0.1"
-    "The settings a plan was made with"
-    said = {"k": "anchors k", "blur": "blur", "value": "divergence", "violation": "largest marginal violation (L1)"}
-    facts = ((v, plan[k]) for k, v in said.items() if plan.get(k) not in (None, ""))
-    return ", ".join(f"{k} = {float(v):.3g}" if _number(v) else f"{k} = {v}" for k, v in facts)
+_PLAN_FACTS = dict(k="anchors k", blur="blur", value="divergence", violation="largest marginal violation (L1)")
 
 
-def _number(x) -> bool:
+def _facts(plan) -> str:  # "anchors k = 30, blur = 0.1"
+    "The settings a plan was computed with"
+    stored = {label: plan.get(key) for key, label in _PLAN_FACTS.items()}
+    return ", ".join(f"{label} = {_fact(value)}" for label, value in stored.items() if value not in (None, ""))
+
+
+def _fact(value) -> str:
+    "A number in three digits; any other value as it is"
     try:
-        float(x)
+        return f"{float(value):.3g}"
     except (TypeError, ValueError):
-        return False
-    return True
+        return str(value)
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #586d0dbb
-def embedding_section(page, run, summary, method="pca", most=12) -> dict:
-    "Teachers and students side by side, the same test rows in each"
-    found, why = optional_table(run, "embeddings")
-    if found is None:
-        return dict(note="This run has no embeddings." if why.startswith("this run has no") else why)
-    zs = panels_of(found, summary)
-    names, task = panel_order(zs), summary.get("task") or {}
-    shown = page.figure(
-        plots.embedding_panels,
-        {n: zs[n] for n in names[:most]},
-        found["target"],
-        task_classes(summary),
-        method,
-        rows=found.get("row"),
-        value_name=(task.get("names") or ["target"])[0],
+def _embedding_arguments(embeddings, summary, names):
+    "The named spaces of a run, as arguments of `plots.embedding_panels`"
+    spaces = panels_of(embeddings, summary)
+    return dict(
+        embeddings={name: spaces[name] for name in names},
+        target=embeddings["target"],
+        classes=task_classes(summary),
+        rows=embeddings.get("row"),
+        value_name=target_name(summary),
     )
-    return shown | dict(n=len(found["target"]), method=method.upper(), left=names[most:])
+
+
+def embedding_section(page, run, summary, method="pca", most=12) -> dict:
+    "Teachers and students next to each other, the same test rows in each"
+    embeddings, reason = optional_table(run, "embeddings")
+    if embeddings is None:
+        return dict(note="This run has no embeddings." if reason.startswith("this run has no") else reason)
+    names = panel_order(panels_of(embeddings, summary))
+    arguments = _embedding_arguments(embeddings, summary, names[:most])
+    figure = page.figure(plots.embedding_panels, method=method, **arguments)
+    return figure | dict(n=len(embeddings["target"]), method=method.upper(), left=names[most:])
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #4688e8fa
 def curve_sections(page, run, summary) -> list:
     "Learning curves: the student's first, then the earlier stages, then the share of transport in the gradient"
-    history, why = optional_table(run, "history")
+    history, reason = optional_table(run, "history")
     if history is None:
-        return [dict(note=f"No learning curves: {why}.")]
+        return [dict(note=f"No learning curves: {reason}.")]
     history = main_rows(history)
-    stages, metric = [s for s in plots.STAGES if s in set(history["stage"])], summary.get("metric", "")
-    sets = [(["student"], ("loss", "validation")), ([s for s in stages if s != "student"], ("loss", "validation"))]
-    out = [page.figure(plots.learning_curves, history, s, n, metric) for s, n in sets if set(s) & set(stages)]
+    metric = summary.get("metric", "")
+    trained = set(history["stage"])
+    stages = [stage for stage in plots.STAGES if stage in trained]
+    earlier = [stage for stage in stages if stage != "student"]
+
+    def figure(stages, names):
+        return page.figure(plots.learning_curves, history, stages, names, metric)
+
+    sections = []
+    if "student" in stages:
+        sections.append(figure(["student"], ("loss", "validation")))
+    if earlier:
+        sections.append(figure(earlier, ("loss", "validation")))
     if "ot_share" in set(history["name"]):
-        out.append(page.figure(plots.learning_curves, history, ["student"], ("ot_share",), metric))
-    return out
+        sections.append(figure(["student"], ("ot_share",)))
+    return sections
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #64278cfb
 def describe_unit(summary) -> str:
     "What the Wilcoxon test and the bootstrap count"
-    what = (
-        "negative squared error, times 100"
-        if (summary.get("task") or {}).get("kind") == "regression"
-        else "share of test samples that are right"
-    )
-    return f"{'subjects' if summary.get('subjects') else 'samples'}, difference in the {what}"
+    units = "subjects" if summary.get("subjects") else "samples"
+    what = transfer_unit(summary) if is_regression(summary) else "share of test samples that are right"
+    return f"{units}, difference in the {what}"
 
 
 def repeat_section(page, run, summary) -> dict:
     "Every fold and seed as a dot"
-    results, why = optional_table(run, "results")
+    results, reason = optional_table(run, "results")
     if results is None:
-        return dict(note=f"No repeats to show: {why}.")
+        return dict(note=f"No repeats to show: {reason}.")
     return page.figure(plots.repeat_scatter, results, summary.get("metric", ""))
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #5eaf385c
@@ -265,31 +303,33 @@ def as_yaml(x) -> str:
     "A config as YAML, in its own order"
     if not x or isinstance(x, str):
         return x or ""
-    return yaml.safe_dump(
-        jsonable(x.to_dict() if hasattr(x, "to_dict") else x), sort_keys=False, allow_unicode=True, width=110
-    )
+    values = x.to_dict() if hasattr(x, "to_dict") else x
+    return yaml.safe_dump(jsonable(values), sort_keys=False, allow_unicode=True, width=110)
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #690df370
 def run_section(page: Page, run, embedding="pca") -> dict:  # everything the template shows of one run
     "One run, ready for the template"
-    summary, why = optional_table(run, "summary")
+    summary, reason = optional_table(run, "summary")
     if summary is None or "methods" not in summary:
-        why = why or "the summary names no methods"
+        reason = reason or "the summary names no methods"
         return dict(
             title=Path(getattr(run, "path", "run")).name,
-            note=f"Nothing to report yet: {why}. Finish the run with --resume.",
+            note=f"Nothing to report yet: {reason}. Finish the run with --resume.",
         )
-    title, made = summary.get("title") or summary.get("name") or Path(run.path).name, provenance_text(summary)
+    title = summary.get("title") or summary.get("name") or Path(run.path).name
+    stamp = provenance_text(summary)
+    config = optional_table(run, "config")[0]
+    headroom = summary.get("headroom") or {}
     return dict(
         summary=summary,
-        stamp=made,
-        title=title + f" ({made})" * bool(made),
-        setting=setting_rows(summary, optional_table(run, "config")[0]),
+        stamp=stamp,
+        title=f"{title} ({stamp})" if stamp else title,
+        setting=setting_rows(summary, config),
         words=verdict_sentences(summary, optional_table(run, "transfer")[0]),
         table=verdict_table(summary, optional_table(run, "metrics")[0]),
         metric=metric_label(summary.get("metric", "")),
         units=describe_unit(summary),
-        headroom=bool((summary.get("headroom") or {}).get("significant")),
+        headroom=bool(headroom.get("significant")),
         forest=page.figure(plots.verdict_forest, summary),
         scatter=repeat_section(page, run, summary),
         transfer=transfer_section(page, run, summary),
@@ -300,65 +340,82 @@ def run_section(page: Page, run, embedding="pca") -> dict:  # everything the tem
         plan=plan_section(page, run, summary),
         embedding=embedding_section(page, run, summary, embedding),
         curves=curve_sections(page, run, summary),
-        config=as_yaml(optional_table(run, "config")[0]),
+        config=as_yaml(config),
         environment=as_yaml(optional_table(run, "environment")[0]),
     )
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #5b3c72d2
 def _plan_figure(run, summary):
-    name = (plan_names(run) or ["no method"])[0]
-    plan = run.plan(name)
-    return plots.plan_heatmap(
-        plan["plan"],
-        plan["target"],
-        task_classes(summary),
-        rows=plan.get("row"),
-        title=f"{name}, teacher {plan.get('teacher', '?')}",
-    )
+    "The plan of the first method that has one"
+    names = plan_names(run) or ["no method"]
+    stored = run.plan(names[0])
+    title = f"{names[0]}, teacher {stored.get('teacher', '?')}"
+    classes = task_classes(summary)
+    return plots.plan_heatmap(stored["plan"], stored["target"], classes, rows=stored.get("row"), title=title)
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #49bd10e2
 def _embedding_figure(run, summary):
-    found = run.embeddings()
-    zs = panels_of(found, summary)
-    return plots.embedding_panels(
-        {n: zs[n] for n in panel_order(zs)[:12]},
-        found["target"],
-        task_classes(summary),
-        rows=found.get("row"),
-        value_name=((summary.get("task") or {}).get("names") or ["target"])[0],
-    )
+    "The first twelve embedding spaces"
+    embeddings = run.embeddings()
+    names = panel_order(panels_of(embeddings, summary))
+    return plots.embedding_panels(**_embedding_arguments(embeddings, summary, names[:12]))
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #c2784029
 def _calibration_figure(run, summary):
-    if not len(run.calibration):
+    "Reliability of the student alone and of the methods"
+    calibration = run.calibration
+    if not len(calibration):
         raise InputError("calibration is asked of probabilities; this run predicts values")
-    return plots.reliability_curves(
-        run.calibration, [m for m in ("student_only", *verdict_rows(summary)) if m in set(run.calibration["method"])]
-    )
+    present = set(calibration["method"])
+    shown = [name for name in ("student_only", *verdict_rows(summary)) if name in present]
+    return plots.reliability_curves(calibration, shown)
 
 
 def _modality_figure(run, summary):
-    if not summary["modalities"]["values"]:
+    "The value of each privileged modality"
+    values = summary["modalities"]["values"]
+    if not values:
         raise InputError(describe_modalities(summary) or "there is no privileged modality")
-    return plots.modality_forest(summary["modalities"]["values"], summary.get("metric", ""))
+    return plots.modality_forest(values, summary.get("metric", ""))
+
+
+def _transfer_figure(run, summary):
+    "Gains and losses under the best method"
+    return ledger_figure(run, best_method(summary))
+
+
+def _teacher_figure(run, summary):
+    "Teacher choice over epochs"
+    return plots.teacher_choice(run.teachers)
+
+
+def _history_figure(run, summary):
+    "Learning curves"
+    return plots.learning_curves(main_rows(run.history), metric=summary.get("metric", ""))
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #7b43ab46
 _FIGURES = dict(
-    transfer=lambda run, s: ledger_figure(run, best_method(s)),
+    transfer=_transfer_figure,
     calibration=_calibration_figure,
     modalities=_modality_figure,
-    teachers=lambda run, s: plots.teacher_choice(run.teachers),
+    teachers=_teacher_figure,
     plan=_plan_figure,
     embeddings=_embedding_figure,
-    history=lambda run, s: plots.learning_curves(main_rows(run.history), metric=s.get("metric", "")),
+    history=_history_figure,
 )
 
 
-def figure_or_note(run, what: str):  # transfer, calibration, modalities, teachers, plan, embeddings or history
+def _figure(run, what):
+    "The figure for a part of a run"
+    return _FIGURES[what](run, run.summary)
+
+
+def figure_or_note(
+    run,  # a run folder
+    what: str,  # transfer, calibration, modalities, teachers, plan, embeddings or history
+):
     "The figure for a part of a run, or one line saying why there is none"
     if what not in _FIGURES:
         raise InputError(f"unknown part {what!r}; {nearest(what, _FIGURES)}")
-    try:
-        return _FIGURES[what](run, run.summary)
-    except ABSENT as e:
-        return f"No {what} to show: {first_line_of(e)}"
+    figure, reason = value_or_reason(_figure, run, what)
+    return f"No {what} to show: {reason}" if reason else figure

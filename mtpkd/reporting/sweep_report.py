@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SWEEP', 'UPPER_BOUNDS', 'RANKS', 'SWEEP_PAGE', 'sweep_groups', 'pool_results', 'group_rows', 'sweep_table',
            'mean_ranks', 'critical_difference', 'cliques', 'rank_figure', 'describe_ranks', 'describe_counts',
-           'table_cell', 'table_rows', 'curve_figures', 'describe_failed', 'sweep_report']
+           'describe_failed', 'table_cell', 'table_rows', 'curve_figures', 'sweep_report']
 
 # %% ../../nbs/75_reporting/09_sweep_report.ipynb #c4652294
 import json
@@ -22,255 +22,335 @@ from ..evaluation.statistics import corrected_t, holm, PairedTest, rho_for
 from ..experiments.run_folder import RunFolder, write_table
 from ..experiments.label_budgets import budget_name
 from ..execution.sweep import SweepFolder
-from .sentences import format_number
+from .sentences import difference_with_interval, format_number
 from .template import CSS
 from .sections import Page
 
 # %% ../../nbs/75_reporting/09_sweep_report.ipynb #263f330f
+def _requested(cell, keys):
+    "The requested settings of a cell as one text"
+    return json.dumps({key: cell.asked.get(key) for key in keys}, sort_keys=True, default=str)
+
+
+def _varies(cells, key):
+    "Whether cells differ in a requested setting"
+    return len({json.dumps(cell.asked.get(key), default=str) for cell in cells}) > 1
+
+
 def sweep_groups(folder: SweepFolder) -> list:  # (label, runs), in the order of the sweep
-    "Finished runs by what was asked for, seeds aside"
-    found, told = {}, [k for k in dict.fromkeys(k for c in folder.cells for k in c.asked) if k != "seeds"]
-    varies = [k for k in told if len({json.dumps(c.asked.get(k), default=str) for c in folder.cells}) > 1]
-    for c in folder.done:
-        who = json.dumps({k: c.asked.get(k) for k in told}, sort_keys=True, default=str)
-        label = ", ".join(f"{k} {c.asked[k]}" for k in varies if c.asked.get(k) is not None)
-        found.setdefault(who, (label, []))[1].append(RunFolder(folder.path / c.key))
-    return list(found.values())
+    "Finished runs by what was requested, seeds aside"
+    keys = {}
+    for cell in folder.cells:
+        keys |= dict.fromkeys(cell.asked)
+    keys.pop("seeds", None)
+    varying = [key for key in keys if _varies(folder.cells, key)]
 
-
-SWEEP = [
-    "group",
-    "data",
-    "labelled",
-    "n_train",
-    "method",
-    "metric",
-    "n",
-    "mean",
-    "sd",
-    "pairs",
-    "diff",
-    "low",
-    "high",
-    "p",
-    "p_holm",
-]
+    groups = {}
+    for cell in folder.done:
+        values = [f"{key} {cell.asked[key]}" for key in varying if cell.asked.get(key) is not None]
+        _, runs = groups.setdefault(_requested(cell, keys), (", ".join(values), []))
+        runs.append(RunFolder(folder.path / cell.key))
+    return list(groups.values())
 
 
 def pool_results(runs) -> pd.DataFrame:  # columns of results.csv
     "Results of runs that differ in their seeds, without the candidates of a schedule"
-    table = pd.concat([r.results for r in runs], ignore_index=True)
+    table = pd.concat([run.results for run in runs], ignore_index=True)
     return table[~table["method"].str.contains(":")].drop_duplicates(["method", "fold", "seed"])
 
 # %% ../../nbs/75_reporting/09_sweep_report.ipynb #a1818302
+SWEEP = "group data labelled n_train method metric n mean sd pairs diff low high p p_holm".split()
+
+# prefixes of methods that are given what a deployed student does not have
+UPPER_BOUNDS = ("teacher_", "student_all_labels")
+
+
 def group_rows(label: str, runs) -> pd.DataFrame:  # columns `SWEEP`
-    "Every method of a group beside the student alone"
-    table, s = pool_results(runs), runs[0].summary
+    "Every method of a group against the student alone"
+    table = pool_results(runs)
+    summary = runs[0].summary
     wide = table.pivot(index=["seed", "fold"], columns="method", values="value")
     base = table[table["method"] == "student_only"]
-    rho, rows = rho_for(s["n"], base["n_test"].mean()), []
-    for m in dict.fromkeys(table["method"]):
-        v = wide[m].dropna()
-        d = (v - wide["student_only"]).dropna()  # a repeat in which either has diverged is no pair
-        t = corrected_t(d.values, rho) if len(d) else PairedTest(*[np.nan] * 5, -1)
-        rows.append(
-            (
-                label or s["name"],
-                s["name"],
-                budget_name(s.get("labelled")),
-                base["n_train"].mean(),
-                m,
-                s["metric"],
-                len(v),
-                v.mean(),
-                v.std(ddof=1),
-                len(d),
-                t.mean,
-                t.low,
-                t.high,
-                t.p,
-            )
+    rho = rho_for(summary["n"], base["n_test"].mean())
+    rows = []
+    for method in dict.fromkeys(table["method"]):
+        values = wide[method].dropna()
+        differences = (values - wide["student_only"]).dropna()  # no pair where either of the two has diverged
+        test = corrected_t(differences.values, rho) if len(differences) else PairedTest(*[np.nan] * 5, -1)
+        row = dict(
+            group=label or summary["name"],
+            data=summary["name"],
+            labelled=budget_name(summary.get("labelled")),
+            n_train=base["n_train"].mean(),
+            method=method,
+            metric=summary["metric"],
+            n=len(values),
+            mean=values.mean(),
+            sd=values.std(ddof=1),
+            pairs=len(differences),
+            diff=test.mean,
+            low=test.low,
+            high=test.high,
+            p=test.p,
         )
+        rows.append(row)
     rows = pd.DataFrame(rows, columns=SWEEP[:-1])
-    rival = ~rows["method"].str.startswith(UPPER_BOUNDS) & (rows["method"] != "student_only")
+    is_compared = ~rows["method"].str.startswith(UPPER_BOUNDS) & (rows["method"] != "student_only")
     rows["p_holm"] = np.nan
-    if rival.any():
-        rows.loc[rival, "p_holm"] = holm(rows.loc[rival, "p"])
-    return rows.assign(**provenance_columns(s))
-
-
-UPPER_BOUNDS = (
-    "teacher_",
-    "student_all_labels",
-)  # not competitors: they were given what a student in the field does not have
+    if is_compared.any():
+        rows.loc[is_compared, "p_holm"] = holm(rows.loc[is_compared, "p"])
+    return rows.assign(**provenance_columns(summary))
 
 
 def sweep_table(folder: SweepFolder) -> pd.DataFrame:  # columns `SWEEP`
     "Every method in every group of a sweep"
-    made = [group_rows(label, runs) for label, runs in sweep_groups(folder)]
-    return pd.concat(made, ignore_index=True) if made else pd.DataFrame(columns=SWEEP)
+    tables = [group_rows(label, runs) for label, runs in sweep_groups(folder)]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=SWEEP)
 
 # %% ../../nbs/75_reporting/09_sweep_report.ipynb #83ee29e0
-def mean_ranks(table: pd.DataFrame) -> pd.Series:  # method -> rank, best first; empty where there is nothing to rank
+def mean_ranks(
+    table: pd.DataFrame,  # columns `SWEEP`
+) -> pd.Series:  # method -> rank, best first; empty where there is nothing to rank
     "Mean ranks over data sets, of the methods that every group has"
     table = table[~table["method"].str.startswith(UPPER_BOUNDS)]
     if not len(table):
         return pd.Series(dtype=float)
     better = table["mean"] * table["metric"].map(direction)
-    wide = table.assign(better=better).pivot(index=["data", "group"], columns="method", values="better").dropna(axis=1)
+    wide = table.assign(better=better).pivot(index=["data", "group"], columns="method", values="better")
+    wide = wide.dropna(axis=1)
     if wide.shape[1] < 2:
         return pd.Series(dtype=float)
-    return wide.rank(axis=1, ascending=False).groupby("data").mean().mean().sort_values(kind="stable")
+    ranks = wide.rank(axis=1, ascending=False)
+    return ranks.groupby("data").mean().mean().sort_values(kind="stable")
 
 
-def critical_difference(k: int, N: int, level: float = 0.05) -> float:  # methods, data sets
-    "How far apart mean ranks must be"
+def critical_difference(
+    k: int,  # methods
+    N: int,  # data sets
+    level: float = 0.05,
+) -> float:
+    "How far apart mean ranks must be to differ (Nemenyi; Demšar, JMLR 2006)"
     return stats.studentized_range.ppf(1 - level, k, np.inf) / np.sqrt(2) * np.sqrt(k * (k + 1) / (6 * N))
 
 # %% ../../nbs/75_reporting/09_sweep_report.ipynb #0b1c5b97
-def cliques(ranks: pd.Series, cd: float) -> list:  # (from, to) as ranks
+def cliques(
+    ranks: pd.Series,  # method -> mean rank, best first
+    cd: float,  # critical difference
+) -> list:  # (from, to) as ranks
     "The widest stretches of ranks within `cd`"
-    values, found = ranks.values, []
-    for i, low in enumerate(values):
+    values = ranks.values
+    stretches = []
+    for low in values:
         high = values[values <= low + cd].max()
-        if high > low and not any(a <= low and high <= b for a, b in found):
-            found.append((float(low), float(high)))
-    return found
+        is_inside = any(first <= low and high <= last for first, last in stretches)
+        if high > low and not is_inside:
+            stretches.append((float(low), float(high)))
+    return stretches
 
 
-RANKS = """<svg viewBox="0 0 760 {{ height }}" width="760" height="{{ height }}" role="img" aria-label="mean ranks" font-family="inherit" font-size="13" fill="currentColor" stroke="currentColor">
-<line x1="{{ x(1) }}" x2="{{ x(k) }}" y1="34" y2="34"/>{% for i in range(1, k + 1) %}<line x1="{{ x(i) }}" x2="{{ x(i) }}" y1="28" y2="34"/><text x="{{ x(i) }}" y="22" text-anchor="middle" stroke="none">{{ i }}</text>{% endfor %}
-{% for a, b in bars %}<line x1="{{ x(a) - 3 }}" x2="{{ x(b) + 3 }}" y1="{{ 42 + 7*loop.index0 }}" y2="{{ 42 + 7*loop.index0 }}" stroke-width="4"/>{% endfor %}
-{% for name, rank in ranks %}{% set y = top + 20*loop.index %}<polyline points="{{ x(rank) }},34 {{ x(rank) }},{{ y }} {{ edge }},{{ y }}" fill="none" stroke-opacity=".5"/>
-<text x="{{ edge + 6 }}" y="{{ y + 4 }}" stroke="none">{{ name }} ({{ "%.2f"|format(rank) }})</text>{% endfor %}</svg>"""
+RANKS = """<svg viewBox="0 0 760 {{ height }}" width="760" height="{{ height }}" role="img" aria-label="mean ranks"
+ font-family="inherit" font-size="13" fill="currentColor" stroke="currentColor">
+<line x1="{{ x(1) }}" x2="{{ x(k) }}" y1="34" y2="34"/>
+{% for i in range(1, k + 1) %}<line x1="{{ x(i) }}" x2="{{ x(i) }}" y1="28" y2="34"/>
+<text x="{{ x(i) }}" y="22" text-anchor="middle" stroke="none">{{ i }}</text>{% endfor %}
+{% for a, b in bars %}{% set y = 42 + 7*loop.index0 %}
+<line x1="{{ x(a) - 3 }}" x2="{{ x(b) + 3 }}" y1="{{ y }}" y2="{{ y }}" stroke-width="4"/>{% endfor %}
+{% for name, rank in ranks %}{% set y = top + 20*loop.index %}
+<polyline points="{{ x(rank) }},34 {{ x(rank) }},{{ y }} {{ edge }},{{ y }}" fill="none" stroke-opacity=".5"/>
+<text x="{{ edge + 6 }}" y="{{ y + 4 }}" stroke="none">{{ name }} ({{ "%.2f"|format(rank) }})</text>{% endfor %}
+</svg>"""
 
 
-def rank_figure(ranks: pd.Series, cd: float) -> Markup:
+def rank_figure(
+    ranks: pd.Series,  # method -> mean rank, best first
+    cd: float,  # critical difference
+) -> Markup:
     "Mean ranks on a line, as SVG"
-    bars, k = cliques(ranks, cd), len(ranks)
-    x = lambda rank: round(30 + 480 * (rank - 1) / max(1, k - 1), 1)
+    bars = cliques(ranks, cd)
+    k = len(ranks)
     top = 40 + 7 * len(bars)
-    drawn = (
-        jinja2.Environment(autoescape=True)
-        .from_string(RANKS)
-        .render(ranks=list(ranks.items()), bars=bars, k=k, x=x, top=top, edge=540, height=top + 20 * k + 20)
+
+    def x(rank):
+        return round(30 + 480 * (rank - 1) / max(1, k - 1), 1)
+
+    template = jinja2.Environment(autoescape=True).from_string(RANKS)
+    figure = template.render(
+        ranks=list(ranks.items()), bars=bars, k=k, x=x, top=top, edge=540, height=top + 20 * k + 20
     )
-    return Markup(drawn)
+    return Markup(figure)
 
 # %% ../../nbs/75_reporting/09_sweep_report.ipynb #73b85875
-def describe_ranks(ranks: pd.Series, N: int, cd: float) -> str:
+def describe_ranks(
+    ranks: pd.Series,  # method -> mean rank, best first
+    N: int,  # data sets
+    cd: float,  # critical difference
+) -> str:
     "What the ranks show, and what they do not"
     if not len(ranks):
         return "Nothing to rank: the finished groups have no two methods in common."
-    apart = ranks.iloc[-1] - ranks.iloc[0]
-    said = f"Best mean rank over {N} data set{'s' if N > 1 else ''}: {ranks.index[0]} ({ranks.iloc[0]:.2f} of {len(ranks)})."
+    best = ranks.iloc[0]
+    apart = ranks.iloc[-1] - best
+    sets = "data sets" if N > 1 else "data set"
+    winner = f"Best mean rank over {N} {sets}: {ranks.index[0]} ({best:.2f} of {len(ranks)})."
     if apart <= cd:
         return (
-            said
-            + f" No two methods differ: the mean ranks are at most {apart:.2f} apart, and the critical difference is {cd:.2f}."
+            f"{winner} No two methods differ: "
+            f"the mean ranks are at most {apart:.2f} apart, and the critical difference is {cd:.2f}."
         )
-    clear = [m for m, r in ranks.items() if r - ranks.iloc[0] > cd]
+    clear = ", ".join(name for name, rank in ranks.items() if rank - best > cd)
     return (
-        said
-        + f" By the critical difference of {cd:.2f} it ranks before {', '.join(clear)}; the others cannot be told from it."
+        f"{winner} By the critical difference of {cd:.2f} it ranks before {clear}; the others cannot be told from it."
     )
 
 
-def describe_counts(table: pd.DataFrame) -> list:  # a sentence a method
+def describe_counts(
+    table: pd.DataFrame,  # columns `SWEEP`
+) -> list:  # a sentence a method
     "In how many groups each method is clearly better or worse than the student alone"
-    rows = table[~table["method"].str.startswith(UPPER_BOUNDS) & (table["method"] != "student_only")]
-    return [
-        f"{m}: better than student_only in {int((g['low'] > 0).sum())} of {len(g)} groups, worse in {int((g['high'] < 0).sum())}, by 95% intervals."
-        for m, g in rows.assign(
-            low=np.where(rows["metric"].map(direction) > 0, rows["low"], -rows["high"]),
-            high=np.where(rows["metric"].map(direction) > 0, rows["high"], -rows["low"]),
-        ).groupby("method", sort=False)
-    ]
+    is_compared = ~table["method"].str.startswith(UPPER_BOUNDS) & (table["method"] != "student_only")
+    rows = table[is_compared]
+    higher_is_better = rows["metric"].map(direction) > 0
+    rows = rows.assign(
+        low=np.where(higher_is_better, rows["low"], -rows["high"]),
+        high=np.where(higher_is_better, rows["high"], -rows["low"]),
+    )
+    sentences = []
+    for method, part in rows.groupby("method", sort=False):
+        better = int((part["low"] > 0).sum())
+        worse = int((part["high"] < 0).sum())
+        sentences.append(
+            f"{method}: better than student_only in {better} of {len(part)} groups, worse in {worse}, by 95% intervals."
+        )
+    return sentences
+
+
+def describe_failed(
+    table: pd.DataFrame,  # columns `SWEEP`
+    groups,  # of `sweep_groups`
+) -> list:  # a sentence a method that lacks repeats in some group
+    "How many repeats have diverged, and so are in no difference"
+    repeats = {}
+    for label, runs in groups:
+        pooled = pool_results(runs)[["seed", "fold"]].drop_duplicates()
+        repeats[label or runs[0].summary["name"]] = len(pooled)
+    table = table.assign(lost=table["group"].map(repeats) - table["pairs"])
+    lost = table.query("lost > 0 and method != 'student_only'")
+    sentences = []
+    for method, part in lost.groupby("method", sort=False):
+        sentences.append(
+            f"{method} and student_only: {int(part['lost'].sum())} repeats are in no difference, "
+            f"as one of the two diverged there ({', '.join(part['group'])})."
+        )
+    return sentences
 
 # %% ../../nbs/75_reporting/09_sweep_report.ipynb #411bb355
-SWEEP_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'; img-src data: blob:; font-src data:">
-<title>{{ name }}</title><style>{{ css }}</style><script>{{ js }}</script></head><body><h1>{{ name }}: {{ done }} of {{ total }} runs</h1>
-{% if stamps %}<p class="soft">Not everything on this page is a result; faults and controls: {{ stamps|join("; ") }}.</p>{% endif %}
-{% if failed %}<div class="words"><strong>Failed</strong><ul>{% for c, said in failed %}<li>{{ c.label }} ({{ c.key }}): {{ said }}</li>{% endfor %}</ul></div>{% endif %}
-<div class="words"><strong>What the numbers show, and what they do not</strong><ul>{% for w in words %}<li>{{ w }}</li>{% endfor %}</ul></div>
-{% for title, f in curves %}<h2>Over label budgets: {{ title }}</h2>{% if f.note %}<p class="note">{{ f.note }}</p>{% else %}<figure><div class="draw">{{ f.html }}</div>
-<figcaption>Mean over folds and seeds. Right: difference to the student alone with the same labels; an open marker's interval holds zero.</figcaption></figure>{% endif %}{% endfor %}
-<h2>Every method, every group</h2><div class="wide"><table><thead><tr><th>difference to student_only [95%], points</th>{% for g in groups %}<th>{{ g }}</th>{% endfor %}</tr></thead><tbody>
-{% for m, cells in rows %}<tr><td>{{ m }}</td>{% for c, strong in cells %}<td>{% if strong %}<b>{{ c }}</b>{% else %}{{ c }}{% endif %}</td>{% endfor %}</tr>{% endfor %}</tbody></table></div>
-<p class="soft">student_only: its level. Bold: p &lt; .05, two-sided corrected resampled t-test over folds and seeds, runs that differ in their seeds alone taken together. The same as a table: sweep.csv.</p>
-{% if ranks %}<h2>Ranks</h2><figure>{{ ranks }}<figcaption>Mean rank over data sets, 1 is best. Bars join methods closer than the critical difference of {{ "%.2f"|format(cd) }} (Nemenyi, 5%).</figcaption></figure>{% endif %}
+SWEEP_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline';
+ script-src 'unsafe-inline' 'unsafe-eval'; img-src data: blob:; font-src data:">
+<title>{{ name }}</title><style>{{ css }}</style><script>{{ js }}</script></head><body>
+<h1>{{ name }}: {{ done }} of {{ total }} runs</h1>
+{% if stamps %}
+<p class="soft">Not everything on this page is a result; faults and controls: {{ stamps|join("; ") }}.</p>
+{% endif %}
+{% if failed %}
+<div class="words"><strong>Failed</strong><ul>
+{% for c, error in failed %}<li>{{ c.label }} ({{ c.key }}): {{ error }}</li>{% endfor %}
+</ul></div>
+{% endif %}
+<div class="words"><strong>What the numbers show, and what they do not</strong><ul>
+{% for w in words %}<li>{{ w }}</li>{% endfor %}
+</ul></div>
+{% for title, f in curves %}
+<h2>Over label budgets: {{ title }}</h2>
+{% if f.note %}<p class="note">{{ f.note }}</p>{% else %}
+<figure><div class="draw">{{ f.html }}</div>
+<figcaption>Mean over folds and seeds. Right: difference to the student alone with the same labels;
+an open marker's interval holds zero.</figcaption></figure>
+{% endif %}
+{% endfor %}
+<h2>Every method, every group</h2>
+<div class="wide"><table><thead><tr>
+<th>difference to student_only [95%], points</th>{% for g in groups %}<th>{{ g }}</th>{% endfor %}
+</tr></thead><tbody>
+{% for m, cells in rows %}
+<tr><td>{{ m }}</td>
+{%- for c, strong in cells %}<td>{% if strong %}<b>{{ c }}</b>{% else %}{{ c }}{% endif %}</td>{% endfor %}</tr>
+{% endfor %}
+</tbody></table></div>
+<p class="soft">student_only: its level. Bold: p &lt; .05, two-sided corrected resampled t-test over folds and seeds,
+runs that differ in their seeds alone taken together. The same as a table: sweep.csv.</p>
+{% if ranks %}
+<h2>Ranks</h2><figure>{{ ranks }}
+<figcaption>Mean rank over data sets, 1 is best. Bars join methods closer than the critical difference of
+{{ "%.2f"|format(cd) }} (Nemenyi, 5%).</figcaption></figure>
+{% endif %}
 </body></html>"""
 
 
-def table_cell(v) -> tuple:  # text, whether significant
+def table_cell(v) -> tuple:  # v: a row of the table; text, whether significant
+    "A method's difference in one group; of `student_only` its level"
     if v["method"] == "student_only":
         return format_number(v["mean"]), False
-    return f"{format_number(v['diff'], '{:+.1f}')} [{format_number(v['low'])}, {format_number(v['high'])}]", bool(
-        v["p"] < 0.05
-    )
+    return difference_with_interval(v["diff"], v["low"], v["high"]), bool(v["p"] < 0.05)
 
 # %% ../../nbs/75_reporting/09_sweep_report.ipynb #1214d83b
 def table_rows(table: pd.DataFrame) -> tuple:  # groups, [(method, [(text, strong) a group])]
     "The table method by group"
     groups = list(dict.fromkeys(table["group"]))
     rows = []
-    for m, part in table.groupby("method", sort=False):
-        cells = {v["group"]: table_cell(v) for _, v in part.iterrows()}
-        rows.append((m, [cells.get(g, ("-", False)) for g in groups]))
+    for method, part in table.groupby("method", sort=False):
+        cells = {row["group"]: table_cell(row) for _, row in part.iterrows()}
+        rows.append((method, [cells.get(group, ("-", False)) for group in groups]))
     return groups, rows
+
+
+def _without_budget(label, runs):
+    "The label of a group without its number of labels"
+    parts = [part for part in label.split(", ") if not part.startswith("labelled ")]
+    return ", ".join(parts) or runs[0].summary["name"]
 
 
 def curve_figures(page: Page, folder: SweepFolder, table: pd.DataFrame) -> list:  # (title, figure)
     "A learning curve for what was run with several budgets of labels"
-    labels = {label or runs[0].summary["name"]: _without_budget(label, runs) for label, runs in sweep_groups(folder)}
-    found = []
-    for title, part in (
-        table[~table["method"].str.startswith(UPPER_BOUNDS)]
-        .assign(what=lambda t: t["group"].map(labels))
-        .groupby("what", sort=False)
-    ):
+    titles = {label or runs[0].summary["name"]: _without_budget(label, runs) for label, runs in sweep_groups(folder)}
+    shown = table[~table["method"].str.startswith(UPPER_BOUNDS)]
+    shown = shown.assign(what=shown["group"].map(titles))
+    figures = []
+    for title, part in shown.groupby("what", sort=False):
         if part["labelled"].nunique() > 1:
-            found.append((title, page.figure(plots.budget_curves, part, part["metric"].iloc[0])))
-    return found
+            figures.append((title, page.figure(plots.budget_curves, part, part["metric"].iloc[0])))
+    return figures
 
 
-def _without_budget(label, runs):
-    return ", ".join([p for p in label.split(", ") if not p.startswith("labelled ")]) or runs[0].summary["name"]
-
-
-def describe_failed(table: pd.DataFrame, groups) -> list:  # a sentence a method that lacks repeats in some group
-    "How many repeats came to nothing, and so are in no difference"
-    asked = {
-        (label or runs[0].summary["name"]): len(pool_results(runs)[["seed", "fold"]].drop_duplicates())
-        for label, runs in groups
-    }
-    lost = table.assign(lost=table["group"].map(asked) - table["pairs"]).query("lost > 0 and method != 'student_only'")
-    return [
-        f"{m} and student_only: {int(g['lost'].sum())} repeats are in no difference, as one of the two diverged there ({', '.join(g['group'])})."
-        for m, g in lost.groupby("method", sort=False)
-    ]
+def _stamps(groups):
+    "The faults and controls of the runs, each once"
+    stamps = {}
+    for _, runs in groups:
+        stamps |= dict.fromkeys(provenance_text(run.summary) for run in runs)
+    return [stamp for stamp in stamps if stamp]
 
 
 def sweep_report(sweep) -> str:  # folder or SweepFolder -> path of the page
     "`report.html` and `sweep.csv` about the finished runs of a sweep"
     folder = sweep if isinstance(sweep, SweepFolder) else SweepFolder(sweep)
-    table, page = sweep_table(folder), Page()
+    table = sweep_table(folder)
     write_table(folder.path / "sweep.csv", table)
-    N, ranks = table["data"].nunique(), mean_ranks(table)
-    cd = critical_difference(len(ranks), N) if len(ranks) else np.nan
+    page = Page()
+    sets = table["data"].nunique()
+    ranks = mean_ranks(table)
+    cd = critical_difference(len(ranks), sets) if len(ranks) else np.nan
     groups, rows = table_rows(table)
-    stamps = list(
-        dict.fromkeys(filter(None, (provenance_text(r.summary) for _, runs in sweep_groups(folder) for r in runs)))
-    )
+    runs = sweep_groups(folder)
+    sentences = [describe_ranks(ranks, sets, cd), *describe_counts(table), *describe_failed(table, runs)]
     env = jinja2.Environment(autoescape=True)
     text = env.from_string(SWEEP_PAGE).render(
         name=folder.path.name,
         done=len(folder.done),
         total=len(folder.cells),
         failed=folder.failed,
-        stamps=stamps,
-        words=[describe_ranks(ranks, N, cd), *describe_counts(table), *describe_failed(table, sweep_groups(folder))],
+        stamps=_stamps(runs),
+        words=sentences,
         curves=curve_figures(page, folder, table),
         groups=groups,
         rows=rows,

@@ -10,7 +10,17 @@ __all__ = ['PAIRED_HEAD', 'method_extras', 'verdict_table', 'overview', 'first_u
 import pandas as pd
 from ..evaluation.wording import format_p, forest_rows, GROUPS, method_role
 from ..plots.palette import method_colour, teacher_colours
-from .sentences import join_words, is_missing, format_number, format_p_value, is_significant
+from mtpkd.reporting.sentences import (
+    difference_with_interval,
+    format_interval,
+    format_number,
+    format_p_value,
+    format_percent,
+    format_signed,
+    is_missing,
+    is_significant,
+    join_words,
+)
 
 # %% ../../nbs/75_reporting/05_tables.ipynb #6ea2c724
 def method_extras(
@@ -20,74 +30,102 @@ def method_extras(
     if metrics is None:
         return {}
     whole = metrics[metrics["fold"].isna() & metrics["seed"].isna()]
-    return {m: dict(zip(part["metric"], part["value"])) for m, part in whole.groupby("method")}
+    return {method: dict(zip(part["metric"], part["value"])) for method, part in whole.groupby("method")}
 
 # %% ../../nbs/75_reporting/05_tables.ipynb #c146c5fd
-def verdict_table(summary: dict, metrics=None) -> list:  # dicts of texts; a heading row has only `heading`
+def verdict_table(
+    summary: dict,  # of a run
+    metrics=None,  # its table of metrics
+) -> list:  # dicts of texts; a heading row has only `heading`
     "The rows of the verdict, as texts"
-    extras, methods = method_extras(metrics), summary["methods"]
-    shown = bool((summary.get("headroom") or {}).get("significant"))
-    rows = [("student_only", "student_only")] if "student_only" in methods else []
-    colours = teacher_colours([m for m in methods if m.startswith("teacher_")])
+    methods = summary["methods"]
+    extras = method_extras(metrics)
+    headroom = summary.get("headroom") or {}
+    has_headroom = bool(headroom.get("significant"))
+    colours = teacher_colours([name for name in methods if name.startswith("teacher_")])
+    rows = forest_rows(summary)
+    if "student_only" in methods:
+        rows = [("student_only", "student_only"), *rows]
 
-    def row(m):
-        return dict(colour=colours.get(m, method_colour(m))) | _table_row(m, methods[m], extras.get(m, {}), shown)
-
-    return [dict(heading=label) if m is None else row(m) for label, m in rows + forest_rows(summary)]
+    table = []
+    for label, name in rows:
+        if name is None:
+            table.append(dict(heading=label))
+            continue
+        texts = _table_row(name, methods[name], extras.get(name, {}), has_headroom=has_headroom)
+        table.append(dict(colour=colours.get(name, method_colour(name))) | texts)
+    return table
 
 # %% ../../nbs/75_reporting/05_tables.ipynb #70bd26bc
-def _table_row(m, v, extra, headroom):
-    "One method's texts"
-    if m == "student_only":
-        v, extra = dict(mean=v.get("mean"), sd=v.get("sd"), n=v.get("n")), {}  # nothing to compare it with
-    ci, base = v.get("ci95"), m == "student_only"
-    span = "" if not ci or is_missing(ci[0]) else f" [{format_number(ci[0])}, {format_number(ci[1])}]"
-    boot = (
-        "–"
-        if is_missing(extra.get("bootstrap_low"))
-        else f"[{format_number(extra['bootstrap_low'])}, {format_number(extra['bootstrap_high'])}]"
-    )
+def _p_or_dash(p):
+    "A p value, or a dash"
+    return "–" if is_missing(p) else format_p(p)
+
+
+def _difference_or_level(name, row):
+    "The difference to `student_only`, with its interval where there is one"
+    if name == "student_only":
+        return "the zero line"
+    interval = row.get("ci95")
+    if not interval or is_missing(interval[0]):
+        return format_signed(row.get("diff"))
+    return difference_with_interval(row.get("diff"), *interval)
+
+
+def _table_row(name, row, extra, *, has_headroom):
+    "The texts of one method"
+    if name == "student_only":  # compared with no other row
+        row = {key: row.get(key) for key in ("mean", "sd", "n")}
+        extra = {}
+    bootstrap = "–"
+    if not is_missing(extra.get("bootstrap_low")):
+        bootstrap = format_interval(extra["bootstrap_low"], extra["bootstrap_high"])
+    gap = "–" if name.startswith("teacher_joint") else format_percent(row.get("gap_closed"))
+    headroom = "–"
+    if has_headroom and method_role(name) != "upper":
+        headroom = format_percent(row.get("headroom_closed"))
     return dict(
-        method=m,
-        strong=is_significant(v),
-        n=v.get("n"),
-        mean=f"{format_number(v.get('mean'))} ± {format_number(v.get('sd'))}",
-        diff="the zero line" if base else format_number(v.get("diff"), "{:+.1f}") + span,
-        p="–" if is_missing(v.get("p")) else format_p(v["p"]),
-        holm="–" if is_missing(v.get("p_holm")) else format_p(v["p_holm"]),
-        gap="–" if m.startswith("teacher_joint") else format_number(v.get("gap_closed"), "{:.0f}%"),
-        room=format_number(v.get("headroom_closed"), "{:.0f}%") if headroom and method_role(m) != "upper" else "–",
-        wilcoxon="–" if is_missing(extra.get("wilcoxon_p")) else format_p(extra["wilcoxon_p"]),
-        bootstrap=boot,
+        method=name,
+        strong=is_significant(row),
+        n=row.get("n"),
+        mean=f"{format_number(row.get('mean'))} ± {format_number(row.get('sd'))}",
+        diff=_difference_or_level(name, row),
+        p=_p_or_dash(row.get("p")),
+        holm=_p_or_dash(row.get("p_holm")),
+        gap=gap,
+        headroom=headroom,
+        wilcoxon=_p_or_dash(extra.get("wilcoxon_p")),
+        bootstrap=bootstrap,
     )
 
 # %% ../../nbs/75_reporting/05_tables.ipynb #3211d551
+def _overview_cell(summary, name):
+    "A method's difference and p value in one run; of `student_only` its level"
+    row = summary["methods"].get(name)
+    if row is None:
+        return "–"
+    if name == "student_only":
+        return format_number(row.get("mean"))
+    difference = format_signed(row.get("diff"))
+    return difference if is_missing(row.get("p")) else f"{difference} ({format_p_value(row['p'])})"
+
+
 def overview(summaries: list) -> list:  # (method, [text per run]); the first row is the level of student_only
     "Difference to `student_only` with p, methods by runs"
-    every = dict.fromkeys(m for s in summaries for m in s["methods"])
-    names = [m for m in every if ":" not in m]  # the candidates stand in each run's own table
-
-    def cell(s, m):
-        v = s["methods"].get(m)
-        if v is None:
-            return "–"
-        if m == "student_only":
-            return format_number(v.get("mean"))
-        return format_number(v.get("diff"), "{:+.1f}") + (
-            "" if is_missing(v.get("p")) else f" ({format_p_value(v['p'])})"
-        )
-
+    methods = {}
+    for summary in summaries:
+        methods |= dict.fromkeys(summary["methods"])
+    names = [name for name in methods if ":" not in name]  # the candidates stand in each run's own table
     groups = list(GROUPS)
-    order = sorted(
-        names,
-        key=lambda m: (
-            m != "student_only",
-            groups.index(method_role(m)),
-            m.startswith("teacher_"),
-            m != "teacher_joint",
-        ),
-    )
-    return [(m, [cell(s, m) for s in summaries]) for m in order]
+
+    def order(name):
+        group = groups.index(method_role(name))
+        return name != "student_only", group, name.startswith("teacher_"), name != "teacher_joint"
+
+    rows = []
+    for name in sorted(names, key=order):
+        rows.append((name, [_overview_cell(summary, name) for summary in summaries]))
+    return rows
 
 # %% ../../nbs/75_reporting/05_tables.ipynb #5705aa01
 def first_unpaying_budget(curve: pd.DataFrame) -> dict:  # method -> budget, or None where it pays at every one
@@ -97,30 +135,34 @@ def first_unpaying_budget(curve: pd.DataFrame) -> dict:  # method -> budget, or 
     return {m: first.get(m) for m in dict.fromkeys(curve["method"]) if m != "student_only"}
 
 # %% ../../nbs/75_reporting/05_tables.ipynb #a813f07f
+def _describe_stop(stop, budgets):
+    "Up to which budget a method gains, as the predicate of a sentence"
+    first = budgets[0]
+    last = budgets[-1]
+    if stop is None:
+        if last == "all":
+            return "pays at every budget that was tried, with all labels too"
+        return f"pays at every budget that was tried, up to {last} labels"
+    if stop == first:
+        return f"cannot be told from the student alone even at {stop} labels"
+    limit = "until all rows are labelled" if stop == "all" else f"below {stop} labels"
+    return f"pays {limit}; there the interval of its difference no longer lies above zero"
+
+
 def describe_budgets(curve: pd.DataFrame) -> list:  # a sentence a method
     "Up to which budget of labels each method gains"
-    budgets, out = list(dict.fromkeys(curve["labelled"])), []
-    for m, stop in first_unpaying_budget(curve).items():
-        if method_role(m) != "method":
+    budgets = list(dict.fromkeys(curve["labelled"]))
+    sentences = []
+    for method, stop in first_unpaying_budget(curve).items():
+        if method_role(method) != "method":
             continue
-        gains = [b for b, low in zip(*curve[curve["method"] == m][["labelled", "low"]].values.T) if low > 0]
-        if stop is None:
-            said = (
-                f"pays at every budget that was tried, up to {budgets[-1]} labels"
-                if budgets[-1] != "all"
-                else "pays at every budget that was tried, with all labels too"
-            )
-        elif stop == budgets[0]:
-            said = f"cannot be told from the student alone even at {stop} labels"
-        else:
-            said = (
-                f"pays below {stop} labels; there the interval of its difference no longer lies above zero"
-                if stop != "all"
-                else "pays until all rows are labelled; there the interval of its difference no longer lies above zero"
-            )
-        again = [b for b in gains if stop is not None and budgets.index(b) > budgets.index(stop)]
-        out.append(f"{m} {said}{f', though at {join_words(again)} it does' if again else ''}.")
-    return out
+        gains = curve[(curve["method"] == method) & (curve["low"] > 0)]["labelled"]
+        again = []
+        if stop is not None:
+            again = [budget for budget in gains if budgets.index(budget) > budgets.index(stop)]
+        exception = f", though at {join_words(again)} it does" if again else ""
+        sentences.append(f"{method} {_describe_stop(stop, budgets)}{exception}.")
+    return sentences
 
 # %% ../../nbs/75_reporting/05_tables.ipynb #1a75b6f9
 PAIRED_HEAD = ["method", "first", "second", "difference [95%]", "p", "Holm p", "Wilcoxon p", "bootstrap interval"]
@@ -133,15 +175,15 @@ def paired_cells(v) -> list:  # of a row of `comparisons.compare`
         name,
         format_number(v["mean_a"]),
         format_number(v["mean_b"]),
-        f"{format_number(v['diff'], '{:+.1f}')} [{format_number(v['low'])}, {format_number(v['high'])}]",
+        difference_with_interval(v["diff"], v["low"], v["high"]),
         format_p(v["p"]),
         format_p(v["p_holm"]),
         format_p(v["wilcoxon_p"]),
-        f"[{format_number(v['bootstrap_low'])}, {format_number(v['bootstrap_high'])}]",
+        format_interval(v["bootstrap_low"], v["bootstrap_high"]),
     ]
 
 # %% ../../nbs/75_reporting/05_tables.ipynb #0180e078
 def protocols_to_name(table) -> list:  # of a table of `comparisons.compare`; empty where both are honest
     "The protocols of the two runs, where one is not honest"
-    made = table.attrs.get("protocols") or []
-    return made if set(made) - {"honest"} else []
+    protocols = table.attrs.get("protocols") or []
+    return protocols if set(protocols) - {"honest"} else []

@@ -12,7 +12,9 @@ import jinja2
 # %% ../../nbs/75_reporting/06_template.ipynb #cc8aa7b9
 CSS = """
 :root { color-scheme: light dark; --fg: #1c1c1c; --soft: #5c5c5c; --bg: #fff; --line: #d8d8d8; --shade: #f5f6f8; }
-@media screen and (prefers-color-scheme: dark) { :root { --fg: #e4e4e4; --soft: #a8a8a8; --bg: #141414; --line: #3a3a3a; --shade: #1e2023; } }
+@media screen and (prefers-color-scheme: dark) {
+  :root { --fg: #e4e4e4; --soft: #a8a8a8; --bg: #141414; --line: #3a3a3a; --shade: #1e2023; }
+}
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 1088px; padding: 24px; background: var(--bg); color: var(--fg);
   font: 16px/1.5 system-ui, 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif; }
@@ -25,20 +27,25 @@ h3 { font-size: 17px; margin: 32px 0 4px; } p { max-width: 78ch; margin: 6px 0; 
 table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; margin: 10px 0; }
 caption { text-align: left; font-weight: 600; color: #B34700; }
 th, td { padding: 4px 10px; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
-th { font-weight: 600; vertical-align: bottom; white-space: normal; } th:first-child, td:first-child { text-align: left; }
+th { font-weight: 600; vertical-align: bottom; white-space: normal; }
+th:first-child, td:first-child { text-align: left; }
 .facts :is(td, th) { text-align: left; white-space: normal; }
 .facts th { text-align: left; font-weight: 400; color: var(--soft); vertical-align: top; width: 230px; }
 tr.group td { font-weight: 600; padding-top: 12px; } tr.strong td { font-weight: 600; }
 .dot { display: inline-block; width: 10px; height: 10px; border-radius: 5px; margin-right: 8px; }
 figure { margin: 10px 0; } .pair { display: flex; flex-wrap: wrap; align-items: flex-start; gap: 10px; }
 .wide { overflow-x: auto; } .note { color: var(--soft); font-style: italic; }
-pre { background: var(--shade); padding: 12px; font-size: 12.5px; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }
+pre { background: var(--shade); padding: 12px; font-size: 12.5px; overflow-x: auto; white-space: pre-wrap;
+  overflow-wrap: anywhere; }
 summary { cursor: pointer; font-weight: 600; margin: 8px 0; }
 """
 
 # %% ../../nbs/75_reporting/06_template.ipynb #455a3809
 CSS += """
-.js-plotly-plot [class*=tick] text, .js-plotly-plot :is([class$=title], .gtitle, .legendtext, .annotation-text, .cbaxis text, .cbtitle) { fill: var(--fg) !important; }
+.js-plotly-plot [class*=tick] text,
+.js-plotly-plot :is([class$=title], .gtitle, .legendtext, .annotation-text, .cbaxis text, .cbtitle) {
+  fill: var(--fg) !important;
+}
 @page { size: auto; margin: 14mm 12mm; }
 @media print {
   body { padding: 0; max-width: none; font-size: 10.5pt; } h1 { font-size: 19pt; } h2 { font-size: 15pt; }
@@ -55,101 +62,213 @@ CSS += """
 # %% ../../nbs/75_reporting/06_template.ipynb #8cbca80d
 MACROS = """
 {% macro made(stamp) %}{% if stamp %}<caption>{{ stamp }}</caption>{% endif %}{% endmacro %}
-{% macro show(f, caption="") %}{% if f.note %}<p class="note">{{ f.note }}</p>{% else %}<figure>
-<div class="draw">{{ f.html }}</div>{% if caption %}<figcaption>{{ caption }}</figcaption>{% endif %}</figure>{% endif %}
+
+{% macro show(f, caption="") %}
+{% if f.note %}<p class="note">{{ f.note }}</p>
+{% else %}<figure>
+<div class="draw">{{ f.html }}</div>{% if caption %}<figcaption>{{ caption }}</figcaption>{% endif %}</figure>
+{% endif %}
 {% endmacro %}
-{% macro verdict(r) %}<div class="wide"><table>{{ made(r.stamp) }}<thead><tr><th>method</th><th>{{ r.metric }}, mean ± sd</th>
+
+{% macro verdict(r) %}
+<div class="wide"><table>{{ made(r.stamp) }}<thead><tr>
+<th>method</th><th>{{ r.metric }}, mean ± sd</th>
 <th>difference to student_only [95%]</th><th>p</th><th>Holm p</th>
 <th>gap closed</th>{% if r.headroom %}<th>headroom closed</th>{% endif %}<th>Wilcoxon p</th><th>bootstrap interval</th>
 </tr></thead><tbody>
-{% for t in r.table %}{% if t.heading %}<tr class="group"><td colspan="9">{{ t.heading }}</td></tr>{% else %}
-<tr{% if t.strong %} class="strong"{% endif %}>
-<td><span class="dot" style="background:{{ t.colour }}"></span>{{ t.method }}</td><td>{{ t.mean }}</td><td>{{ t.diff }}</td>
-<td>{{ t.p }}</td><td>{{ t.holm }}</td><td>{{ t.gap }}</td>
-{% if r.headroom %}<td>{{ t.room }}</td>{% endif %}<td>{{ t.wilcoxon }}</td><td>{{ t.bootstrap }}</td></tr>{% endif %}
-{% endfor %}</tbody></table></div>{% endmacro %}
-{% macro counted(t, stamp) %}{% if t.rows %}<div class="wide"><table>{{ made(stamp) }}<thead><tr><th>method</th><th>subjects that gain / lose</th><th>most hurt</th><th>classes that gain / lose</th><th>most hurt</th>{% for w in t.words %}<th>predictions that {{ w }}</th>{% endfor %}</tr></thead><tbody>
-{% for m, cells in t.rows %}<tr><td>{{ m }}</td>{% for c in cells %}<td>{{ c }}</td>{% endfor %}</tr>{% endfor %}</tbody></table></div>{% endif %}{% endmacro %}
-{% macro errors(t, stamp) %}{% if t.rows %}<div class="wide"><table>{{ made(stamp) }}<thead><tr><th>expected calibration error, points</th><th>mean</th><th>difference to student_only [95%]</th><th>p</th></tr></thead><tbody>
-{% for m, cells in t.rows %}<tr><td>{{ m }}</td>{% for c in cells %}<td>{{ c }}</td>{% endfor %}</tr>{% endfor %}</tbody></table></div>{% endif %}{% endmacro %}
-{% macro choice(c, stamp) %}{{ show(c, "Mean over folds and seeds.
-A method with one teacher has nothing to choose and is not drawn.") }}{% if c.rows %}<div class="wide"><table>{{ made(stamp) }}<thead><tr>
+{% for t in r.table %}
+{% if t.heading %}<tr class="group"><td colspan="9">{{ t.heading }}</td></tr>
+{% else %}<tr{% if t.strong %} class="strong"{% endif %}>
+<td><span class="dot" style="background:{{ t.colour }}"></span>{{ t.method }}</td>
+<td>{{ t.mean }}</td><td>{{ t.diff }}</td><td>{{ t.p }}</td><td>{{ t.holm }}</td><td>{{ t.gap }}</td>
+{% if r.headroom %}<td>{{ t.headroom }}</td>{% endif %}<td>{{ t.wilcoxon }}</td><td>{{ t.bootstrap }}</td></tr>
+{% endif %}
+{% endfor %}
+</tbody></table></div>
+{% endmacro %}
+
+{% macro rows(table, level="") %}
+{% for m, cells in table %}
+<tr><td>{{ m }}{% if m == "student_only" %}{{ level }}{% endif %}</td>
+{%- for c in cells %}<td>{{ c }}</td>{% endfor %}</tr>
+{% endfor %}
+{% endmacro %}
+
+{% macro counted(t, stamp) %}
+{% if t.rows %}
+<div class="wide"><table>{{ made(stamp) }}<thead><tr>
+<th>method</th><th>subjects that gain / lose</th><th>most hurt</th><th>classes that gain / lose</th><th>most hurt</th>
+{% for w in t.words %}<th>predictions that {{ w }}</th>{% endfor %}
+</tr></thead><tbody>
+{{ rows(t.rows) }}</tbody></table></div>
+{% endif %}
+{% endmacro %}
+
+{% macro errors(t, stamp) %}
+{% if t.rows %}
+<div class="wide"><table>{{ made(stamp) }}<thead><tr>
+<th>expected calibration error, points</th><th>mean</th><th>difference to student_only [95%]</th><th>p</th>
+</tr></thead><tbody>
+{{ rows(t.rows) }}</tbody></table></div>
+{% endif %}
+{% endmacro %}
+
+{% macro choice(c, stamp) %}
+{{ show(c, "Mean over folds and seeds.
+A method with one teacher has nothing to choose and is not drawn.") }}
+{% if c.rows %}
+<div class="wide"><table>{{ made(stamp) }}<thead><tr>
 <th>share of choices (%)</th>
-{% for t in c.teachers %}<th>{{ t }}, all epochs</th>{% endfor %}{% for t in c.teachers %}<th>{{ t }}, last epoch</th>
-{% endfor %}</tr></thead><tbody>
-{% for m, all, last in c.rows %}<tr><td>{{ m }}</td>{% for v in all + last %}<td>{{ v }}</td>{% endfor %}</tr>{% endfor %}
-</tbody></table></div>{% endif %}{% endmacro %}
-{% macro plan(p) %}{% if p.note %}<p class="note">{{ p.note }}</p>{% else %}
-<p class="lead">One batch of {{ p.size }} training rows of {{ p.method }}{% if p.teacher %}, teacher {{ p.teacher }}{% endif %}
+{% for t in c.teachers %}<th>{{ t }}, all epochs</th>{% endfor %}
+{% for t in c.teachers %}<th>{{ t }}, last epoch</th>{% endfor %}
+</tr></thead><tbody>
+{% for m, all, last in c.rows %}
+<tr><td>{{ m }}</td>{% for v in all + last %}<td>{{ v }}</td>{% endfor %}</tr>
+{% endfor %}
+</tbody></table></div>
+{% endif %}
+{% endmacro %}
+
+{% macro plan(p) %}
+{% if p.note %}<p class="note">{{ p.note }}</p>
+{% else %}
+<p class="lead">One batch of {{ p.size }} training rows of {{ p.method }}
+{%- if p.teacher %}, teacher {{ p.teacher }}{% endif %}
+
 {% if p.facts %} ({{ p.facts }}){% endif %}.
-{{ p.within }} of the mass stays inside a {{ p.groups }}; a plan that pairs rows at random would keep {{ p.chance }} there.</p>
-<figure><div class="pair"><div style="width:600px">{{ p.heat.html }}</div>{% if p.mass.html %}
-<div style="width:420px">{{ p.mass.html }}</div>{% endif %}</div>
-<figcaption>Left: mass from each teacher row to each student row, samples sorted by {{ p.groups }}, with the row and column sums in the margins. Right: the same, summed by {{ p.groups }}, in percent of the teacher's.</figcaption></figure>{% endif %}{% endmacro %}
+{{ p.within }} of the mass stays inside a {{ p.groups }};
+a plan that pairs rows at random would keep {{ p.chance }} there.</p>
+<figure><div class="pair"><div style="width:600px">{{ p.heat.html }}</div>
+{% if p.mass.html %}<div style="width:420px">{{ p.mass.html }}</div>{% endif %}
+</div>
+<figcaption>Left: mass from each teacher row to each student row, samples sorted by {{ p.groups }}, with the row and
+column sums in the margins. Right: the same, summed by {{ p.groups }}, in percent of the teacher's.</figcaption>
+</figure>
+{% endif %}
+{% endmacro %}
 """
 
 # %% ../../nbs/75_reporting/06_template.ipynb #d9e8272b
 RUN = """{% from "macros" import made, show, verdict, choice, plan, counted, errors %}
 <section id="run{{ i }}"><h2>{{ r.title }}</h2>
-{% if r.note %}<p class="note">{{ r.note }}</p>{% else %}
-<table class="facts">{{ made(r.stamp) }}<tbody>{% for k, v in r.setting %}<tr><th>{{ k }}</th><td>{{ v }}</td></tr>{% endfor %}</tbody></table>
-<div class="words"><strong>What the numbers show, and what they do not</strong><ul>{% for w in r.words %}<li>{{ w|unbroken }}</li>
-{% endfor %}</ul></div>
+{% if r.note %}<p class="note">{{ r.note }}</p>
+{% else %}
+<table class="facts">{{ made(r.stamp) }}<tbody>
+{% for k, v in r.setting %}<tr><th>{{ k }}</th><td>{{ v }}</td></tr>{% endfor %}
+</tbody></table>
+<div class="words"><strong>What the numbers show, and what they do not</strong><ul>
+{% for w in r.words %}<li>{{ w|unbroken }}</li>
+{% endfor %}
+</ul></div>
 <h3>Verdict</h3>{{ verdict(r) }}
 <p class="soft">Bold: p &lt; .05, two-sided corrected resampled t-test (Nadeau and Bengio) over folds and seeds.
 Gap closed: share of the way from student_only to teacher_joint.
 {% if r.headroom %}Headroom closed: share of the way from student_only to student_all_labels. {% endif %}
-Wilcoxon p and bootstrap interval: over {{ r.units }}; they speak of these trained models and are too bold about the method (simulated, with ten subjects the interval covers 79 to 89%). Upper rows were given what a student in the field does not have.</p>
+Wilcoxon p and bootstrap interval: over {{ r.units }}; they describe these trained models and are too narrow
+for a claim about the method (simulated, with ten subjects the interval covers 79 to 89%).
+Upper bounds were given what a deployed student does not have.</p>
 {{ show(r.forest) }}
 <h3>Every repeat</h3>{{ show(r.scatter, "A dot is one fold of one seed, the bar their mean.") }}
-<h3>Who gains, who loses</h3>{{ show(r.transfer, "Difference to student_only on the same test rows of all folds and seeds; beside each bar the predictions that changed for the better and for the worse.") }}{{ counted(r.transfer, r.stamp) }}
-<h3>Do probabilities mean what they say?</h3>{{ show(r.reliability, "Predictions of all folds and seeds, in 15 bins. Below the dashed line a student is too sure of itself.") }}{{ errors(r.reliability, r.stamp) }}
-<h3>What each privileged modality is worth</h3>{{ show(r.modalities, "Shapley value over teachers that see the prevalent modalities and a subset of the privileged ones.") }}
-{% if r.pairing %}<h3>Which recording belongs to whom</h3>{{ show(r.pairing, "Of what pool rows are told, the part that comes from their own privileged recording. The truth serves this figure only.") }}{% endif %}
+<h3>Who gains, who loses</h3>
+{{ show(r.transfer, "Difference to student_only on the same test rows of all folds and seeds;
+next to each bar the predictions that changed for the better and for the worse.") }}
+{{ counted(r.transfer, r.stamp) }}
+<h3>Calibration</h3>
+{{ show(r.reliability, "Predictions of all folds and seeds, in 15 bins.
+Below the dashed line a student is overconfident.") }}
+{{ errors(r.reliability, r.stamp) }}
+<h3>What each privileged modality is worth</h3>
+{{ show(r.modalities, "Shapley value over teachers that see the prevalent modalities
+and a subset of the privileged ones.") }}
+{% if r.pairing %}<h3>Recovered pairs</h3>
+{{ show(r.pairing, "Share of the soft target of a pool row that comes from its own privileged recording.
+The true pairing is used for this figure only.") }}
+{% endif %}
 <h3>Which teacher was chosen</h3>{{ choice(r.choice, r.stamp) }}
 <h3>A transport plan</h3>{{ plan(r.plan) }}
-<h3>Embeddings of teachers and students</h3>{% if r.embedding.html %}
-<p class="soft lead">{{ r.embedding.n }} test rows of the first fold, the same in every panel; {{ r.embedding.method }}, fitted to each panel on its own.
-{% if r.embedding.left %} Not shown: {{ r.embedding.left|join(", ") }}.{% endif %}</p>{% endif %}{{ show(r.embedding) }}
-<h3>Learning curves</h3>{% for c in r.curves %}{{ show(c, "Mean over folds and seeds, band: one standard deviation.
-Losses of different methods are sums of different terms." if loop.first else "") }}{% endfor %}
-<h3>Settings</h3>{% if r.config %}<details><summary>Resolved settings</summary><pre>{{ r.config }}</pre></details>{% endif %}
+<h3>Embeddings of teachers and students</h3>
+{% if r.embedding.html %}
+<p class="soft lead">{{ r.embedding.n }} test rows of the first fold, the same in every panel;
+{{ r.embedding.method }}, fitted to each panel on its own.
+{% if r.embedding.left %} Not shown: {{ r.embedding.left|join(", ") }}.{% endif %}</p>
+{% endif %}
+{{ show(r.embedding) }}
+<h3>Learning curves</h3>
+{% for c in r.curves %}
+{{ show(c, "Mean over folds and seeds, band: one standard deviation.
+Losses of different methods are sums of different terms." if loop.first else "") }}
+{% endfor %}
+<h3>Settings</h3>
+{% if r.config %}<details><summary>Resolved settings</summary><pre>{{ r.config }}</pre></details>{% endif %}
+
 {% if r.environment %}<details><summary>Environment</summary><pre>{{ r.environment }}</pre></details>{% endif %}
+
 {% endif %}</section>
 """
 
 # %% ../../nbs/75_reporting/06_template.ipynb #103860bc
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'; img-src data: blob:; font-src data:">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline';
+ script-src 'unsafe-inline' 'unsafe-eval'; img-src data: blob:; font-src data:">
 <title>{{ title }}</title><style>{{ css }}</style><script>{{ js }}</script></head><body>
 <h1>{{ title }}</h1><p class="soft">Made by mtpkd {{ version }}.
-{% if stamps %}Not everything on this page is a result; faults and controls are named above the tables: {{ stamps|join("; ") }}.{% else %}The same student, budget and data under every method; test folds were read once.{% endif %}</p>
-{% if runs|length > 1 %}<nav><p>{% for r in runs %}<a href="#run{{ loop.index0 }}">{{ r.title }}</a>
-{% if not loop.last %} · {% endif %}{% endfor %}</p></nav>
-{% from "macros" import made, show %}
-{% if summaries %}<div class="wide"><table>{{ made(stamps|join("; ")) }}<thead><tr><th>difference to student_only, in points</th>{% for t in summaries %}
-<th>{{ t }}</th>{% endfor %}</tr></thead><tbody>
-{% for m, cells in overview %}<tr><td>{{ m }}{% if m == "student_only" %} (level){% endif %}</td>{% for c in cells %}
-<td>{{ c }}</td>{% endfor %}</tr>{% endfor %}</tbody></table></div>{% endif %}{% endif %}
-{% if budgets.rows %}{% from "macros" import made, show %}<section id="budgets"><h2>Over label budgets</h2>
-<div class="words"><strong>Where distillation stops paying</strong><ul>{% for w in budgets.words %}<li>{{ w }}</li>{% endfor %}</ul></div>
-{{ show(budgets.figure, "Mean over folds and seeds. Right: difference to the student alone with the same labels; an open marker's interval holds zero.") }}
-<div class="wide"><table>{{ made(budgets.stamp) }}<thead><tr><th>difference to student_only [95%], by labels</th>{% for b in budgets.budgets %}<th>{{ b }}</th>{% endfor %}</tr></thead><tbody>
-{% for m, cells in budgets.rows %}<tr><td>{{ m }}{% if m == "student_only" %} (level){% endif %}</td>{% for c in cells %}<td>{{ c }}</td>{% endfor %}</tr>{% endfor %}</tbody></table></div></section>{% endif %}
+{% if stamps %}Not everything on this page is a result; faults and controls are named above the tables:
+{{ stamps|join("; ") }}.
+{% else %}The same student, budget and data under every method; test folds were read once.
+{% endif %}</p>
+{% from "macros" import made, rows, show %}
+{% if runs|length > 1 %}
+<nav><p>
+{% for r in runs %}<a href="#run{{ loop.index0 }}">{{ r.title }}</a>
+{% if not loop.last %} · {% endif %}
+{% endfor %}
+</p></nav>
+{% if summaries %}
+<div class="wide"><table>{{ made(stamps|join("; ")) }}<thead><tr>
+<th>difference to student_only, in points</th>{% for t in summaries %}<th>{{ t }}</th>{% endfor %}
+</tr></thead><tbody>
+{{ rows(overview, " (level)") }}</tbody></table></div>
+{% endif %}
+{% endif %}
+{% if budgets.rows %}
+<section id="budgets"><h2>Over label budgets</h2>
+<div class="words"><strong>Where distillation stops paying</strong><ul>
+{% for w in budgets.words %}<li>{{ w }}</li>{% endfor %}
+</ul></div>
+{{ show(budgets.figure, "Mean over folds and seeds. Right: difference to the student alone with the same labels;
+an open marker's interval holds zero.") }}
+<div class="wide"><table>{{ made(budgets.stamp) }}<thead><tr>
+<th>difference to student_only [95%], by labels</th>{% for b in budgets.budgets %}<th>{{ b }}</th>{% endfor %}
+</tr></thead><tbody>
+{{ rows(budgets.rows, " (level)") }}</tbody></table></div></section>
+{% endif %}
 {% for r in runs %}{% set i = loop.index0 %}{% include "run" %}{% endfor %}
 </body></html>
 """
 
 # %% ../../nbs/75_reporting/06_template.ipynb #dd6a18a5
-PAIRED = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{{ a }} and {{ b }}</title><style>{{ css }}</style></head><body><h1>{{ a }} and {{ b }}</h1>
+PAIRED = """<!doctype html><html lang="en"><head><meta charset="utf-8">
+<title>{{ a }} and {{ b }}</title><style>{{ css }}</style></head><body><h1>{{ a }} and {{ b }}</h1>
 {% if protocols %}<p><strong>first run {{ protocols[0] }}, second run {{ protocols[1] }}</strong></p>{% endif %}
-<p class="soft">{{ metric }} times 100; differences: first run minus second, on the same test rows of the same folds and seeds. p: two-sided corrected resampled t-test. {% if settings %}Settings that differ: {{ settings|join("; ") }}.{% endif %}</p>
-<div class="wide"><table>{% if protocols %}<caption>{{ protocols[0] }} minus {{ protocols[1] }}</caption>{% endif %}<thead><tr>{% for h in head %}<th>{{ h }}</th>{% endfor %}</tr></thead><tbody>
-{% for r in rows %}<tr{% if r.strong %} class="strong"{% endif %}>{% for c in r.cells %}<td>{{ c }}</td>{% endfor %}</tr>{% endfor %}</tbody></table></div></body></html>
+<p class="soft">{{ metric }} times 100; differences: first run minus second, on the same test rows of the same folds and
+seeds. p: two-sided corrected resampled t-test.
+{% if settings %}Settings that differ: {{ settings|join("; ") }}.{% endif %}</p>
+<div class="wide"><table>
+{% if protocols %}<caption>{{ protocols[0] }} minus {{ protocols[1] }}</caption>{% endif %}
+<thead><tr>{% for h in head %}<th>{{ h }}</th>{% endfor %}</tr></thead><tbody>
+{% for r in rows %}
+<tr{% if r.strong %} class="strong"{% endif %}>{% for c in r.cells %}<td>{{ c }}</td>{% endfor %}</tr>
+{% endfor %}
+</tbody></table></div></body></html>
 """
 
 # %% ../../nbs/75_reporting/06_template.ipynb #72ab25b2
+def _unbroken(sentence):
+    "A sentence whose p values are not broken over two lines"
+    return sentence.replace("p = ", "p\u00a0=\u00a0").replace("p < ", "p\u00a0<\u00a0")
+
+
 @cache
 def templates() -> jinja2.Environment:  # compiled once
     "Page, section of a run, macros"
@@ -159,5 +278,5 @@ def templates() -> jinja2.Environment:  # compiled once
         trim_blocks=True,
         loader=jinja2.DictLoader(dict(page=PAGE, run=RUN, macros=MACROS)),
     )
-    env.filters["unbroken"] = lambda s: s.replace("p = ", "p\u00a0=\u00a0").replace("p < ", "p\u00a0<\u00a0")
+    env.filters["unbroken"] = _unbroken
     return env

@@ -24,48 +24,51 @@ def slug(name: str) -> str:  # a name of a folder
     return re.sub(r"[^\w.+~=,-]+", "-", str(name).replace(":", "~")).strip(".") or "-"
 
 
-def curves(history: pd.DataFrame, method: str) -> dict:  # tag -> [(step, value)]
-    "Means over repeats of everything that was written down while a method trained"
+def curves(
+    history: pd.DataFrame,  # of a run: method, fold, seed, stage, step, name, value
+    method: str,
+) -> dict:  # tag -> [(step, value)]
+    "Means over repeats of everything that was recorded while a method trained"
     rows = history[(history["method"] == method) & np.isfinite(history["value"])]
-    mean = rows.groupby(["stage", "name", "step"], sort=True)["value"].mean()
-    found = {}
-    for (stage, name, step), v in mean.items():
-        found.setdefault(f"{stage}/{name}", []).append((int(step), float(v)))
-    return found | lost_repeats(history, method)
+    means = rows.groupby(["stage", "name", "step"], sort=True)["value"].mean()
+    points = {}
+    for (stage, name, step), mean in means.items():
+        points.setdefault(f"{stage}/{name}", []).append((int(step), float(mean)))
+    return points | lost_repeats(history, method)
 
 
 def lost_repeats(
-    history: pd.DataFrame, method: str
+    history: pd.DataFrame,
+    method: str,
 ) -> dict:  # tag -> [(step, how many)], for stages in which there are any
-    "How many repeats have no loss or validation any more, and so are in no mean"
+    "How many repeats have diverged, and so are in no mean"
     rows = history[(history["method"] == method) & history["name"].isin(["loss", "validation"])]
-    gone = (
-        rows.assign(gone=~np.isfinite(rows["value"]))
-        .groupby(["stage", "step", "fold", "seed"])["gone"]
-        .any()
-        .groupby(["stage", "step"])
-        .sum()
-    )
-    return {
-        f"{stage}/diverged_repeats": [(int(step), float(n)) for step, n in part.droplevel(0).items()]
-        for stage, part in gone.groupby("stage")
-        if part.any()
-    }
+    rows = rows.assign(diverged=~np.isfinite(rows["value"]))
+    by_repeat = rows.groupby(["stage", "step", "fold", "seed"])["diverged"].any()
+    counts = by_repeat.groupby(["stage", "step"]).sum()
+    points = {}
+    for stage, part in counts.groupby("stage"):
+        if part.any():
+            by_step = part.droplevel(0).items()
+            points[f"{stage}/diverged_repeats"] = [(int(step), float(count)) for step, count in by_step]
+    return points
 
 
-def verdict_numbers(row: dict) -> dict:  # of a method in summary.json -> tag -> value
+_VERDICT = ("mean", "sd", "diff", "p", "p_holm", "gap_closed", "headroom_closed")
+
+
+def verdict_numbers(row: dict) -> dict:  # row: of a method in summary.json; tag -> value
     "The numbers of a method's row in the verdict"
-    flat = {k: row.get(k) for k in ("mean", "sd", "diff", "p", "p_holm", "gap_closed", "headroom_closed")} | dict(
-        zip(("diff_low", "diff_high"), row.get("ci95") or ())
-    )
-    return {f"verdict/{k}": float(v) for k, v in flat.items() if v is not None and np.isfinite(v)}
+    numbers = {key: row.get(key) for key in _VERDICT}
+    numbers |= zip(("diff_low", "diff_high"), row.get("ci95") or ())
+    return {f"verdict/{key}": float(x) for key, x in numbers.items() if x is not None and np.isfinite(x)}
 
 # %% ../../nbs/75_reporting/10_trackers.ipynb #8bcccfeb
 EVENT_FILES = ".mtpkd"  # the end of our files' names
 
 
 def writer():  # a class
-    "TensorBoard's writer, or one line"
+    "TensorBoard's writer; an `InputError` of one line where it is not installed"
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as e:
@@ -74,52 +77,71 @@ def writer():  # a class
 
 
 def claim_log_folder(place, source) -> None:  # both folders
-    "Say in the logs which folder they are a copy of; those of another one are left alone"
-    mark, here = Path(place) / f"source{EVENT_FILES}", str(Path(source).resolve())
-    if mark.is_file() and (theirs := mark.read_text(encoding="utf-8")) != here:
-        raise InputError(f"{place} holds the logs of {theirs}, not of {here}; use another --to, or delete them")
+    "Record in the logs which folder they are a copy of; an `InputError` where they are a copy of another one"
+    mark = Path(place) / f"source{EVENT_FILES}"
+    here = str(Path(source).resolve())
+    if mark.is_file():
+        theirs = mark.read_text(encoding="utf-8")
+        if theirs != here:
+            raise InputError(f"{place} holds the logs of {theirs}, not of {here}; use another --to, or delete them")
     write_text(mark, here)
+
+
+def _log_texts(log, run):
+    "The verdict, the settings and the origin of a run"
+    sentences = verdict_sentences(run.summary, run.transfer)
+    made = provenance_text(run.summary) or "an honest run"
+    log.add_text("verdict", "\n".join(f"- {sentence}" for sentence in sentences))
+    log.add_text("settings", "    " + as_yaml(run.config).replace("\n", "\n    "))
+    log.add_text("made", f"{made}; the run folder is {Path(run.path).resolve()}")
+
+
+def _log_method(log, history, method, row):
+    "The curves of a method, and its row of the verdict"
+    for tag, points in curves(history, method).items():
+        for step, value in points:
+            log.add_scalar(tag, value, step)
+    for tag, value in verdict_numbers(row).items():
+        log.add_scalar(tag, value, 0)
 
 
 def track_run(
     run,  # a run folder: path or object
     to,  # folder of TensorBoard logs
-    name=None,  # what the run is called there; None: as its folder
+    name=None,  # what the run is called in the logs; None: as its folder
 ) -> Path:  # TO/NAME
     "Copy a finished run to TensorBoard"
-    Writer, run = writer(), open_run(run)
-    summary, history, place = run.summary, run.history, Path(to) / slug(name or Path(run.path).resolve().name)
+    Writer = writer()
+    run = open_run(run)
+    summary = run.summary
+    history = run.history
+    place = Path(to) / slug(name or Path(run.path).resolve().name)
     if not isinstance(summary.get("methods"), dict):
         raise InputError(f"{run.path}: its summary names no methods; finish the run with --resume")
     claim_log_folder(place, run.path)
-    old = [*place.rglob(f"events.*{EVENT_FILES}")]
-    with Writer(place, filename_suffix=EVENT_FILES) as w:
-        w.add_text("verdict", "\n".join(f"- {s}" for s in verdict_sentences(summary, run.transfer)))
-        w.add_text("settings", "    " + as_yaml(run.config).replace("\n", "\n    "))
-        w.add_text(
-            "made", f"{provenance_text(summary) or 'an honest run'}; the run folder is {Path(run.path).resolve()}"
-        )
-    for m, row in summary["methods"].items():
-        with Writer(place / slug(m), filename_suffix=EVENT_FILES) as w:
-            for tag, points in curves(history, m).items():
-                for step, v in points:
-                    w.add_scalar(tag, v, step)
-            for tag, v in verdict_numbers(row).items():
-                w.add_scalar(tag, v, 0)
-    for p in old:
-        p.unlink(missing_ok=True)
+    old = list(place.rglob(f"events.*{EVENT_FILES}"))
+    with Writer(place, filename_suffix=EVENT_FILES) as log:
+        _log_texts(log, run)
+    for method, row in summary["methods"].items():
+        with Writer(place / slug(method), filename_suffix=EVENT_FILES) as log:
+            _log_method(log, history, method, row)
+    for file in old:
+        file.unlink(missing_ok=True)
     return place
 
 
 def track(
     folder,  # of a run or of a sweep
     to,  # folder of TensorBoard logs
-) -> list:  # where they are
+) -> list:  # the log folders
     "Copy a run, or all finished runs of a sweep, to TensorBoard"
-    if not (Path(folder) / "sweep.yaml").is_file():
+    folder = Path(folder)
+    if not (folder / "sweep.yaml").is_file():
         return [track_run(folder, to)]
     done = SweepFolder(folder).done
     if not done:
         raise InputError(f"{folder}: no run of this sweep is finished; go on with mtpkd sweep --resume")
-    writer(), claim_log_folder(place := Path(to) / slug(Path(folder).resolve().name), folder)
-    return [track_run(Path(folder) / c.key, place, f"{c.label or 'run'} {c.key}") for c in done]
+    writer()  # not installed: one line, and nothing is written
+    place = Path(to) / slug(folder.resolve().name)
+    claim_log_folder(place, folder)
+    return [track_run(folder / cell.key, place, f"{cell.label or 'run'} {cell.key}") for cell in done]

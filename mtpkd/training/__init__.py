@@ -4,8 +4,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "batching": ["draw_batches", "draw_mixup", "mix", "draw_bag_batches", "pad_bags", "draw_views"],
     "checkpoint": [
-        "SECONDS_BETWEEN_CHECKPOINTS", "SHELF", "save_checkpoint", "resume_checkpoint", "agree_on_start",
-        "CheckpointStore", "stage_of", "shelved",
+        "SECONDS_BETWEEN_CHECKPOINTS", "save_checkpoint", "resume_checkpoint", "agree_on_start",
+        "CheckpointStore", "StageCheckpoint",
     ],
     "controls": ["permute_within", "rows_by_presence", "permute_labels", "shuffle_inputs", "apply_weak_pairing"],
     "distributed": [
@@ -14,9 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "loop": ["train"],
     "stacked_data": ["StackedDataset", "make_stacked_dataset", "gather_rows"],
-    "stacked_model": [
-        "PRECISIONS", "PRECISION", "SCALE", "mixed_dtype", "in_precision", "StackedModel", "predict_stacked",
-    ],
+    "stacked_model": ["PRECISIONS", "mixed_dtype", "StackedModel", "predict_stacked"],
     "trainer": [
         "learning_rate", "clip_per_repeat", "Trainer", "gather_gradients", "unscale_gradients",
         "optimiser_step", "keep_excluded_repeats", "keep_best_weights",

@@ -58,16 +58,18 @@ def draw_bag_batches(
     if not most:
         rows = draw_batches([np.concatenate(b) for b in bags], batch, steps, seeds)[:, :, None]
         return rows, torch.ones_like(rows, dtype=torch.bool)
-    boxes = [pad_bags(own, most) for own in bags]
+    padded = [pad_bags(own, most) for own in bags]
     drawn = draw_batches([np.arange(len(own)) for own in bags], max(1, batch // most), steps, seeds).numpy()
-    return tuple(torch.from_numpy(np.stack([x[d] for x, d in zip(part, drawn)])) for part in zip(*boxes))
+    rows = np.stack([own_rows[numbers] for (own_rows, _), numbers in zip(padded, drawn)])
+    in_bag = np.stack([own_places[numbers] for (_, own_places), numbers in zip(padded, drawn)])
+    return torch.from_numpy(rows), torch.from_numpy(in_bag)
 
 
 def pad_bags(bags, most: int) -> tuple:  # rows `(G, S)` int64, and which of them count
     "Bags side by side in boxes of `most` rows"
-    return np.stack([np.r_[b, np.full(most - len(b), b[0])] for b in bags]).astype("int64"), np.stack(
-        [np.arange(most) < len(b) for b in bags]
-    )
+    rows = [np.r_[bag, np.full(most - len(bag), bag[0])] for bag in bags]
+    in_bag = [np.arange(most) < len(bag) for bag in bags]
+    return np.stack(rows).astype("int64"), np.stack(in_bag)
 
 # %% ../../nbs/45_training/04_batching.ipynb #8477580c
 def draw_views(shape, seeds) -> Tensor:  # `(R, *shape)` int64

@@ -46,7 +46,7 @@ def permute_labels(table: StackedDataset, folds) -> StackedDataset:
 
 def shuffle_inputs(table: StackedDataset, folds, names) -> StackedDataset:
     "The same data with the inputs `names` of training rows taken from other training rows"
-    there = table.there(names).cpu().numpy()
+    there = table.presence_of(names).cpu().numpy()
     drawn = [
         permute_within(
             rows_by_presence(f.train, there) + rows_by_presence(f.pool, there),

@@ -63,8 +63,7 @@ def _sizes(x, dim) -> list:  # rows a process
 def gather_batch(
     x: Tensor,  # this process's rows along `dim`
     dim: int = 0,
-    whole: int
-    | None = None,  # rows of the whole batch, where every process holds its `own_rows(whole)`; None: the processes ask one another, in every call
+    whole: int | None = None,  # rows of the whole batch, of which each process holds its share; None: ask the others
 ) -> Tensor:  # the rows of all processes, in their order; itself where there is one
     "The whole batch out of the processes' parts, with gradients"
     if rank_and_world_size()[1] == 1:
@@ -72,42 +71,56 @@ def gather_batch(
     sizes = _sizes(x, dim) if whole is None else row_shares(whole)
     if sizes[rank_and_world_size()[0]] != x.shape[dim]:
         raise InputError(
-            f"this process holds {x.shape[dim]} rows, its own of {whole} are {sizes[rank_and_world_size()[0]]}; take own_rows({whole}), or leave `whole` out"
+            f"this process holds {x.shape[dim]} rows, its share of {whole} is {sizes[rank_and_world_size()[0]]}; "
+            f"take local_rows({whole}), or leave `whole` out"
         )
     return _Gather.apply(x, dim, sizes)
 
 # %% ../../nbs/45_training/01_distributed.ipynb #1c97e8ec
 def distributed_forward(
-    net, *inputs
-):  # tensors, or dicts of tensors, `(R, B, ...)` -> a tuple of tensors `(R, B, ...)`
-    "What `net` says about a whole batch, each process asking it about its own rows"
+    net,  # a function of `inputs` -> a named tuple of tensors `(R, B, ...)`
+    *inputs,  # tensors, or dicts of tensors, `(R, B, ...)`
+):
+    "The outputs of `net` for a whole batch, of which each process computes its share"
     if rank_and_world_size()[1] == 1:
         return net(*inputs)
-    cut = lambda x: {k: cut(v) for k, v in x.items()} if isinstance(x, dict) else x[:, local_rows(x.shape[1])]
     first = next(iter(inputs[0].values())) if isinstance(inputs[0], dict) else inputs[0]
-    if first.shape[1] < rank_and_world_size()[1]:
+    rows = first.shape[1]
+    if rows < rank_and_world_size()[1]:
         raise InputError(
-            f"a batch of {first.shape[1]} rows does not go round {rank_and_world_size()[1]} processes; raise schedule.batch or start fewer"
+            f"a batch of {rows} rows does not go round {rank_and_world_size()[1]} processes; "
+            "raise schedule.batch or start fewer"
         )
-    said = net(*map(cut, inputs))
-    return type(said)(*(gather_batch(s, 1, first.shape[1]) for s in said))
+    outputs = net(*map(_local_part, inputs))
+    return type(outputs)(*(gather_batch(output, 1, rows) for output in outputs))
+
+
+def _local_part(x):
+    "The rows of this process, of a tensor or of a dict of them"
+    if isinstance(x, dict):
+        return {name: _local_part(value) for name, value in x.items()}
+    return x[:, local_rows(x.shape[1])]
 
 
 def average_gradients(gradients) -> None:  # None among them: of what was not used
     "The mean over processes, in place"
-    there = [g for g in gradients if g is not None]
-    if rank_and_world_size()[1] == 1 or not there:
+    known = [gradient for gradient in gradients if gradient is not None]
+    if rank_and_world_size()[1] == 1 or not known:
         return
-    flat = torch.cat([g.flatten() for g in there])  # one message instead of hundreds
+    flat = torch.cat([gradient.flatten() for gradient in known])  # one message instead of hundreds
     dist.all_reduce(flat)
-    for g, mean in zip(there, flat.div_(rank_and_world_size()[1]).split([g.numel() for g in there])):
-        g.copy_(mean.view_as(g))
+    means = flat.div_(rank_and_world_size()[1]).split([gradient.numel() for gradient in known])
+    for gradient, mean in zip(known, means):
+        gradient.copy_(mean.view_as(gradient))
 
 # %% ../../nbs/45_training/01_distributed.ipynb #25bef365
 def init_process_group(
-    device="cpu", minutes: float = 30
-) -> tuple:  # rank, how many; minutes: how long one waits for another
-    "The group of processes that torchrun has started; they stay together until the program ends, for a group that has parted does not meet again"
+    device="cpu",
+    minutes: float = 30,  # how long one process waits for another
+) -> tuple:  # rank, world size
+    """The group of processes that torchrun has started.
+
+    They stay together until the program ends: a group that has been destroyed cannot be formed again."""
     if torchrun_rank_and_size()[1] > 1 == rank_and_world_size()[1]:
         _assemble(device, minutes)
     return rank_and_world_size()
@@ -119,7 +132,8 @@ def _assemble(device, minutes):
         local = int(os.environ.get("LOCAL_RANK", 0))
         if local >= torch.cuda.device_count():
             raise InputError(
-                f"process {local} of this machine has no GPU of its own, there are {torch.cuda.device_count()}; start one a GPU, or use --device cpu"
+                f"process {local} of this machine has no GPU of its own, there are {torch.cuda.device_count()}; "
+                "start one a GPU, or use --device cpu"
             )
         torch.cuda.set_device(local)
     dist.init_process_group("nccl" if cuda else "gloo", timeout=timedelta(minutes=minutes))
@@ -138,10 +152,9 @@ def broadcast_from_rank0(data: bytes = b"") -> bytes:  # of whoever is not the f
         return data
     where = "cuda" if dist.get_backend() == "nccl" else "cpu"
     dist.broadcast(size := torch.tensor([len(data)], device=where), 0)
-    said = (
-        torch.frombuffer(bytearray(data), dtype=torch.uint8).to(where)
-        if data and not rank_and_world_size()[0]
-        else torch.empty(int(size), dtype=torch.uint8, device=where)
-    )
-    dist.broadcast(said, 0)
-    return said.cpu().numpy().tobytes()
+    if data and not rank_and_world_size()[0]:
+        content = torch.frombuffer(bytearray(data), dtype=torch.uint8).to(where)
+    else:
+        content = torch.empty(int(size), dtype=torch.uint8, device=where)
+    dist.broadcast(content, 0)
+    return content.cpu().numpy().tobytes()

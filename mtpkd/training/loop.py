@@ -6,48 +6,52 @@
 __all__ = ['train']
 
 # %% ../../nbs/45_training/08_loop.ipynb #ee5c3141
+from pathlib import Path
 import torch
 from tqdm.auto import tqdm
 from .distributed import rank_and_world_size
 from .trainer import gather_gradients, keep_best_weights, Trainer, optimiser_step
-from .checkpoint import agree_on_start, resume_checkpoint, save_checkpoint, SHELF
+from .checkpoint import agree_on_start, resume_checkpoint, StageCheckpoint
 
 # %% ../../nbs/45_training/08_loop.ipynb #fb722a1f
 def train(
     trainer: Trainer,
-    loss,  # number of the batch (of the step, unless steps have several) -> (losses `(R,)`, {name: `(R,)`} to write down)
-    evaluate=None,  # weights -> validation metric of every repeat
-    title: str = "",  # for the progress bar
-    checkpoint=None,  # where to save the state, at every evaluation
+    loss,  # number of the batch (of the step, unless steps have several) -> losses `(R,)`, notes {name: `(R,)`}
+    evaluate=None,  # weights -> validation metric of every repeat `(R,)`
+    title: str = "",  # for the progress bar and the journal
+    checkpoint=None,  # a path or `StageCheckpoint`, for the state at every evaluation
     progress: bool = True,
 ) -> Trainer:
-    "Train to the end of the schedule"
-    t, s, kept, shelf = trainer, trainer.schedule, [], SHELF.get()
-    if checkpoint is None and shelf:
-        checkpoint = shelf.place()
-    if checkpoint and not rank_and_world_size()[0]:
-        resume_checkpoint(t, checkpoint)
-    agree_on_start(t)
-    bar = tqdm(total=s.steps, initial=t.step, desc=title, leave=False, disable=not progress)
-    while t.step < s.steps:
-        told = gather_gradients(t, loss)
-        optimiser_step(t)
-        kept.append((t.step, told))
-        if t.step % s.evaluate == 0 or t.step == s.steps:
-            _write_down(t, kept, evaluate(t.weights()) if evaluate else None)
-            if checkpoint and not rank_and_world_size()[0] and (shelf is None or shelf.due()):
-                save_checkpoint(t, checkpoint, shelf, title)
-            bar.update(t.step - bar.n)
-            kept = []
+    "Train to the end of the schedule, from wherever the trainer stands; on rank 0 a checkpoint is resumed and saved"
+    if isinstance(checkpoint, (str, Path)):
+        checkpoint = StageCheckpoint(Path(checkpoint))
+    if rank_and_world_size()[0]:
+        checkpoint = None
+    if checkpoint:
+        resume_checkpoint(trainer, checkpoint.path)
+    agree_on_start(trainer)
+    schedule, notes = trainer.schedule, []
+    bar = tqdm(total=schedule.steps, initial=trainer.step, desc=title, leave=False, disable=not progress)
+    while trainer.step < schedule.steps:
+        step_notes = gather_gradients(trainer, loss)
+        optimiser_step(trainer)
+        notes.append((trainer.step, step_notes))
+        if trainer.step % schedule.evaluate == 0 or trainer.step == schedule.steps:
+            _write_down(trainer, notes, evaluate(trainer.weights()) if evaluate else None)
+            if checkpoint and checkpoint.due():
+                checkpoint.save(trainer, title)
+            bar.update(trainer.step - bar.n)
+            notes = []
     bar.close()
-    return t
+    return trainer
 
 
-def _write_down(t, kept, values):
-    "Means since the last evaluation, and the validation metric, into the history"
-    for name in sorted({n for _, parts in kept for n in parts}):
-        mean = torch.stack([parts[name] for _, parts in kept if name in parts]).mean(0)
-        t.history += [(t.step, name, r, v) for r, v in enumerate(mean.tolist())]
+def _write_down(trainer, notes, values):
+    "Means of the notes since the last evaluation, and the validation metric, into the history"
+    names = set().union(*(step_notes for _, step_notes in notes))
+    for name in sorted(names):
+        mean = torch.stack([step_notes[name] for _, step_notes in notes if name in step_notes]).mean(0)
+        trainer.history += [(trainer.step, name, r, value) for r, value in enumerate(mean.tolist())]
     if values is not None:
-        t.history += [(t.step, "validation", r, float(v)) for r, v in enumerate(values)]
-        keep_best_weights(t, values)
+        trainer.history += [(trainer.step, "validation", r, float(value)) for r, value in enumerate(values)]
+        keep_best_weights(trainer, values)

@@ -25,73 +25,85 @@ class StackedDataset:
     scale: dict
     clip: float
     kind: str  # classification, ordinal, regression
-    together: int = 0  # how many rows are asked about at once, where a prediction depends on its batch-mates (a fault); 0: no matter
-    source: dict = field(
-        default_factory=dict
-    )  # controls and weakly paired data: modality or `label` -> the row `(R, N)` that stands in for each
-    views: dict = field(
-        default_factory=dict
-    )  # modality -> `(N, V, ...)`, where several looks at a recording are stored; the first is in `x`
+    # rows of a batch, where a prediction depends on its batch-mates (a fault); 0: it does not
+    together: int = 0
+    # controls and weakly paired data: modality or `label` -> the row `(R, N)` that stands in for each
+    source: dict = field(default_factory=dict)
+    # modality -> `(N, V, ...)`, where several views of a recording are stored; the first is in `x`
+    views: dict = field(default_factory=dict)
 
     @property
     def device(self):
         return self.presence.device
 
-    def there(self, names, rows=slice(None)):  # presence of `names`: `(N, M')`, or `(R, B, M')` of `rows (R, B)`
-        return torch.stack([self.presence[:, list(self.x).index(n)][rows] for n in names], -1)
+    def presence_of(self, names, rows=slice(None)) -> Tensor:  # `(N, M')`, or `(R, B, M')` of `rows (R, B)`
+        "The presence of some modalities"
+        columns = [list(self.x).index(name) for name in names]
+        return torch.stack([self.presence[:, column][rows] for column in columns], -1)
 
     def inputs(
-        self, rows: Tensor, names, look=None
-    ) -> (
-        tuple
-    ):  # rows `(R, B)` -> {name: `(R, B, ...)`}, presence `(R, B, M')`; look: numbers `(R, B)` that say which view
+        self,
+        rows: Tensor,  # `(R, B)`
+        names,  # of M' modalities
+        view_index=None,  # `(R, B)`: numbers that select the view of a recording
+    ) -> tuple:  # {name: `(R, B, ...)`}, presence `(R, B, M')`
         "Normalised inputs of a batch; missing ones are zero"
-        there, batch = self.there(names, rows), {}
-        for i, n in enumerate(names):
-            z = (self.seen(n, self.standing_in(n, rows), look) - self.mean[n]) / self.scale[n]
-            if self.x[n].ndim <= 3:
-                z = z.clamp(-self.clip, self.clip)  # not the maps of a pretrained network
-            batch[n] = z * there[..., i].reshape(*rows.shape, *[1] * (z.ndim - 2))
-        return batch, there
+        presence, batch = self.presence_of(names, rows), {}
+        for i, name in enumerate(names):
+            values = self._values(name, self.source_rows(name, rows), view_index)
+            values = (values - self.mean[name]) / self.scale[name]
+            if self.x[name].ndim <= 3:
+                values = values.clamp(-self.clip, self.clip)  # not the maps of a pretrained network
+            batch[name] = values * presence[..., i].reshape(*rows.shape, *[1] * (values.ndim - 2))
+        return batch, presence
 
-    def seen(
-        self, name: str, rows: Tensor, look=None
-    ) -> Tensor:  # `(R, B, ...)`: the middle view, or the one that was drawn
-        if look is None or name not in self.views:
+    def _values(self, name: str, rows: Tensor, view_index) -> Tensor:  # `(R, B, ...)`
+        "The middle view of the rows, or the one that was drawn"
+        if view_index is None or name not in self.views:
             return self.x[name][rows]
-        return self.views[name][rows, look % self.views[name].shape[1]]
+        return self.views[name][rows, view_index % self.views[name].shape[1]]
 
-    def standing_in(self, what: str, rows: Tensor) -> Tensor:  # `(R, B)`: `rows` themselves, unless they were mixed up
+    def source_rows(self, what: str, rows: Tensor) -> Tensor:  # `(R, B)`
+        "The rows that stand in for `rows`: themselves, unless a control or weak pairing has permuted them"
         return self.source[what].gather(1, rows) if what in self.source else rows
 
     def labels(self, rows: Tensor) -> tuple:  # `(R, B)` -> target `(R, B, C)`, valid
-        rows = self.standing_in("label", rows)
+        "Targets of some rows, and where they are known"
+        rows = self.source_rows("label", rows)
         return self.target[rows], self.valid[rows]
 
-    def all_labels(
-        self,
-    ) -> tuple:  # target and valid of all rows, `(N, C)`, or `(R, 1, N, C)` where each repeat has its own
-        return tuple(
-            t[self.source["label"]][:, None] if "label" in self.source else t for t in (self.target, self.valid)
-        )
+    def all_labels(self) -> tuple:  # target and valid `(N, C)`, or `(R, 1, N, C)` where each repeat has its own
+        "Targets of all rows, and where they are known"
+        if "label" not in self.source:
+            return self.target, self.valid
+        rows = self.source["label"]
+        return self.target[rows][:, None], self.valid[rows][:, None]
 
 # %% ../../nbs/45_training/02_stacked_data.ipynb #e093a890
 def make_stacked_dataset(samples, normalisers, device="cpu") -> StackedDataset:  # Samples, one Normaliser a repeat
     "Put `samples` and the repeats' normalisers on the device"
-    as_tensor = lambda a: torch.as_tensor(np.ascontiguousarray(a), device=device)
+
+    def as_tensor(array):
+        return torch.as_tensor(np.ascontiguousarray(array), device=device)
+
+    def stacked(part):
+        tensors = {}
+        for name in samples.modalities:
+            by_repeat = [getattr(normaliser, part)[name] for normaliser in normalisers]
+            tensors[name] = as_tensor(np.stack(by_repeat)[:, None])
+        return tensors
+
     if samples.task.kind == "regression":
         target, valid = np.nan_to_num(samples.target), (~np.isnan(samples.target)).astype("float32")
     else:
-        target, valid = (
-            np.eye(len(samples.task.classes), dtype="float32")[samples.target],
-            np.ones((len(samples), 1), "float32"),
-        )
-    stacked = lambda part: {
-        n: as_tensor(np.stack([getattr(z, part)[n] for z in normalisers])[:, None]) for n in samples.modalities
-    }
-    views = {n: as_tensor(v) for n, v in samples.views.items()}  # the first of them is the sample: held once
+        target = np.eye(len(samples.task.classes), dtype="float32")[samples.target]
+        valid = np.ones((len(samples), 1), "float32")
+    views = {name: as_tensor(array) for name, array in samples.views.items()}
+    inputs = {}
+    for name, array in samples.arrays.items():  # the first view is the sample, and is held once
+        inputs[name] = views[name][:, 0] if name in views else as_tensor(array)
     return StackedDataset(
-        {n: views[n][:, 0] if n in views else as_tensor(a) for n, a in samples.arrays.items()},
+        inputs,
         as_tensor(samples.presence),
         as_tensor(target),
         as_tensor(valid),

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..core.errors import InputError
 from ..core.config import ScheduleConfig
 from .distributed import average_gradients
-from .stacked_model import in_precision, mixed_dtype
+from .stacked_model import mixed_dtype
 
 # %% ../../nbs/45_training/06_trainer.ipynb #0459e707
 def learning_rate(step: int, steps: int, decay: str = "cosine") -> float:
@@ -45,7 +45,9 @@ class Trainer:
         lower_is_better: bool = False,
     ):  # which way the validation metric goes
         self.schedule, self.step, self.history, self.sign = schedule, 0, [], -1 if lower_is_better else 1
-        self.params = {k: p for params, _ in groups for k, p in params.items()}
+        self.params = {}
+        for params, _ in groups:
+            self.params |= params
         self.peaks = [lr for _, lr in groups]
         self.optimiser = torch.optim.AdamW(
             [{"params": list(p.values()), "lr": lr} for p, lr in groups], weight_decay=schedule.weight_decay, fused=True
@@ -70,17 +72,19 @@ class Trainer:
 # %% ../../nbs/45_training/06_trainer.ipynb #2f9fd82d
 def gather_gradients(trainer: Trainer, loss) -> dict:  # what was written down, name -> `(R,)`
     "Gradients of the sum of the repeats' losses, over the `accumulate` batches of a step"
-    t, n, told = trainer, trainer.schedule.accumulate, []
-    t.optimiser.zero_grad(set_to_none=True)
-    for i in range(n):
-        with in_precision(t.dtype, t.scale):
-            losses, parts = loss(t.step * n + i)
-        ((losses if t.scale is None else losses * t.scale).sum() / n).backward()
-        told.append({"loss": losses.detach(), **{k: v.detach() for k, v in parts.items()}})
-    average_gradients(p.grad for p in t.params.values())
-    if n > 1:
-        told = [{k: torch.stack([d[k] for d in told if k in d]).mean(0) for k in told[0]}]
-    return told[0] if t.scale is None else told[0] | {"left_out": (~unscale_gradients(t)).float()}
+    batches, notes = trainer.schedule.accumulate, {}
+    trainer.optimiser.zero_grad(set_to_none=True)
+    for i in range(batches):
+        losses, batch_notes = loss(trainer.step * batches + i)
+        scaled = losses if trainer.scale is None else losses * trainer.scale
+        (scaled.sum() / batches).backward()
+        for name, value in {"loss": losses, **batch_notes}.items():
+            notes.setdefault(name, []).append(value.detach())
+    average_gradients(p.grad for p in trainer.params.values())
+    means = {name: values[0] if batches == 1 else torch.stack(values).mean(0) for name, values in notes.items()}
+    if trainer.scale is not None:
+        means["left_out"] = (~unscale_gradients(trainer)).float()
+    return means
 
 # %% ../../nbs/45_training/06_trainer.ipynb #85862c74
 def _like(v: Tensor, x: Tensor) -> Tensor:  # `(R,)` -> `(R, 1, ...)`
@@ -89,62 +93,73 @@ def _like(v: Tensor, x: Tensor) -> Tensor:  # `(R,)` -> `(R, 1, ...)`
 
 
 def unscale_gradients(
-    trainer: Trainer, patience: int = 2000
-) -> Tensor:  # whose gradients fit `(R,)` bool; patience: steps until a larger scale is tried
-    "Gradients in their own size. A repeat whose gradients do not fit float16 takes no part in this step; one without gradients at any scale is lost"
-    t, grads = trainer, [p.grad for p in trainer.params.values() if p.grad is not None]
-    fine = torch.stack([g.flatten(1).isfinite().all(1) for g in grads]).all(0)
-    lost = ~fine & (t.scale < 1)
-    for g in grads:
-        g.div_(_like(t.scale, g)).masked_fill_(_like(~fine, g), 0.0).masked_fill_(_like(lost, g), torch.nan)
-    t.moving = fine | lost
-    t.fitted = torch.where(fine, t.fitted + 1, 0.0)
-    t.scale = torch.where(
-        fine, torch.where(t.fitted % patience == 0, 2 * t.scale, t.scale), (t.scale / 2).clamp_min(0.5)
-    )
-    return fine
+    trainer: Trainer,
+    patience: int = 2000,  # steps until a larger scale is tried
+) -> Tensor:  # whose gradients fit float16 `(R,)` bool
+    """Gradients in their own size (loss scaling, Micikevicius et al. 2018, arXiv 1710.03740).
+
+    A repeat whose gradients do not fit float16 takes no part in the step; without gradients at any scale it is lost."""
+    gradients = [p.grad for p in trainer.params.values() if p.grad is not None]
+    fits = torch.stack([gradient.flatten(1).isfinite().all(1) for gradient in gradients]).all(0)
+    lost = ~fits & (trainer.scale < 1)
+    for gradient in gradients:
+        gradient.div_(_like(trainer.scale, gradient))
+        gradient.masked_fill_(_like(~fits, gradient), 0.0)
+        gradient.masked_fill_(_like(lost, gradient), torch.nan)
+    trainer.moving = fits | lost
+    trainer.fitted = torch.where(fits, trainer.fitted + 1, 0.0)
+    raised = torch.where(trainer.fitted % patience == 0, 2 * trainer.scale, trainer.scale)
+    trainer.scale = torch.where(fits, raised, (trainer.scale / 2).clamp_min(0.5))
+    return fits
 
 # %% ../../nbs/45_training/06_trainer.ipynb #df93d7ca
 def optimiser_step(trainer: Trainer) -> None:
     "One optimiser step along the gradients"
-    t, s = trainer, trainer.schedule
-    if s.clip:
-        clip_per_repeat([p.grad for p in t.params.values() if p.grad is not None], s.clip)
-    for group, peak in zip(t.optimiser.param_groups, t.peaks):
-        group["lr"] = peak * learning_rate(t.step, s.steps, s.decay)
-    with keep_excluded_repeats(t):
-        t.optimiser.step()
-    t.step += 1
-    for k, p in t.params.items() if t.average is not None else ():
-        if t.moving is None:
-            t.average[k].lerp_(p.detach(), 1 - s.ema)
+    schedule = trainer.schedule
+    if schedule.clip:
+        clip_per_repeat([p.grad for p in trainer.params.values() if p.grad is not None], schedule.clip)
+    for group, peak in zip(trainer.optimiser.param_groups, trainer.peaks):
+        group["lr"] = peak * learning_rate(trainer.step, schedule.steps, schedule.decay)
+    with keep_excluded_repeats(trainer):
+        trainer.optimiser.step()
+    trainer.step += 1
+    if trainer.average is not None:
+        _update_average(trainer)
+
+
+def _update_average(trainer: Trainer) -> None:
+    "One step of the exponential moving average, for the repeats that take part"
+    for name, p in trainer.params.items():
+        average, rate = trainer.average[name], 1 - trainer.schedule.ema
+        if trainer.moving is None:
+            average.lerp_(p.detach(), rate)
         else:
-            t.average[k].copy_(torch.where(_like(t.moving, p), t.average[k].lerp(p.detach(), 1 - s.ema), t.average[k]))
+            average.copy_(torch.where(_like(trainer.moving, p), average.lerp(p.detach(), rate), average))
 
 
 @contextlib.contextmanager
 def keep_excluded_repeats(trainer: Trainer):
-    "In a step of the optimiser, repeats that take no part keep their weights and moments, to the bit; without a scale this does nothing"
-    t = trainer
-    if t.moving is None:
+    """In a step of the optimiser, repeats that take no part keep their weights and moments, to the bit.
+
+    Without a scale this does nothing."""
+    if trainer.moving is None:
         yield
         return
-    learning, moments = [p for p in t.params.values() if p.grad is not None], ("exp_avg", "exp_avg_sq")
+    learning = [p for p in trainer.params.values() if p.grad is not None]
     with torch.no_grad():
-        before = [
-            [
-                p.clone(),
-                *(
-                    t.optimiser.state[p][n].clone() if n in t.optimiser.state[p] else torch.zeros_like(p)
-                    for n in moments
-                ),
-            ]
-            for p in learning
-        ]
+        before = []
+        for p in learning:
+            before.append([value.clone() for value in _weight_and_moments(trainer, p)])
         yield
-        for p, was in zip(learning, before):
-            for now, then in zip([p, *(t.optimiser.state[p][n] for n in moments)], was):
-                now.copy_(torch.where(_like(t.moving, p), now, then))
+        for p, values in zip(learning, before):
+            for now, then in zip(_weight_and_moments(trainer, p), values):
+                now.copy_(torch.where(_like(trainer.moving, p), now, then))
+
+
+def _weight_and_moments(trainer: Trainer, p: Tensor) -> list:
+    "A parameter and its two moments of AdamW; zeros before its first step"
+    state = trainer.optimiser.state[p]
+    return [p, *(state.get(name, torch.zeros_like(p)) for name in ("exp_avg", "exp_avg_sq"))]
 
 # %% ../../nbs/45_training/06_trainer.ipynb #f9a8b02c
 def keep_best_weights(

@@ -11,36 +11,47 @@ from functools import lru_cache
 from typing import NamedTuple
 
 # %% ../../nbs/30_transport/03_annealing.ipynb #846f6ec8
-def _omegas(n: int, mu: float) -> tuple:  # `(2n,)`, one a half step
-    "Chebyshev's relaxations for `n` iterations on modes that shrink by up to `mu`; the last iteration is plain"
-    w = [1.0, 1 / (1 - mu / 2)]
-    while len(w) < 2 * n:
-        w.append(1 / (1 - mu * w[-1] / 4))
-    return (*w[: 2 * n - 2], 1.0, 1.0)
+def _omegas(iterations: int, mu: float) -> tuple:
+    "Chebyshev's relaxations `(2n,)`, one a half step, for modes that shrink by up to `mu`; the last iteration is plain"
+    omegas = [1.0, 1 / (1 - mu / 2)]
+    while len(omegas) < 2 * iterations:
+        omegas.append(1 / (1 - mu * omegas[-1] / 4))
+    accelerated = omegas[: 2 * iterations - 2]
+    return (*accelerated, 1.0, 1.0)
 
 # %% ../../nbs/30_transport/03_annealing.ipynb #9ec862fc
-def _powers(n: int) -> tuple:  # `(n,)`
-    "One over the roots of Chebyshev's polynomial of degree `n` on [1, 2]"
-    return tuple(1 / (1.5 + 0.5 * math.cos(math.pi * (2 * i + 1) / (2 * n))) for i in range(n))
+def _powers(degree: int) -> tuple:
+    "One over the roots `(n,)` of Chebyshev's polynomial of `degree` on [1, 2]"
+    powers = []
+    for i in range(degree):
+        angle = math.pi * (2 * i + 1) / (2 * degree)
+        powers.append(1 / (1.5 + 0.5 * math.cos(angle)))
+    return tuple(powers)
 
 # %% ../../nbs/30_transport/03_annealing.ipynb #486c8409
 _BEFORE = 0.4  # twice a typical error before the first accelerated iteration
 
 
-def iterations_for(eps: float, tol: float = 1e-3) -> int:
+def iterations_for(
+    eps: float,  # entropic regularisation, in units of the cost
+    tol: float = 1e-3,  # L1 error of the marginals
+) -> int:
     "Accelerated iterations after annealing that bring clouds of similarities below a violation of about `tol`"
     root = math.sqrt(min(0.5, max(2 * eps, 0.004)))
-    return 2 + max(0, math.ceil(math.log(_BEFORE / tol) / math.log((1 + root) / (1 - root))))
+    rate = (1 + root) / (1 - root)
+    needed = math.ceil(math.log(_BEFORE / tol) / math.log(rate))
+    return 2 + max(0, needed)
 
 
-def _slowest(eps: float, tol: float, n: int) -> float:
-    "The largest `mu` whose modes `n` iterations bring below `tol`; with very many, that of clouds a hundred times as wide"
-    rho = min(0.9, tol / _BEFORE) ** (1 / max(1, n - 2))
-    return min(1 - ((1 - rho) / (1 + rho)) ** 2, 1 - min(0.5, eps / 50))
+def _slowest(eps: float, tol: float, iterations: int) -> float:
+    "The largest `mu` whose modes reach `tol` in so many `iterations`, at most that of clouds a hundred times as wide"
+    rho = min(0.9, tol / _BEFORE) ** (1 / max(1, iterations - 2))
+    mu = 1 - ((1 - rho) / (1 + rho)) ** 2
+    return min(mu, 1 - min(0.5, eps / 50))
 
 # %% ../../nbs/30_transport/03_annealing.ipynb #3eb1b067
 class _Schedule(NamedTuple):
-    "The course of a solution"
+    "Temperatures, relaxations and powers of a solution"
 
     stages: int  # temperatures above `eps`
     sweeps: tuple  # relaxations, one sequence a kernel
@@ -48,47 +59,61 @@ class _Schedule(NamedTuple):
     iterations: int
 
 
-def _course(stages: int, sweeps: tuple, tol: float) -> _Schedule:
-    return _Schedule(
-        stages, sweeps, _powers(max(1, math.ceil(math.log(2 * _BEFORE / tol) / 1.763))), sum(map(len, sweeps)) // 2
-    )
+def _with_powers(stages: int, sweeps: tuple, tol: float) -> _Schedule:
+    "A schedule of `sweeps`, with as many powers of the symmetric terms as `tol` takes"
+    degree = math.ceil(math.log(2 * _BEFORE / tol) / 1.763)
+    half_steps = sum(map(len, sweeps))
+    return _Schedule(stages, sweeps, _powers(max(1, degree)), half_steps // 2)
 
 
-def _quick(eps: float, tol: float, n: int, stages: int) -> _Schedule:
-    return _course(stages, (_omegas(4, 0.9),) * stages + (_omegas(n, _slowest(eps, tol, n)),), tol)
+def _quick(eps: float, tol: float, iterations: int, stages: int) -> _Schedule:
+    "Four iterations at each of `stages` temperatures, then `iterations` at `eps`"
+    warm = (_omegas(4, 0.9),) * stages
+    last = _omegas(iterations, _slowest(eps, tol, iterations))
+    return _with_powers(stages, (*warm, last), tol)
 
 
-def _stages(eps: float) -> int:
-    return 8 + max(0, math.ceil(4 * math.log10(0.01 / eps) - 1e-9))  # of the careful course
+def _careful_stages(eps: float) -> int:
+    "Temperatures of the careful schedule above `eps`"
+    return 8 + max(0, math.ceil(4 * math.log10(0.01 / eps) - 1e-9))
 
 
-def _careful(eps: float, tol: float, n: int) -> _Schedule:
-    omegas = _omegas(n, _slowest(eps, tol, n))
-    last = (*(omegas[i : min(i + 32, 2 * n - 2)] for i in range(0, 2 * n - 2, 32)), omegas[-2:])
-    return _course(_stages(eps), (_omegas(8, 0.9),) * _stages(eps) + last, tol)
+def _careful(eps: float, tol: float, iterations: int) -> _Schedule:
+    "Eight iterations at each of many temperatures, then `iterations` at `eps`, with a new kernel after every 16"
+    omegas = _omegas(iterations, _slowest(eps, tol, iterations))
+    accelerated = 2 * iterations - 2
+    last = [omegas[i : min(i + 32, accelerated)] for i in range(0, accelerated, 32)]
+    stages = _careful_stages(eps)
+    warm = (_omegas(8, 0.9),) * stages
+    return _with_powers(stages, (*warm, *last, omegas[-2:]), tol)
 
 # %% ../../nbs/30_transport/03_annealing.ipynb #4acc65b3
-_QUICK = 12000.0  # the largest cost over `eps` that the quick course is for: 60 anchors at .01
+_QUICK = 12000.0  # the largest cost over `eps` that the quick schedule is for: 60 anchors at .01
 _USUAL = 60.0  # the largest cost that `iterations_for` was measured on: 30 anchors
 
 
 @lru_cache
-def _schedule(eps: float, tol: float, most: float = math.inf) -> _Schedule:
-    "The course at `eps` down to `tol`, for clouds of costs up to `most`"
-    own = eps * min(1.0, _USUAL / most) if most < math.inf else eps / 10  # unknown clouds may be ten times as wide
-    if most / eps > _QUICK:
+def _schedule(eps: float, tol: float, largest_cost: float = math.inf) -> _Schedule:
+    "The schedule at `eps` down to `tol`, for clouds of costs up to `largest_cost`"
+    if largest_cost < math.inf:
+        own = eps * min(1.0, _USUAL / largest_cost)
+    else:
+        own = eps / 10  # unknown clouds may be ten times as wide
+    if largest_cost / eps > _QUICK:
         return _careful(eps, tol, iterations_for(own, tol))
-    return _quick(
-        eps, tol, iterations_for(own, 3 * tol), max(1, math.ceil(math.log10(most / 64 / eps)))
-    )  # aims at three times `tol`, and nearly always gets further
+    stages = max(1, math.ceil(math.log10(largest_cost / 64 / eps)))
+    return _quick(eps, tol, iterations_for(own, 3 * tol), stages)  # aimed at 3 `tol`, it nearly always gets further
 
 
 @lru_cache
-def _schedule_of(n: int, eps: float, tol: float) -> _Schedule:
-    "A course of `n` iterations in all: plain ones where they are few, and the longer, the more careful"
-    if n < 9:
-        return _course(0, ((1.0,) * 2 * n,), tol)
-    if n < 40:
-        return _quick(eps, tol, n, 0)
-    left = n - 8 * _stages(eps)  # what the careful course's temperatures would leave
-    return _careful(eps, tol, left) if left > 16 else _quick(eps, tol, n - 8, 2)
+def _schedule_of(iterations: int, eps: float, tol: float) -> _Schedule:
+    "A schedule of so many `iterations` in all: plain ones where they are few, and the longer, the more careful"
+    if iterations < 9:
+        plain = (1.0,) * 2 * iterations
+        return _with_powers(0, (plain,), tol)
+    if iterations < 40:
+        return _quick(eps, tol, iterations, 0)
+    last = iterations - 8 * _careful_stages(eps)  # what the temperatures of the careful schedule leave
+    if last > 16:
+        return _careful(eps, tol, last)
+    return _quick(eps, tol, iterations - 8, 2)

@@ -10,40 +10,46 @@ import torch
 from .geometry import _full_precision
 
 # %% ../../nbs/30_transport/02_autograd.ipynb #32623fb9
-def _lead(batch: int, dims, tensors):
-    "The tensors with their `vmap` dimension first, expanded where they have none"
-    return [
-        t if t is None else t.expand(batch, *t.shape) if d is None else t.movedim(d, 0) for t, d in zip(tensors, dims)
-    ]
+def _vmap_dim_first(size: int, dims, tensors) -> list:
+    "The tensors with their `vmap` dimension of `size` first, expanded where they have none; None stays None"
+    moved = []
+    for tensor, dim in zip(tensors, dims):
+        if tensor is None:
+            moved.append(None)
+        elif dim is None:
+            moved.append(tensor.expand(size, *tensor.shape))
+        else:
+            moved.append(tensor.movedim(dim, 0))
+    return moved
 
-
+# %% ../../nbs/30_transport/02_autograd.ipynb #2fc936e2
 def _unrecorded(function, *args) -> tuple:
-    "What `function` gives, computed without autograd's bookkeeping, which would cost as much as the small operations here"
+    "The tuple `function(*args)`, computed without autograd's records and without autocast; None stays None"
     if torch.compiler.is_compiling():
         return function(*args)
     with torch.inference_mode(), _full_precision(args[0]):
-        out = function(*args)
-    return tuple(o if o is None else o.clone() for o in out)  # ordinary tensors
+        results = function(*args)
+    return tuple(None if result is None else result.clone() for result in results)
 
 # %% ../../nbs/30_transport/02_autograd.ipynb #d3aaceed
 def _transformed() -> bool:
+    "Is the call inside `torch.compile` or a `torch.func` transform?"
     return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
 
 
 def _direct(function):
-    "`function` for ordinary calls: a context of its own, as `torch.func` wants it, costs as much as six iterations"
+    "The twin of an autograd `function` for ordinary calls: forward pass and context in one"
 
     def forward(ctx, *args):
-        out = function.forward(*args)
-        function.setup_context(ctx, args, out)
-        return out
+        results = function.forward(*args)
+        function.setup_context(ctx, args, results)
+        return results
 
-    return type(
-        function.__name__,
-        (torch.autograd.Function,),
-        dict(forward=staticmethod(forward), backward=staticmethod(function.backward)),
-    )
+    methods = dict(forward=staticmethod(forward), backward=staticmethod(function.backward))
+    return type(function.__name__, (torch.autograd.Function,), methods)
 
 # %% ../../nbs/30_transport/02_autograd.ipynb #8a201ccc
 def _apply(function, *args):
-    return (function if _transformed() else function.direct).apply(*args)
+    "Apply an autograd `function`, by its twin where no transform is active"
+    chosen = function if _transformed() else function.direct
+    return chosen.apply(*args)

@@ -13,36 +13,46 @@ from torch import Tensor
 from ..core.errors import InputError
 
 # %% ../../nbs/30_transport/01_geometry.ipynb #11b94a50
-def _wide(z: Tensor) -> Tensor:
+def _at_least_single(z: Tensor) -> Tensor:
+    "`z` in single precision or better"
     return z if z.dtype in (torch.float32, torch.float64) else z.float()
 
 
-def _alike(x: Tensor, y: Tensor) -> tuple:
-    "Both in the wider of their types, at least in single precision"
-    x, y = _wide(x), _wide(y)
-    return (x, y) if x.dtype == y.dtype else (x.double(), y.double())
+def _common_dtype(x: Tensor, y: Tensor) -> tuple:
+    "Both tensors in the wider of their types, at least in single precision"
+    x = _at_least_single(x)
+    y = _at_least_single(y)
+    if x.dtype == y.dtype:
+        return x, y
+    return x.double(), y.double()
 
 
-def _full_precision(z):  # also where autocast would make bfloat16 of it
-    return torch.autocast(z.device.type, enabled=False) if torch.is_autocast_enabled(z.device.type) else nullcontext()
+def _full_precision(z: Tensor):
+    "A context in which autocast does not lower the precision of operations on the device of `z`"
+    if torch.is_autocast_enabled(z.device.type):
+        return torch.autocast(z.device.type, enabled=False)
+    return nullcontext()
 
 
-def _inverse_norm(z):  # `(..., B, 1)`, 0 for a row of zeros
+def _inverse_norm(z: Tensor) -> Tensor:
+    "Inverse norms `(..., B, 1)` of the rows of `z (..., B, D)`; 0, with gradient 0, for a row of zeros"
     norm = torch.linalg.vector_norm(z, dim=-1, keepdim=True)
-    return norm.masked_fill(norm == 0, math.inf).reciprocal()  # with a gradient of 0 there too
+    return norm.masked_fill(norm == 0, math.inf).reciprocal()
+
+
+def _similarities(rows: Tensor, inverse_rows: Tensor, z: Tensor, inverse: Tensor) -> Tensor:
+    "Cosine similarities `(..., R, B)` of `rows (..., R, D)` with `z (..., B, D)`, given their inverse norms"
+    return (rows @ z.mT) * inverse_rows * inverse.mT
 
 
 def cosine_gram(
     z: Tensor,  # embeddings `(..., B, D)`
 ) -> Tensor:  # similarities `(..., B, B)`, in [-1, 1]
-    "Cosine similarity of every pair of rows in `z`"
-    with _full_precision(z := _wide(z)):
+    "Cosine similarity of every pair of rows of `z`; 0 where a row is zero"
+    z = _at_least_single(z)
+    with _full_precision(z):
         inverse = _inverse_norm(z)
         return _similarities(z, inverse, z, inverse)
-
-
-def _similarities(rows, inverse_rows, z, inverse):
-    return (rows @ z.mT) * inverse_rows * inverse.mT  # never a normalised copy of z
 
 # %% ../../nbs/30_transport/01_geometry.ipynb #5a599090
 def least_similar(
@@ -59,78 +69,105 @@ def least_similar(
         )
     if gram.dtype != torch.float32:
         return gram.sort(dim=-1, stable=True).indices[..., :k]
-    return _order_keys(gram).topk(k, largest=False, sorted=True).values.bitwise_and_(0xFFFFFFFF)
+    smallest = _order_keys(gram).topk(k, largest=False, sorted=True).values
+    return smallest.bitwise_and_(0xFFFFFFFF)  # the lower half of a key is the column
 
 
-def _order_keys(x: Tensor) -> Tensor:  # int64, ordered as `x` with ties by column
-    "The bits of a float32 as an integer of the same order, with the column number in the lower half"
-    bits = (x + 0.0).view(torch.int32)  # + 0. makes -0. and 0. one number
+def _order_keys(x: Tensor) -> Tensor:
+    "Integers in the order of the float32 numbers `x (..., B)`: their ordered bits, with the column in the lower half"
+    bits = (x + 0.0).view(torch.int32)  # adding 0 makes -0 and 0 one number
     ordered = (bits >> 31).bitwise_and_(0x7FFFFFFF).bitwise_xor_(bits)
-    return ordered.long().bitwise_left_shift_(32).add_(torch.arange(x.shape[-1], device=x.device))
+    columns = torch.arange(x.shape[-1], device=x.device)
+    return ordered.long().bitwise_left_shift_(32).add_(columns)
 
 # %% ../../nbs/30_transport/01_geometry.ipynb #6436d65d
-def _rows_at_once(z) -> int:  # how many rows of the Gram matrices of `z (..., B, D)` to hold
-    return 128 if z.device.type == "cpu" else max(128, (1 << 24) // z.shape[:-1].numel())
+def _rows_at_once(z: Tensor) -> int:
+    "How many rows of the Gram matrices of `z (..., B, D)` are held at a time"
+    if z.device.type == "cpu":
+        return 128
+    return max(128, (1 << 24) // z.shape[:-1].numel())
 
 
-def _clouds(z_s, z_t, k: int):
-    "Clouds X, Y `(..., T, B, K)`, anchors, and of the student row and column of the smallest similarity `(..., 1)`, and inverse norms"
-    b, step = z_s.shape[-2], _rows_at_once(z_t)
-    inverse_s, inverse_t = _inverse_norm(z_s), _inverse_norm(z_t)
-    parts = [_read_rows(z_s, z_t, inverse_s, inverse_t, k, slice(i, i + step)) for i in range(0, b, step)]
-    x, y, anchors, low_t, low_s = (
-        parts[0] if len(parts) == 1 else (torch.cat(p, -1 if i > 3 else -2) for i, p in enumerate(zip(*parts)))
-    )
-    low, row = low_s.min(-1, keepdim=True)
-    at = row[..., None]
-    z, inverse = z_s.gather(-2, at.expand(*at.shape[:-1], z_s.shape[-1])), inverse_s.gather(-2, at)
-    column = _similarities(z, inverse, z_s, inverse_s)[..., 0, :].argmin(-1, keepdim=True)
-    return x - low_t.amin((-2, -1), keepdim=True), y - low[..., None, None], anchors, row, column, inverse_s
+def _cloud_rows(z_s: Tensor, z_t: Tensor, inverse_s: Tensor, inverse_t: Tensor, k: int, rows: slice) -> tuple:
+    "`R` rows of the clouds, their anchors, and the row minima `(..., T, R, 1)` of teacher and `(..., R)` of student"
+    teacher = _similarities(z_t[..., rows, :], inverse_t[..., rows, :], z_t, inverse_t)
+    student = _similarities(z_s[..., rows, :], inverse_s[..., rows, :], z_s, inverse_s)
+    anchors = least_similar(teacher, k)
+    x = teacher.gather(-1, anchors)
+    y = student.unsqueeze(-3).expand(teacher.shape).gather(-1, anchors)
+    return x, y, anchors, teacher.amin(-1, keepdim=True), student.amin(-1)
 
 
-def _read_rows(z_s, z_t, inverse_s, inverse_t, k, rows):
-    "Some rows of the clouds, their anchors, and the row minima `(..., T, R, 1)` and `(..., R)`"
-    s_t, s_s = (
-        _similarities(z[..., rows, :], inverse[..., rows, :], z, inverse)
-        for z, inverse in ((z_t, inverse_t), (z_s, inverse_s))
-    )
-    anchors = least_similar(s_t, k)
-    return (
-        s_t.gather(-1, anchors),
-        s_s.unsqueeze(-3).expand(s_t.shape).gather(-1, anchors),
-        anchors,
-        s_t.amin(-1, keepdim=True),
-        s_s.amin(-1),
-    )
+def _join_rows(blocks: list) -> tuple:
+    "What `_cloud_rows` returned for all blocks of rows, as one"
+    if len(blocks) == 1:
+        return blocks[0]
+    *by_row, student_minima = zip(*blocks)
+    joined = [torch.cat(parts, -2) for parts in by_row]
+    return *joined, torch.cat(student_minima, -1)
+
+
+def _lowest_column(z_s: Tensor, inverse_s: Tensor, row: Tensor) -> Tensor:
+    "Column `(..., 1)` of the smallest similarity in row `row (..., 1)` of the student's Gram matrix"
+    index = row[..., None]
+    z = z_s.gather(-2, index.expand(*index.shape[:-1], z_s.shape[-1]))
+    inverse = inverse_s.gather(-2, index)
+    similarities = _similarities(z, inverse, z_s, inverse_s)
+    return similarities[..., 0, :].argmin(-1, keepdim=True)
+
+
+def _clouds(z_s: Tensor, z_t: Tensor, k: int) -> tuple:
+    """Clouds X and Y and their anchors `(..., T, B, K)`, and what the gradient in the student's embeddings needs:
+    row and column `(..., 1)` of the smallest similarity, inverse norms `(..., B, 1)`"""
+    step = _rows_at_once(z_t)
+    inverse_s = _inverse_norm(z_s)
+    inverse_t = _inverse_norm(z_t)
+    blocks = []
+    for start in range(0, z_s.shape[-2], step):
+        rows = slice(start, start + step)
+        blocks.append(_cloud_rows(z_s, z_t, inverse_s, inverse_t, k, rows))
+    x, y, anchors, minima_t, minima_s = _join_rows(blocks)
+    lowest, row = minima_s.min(-1, keepdim=True)
+    column = _lowest_column(z_s, inverse_s, row)
+    x = x - minima_t.amin((-2, -1), keepdim=True)
+    y = y - lowest[..., None, None]
+    return x, y, anchors, row, column, inverse_s
 
 # %% ../../nbs/30_transport/01_geometry.ipynb #97bfd94a
-def _check_batch(z_s, z_t):
+def _check_batch(z_s: Tensor, z_t: Tensor):
     if z_s.shape[-2] != z_t.shape[-2]:
         raise InputError(f"teacher has {z_t.shape[-2]} rows, student has {z_s.shape[-2]}; pass the same batch to both")
     if z_t.ndim != z_s.ndim + 1:
         raise InputError(
-            f"teachers have {z_t.ndim} dimensions, expected {z_s.ndim + 1}: (T, B, Dt) beside a student of (B, Ds); one teacher is z_t[None]"
+            f"teachers have {z_t.ndim} dimensions, expected {z_s.ndim + 1}: "
+            "(T, B, Dt) beside a student of (B, Ds); one teacher is z_t[None]"
         )
 
 
 def anchor_clouds(
-    z_s: Tensor,  # student embeddings `(B, Ds)`, or `(..., B, Ds)`
-    z_t: Tensor,  # teacher embeddings `(T, B, Dt)`, or `(..., T, B, Dt)`
-    k: int = 30,
+    z_s: Tensor,  # student embeddings `(..., B, Ds)`
+    z_t: Tensor,  # teacher embeddings `(..., T, B, Dt)`
+    k: int = 30,  # anchors a row, below `B`
 ) -> tuple:  # teacher cloud X and student cloud Y, both `(..., T, B, K)`
-    "Every sample by its shifted similarities to the teacher's `k` least similar anchors"
+    """Every sample by its shifted similarities to the teacher's `k` least similar anchors (arXiv 2408.09035).
+
+    `InputError` if the batches differ in size, or `k` is not below the size of the batch."""
     _check_batch(z_s, z_t)
-    z_s, z_t = _alike(z_s, z_t)
+    z_s, z_t = _common_dtype(z_s, z_t)
     with _full_precision(z_s):
-        return _clouds(z_s, z_t, k)[:2]
+        x, y, *_ = _clouds(z_s, z_t, k)
+    return x, y
 
 # %% ../../nbs/30_transport/01_geometry.ipynb #f9235008
 def half_squared_distance(
-    x: Tensor,  # `(..., N, K)`
-    y: Tensor,  # `(..., M, K)`
-) -> Tensor:  # `(..., N, M)`
-    "Ground cost: half the squared Euclidean distance"
-    x, y = _alike(x, y)
+    x: Tensor,  # first cloud `(..., N, K)`
+    y: Tensor,  # second cloud `(..., M, K)`
+) -> Tensor:  # costs `(..., N, M)`
+    "Ground cost: half the squared Euclidean distance of every two points"
+    x, y = _common_dtype(x, y)
     centre = x.mean(-2, keepdim=True)
-    x, y = x - centre, y - centre
-    return ((x * x).sum(-1)[..., :, None] / 2 + (y * y).sum(-1)[..., None, :] / 2 - x @ y.mT).clamp_min(0)
+    x = x - centre
+    y = y - centre
+    norms_x = (x * x).sum(-1)[..., :, None]
+    norms_y = (y * y).sum(-1)[..., None, :]
+    return (norms_x / 2 + norms_y / 2 - x @ y.mT).clamp_min(0)

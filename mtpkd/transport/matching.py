@@ -9,15 +9,24 @@ __all__ = ['row_ot', 'bag_plans', 'bag_targets']
 import torch
 from torch import Tensor
 from ..core.errors import InputError
-from .geometry import _alike, _check_batch, _full_precision, _wide, cosine_gram, least_similar
+from mtpkd.transport.geometry import (
+    _common_dtype,
+    _check_batch,
+    _full_precision,
+    _at_least_single,
+    cosine_gram,
+    least_similar,
+)
 from .barycenters import histogram_divergence
 
 # %% ../../nbs/30_transport/08_matching.ipynb #2af9ecf3
-def _anchor_costs(s_t, anchors) -> Tensor:  # `(..., B, B)`, `(..., B, K)` -> `(..., B, K, K)`
-    "Dissimilarity of every two anchors of a row; none of an anchor with itself"
-    index = anchors[..., :, None] * s_t.shape[-1] + anchors[..., None, :]
+def _anchor_costs(s_t: Tensor, anchors: Tensor) -> Tensor:
+    "Dissimilarity `(..., B, K, K)` of every two `anchors (..., B, K)` of a row, 0 of an anchor with itself"
+    batch = s_t.shape[-1]
+    index = anchors[..., :, None] * batch + anchors[..., None, :]
     other = 1 - torch.eye(anchors.shape[-1], dtype=s_t.dtype, device=s_t.device)
-    return (1 - s_t.flatten(-2).gather(-1, index.flatten(-3)).unflatten(-1, index.shape[-3:])).clamp_min(0) * other
+    similarity = s_t.flatten(-2).gather(-1, index.flatten(-3)).unflatten(-1, index.shape[-3:])
+    return (1 - similarity).clamp_min(0) * other
 
 # %% ../../nbs/30_transport/08_matching.ipynb #2e3f4428
 def row_ot(
@@ -28,41 +37,49 @@ def row_ot(
     temperature: float = 0.1,  # of the distributions over anchors
     iterations: int = 50,
 ) -> Tensor:  # losses `(..., T)`, differentiable in `z_s`
-    "Row-wise transport over the teacher's anchors, mean over the rows"
+    """Row-wise transport over the teacher's anchors, mean over the rows (a row-wise form of arXiv 2401.15489).
+
+    `InputError` for impossible parameters and for batches of different sizes."""
     if not eps >= 0.05:
         raise InputError(f"eps is {eps}, expected at least 0.05 for costs of up to 2")
     if not temperature > 0:
         raise InputError(f"temperature is {temperature}, expected a positive number")
     _check_batch(z_s, z_t)
-    kind, (z_s, z_t) = z_s.dtype, _alike(z_s, z_t)
+    kind = z_s.dtype
+    z_s, z_t = _common_dtype(z_s, z_t)
     with _full_precision(z_s):
-        s_t, s_s = cosine_gram(z_t.detach()), cosine_gram(z_s).unsqueeze(-3)
+        s_t = cosine_gram(z_t.detach())
+        s_s = cosine_gram(z_s).unsqueeze(-3)
         anchors = least_similar(s_t, k)
-        p, q = ((s.expand(s_t.shape).gather(-1, anchors) / temperature).softmax(-1) for s in (s_t, s_s))
-        return histogram_divergence(p, q, _anchor_costs(s_t, anchors), eps, iterations).mean(-1).to(kind)
+        p = (s_t.gather(-1, anchors) / temperature).softmax(-1)
+        q = (s_s.expand(s_t.shape).gather(-1, anchors) / temperature).softmax(-1)
+        losses = histogram_divergence(p, q, _anchor_costs(s_t, anchors), eps, iterations)
+        return losses.mean(-1).to(kind)
 
 # %% ../../nbs/30_transport/08_matching.ipynb #dfd85b5a
-def _log_weights(w) -> Tensor:
+def _log_weights(w: Tensor) -> Tensor:
     return torch.where(w > 0, w.clamp_min(1e-30).log(), -1e9)
 
 
-def _normalised(w, like) -> Tensor:
-    return w.to(like) / w.to(like).sum(-1, keepdim=True).clamp_min(1e-30)
+def _normalised(w: Tensor, like: Tensor) -> Tensor:
+    "Weights that sum to one, in the type of `like`; zeros stay zeros"
+    w = w.to(like)
+    return w / w.sum(-1, keepdim=True).clamp_min(1e-30)
 
 
-def _bag_logits(
-    cost, a, b, eps: float, iterations: int
-) -> Tensor:  # `(..., N, M)`: each row's log-odds of its partners
-    "Sinkhorn's sweeps over many padded problems at once"
-    k, log_a, log_b = -_wide(cost) / eps, _log_weights(a), _log_weights(b)
+def _bag_logits(cost: Tensor, a: Tensor, b: Tensor, eps: float, iterations: int) -> Tensor:
+    "Log-odds `(..., N, M)` of each row's partners, by Sinkhorn's sweeps over many padded problems at once"
+    log_kernel = -_at_least_single(cost) / eps
+    log_a = _log_weights(a)
+    log_b = _log_weights(b)
     u = torch.zeros_like(log_a)
     for _ in range(iterations):
-        v = -((log_a + u)[..., None] + k).logsumexp(-2)
-        u = -((log_b + v)[..., None, :] + k).logsumexp(-1)
-    return (log_b + v)[..., None, :] + k
+        v = -((log_a + u)[..., None] + log_kernel).logsumexp(-2)
+        u = -((log_b + v)[..., None, :] + log_kernel).logsumexp(-1)
+    return (log_b + v)[..., None, :] + log_kernel
 
 # %% ../../nbs/30_transport/08_matching.ipynb #5db5fff7
-def _check_bags(cost, a, b, eps):
+def _check_bags(cost: Tensor, a: Tensor, b: Tensor, eps: float):
     for name, w, n in (("a", a, cost.shape[-2]), ("b", b, cost.shape[-1])):
         if w.shape[-1] != n:
             raise InputError(f"weights {name} have {w.shape[-1]} entries, expected one for each of {n} points")
@@ -74,25 +91,33 @@ def bag_plans(
     cost: Tensor,  # of student `i` with teacher `j` `(..., N, M)`
     a: Tensor,  # weights of the student's points `(..., N)`; 0: padding
     b: Tensor,  # weights of the teacher's points `(..., M)`; 0: padding
-    eps: float = 0.3,
+    eps: float = 0.3,  # entropic regularisation, in units of the cost
     iterations: int = 50,
 ) -> Tensor:  # `(..., N, M)`, zero where either is padding
-    "Entropic plans of many bags; weights are scaled to sum to one in each"
+    """Entropic plans of many padded bags; weights are scaled to sum to one in each.
+
+    `InputError` for weights that do not fit the cost, or an `eps` that is not positive."""
     _check_bags(cost, a, b, eps)
-    a, b = (_normalised(w, cost) for w in (a, b))
-    p = _bag_logits(cost, a, b, eps, iterations).softmax(-1)
-    return torch.where((a > 0)[..., None] & (b > 0)[..., None, :], a[..., None] * p, 0.0)
+    a = _normalised(a, cost)
+    b = _normalised(b, cost)
+    partners = _bag_logits(cost, a, b, eps, iterations).softmax(-1)
+    present = (a > 0)[..., None] & (b > 0)[..., None, :]
+    return torch.where(present, a[..., None] * partners, 0.0)
 
 
 def bag_targets(
-    cost: Tensor,
-    values: Tensor,  # what the teacher's points say `(..., M, C)`
-    a: Tensor,
-    b: Tensor,
-    eps: float = 0.3,
+    cost: Tensor,  # of student `i` with teacher `j` `(..., N, M)`
+    values: Tensor,  # predictions of the teacher for its points `(..., M, C)`
+    a: Tensor,  # weights of the student's points `(..., N)`; 0: padding
+    b: Tensor,  # weights of the teacher's points `(..., M)`; 0: padding
+    eps: float = 0.3,  # entropic regularisation, in units of the cost
     iterations: int = 50,
 ) -> Tensor:  # `(..., N, C)`
-    "Plan-weighted mean of `values` for each of the student's points; zeros in a bag without a teacher"
+    """Plan-weighted mean of `values` for each of the student's points; zeros in a bag without a teacher.
+
+    `InputError` for weights that do not fit the cost, or an `eps` that is not positive."""
     _check_bags(cost, a, b, eps)
-    a, b = (_normalised(w, cost) for w in (a, b))
-    return _bag_logits(cost, a, b, eps, iterations).softmax(-1) @ (values * (b > 0)[..., None])
+    a = _normalised(a, cost)
+    b = _normalised(b, cost)
+    partners = _bag_logits(cost, a, b, eps, iterations).softmax(-1)
+    return partners @ (values * (b > 0)[..., None])

@@ -10,27 +10,45 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from ..core.errors import InputError
-from .geometry import _wide, half_squared_distance
-from .autograd import _lead
+from .geometry import _at_least_single, half_squared_distance
+from .autograd import _vmap_dim_first
+
+# %% ../../nbs/30_transport/06_pot_solvers.ipynb #238a7ea8
+def _sound(problem: tuple, check: bool) -> bool:
+    "Are all numbers of one problem finite? Its vectors are weights, which must not be negative or all 0"
+    for part in problem:
+        if not part.isfinite().all():
+            if check:
+                raise InputError("a cost or a weight is NaN or infinite; expected finite numbers")
+            return False
+        if part.ndim == 1 and not (part.min() >= 0 < part.sum()):
+            raise InputError(f"weights go from {part.min():g} to {part.max():g}; expected none below 0 and not all 0")
+    return True
+
+
+def _plan_of(solve, problem: tuple, check: bool) -> Tensor:
+    "The plan `(N, M)` of one problem, NaN where its numbers are not sound; its last two parts are the weights"
+    if _sound(problem, check):
+        return solve(*problem)
+    first, a, b = problem[0], problem[-2], problem[-1]
+    return first.new_full((len(a), len(b)), torch.nan)
 
 # %% ../../nbs/30_transport/06_pot_solvers.ipynb #134fdff5
 class PlanResult(NamedTuple):
-    "A transport problem that POT solved"
+    "Solution of a transport problem by POT"
 
     value: Tensor  # `(...,)`, differentiable with the plan held still
     plan: Tensor  # `(..., N, M)`, a constant
 
 
 class _Plans(torch.autograd.Function):
-    "Plans `(..., N, M)` by a solver of single problems, whose first part is a matrix"
+    "Plans `(..., N, M)` by a solver of single problems: matrices, the first with all leading dimensions, then weights"
 
     @staticmethod
     def forward(solve, check, *parts):
         lead = parts[0].shape[:-2]
-        problems = zip(*(p.double().cpu().reshape(-1, *p.shape[len(lead) :]) for p in parts))
-        plans = torch.stack(
-            [solve(*p) if _sound(p, check) else p[0].new_full((len(p[-2]), len(p[-1])), torch.nan) for p in problems]
-        )
+        flat = [part.double().cpu().reshape(-1, *part.shape[len(lead) :]) for part in parts]
+        plans = torch.stack([_plan_of(solve, problem, check) for problem in zip(*flat)])
         return plans.reshape(*lead, *plans.shape[1:]).to(parts[0])
 
     @staticmethod
@@ -39,31 +57,28 @@ class _Plans(torch.autograd.Function):
 
     @staticmethod
     def vmap(info, in_dims, solve, check, *parts):
-        return _Plans.apply(solve, check, *_lead(info.batch_size, in_dims[2:], parts)), 0
+        parts = _vmap_dim_first(info.batch_size, in_dims[2:], parts)
+        return _Plans.apply(solve, check, *parts), 0
 
-# %% ../../nbs/30_transport/06_pot_solvers.ipynb #238a7ea8
-def _sound(problem, check) -> bool:  # matrices and weights `(N,)` of one problem
-    "Are all numbers finite, and the weights those of something?"
-    for p in problem:
-        if not p.isfinite().all():
-            if check:
-                raise InputError("a cost or a weight is NaN or infinite; expected finite numbers")
-            return False
-        if p.ndim == 1 and not (p.min() >= 0 < p.sum()):
-            raise InputError(f"weights go from {p.min():g} to {p.max():g}; expected none below 0 and not all 0")
-    return True
-
-
-def _masses(w, n: int, cost: Tensor, name: str) -> Tensor:  # `(..., n)`
-    "Weights of the `n` points of one side of `cost (..., N, M)`: uniform unless given"
+# %% ../../nbs/30_transport/06_pot_solvers.ipynb #7756cb8a
+def _masses(w: Tensor | None, n: int, cost: Tensor, name: str) -> Tensor:
+    "Weights `(..., n)` of the `n` points of one side of `cost (..., N, M)`: uniform unless given"
+    lead = cost.shape[:-2]
     if w is None:
-        return cost.new_full((*cost.shape[:-2], n), 1 / n)
+        return cost.new_full((*lead, n), 1 / n)
     if w.shape[-1] != n:
         raise InputError(f"weights {name} have {w.shape[-1]} entries, expected one for each of {n} points")
-    return w.to(cost).expand(*cost.shape[:-2], n)
+    return w.to(cost).expand(*lead, n)
 
 
-def _cloud_cost(x, y) -> Tensor:  # `(..., N, M)`
+def _both_masses(a: Tensor | None, b: Tensor | None, cost: Tensor) -> tuple:
+    "Weights `(..., N)` and `(..., M)` of both sides of `cost (..., N, M)`"
+    n, m = cost.shape[-2:]
+    return _masses(a, n, cost, "a"), _masses(b, m, cost, "b")
+
+
+def _cloud_cost(x: Tensor, y: Tensor) -> Tensor:
+    "Ground cost `(..., N, M)` between clouds `(..., N, K)` and `(..., M, K)`"
     if x.shape[-1] != y.shape[-1]:
         raise InputError(f"clouds have {x.shape[-1]} and {y.shape[-1]} coordinates; they must live in one space")
     return half_squared_distance(x, y)
@@ -72,33 +87,51 @@ def _cloud_cost(x, y) -> Tensor:  # `(..., N, M)`
 def exact_ot(
     x: Tensor,  # first cloud `(..., N, K)`
     y: Tensor,  # second cloud `(..., M, K)`
-    a: Tensor | None = None,
-    b: Tensor | None = None,  # weights `(..., N)`, `(..., M)`, brought to sum 1; uniform
+    a: Tensor | None = None,  # weights `(..., N)`, brought to sum 1; uniform
+    b: Tensor | None = None,  # weights `(..., M)`, brought to sum 1; uniform
     check: bool = True,  # refuse NaN; else they give NaN
-) -> PlanResult:
-    "Transport with cost |x-y|^2/2 and no regularisation; differentiable in both clouds; reads the host"
+) -> PlanResult:  # value `(...,)`, plan `(..., N, M)`
+    """Transport with cost |x-y|^2/2 and no regularisation (arXiv 1803.00567, eq. 2.11); differentiable in both clouds.
+
+    Reads the host. `InputError` for unequal coordinates, wrong weights, and with `check` for NaN."""
     import ot
+
+    def solve(cost, a, b):
+        return ot.emd(a / a.sum(), b / b.sum(), cost)
 
     cost = _cloud_cost(x, y)
-    a, b = _masses(a, cost.shape[-2], cost, "a"), _masses(b, cost.shape[-1], cost, "b")
-    plan = _Plans.apply(lambda c, a, b: ot.emd(a / a.sum(), b / b.sum(), c), check, cost, a, b)
-    return PlanResult((plan * cost).sum((-2, -1)).to(x.dtype), plan)
+    a, b = _both_masses(a, b, cost)
+    plan = _Plans.apply(solve, check, cost, a, b)
+    value = (plan * cost).sum((-2, -1))
+    return PlanResult(value.to(x.dtype), plan)
 
 # %% ../../nbs/30_transport/06_pot_solvers.ipynb #24ff5926
-def _unbalanced_plan(cost, a, b, eps: float, reg_m: float) -> Tensor:  # `(N, M)`
-    "The plan by translation-invariant Sinkhorn (Séjourné et al. 2022, arXiv 2201.00730); points without weight take no part"
+def _shifted_masses(a: Tensor, b: Tensor, f: Tensor, g: Tensor, reg_m: float) -> tuple:
+    "The masses `(N,)` and `(M,)` that take up the c-transforms `f` and `g`, of equal sum"
+    log_a = a.log() - f / reg_m
+    log_b = b.log() - g / reg_m
+    half = (log_a.logsumexp(0) - log_b.logsumexp(0)) / 2
+    shifted_a = (log_a - half).exp().clamp_min(1e-100)
+    shifted_b = (log_b + half).exp().clamp_min(1e-100)
+    return shifted_a, shifted_b
+
+
+def _unbalanced_plan(cost: Tensor, a: Tensor, b: Tensor, eps: float, reg_m: float) -> Tensor:
+    """The plan `(N, M)` by translation-invariant Sinkhorn (Séjourné et al. 2022, arXiv 2201.00730).
+
+    Points without weight take no part."""
     import ot
 
-    plan, rows, columns = torch.zeros_like(cost), a.nonzero(), b.nonzero()[:, 0]
+    plan = torch.zeros_like(cost)
+    rows = a.nonzero()
+    columns = b.nonzero()[:, 0]
     cost, a, b = cost[rows, columns], a[rows[:, 0]], b[columns]
     f = cost.amin(1)
     g = (cost - f[:, None]).amin(0)
-    log_a, log_b = a.log() - f / reg_m, b.log() - g / reg_m
-    half = (log_a.logsumexp(0) - log_b.logsumexp(0)) / 2  # f + s and g - s are as good: as much mass on either side
-    near_a, near_b = (w.exp().clamp_min(1e-100) for w in (log_a - half, log_b + half))
+    shifted_a, shifted_b = _shifted_masses(a, b, f, g, reg_m)
     plan[rows, columns] = ot.unbalanced.sinkhorn_unbalanced(
-        near_a,
-        near_b,
+        shifted_a,
+        shifted_b,
         cost - f[:, None] - g,
         eps,
         reg_m,
@@ -110,19 +143,25 @@ def _unbalanced_plan(cost, a, b, eps: float, reg_m: float) -> Tensor:  # `(N, M)
     return plan
 
 
-def _kl(p, q, dims) -> Tensor:
-    return (torch.xlogy(p, p) - torch.xlogy(p, q.clamp_min(torch.finfo(q.dtype).tiny)) - p + q).sum(dims)
+def _kl(p: Tensor, q: Tensor, dims) -> Tensor:
+    "Kullback-Leibler divergence of masses, summed over `dims`; 0 log 0 is 0"
+    log_q_term = torch.xlogy(p, q.clamp_min(torch.finfo(q.dtype).tiny))
+    return (torch.xlogy(p, p) - log_q_term - p + q).sum(dims)
 
 # %% ../../nbs/30_transport/06_pot_solvers.ipynb #8a9c6662
-def _unbalanced(x, y, a, b, eps, reg_m, check) -> PlanResult:
+def _unbalanced(x: Tensor, y: Tensor, a, b, eps: float, reg_m: float, check: bool) -> PlanResult:
+    "The problem that is not debiased"
+
+    def solve(cost, a, b):
+        return _unbalanced_plan(cost, a, b, eps, reg_m)
+
     cost = _cloud_cost(x, y)
-    a, b = _masses(a, cost.shape[-2], cost, "a"), _masses(b, cost.shape[-1], cost, "b")
-    plan = _Plans.apply(lambda c, a, b: _unbalanced_plan(c, a, b, eps, reg_m), check, cost, a, b)
+    a, b = _both_masses(a, b, cost)
+    plan = _Plans.apply(solve, check, cost, a, b)
     marginals = _kl(plan.sum(-1), a, -1) + _kl(plan.sum(-2), b, -1)
-    return PlanResult(
-        (plan * cost).sum((-2, -1)) + eps * _kl(plan, a[..., :, None] * b[..., None, :], (-2, -1)) + reg_m * marginals,
-        plan,
-    )
+    entropy = _kl(plan, a[..., :, None] * b[..., None, :], (-2, -1))
+    value = (plan * cost).sum((-2, -1)) + eps * entropy + reg_m * marginals
+    return PlanResult(value, plan)
 
 
 def unbalanced_ot(
@@ -130,52 +169,69 @@ def unbalanced_ot(
     y: Tensor,  # second cloud `(..., M, K)`
     eps: float = 0.01,  # entropic regularisation, in units of the cost
     reg_m: float = 1.0,  # what a unit of mass costs that is made or lost, in units of the cost
-    a: Tensor | None = None,
-    b: Tensor | None = None,  # masses `(..., N)`, `(..., M)`, of any sum; uniform of sum 1
+    a: Tensor | None = None,  # masses `(..., N)` of any sum; uniform of sum 1
+    b: Tensor | None = None,  # masses `(..., M)` of any sum; uniform of sum 1
     debias: bool = True,  # zero for identical clouds; else the plain problem
     check: bool = True,  # refuse NaN; else they give NaN
-) -> PlanResult:
-    "Transport that may make and lose mass; differentiable in both clouds; reads the host"
+) -> PlanResult:  # value `(...,)`, plan `(..., N, M)`
+    """Transport that may make and lose mass (arXiv 1607.05816, debiased: 1910.12958); differentiable in both clouds.
+
+    Reads the host. `InputError` for wrong parameters and weights, and with `check` for numbers that are not finite."""
     if not (eps > 0 and reg_m > 0):
         raise InputError(f"eps is {eps} and reg_m {reg_m}, expected positive numbers")
-    r = _unbalanced(x, y, a, b, eps, reg_m, check)
+    value, plan = _unbalanced(x, y, a, b, eps, reg_m, check)
     if not debias:
-        return PlanResult(r.value.to(x.dtype), r.plan)
-    own = [_unbalanced(z, z, w, w, eps, reg_m, check).value for z, w in ((x, a), (y, b))]
-    mass = [_masses(w, z.shape[-2], z, "").sum(-1) for z, w in ((x, a), (y, b))]
-    return PlanResult((r.value - own[0] / 2 - own[1] / 2 + eps / 2 * (mass[0] - mass[1]) ** 2).to(x.dtype), r.plan)
+        return PlanResult(value.to(x.dtype), plan)
+    self_x = _unbalanced(x, x, a, a, eps, reg_m, check).value
+    self_y = _unbalanced(y, y, b, b, eps, reg_m, check).value
+    mass_x = _masses(a, x.shape[-2], x, "").sum(-1)
+    mass_y = _masses(b, y.shape[-2], y, "").sum(-1)
+    value = value - self_x / 2 - self_y / 2 + eps / 2 * (mass_x - mass_y) ** 2
+    return PlanResult(value.to(x.dtype), plan)
 
 # %% ../../nbs/30_transport/06_pot_solvers.ipynb #24e5b408
-def _structure_gap(plan, c_t, c_s) -> Tensor:  # `(...,)`
-    p, q = plan.sum(-1), plan.sum(-2)
-    own = lambda c, w: torch.einsum("...i,...ij,...j->...", w, c * c, w)
-    return own(c_t, p) + own(c_s, q) - 2 * (plan * (c_t @ plan @ c_s.mT)).sum((-2, -1))
+def _structure_gap(plan: Tensor, c_t: Tensor, c_s: Tensor) -> Tensor:
+    "The Gromov-Wasserstein objective `(...,)` of `plan (..., N, M)` between structures `(..., N, N)` and `(..., M, M)`"
+
+    def own_term(structure, weights):
+        return torch.einsum("...i,...ij,...j->...", weights, structure * structure, weights)
+
+    rows, columns = plan.sum(-1), plan.sum(-2)
+    own = own_term(c_t, rows) + own_term(c_s, columns)
+    return own - 2 * (plan * (c_t @ plan @ c_s.mT)).sum((-2, -1))
 
 
-def _structures(c_t, c_s, a, b, cost=None) -> tuple:
+def _structures(c_t: Tensor, c_s: Tensor, a, b, cost: Tensor | None = None) -> tuple:
     "Both structures with common leading dimensions, and the weights"
-    for c in (c_t, c_s):
-        if c.ndim < 2 or c.shape[-1] != c.shape[-2]:
-            raise InputError(f"a structure has shape {tuple(c.shape)}, expected one row and column for each sample")
-    lead = torch.broadcast_shapes(*(c.shape[:-2] for c in (c_t, c_s, cost) if c is not None))
-    c_t, c_s = (_wide(c).expand(*lead, *c.shape[-2:]) for c in (c_t, c_s))
+    for structure in (c_t, c_s):
+        if structure.ndim < 2 or structure.shape[-1] != structure.shape[-2]:
+            shape = tuple(structure.shape)
+            raise InputError(f"a structure has shape {shape}, expected one row and column for each sample")
+    given = [c_t, c_s] if cost is None else [c_t, c_s, cost]
+    lead = torch.broadcast_shapes(*(matrix.shape[:-2] for matrix in given))
+    c_t = _at_least_single(c_t).expand(*lead, *c_t.shape[-2:])
+    c_s = _at_least_single(c_s).expand(*lead, *c_s.shape[-2:])
     return c_t, c_s, _masses(a, c_t.shape[-1], c_t, "a"), _masses(b, c_s.shape[-1], c_s, "b")
 
 # %% ../../nbs/30_transport/06_pot_solvers.ipynb #637d93f8
 def gromov_wasserstein(
     c_t: Tensor,  # structure of the teacher's batch `(..., N, N)`
     c_s: Tensor,  # of the student's `(..., M, M)`
-    a: Tensor | None = None,
-    b: Tensor | None = None,  # weights `(..., N)`, `(..., M)`, brought to sum 1; uniform
+    a: Tensor | None = None,  # weights `(..., N)`, brought to sum 1; uniform
+    b: Tensor | None = None,  # weights `(..., M)`, brought to sum 1; uniform
     check: bool = True,  # refuse NaN; else they give NaN
-) -> PlanResult:
-    "Squared difference of two structures under the best matching found; differentiable in both; reads the host"
+) -> PlanResult:  # value `(...,)`, plan `(..., N, M)`
+    """Squared difference of two structures under the best matching found; differentiable in both structures.
+
+    Reads the host. `InputError` for structures that are not square, wrong weights, and with `check` for NaN."""
     import ot
 
-    kind, (c_t, c_s, a, b) = c_s.dtype, _structures(c_t, c_s, a, b)
-    plan = _Plans.apply(
-        lambda t, s, a, b: ot.gromov.gromov_wasserstein(t, s, a / a.sum(), b / b.sum()), check, c_t, c_s, a, b
-    )
+    def solve(teacher, student, a, b):
+        return ot.gromov.gromov_wasserstein(teacher, student, a / a.sum(), b / b.sum())
+
+    kind = c_s.dtype
+    c_t, c_s, a, b = _structures(c_t, c_s, a, b)
+    plan = _Plans.apply(solve, check, c_t, c_s, a, b)
     return PlanResult(_structure_gap(plan, c_t, c_s).to(kind), plan)
 
 # %% ../../nbs/30_transport/06_pot_solvers.ipynb #ccca0d76
@@ -184,23 +240,26 @@ def fused_gromov_wasserstein(
     c_t: Tensor,  # structure of the teacher's batch `(..., N, N)`
     c_s: Tensor,  # of the student's `(..., M, M)`
     alpha: float = 0.5,  # share of the structure, from 0 (exact transport) to 1 (Gromov-Wasserstein)
-    a: Tensor | None = None,
-    b: Tensor | None = None,  # weights `(..., N)`, `(..., M)`, brought to sum 1; uniform
+    a: Tensor | None = None,  # weights `(..., N)`, brought to sum 1; uniform
+    b: Tensor | None = None,  # weights `(..., M)`, brought to sum 1; uniform
     check: bool = True,  # refuse NaN; else they give NaN
-) -> PlanResult:
-    "Cost and structure under one plan; differentiable in all three matrices; reads the host"
+) -> PlanResult:  # value `(...,)`, plan `(..., N, M)`
+    """Cost and structure under one plan (arXiv 1805.09114); differentiable in all three matrices.
+
+    Reads the host. `InputError` for matrices that do not fit, wrong parameters, and with `check` for NaN."""
     import ot
+
+    def solve(cost, teacher, student, a, b):
+        return ot.gromov.fused_gromov_wasserstein(cost, teacher, student, a / a.sum(), b / b.sum(), alpha=alpha)
 
     if not 0 <= alpha <= 1:
         raise InputError(f"alpha is {alpha}, expected a share from 0 to 1")
-    kind, (c_t, c_s, a, b) = c_s.dtype, _structures(c_t, c_s, a, b, cost)
-    if cost.shape[-2:] != (c_t.shape[-1], c_s.shape[-1]):
-        raise InputError(
-            f"the cost is {tuple(cost.shape[-2:])}, expected {(c_t.shape[-1], c_s.shape[-1])} for these structures"
-        )
+    kind = c_s.dtype
+    c_t, c_s, a, b = _structures(c_t, c_s, a, b, cost)
+    shape = (c_t.shape[-1], c_s.shape[-1])
+    if cost.shape[-2:] != shape:
+        raise InputError(f"the cost is {tuple(cost.shape[-2:])}, expected {shape} for these structures")
     cost = cost.to(c_t).expand(*c_t.shape[:-2], *cost.shape[-2:])
-    solve = lambda m, t, s, a, b: ot.gromov.fused_gromov_wasserstein(m, t, s, a / a.sum(), b / b.sum(), alpha=alpha)
     plan = _Plans.apply(solve, check, cost, c_t, c_s, a, b)
-    return PlanResult(
-        ((1 - alpha) * (plan * cost).sum((-2, -1)) + alpha * _structure_gap(plan, c_t, c_s)).to(kind), plan
-    )
+    value = (1 - alpha) * (plan * cost).sum((-2, -1)) + alpha * _structure_gap(plan, c_t, c_s)
+    return PlanResult(value.to(kind), plan)

@@ -6,18 +6,22 @@
 __all__ = ['OTResult', 'sinkhorn_divergence']
 
 # %% ../../nbs/30_transport/04_sinkhorn.ipynb #814d83f2
-import math, warnings
+import math
+import warnings
 from dataclasses import dataclass, field
 from typing import NamedTuple
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from ..core.errors import InputError
-from .geometry import _alike
-from .autograd import _apply, _direct, _lead, _transformed, _unrecorded
-from .annealing import _schedule, _schedule_of
+from .geometry import _common_dtype
+from .autograd import _apply, _direct, _transformed, _unrecorded, _vmap_dim_first
+from .annealing import _Schedule, _schedule, _schedule_of
 
 # %% ../../nbs/30_transport/04_sinkhorn.ipynb #b846d1ec
+_LEAST_WEIGHT = 1e-20  # a weight of zero is treated as this
+
+
 class _Cloud(NamedTuple):
     "A centred cloud, its weights and what every kernel needs of it"
 
@@ -27,181 +31,246 @@ class _Cloud(NamedTuple):
     weight: Tensor  # `(L, 1, N)`, positive
 
 
-def _centred(x, w=None, unit: float = 1.0):
-    "Points `(L, N, K)` with weights `(L, N)`, uniform unless given, as a cloud measured in `unit`"
-    w = (
-        x.new_full((len(x), 1, x.shape[1]), 1 / x.shape[1]) if w is None else w[:, None].clamp_min(1e-20)
-    )  # no weight is next to none
+def _centred(x: Tensor, weights: Tensor | None = None, unit: float = 1.0) -> _Cloud:
+    "Points `(L, N, K)` with weights `(L, N)`, uniform unless given, as a centred cloud measured in `unit`"
+    lead, n, _ = x.shape
+    if weights is None:
+        w = x.new_full((lead, 1, n), 1 / n)
+    else:
+        w = weights[:, None].clamp_min(_LEAST_WEIGHT)
     z = x / unit
     mean = torch.bmm(w, z)
     z.sub_(mean)
-    return _Cloud(z, mean, z.square().sum(2, keepdim=True).div_(-2), w)
+    low = z.square().sum(2, keepdim=True).div_(-2)
+    return _Cloud(z, mean, low, w)
 
 # %% ../../nbs/30_transport/04_sinkhorn.ipynb #5c49a584
-def _pair(x, y, a=None, b=None, unit: float = 1.0):
-    "Clouds of `x (L, N, K)` and `y (L, M, K)`, and both in one `(2L, N, K)` where `N == M`"
+def _pair(x: Tensor, y: Tensor, a: Tensor | None = None, b: Tensor | None = None, unit: float = 1.0) -> tuple:
+    "Clouds of `x (L, N, K)` and `y (L, M, K)`, and both in one `(2L, N, K)` where `N == M`, else None"
     if x.shape != y.shape:
         return _centred(x, a, unit), _centred(y, b, unit), None
-    one = _centred(torch.cat([x, y]), None if a is None else torch.cat([a, b]), unit)
-    return *(_Cloud(*half) for half in zip(*(t.chunk(2) for t in one))), one
+    weights = None if a is None else torch.cat([a, b])
+    both = _centred(torch.cat([x, y]), weights, unit)
+    halves = [tensor.chunk(2) for tensor in both]
+    first, second = zip(*halves)
+    return _Cloud(*first), _Cloud(*second), both
 
 # %% ../../nbs/30_transport/04_sinkhorn.ipynb #6bf5cc63
 _EXPONENT = 100.0  # 2^-100 is 1e-30
 
 
-def _kernel(x, y, q, out, t=None):
-    "The kernel of two clouds at temperature `t (L, 1, 1)`, None for 1, in `out`, from the potential `q (L, M, 1)`: maxima of rows and columns, and the scaling `v (L, 1, M)` that stands for `q`"
-    if t is not None:
-        q, x = q / t, x._replace(z=x.z / t)
-    e = torch.baddbmm(q.mT, x.z, y.z.mT, out=out)
-    e.sub_(rows := e.amax(2, keepdim=True)).sub_(columns := e.amax(1, keepdim=True)).clamp_min_(-_EXPONENT).exp2_()
-    return rows, columns, columns.clamp_min(-_EXPONENT).exp2_().mul_(y.weight)
+def _kernel(x: _Cloud, y: _Cloud, q: Tensor, out: Tensor, temperature: Tensor | None = None) -> tuple:
+    """Write the kernel `(L, N, M)` of two clouds to `out`, from the potential `q (L, M, 1)`.
+
+    The `temperature (L, 1, 1)` is 1 unless given. Returns the maxima of rows `(L, N, 1)` and columns `(L, 1, M)`,
+    and the scaling `v (L, 1, M)` that stands for `q`."""
+    z = x.z
+    if temperature is not None:
+        q = q / temperature
+        z = z / temperature
+    exponents = torch.baddbmm(q.mT, z, y.z.mT, out=out)
+    rows = exponents.amax(2, keepdim=True)
+    exponents.sub_(rows)
+    columns = exponents.amax(1, keepdim=True)
+    exponents.sub_(columns).clamp_min_(-_EXPONENT).exp2_()
+    v = columns.clamp_min(-_EXPONENT).exp2_().mul_(y.weight)
+    return rows, columns, v
 
 # %% ../../nbs/30_transport/04_sinkhorn.ipynb #56ce64e5
 _BEYOND = math.exp(0.5)
 
 
-def _half_step(kernel, other, mass, scaling, buffers, omega):
-    "One relaxed rescaling, in place: `other (L, 1, M)` through `kernel (L, M, N)` to `scaling (L, 1, N)`"
+def _half_step(kernel: Tensor, other: Tensor, mass: Tensor, scaling: Tensor, buffers: tuple, omega: float):
+    "One relaxed rescaling of `scaling (L, 1, N)`, in place, from `other (L, 1, M)` through `kernel (L, M, N)`"
     plain, step = buffers
-    torch.div(mass, torch.bmm(other, kernel, out=plain), out=plain if omega != 1 else scaling)
+    product = torch.bmm(other, kernel, out=plain)
     if omega == 1:
+        torch.div(mass, product, out=scaling)
         return
+    torch.div(mass, product, out=plain)
     torch.div(plain, scaling, out=step).clamp_(1 / _BEYOND, _BEYOND).pow_(omega - 1)
-    return torch.mul(plain, step, out=scaling).clamp_(1e-25, 1e25)
+    torch.mul(plain, step, out=scaling).clamp_(1e-25, 1e25)
 
 # %% ../../nbs/30_transport/04_sinkhorn.ipynb #40aa8e09
-def _rescale(kernel, a, b, u, v, omegas):
-    "Rescale `kernel (L, N, M)` to masses `a (L, 1, N)`, `b (L, 1, M)`, one half step per relaxation, from and to `u, v`, in place; `u` is not read where the first relaxation is 1"
-    turned = kernel.mT
-    buffers = [(torch.empty_like(w), torch.empty_like(w)) for w in (a, b)]
+def _rescale(kernel: Tensor, a: Tensor, b: Tensor, u: Tensor, v: Tensor, omegas: tuple):
+    """Rescale `kernel (L, N, M)` to masses `a (L, 1, N)`, `b (L, 1, M)`, one half step per relaxation.
+
+    The scalings `u (L, 1, N)`, `v (L, 1, M)` are updated in place; `u` is not read where the first relaxation is 1."""
+    transposed = kernel.mT
+    buffers_u = (torch.empty_like(a), torch.empty_like(a))
+    buffers_v = (torch.empty_like(b), torch.empty_like(b))
     for i in range(0, len(omegas), 2):
-        _half_step(turned, v, a, u, buffers[0], omegas[i])
-        _half_step(kernel, u, b, v, buffers[1], omegas[i + 1])
+        _half_step(transposed, v, a, u, buffers_u, omegas[i])
+        _half_step(kernel, u, b, v, buffers_v, omegas[i + 1])
 
 # %% ../../nbs/30_transport/04_sinkhorn.ipynb #4c69e947
 _WARM = 90.0  # the largest cost over the first temperature: exponents down to -90
 
 
-def _temperatures(x, y, stages: int) -> list:  # `(L, 1, 1)` each
-    "The temperatures above 1, falling geometrically"
+def _temperatures(x: _Cloud, y: _Cloud, stages: int) -> list:
+    "The temperatures `(L, 1, 1)` above 1, falling geometrically"
     if not stages:
         return []
-    farthest = (
-        (-x.low).amax(1, keepdim=True).sqrt() + (-y.low).amax(1, keepdim=True).sqrt()
-    ) ** 2  # of |x_i - y_j|^2/2
-    warm = (farthest / _WARM).clamp_min(1)
+    radius_x = (-x.low).amax(1, keepdim=True).sqrt()
+    radius_y = (-y.low).amax(1, keepdim=True).sqrt()
+    largest_cost = (radius_x + radius_y) ** 2  # bounds |x_i - y_j|^2/2
+    warm = (largest_cost / _WARM).clamp_min(1)
     return [warm ** (1 - i / stages) for i in range(stages)]
 
 
-def _potentials(x, y, schedule, kernel):
-    "Potentials `p, q`; scalings `u, v` and the last `kernel`, which together are the plan"
-    p, q, warm = x.low, y.low, _temperatures(x, y, schedule.stages)
+def _logs(scaling: Tensor, weight: Tensor) -> Tensor:
+    return torch.div(scaling, weight).clamp_min_(1e-30).log2_()
+
+
+def _first_scaling(x: _Cloud, p: Tensor, rows: Tensor, omega: float) -> Tensor:
+    "The scaling `u (L, 1, N)` that stands for `p`; not filled where the first relaxation is 1 and overwrites it"
+    if omega == 1:
+        return torch.empty_like(x.weight)
+    return x.weight * (p + rows).clamp_(-_EXPONENT, _EXPONENT).exp2_().mT
+
+
+def _potentials(x: _Cloud, y: _Cloud, schedule: _Schedule, kernel: Tensor) -> tuple:
+    """Potentials `p (L, N, 1)`, `q (L, M, 1)`, and scalings `u (L, 1, N)`, `v (L, 1, M)`.
+
+    The scalings and the last `kernel (L, N, M)`, which is written in place, together are the plan."""
+    p, q = x.low, y.low
+    warm = _temperatures(x, y, schedule.stages)
     for i, omegas in enumerate(schedule.sweeps):
         t = warm[i] if i < len(warm) else None
         rows, columns, v = _kernel(x, y, q, kernel, t)
-        u = (
-            torch.empty_like(x.weight)
-            if omegas[0] == 1
-            else x.weight * (p + rows).clamp_(-_EXPONENT, _EXPONENT).exp2_().mT
-        )  # a sequence goes on where it was
+        u = _first_scaling(x, p, rows, omegas[0])
         _rescale(kernel, x.weight, y.weight, u, v, omegas)
-        p, grown = (_logs(u, x.weight).mT - rows), (_logs(v, y.weight) - columns).mT
-        p, q = (p, q + grown) if t is None else (p * t, q + grown * t)
+        p = _logs(u, x.weight).mT - rows
+        growth = (_logs(v, y.weight) - columns).mT
+        if t is None:
+            q = q + growth
+        else:
+            p = p * t
+            q = q + growth * t
     return p, q, u, v
 
-
-def _logs(scaling, weight):
-    return torch.div(scaling, weight).clamp_min_(1e-30).log2_()
-
 # %% ../../nbs/30_transport/04_sinkhorn.ipynb #482c0a35
-def _self_plan(x, powers, kernel):
-    "Kernel of a centred cloud with itself and the scaling `w (L, 1, N)` that makes `w K w` its plan"
-    torch.baddbmm(x.low.mT, x.z, x.z.mT, out=kernel).add_(x.low).diagonal(dim1=-2, dim2=-1).zero_()
+def _self_plan(x: _Cloud, powers: tuple, kernel: Tensor) -> Tensor:
+    "Write the kernel `(L, N, N)` of a centred cloud with itself; the scaling `w (L, 1, N)` that makes `w K w` its plan"
+    torch.baddbmm(x.low.mT, x.z, x.z.mT, out=kernel).add_(x.low)
+    kernel.diagonal(dim1=-2, dim2=-1).zero_()
     kernel.clamp_(-_EXPONENT, 0.0).exp2_()
     w = x.weight / torch.bmm(x.weight, kernel).sqrt_()
     buffer = torch.empty_like(w)
     for power in powers:
         torch.bmm(w, kernel, out=buffer).mul_(w)
-        w.mul_(torch.div(x.weight, buffer, out=buffer).pow_(power))
+        ratio = torch.div(x.weight, buffer, out=buffer)
+        w.mul_(ratio.pow_(power))
     return w
 
 # %% ../../nbs/30_transport/04_sinkhorn.ipynb #28f19447
-def _carried(z, u, kernel, v):  # `(L, M, K)`
-    "The points `z (L, N, K)` carried by the plan of `kernel (L, N, M)`, `u (L, 1, N)` and `v (L, 1, M)`; not transposed, the product takes twice as long"
-    return torch.bmm((u.mT * z).mT, kernel).mul_(v).mT
+def _carried(z: Tensor, u: Tensor, kernel: Tensor, v: Tensor) -> Tensor:
+    "The points `z (L, N, K)` moved to `(L, M, K)` by the plan of `kernel (L, N, M)`, `u (L, 1, N)` and `v (L, 1, M)`"
+    transposed = (u.mT * z).mT  # the product takes half as long in this order
+    return torch.bmm(transposed, kernel).mul_(v).mT
 
 
-def _cross_cost(x, y, schedule, kernel, both: bool = True):
-    "Transport cost `(L,)` between centred clouds, potentials, violation and the gradients in `x` (or None) and `y`"
+def _cross_cost(x: _Cloud, y: _Cloud, schedule: _Schedule, kernel: Tensor, gradient_x: bool) -> tuple:
+    "Transport cost `(L,)` between centred clouds, potentials, violation `(L,)`, gradients in `x` (or None) and `y`"
     p, q, u, v = _potentials(x, y, schedule, kernel)
-    rows, d = (
-        torch.bmm(v, kernel.mT).mul_(u),
-        y.mean - x.mean,
-    )  # the columns sum to their weights, by the last half step
-    cost = torch.baddbmm(torch.bmm(x.weight, p - x.low), d, d.mT, alpha=0.5).baddbmm_(y.weight, q - y.low)
-    g_x = rows.mT * (x.z - d) - _carried(y.z, v, kernel.mT, u) if both else None
+    rows = torch.bmm(v, kernel.mT).mul_(u)  # the columns sum to their weights, by the last half step
+    d = y.mean - x.mean
+    cost = torch.baddbmm(torch.bmm(x.weight, p - x.low), d, d.mT, alpha=0.5)
+    cost.baddbmm_(y.weight, q - y.low)
+    g_x = None
+    if gradient_x:
+        g_x = rows.mT * (x.z - d) - _carried(y.z, v, kernel.mT, u)
     g_y = y.weight.mT * (y.z + d) - _carried(x.z, u, kernel, v)
-    return cost[:, 0, 0], p, q, (rows - x.weight).abs_().sum((1, 2)), g_x, g_y
+    violation = (rows - x.weight).abs_().sum((1, 2))
+    return cost[:, 0, 0], p, q, violation, g_x, g_y
 
 # %% ../../nbs/30_transport/04_sinkhorn.ipynb #53447dd7
-def _self_cost(x, powers, kernel, first: int | None = 0):
-    "Half the transport cost `(L,)` of centred clouds to themselves, the violation, and the gradient in those from the `first` on; None: no gradient"
+class _SelfCost(NamedTuple):
+    "Half the transport cost of clouds to themselves"
+
+    cost: Tensor  # `(L,)`
+    violation: Tensor  # `(L,)`
+    gradient: Tensor | None  # `(L, N, K)`
+
+
+def _self_cost(x: _Cloud, powers: tuple, kernel: Tensor, first: int | None = 0) -> _SelfCost:
+    "Half the transport cost of centred clouds to themselves; gradient in those from the `first` on, none for None"
     w = _self_plan(x, powers, kernel)
     rows = torch.bmm(w, kernel).mul_(w)
     error = rows - x.weight
     cost = torch.add(x.weight * _logs(w, x.weight), error, alpha=-0.5 / math.log(2)).sum((1, 2))
     violation = error.abs_().sum((1, 2))
     if first is None:
-        return cost, violation, None
-    z, w, rows, kernel = (t[first:] for t in (x.z, w, rows, kernel))
-    return cost, violation, rows.mT * z - _carried(z, w, kernel, w)
+        return _SelfCost(cost, violation, None)
+    z, w, rows, kernel = (tensor[first:] for tensor in (x.z, w, rows, kernel))
+    gradient = rows.mT * z - _carried(z, w, kernel, w)
+    return _SelfCost(cost, violation, gradient)
 
 
 _SMALL = 1 << 15  # entries below which a call costs more than its work
 
 
-def _divergence(x, y, a, b, eps: float, schedule, both: bool = True):
-    "Sinkhorn divergence `(L,)` of `x (L, N, K)` and `y (L, M, K)`, violation, potentials over `eps ln 2` of the centred clouds, gradients (that in `x` None unless `both`)"
-    unit, lead, n, m = (eps * math.log(2)) ** 0.5, len(x), x.shape[1], y.shape[1]
-    x, y, one = _pair(x, y, a, b, unit)
-    kernel = x.z.new_empty(lead, n, m)
-    cost, p, q, violation, g_x, g_y = _cross_cost(x, y, schedule, kernel, both)
-    if one and kernel.numel() <= _SMALL:  # one call for both
-        own, errors, gradient = _self_cost(one, schedule.powers, kernel.new_empty(2 * lead, n, n), 0 if both else lead)
-        cost_x, cost_y, self_x, self_y, error_x, error_y = (
-            own[:lead],
-            own[lead:],
-            gradient[:lead],
-            gradient[-lead:],
-            errors[:lead],
-            errors[lead:],
-        )
-    else:  # one kernel at a time
-        cost_x, error_x, self_x = _self_cost(
-            x, schedule.powers, kernel if n == m else kernel.new_empty(lead, n, n), 0 if both else None
-        )
-        cost_y, error_y, self_y = _self_cost(y, schedule.powers, kernel if n == m else kernel.new_empty(lead, m, m))
-    violation = torch.maximum(violation, torch.maximum(error_x, error_y))
-    return (
-        (cost - cost_x - cost_y) * unit**2,
-        violation,
-        p[..., 0],
-        q[..., 0],
-        g_x.sub_(self_x).mul_(unit) if both else None,
-        g_y.sub_(self_y).mul_(unit),
-    )
+def _self_costs(x: _Cloud, y: _Cloud, both: _Cloud | None, powers: tuple, kernel: Tensor, gradient_x: bool) -> tuple:
+    "The `_SelfCost` of `x` and of `y`; `kernel (L, N, M)` may be overwritten"
+    lead, n, m = kernel.shape
+    if both is not None and kernel.numel() <= _SMALL:
+        first = 0 if gradient_x else lead
+        cost, violation, gradient = _self_cost(both, powers, kernel.new_empty(2 * lead, n, n), first)
+        self_x = _SelfCost(cost[:lead], violation[:lead], gradient[:lead])
+        self_y = _SelfCost(cost[lead:], violation[lead:], gradient[-lead:])
+        return self_x, self_y
+    kernel_x = kernel if n == m else kernel.new_empty(lead, n, n)
+    self_x = _self_cost(x, powers, kernel_x, 0 if gradient_x else None)
+    kernel_y = kernel if n == m else kernel.new_empty(lead, m, m)
+    return self_x, _self_cost(y, powers, kernel_y)
+
+
+def _divergence(
+    x: Tensor,
+    y: Tensor,
+    a: Tensor | None,
+    b: Tensor | None,
+    eps: float,
+    schedule: _Schedule,
+    gradient_x: bool,
+) -> tuple:
+    """Sinkhorn divergence `(L,)` of `x (L, N, K)` and `y (L, M, K)`, violation `(L,)`, potentials, gradients.
+
+    The potentials `(L, N)` and `(L, M)` are those of the centred clouds over `eps ln 2`. Without `gradient_x` the
+    gradient in `x` is None."""
+    unit = (eps * math.log(2)) ** 0.5
+    lead, n, _ = x.shape
+    x, y, both = _pair(x, y, a, b, unit)
+    kernel = x.z.new_empty(lead, n, y.z.shape[1])
+    cost, p, q, violation, g_x, g_y = _cross_cost(x, y, schedule, kernel, gradient_x)
+    self_x, self_y = _self_costs(x, y, both, schedule.powers, kernel, gradient_x)
+    value = (cost - self_x.cost - self_y.cost) * unit**2
+    violation = torch.maximum(violation, torch.maximum(self_x.violation, self_y.violation))
+    if gradient_x:
+        g_x = g_x.sub_(self_x.gradient).mul_(unit)
+    g_y = g_y.sub_(self_y.gradient).mul_(unit)
+    return value, violation, p[..., 0], q[..., 0], g_x, g_y
 
 # %% ../../nbs/30_transport/04_sinkhorn.ipynb #0a765b78
+def _flat_lead(tensor: Tensor | None, dims: int) -> Tensor | None:
+    "All but the last `dims` dimensions as one"
+    return None if tensor is None else tensor.reshape(-1, *tensor.shape[-dims:])
+
+
 class _Divergence(torch.autograd.Function):
     "The Sinkhorn divergence of clouds `(..., N, K)`, `(..., M, K)` with weights `(..., N)`, `(..., M)`, both or none"
 
     @staticmethod
-    def forward(x, y, a, b, eps, schedule, both):
-        flat = lambda z, dims: z if z is None or x.ndim == 3 else z.reshape(-1, *z.shape[-dims:])
-        out = _unrecorded(_divergence, flat(x, 2), flat(y, 2), flat(a, 1), flat(b, 1), eps, schedule, both)
-        out = [x.new_empty((out[0].shape[0], 0)) if o is None else o for o in out]
-        return tuple(out if x.ndim == 3 else [o.reshape((*x.shape[:-2], *o.shape[1:])) for o in out])
+    def forward(x, y, a, b, eps, schedule, gradient_x):
+        lead = x.shape[:-2]
+        if len(lead) != 1:
+            x, y = _flat_lead(x, 2), _flat_lead(y, 2)
+            a, b = _flat_lead(a, 1), _flat_lead(b, 1)
+        results = _unrecorded(_divergence, x, y, a, b, eps, schedule, gradient_x)
+        results = [x.new_empty((len(x), 0)) if result is None else result for result in results]
+        if len(lead) == 1:
+            return tuple(results)
+        return tuple(result.reshape((*lead, *result.shape[1:])) for result in results)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -210,62 +279,82 @@ class _Divergence(torch.autograd.Function):
         ctx.set_materialize_grads(False)
 
     @staticmethod
-    @once_differentiable  # what is saved is taken for constant
+    @once_differentiable  # the saved gradients are taken for constants
     def backward(ctx, grad, *_):
-        g_x, g_y = (grad[..., None, None] * g if g.numel() else None for g in ctx.saved_tensors)
+        scale = grad[..., None, None]
+        g_x, g_y = (scale * g if g.numel() else None for g in ctx.saved_tensors)
         return g_x, g_y, None, None, None, None, None
 
     @staticmethod
-    def vmap(info, dims, x, y, a, b, eps, schedule, both):  # whether `x` has a gradient shows when it is unwrapped
-        return _Divergence.apply(*_lead(info.batch_size, dims, (x, y, a, b)), eps, schedule, both or x.requires_grad), (
-            0,
-        ) * 6
+    def vmap(info, dims, x, y, a, b, eps, schedule, gradient_x):
+        gradient_x = gradient_x or x.requires_grad  # known only where `x` is unwrapped
+        clouds = _vmap_dim_first(info.batch_size, dims, (x, y, a, b))
+        return _Divergence.apply(*clouds, eps, schedule, gradient_x), (0,) * 6
 
-# %% ../../nbs/30_transport/04_sinkhorn.ipynb #1d22f1fe
+
 _Divergence.direct = _direct(_Divergence)
 
 # %% ../../nbs/30_transport/04_sinkhorn.ipynb #953e2268
+class _Problem(NamedTuple):
+    "A solved problem: what the potentials and the plan are computed from"
+
+    x: Tensor  # `(..., N, K)`
+    y: Tensor  # `(..., M, K)`
+    a: Tensor | None  # `(..., N)`; None: uniform
+    b: Tensor | None  # `(..., M)`; None: uniform
+    eps: float
+    p: Tensor  # potentials `(..., N)` of the centred clouds, over eps ln 2
+    q: Tensor  # `(..., M)`
+
+
+def _mean(z: Tensor, weights: Tensor | None) -> Tensor:
+    if weights is None:
+        return z.mean(-2, keepdim=True)
+    return (weights[..., None] * z).sum(-2, keepdim=True)
+
+
 @dataclass
 class OTResult:
-    "What a transport problem gave; potentials and plan are computed when they are asked for, constants in single precision or better"
+    "Solution of a transport problem; potentials and plan are constants in at least single precision"
 
     value: Tensor  # divergence `(...,)`, differentiable once, in both clouds
-    violation: Tensor  # L1 error of a marginal `(...,)`, the largest of three plans: between the clouds, and of each with itself
+    violation: (
+        Tensor  # L1 error of a marginal `(...,)`, the largest of three plans: between the clouds, of each to itself
+    )
     iterations: int
-    _problem: tuple = field(
-        repr=False, default=None
-    )  # x, y, a, b (None: uniform), eps, potentials over eps ln 2 of the centred clouds
+    _problem: _Problem | None = field(repr=False, default=None)
 
     @property
-    def f(self) -> Tensor:  # `(..., N)`
-        "Potential of the first cloud"
+    def f(self) -> Tensor:
+        "Potential `(..., N)` of the first cloud"
         x, y, _, b, eps, p, _ = self._problem
-        return p * (eps * math.log(2)) + ((x - _mean(y, b)) ** 2).sum(-1) / 2
+        from_mean = ((x - _mean(y, b)) ** 2).sum(-1)
+        return p * (eps * math.log(2)) + from_mean / 2
 
     @property
-    def g(self) -> Tensor:  # `(..., M)`
-        "Potential of the second cloud"
+    def g(self) -> Tensor:
+        "Potential `(..., M)` of the second cloud"
         x, y, a, b, eps, _, q = self._problem
-        m = _mean(x, a)
-        return q * (eps * math.log(2)) + (((y - m) ** 2).sum(-1) - ((_mean(y, b) - m) ** 2).sum(-1)) / 2
+        mean = _mean(x, a)
+        from_mean = ((y - mean) ** 2).sum(-1)
+        between_means = ((_mean(y, b) - mean) ** 2).sum(-1)
+        return q * (eps * math.log(2)) + (from_mean - between_means) / 2
 
     @property
-    def plan(self) -> Tensor:  # `(..., N, M)`
-        "The transport plan: how much of sample `i` goes to sample `j`"
-        x, y, a, b, eps, p, q = (
-            self._problem
-        )  # of centred clouds: from `f` and `g`, digits would be lost far from the origin
-        plan = (
-            (x - _mean(x, a)) @ (y - _mean(y, b)).mT / (eps * math.log(2)) + p[..., :, None] + q[..., None, :]
-        ).exp2()
-        return plan / (x.shape[-2] * y.shape[-2]) if a is None else a[..., :, None] * plan * b[..., None, :]
-
-
-def _mean(z, w):
-    return z.mean(-2, keepdim=True) if w is None else (w[..., None] * z).sum(-2, keepdim=True)
+    def plan(self) -> Tensor:
+        "The transport plan `(..., N, M)`: how much of sample `i` goes to sample `j`"
+        x, y, a, b, eps, p, q = self._problem
+        products = (x - _mean(x, a)) @ (
+            y - _mean(y, b)
+        ).mT  # from `f` and `g`, digits would be lost far from the origin
+        exponents = products / (eps * math.log(2)) + p[..., :, None] + q[..., None, :]
+        plan = exponents.exp2()
+        if a is None:
+            return plan / (x.shape[-2] * y.shape[-2])
+        return a[..., :, None] * plan * b[..., None, :]
 
 # %% ../../nbs/30_transport/04_sinkhorn.ipynb #77d8221f
-def _weights(w, x, name):
+def _weights(w, x: Tensor, name: str) -> Tensor:
     "Constant weights `(..., N)` that sum to one: uniform unless given"
     if w is None:
         w = x.new_ones(x.shape[-2])
@@ -275,7 +364,7 @@ def _weights(w, x, name):
     return w / w.sum(-1, keepdim=True)
 
 
-def _check_problem(x, y, eps, tol=1e-3, max_iters=None):
+def _check_problem(x: Tensor, y: Tensor, eps: float, tol: float = 1e-3, max_iters: int | None = None):
     if not 0 < eps < math.inf:
         raise InputError(f"eps is {eps}, expected a positive number (eps = blur**2)")
     if not 0 < tol < 1:
@@ -288,61 +377,73 @@ def _check_problem(x, y, eps, tol=1e-3, max_iters=None):
         raise InputError(f"max_iters is {max_iters}, expected at least 1, or None to have it from eps and tol")
 
 # %% ../../nbs/30_transport/04_sinkhorn.ipynb #ef6e8495
-def _same_lead(x, y, a, b):
+def _same_lead(x: Tensor, y: Tensor, a: Tensor | None, b: Tensor | None) -> tuple:
     "Clouds and weights with the same leading dimensions"
-    given = [x.shape[:-2], y.shape[:-2], *(w.shape[:-1] for w in (a, b) if w is not None)]
-    if all(g == given[0] for g in given):
+    leads = [x.shape[:-2], y.shape[:-2]]
+    leads += [w.shape[:-1] for w in (a, b) if w is not None]
+    if all(lead == leads[0] for lead in leads):
         return x, y, a, b
-    lead = torch.broadcast_shapes(*given)
-    return *(z.expand(*lead, *z.shape[-2:]) for z in (x, y)), *(
-        w if w is None else w.expand(*lead, w.shape[-1]) for w in (a, b)
-    )
+    lead = torch.broadcast_shapes(*leads)
+    x = x.expand(*lead, *x.shape[-2:])
+    y = y.expand(*lead, *y.shape[-2:])
+    if a is not None:
+        a = a.expand(*lead, a.shape[-1])
+        b = b.expand(*lead, b.shape[-1])
+    return x, y, a, b
 
 
 def sinkhorn_divergence(
     x: Tensor,  # first cloud `(..., N, K)`
     y: Tensor,  # second cloud `(..., M, K)`
     eps: float = 0.01,  # entropic regularisation, blur**2, in units of the cost
-    tol: float = 1e-3,  # wanted L1 error of the marginals
+    tol: float = 1e-3,  # largest accepted L1 error of the marginals
     max_iters: int | None = None,  # iterations in all; None: from `eps` and `tol`
-    a: Tensor | None = None,
-    b: Tensor | None = None,  # weights `(..., N)`, `(..., M)`, constants; uniform
-    check: bool = True,  # look at input and violation; reads the host once (not under `vmap` or `compile`)
-) -> OTResult:
-    "Debiased entropic transport with cost |x-y|^2/2 (arXiv 1810.08278), batched, with envelope gradient of first order"
+    a: Tensor | None = None,  # weights `(..., N)` of the first cloud, constants; uniform
+    b: Tensor | None = None,  # weights `(..., M)` of the second cloud, constants; uniform
+    check: bool = True,  # verify input and violation; reads the host once (not under `vmap` or `compile`)
+) -> OTResult:  # value and violation `(...,)`
+    """Debiased entropic transport with cost |x-y|^2/2 (arXiv 1810.08278), with envelope gradient of first order.
+
+    `InputError` for impossible parameters and shapes, and with `check` for numbers that are not finite; a warning where
+    `tol` was not reached."""
     _check_problem(x, y, eps, tol, max_iters)
-    kind, (x, y) = x.dtype, _alike(x, y)
+    kind = x.dtype
+    x, y = _common_dtype(x, y)
     if a is not None or b is not None:
-        a, b = _weights(a, x, "a"), _weights(b, y, "b")
+        a = _weights(a, x, "a")
+        b = _weights(b, y, "b")
     x, y, a, b = _same_lead(x, y, a, b)
     eps, tol = float(eps), float(tol)
     schedule = _schedule_of(max_iters, eps, tol) if max_iters else _schedule(eps, tol)
     value, violation, p, q, *_ = _apply(_Divergence, x, y, a, b, eps, schedule, x.requires_grad)
     if check and not _transformed():
         _check_result(x, y, a, b, violation, eps, tol)
-    return OTResult(
-        value.to(kind) if kind.is_floating_point else value,
-        violation,
-        schedule.iterations,
-        (x.detach(), y.detach(), a, b, eps, p, q),
-    )
+    if kind.is_floating_point:
+        value = value.to(kind)
+    problem = _Problem(x.detach(), y.detach(), a, b, eps, p, q)
+    return OTResult(value, violation, schedule.iterations, problem)
 
 # %% ../../nbs/30_transport/04_sinkhorn.ipynb #5ca1c03f
+def _all_true(conditions) -> Tensor:
+    return torch.stack(list(conditions)).all()
+
+
 def _check_result(x, y, a, b, violation, eps, tol):
-    "One host read: was the input sound, was the tolerance reached?"
-    sound = lambda *tensors: torch.stack([t.isfinite().all() for t in tensors]).all()
-    right = (
-        x.new_ones(()) if a is None else torch.stack([(w >= 0).all() for w in (a, b)]).all()
-    )  # NaN, or a sum of zero, is not
-    finite, weights, worst = torch.stack(
-        [sound(x, y).to(x.dtype), right.to(x.dtype), violation.detach().max()]
-    ).tolist()
+    "Verify with one host read that the input was sound and the tolerance was reached"
+    finite = _all_true(z.isfinite().all() for z in (x, y))
+    if a is None:
+        weights = x.new_ones(())
+    else:
+        weights = _all_true((w >= 0).all() for w in (a, b))  # false for NaN, and so for a sum of zero
+    facts = [finite.to(x.dtype), weights.to(x.dtype), violation.detach().max()]
+    finite, weights, worst = torch.stack(facts).tolist()
     if not finite:
         raise InputError("a cloud holds NaN or infinite values; expected finite numbers")
     if not weights:
         raise InputError("a weight is NaN or negative, or all are zero; expected numbers from 0, with a positive sum")
-    if not worst <= tol:  # one text, so that Python says it once
+    if not worst <= tol:  # the text is always the same, so that Python shows it once
         warnings.warn(
-            f"transport at eps={eps:g} did not reach a marginal violation of tol={tol:g}; the result's `violation` says how far it came; raise max_iters or eps",
+            f"transport at eps={eps:g} did not reach a marginal violation of tol={tol:g}; "
+            "the result's `violation` says how far it came; raise max_iters or eps",
             stacklevel=3,
         )

@@ -10,45 +10,58 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from ..core.errors import InputError
-from .geometry import _alike, _check_batch, _clouds, _full_precision, _rows_at_once
-from .autograd import _apply, _direct, _lead, _unrecorded
-from .annealing import _schedule, _schedule_of
-from .sinkhorn import _check_problem, _divergence
+from .geometry import _check_batch, _clouds, _common_dtype, _full_precision, _rows_at_once
+from .autograd import _apply, _direct, _unrecorded, _vmap_dim_first
+from .annealing import _Schedule, _schedule, _schedule_of
+from .sinkhorn import _check_problem, _divergence, _flat_lead
 
 # %% ../../nbs/30_transport/05_structural.ipynb #adc0edee
-def _both_ways(g, columns, i: int, n: int):
-    "Rows `i` to `i + n` of `D + D'`, both `(..., B, B)`, where `g (..., B, E)` stands in the entries `columns` of every row of `D`"
+def _symmetric_rows(g: Tensor, columns: Tensor, start: int, n: int) -> Tensor:
+    """Rows `start` to `start + n` of `D + D'`, as `(..., n, B)`.
+
+    `D (..., B, B)` has `g (..., B, E)` in the entries `columns (..., B, E)` of every row, and zeros elsewhere."""
     b = g.shape[-2]
-    at = (
-        columns if n == b else torch.where((columns < i) | (columns >= i + n), n, columns - i)
-    )  # what belongs to other rows goes to one more
-    m = (
-        g.new_zeros(())
-        .expand(*g.shape[:-2], n + (n < b), b)
-        .scatter_add(-1, columns[..., i : i + n, :], g[..., i : i + n, :])
-    )
-    m.mT.scatter_add_(-1, at, g)
-    return m[..., :n, :]
+    rows = columns
+    if n < b:  # entries of other rows are collected in one more row
+        outside = (columns < start) | (columns >= start + n)
+        rows = torch.where(outside, n, columns - start)
+    own = slice(start, start + n)
+    zeros = g.new_zeros(()).expand(*g.shape[:-2], n + (n < b), b)
+    matrix = zeros.scatter_add(-1, columns[..., own, :], g[..., own, :])
+    matrix.mT.scatter_add_(-1, rows, g)
+    return matrix[..., :n, :]
 
 
-def _cosine_gradient(g, columns, z, inverse):
-    "Gradient in `z (..., B, D)` from `g (..., B, E)` in the entries `columns (..., B, E)` of every row of its Gram matrix, some rows at a time"
-    b, parts = z.shape[-2], []
-    for i in range(0, b, step := min(b, _rows_at_once(z))):
-        rows, unit = z[..., i : i + step, :], inverse[..., i : i + step, :]
-        out = _both_ways(g, columns, i, rows.shape[-2]).mul_(unit).mul_(inverse.mT) @ z
-        parts.append(
-            out.sub_(rows * (torch.linalg.vecdot(out, rows).unsqueeze(-1) * unit**2))
-        )  # without the part along z
-    return parts[0] if len(parts) == 1 else torch.cat(parts, -2)
+def _cosine_gradient(g: Tensor, columns: Tensor, z: Tensor, inverse: Tensor) -> Tensor:
+    """Gradient in `z (..., B, D)` from the gradient `g (..., B, E)` of some entries of its Gram matrix.
+
+    `columns (..., B, E)` are the entries of every row, `inverse (..., B, 1)` the inverse norms of `z`."""
+    b = z.shape[-2]
+    step = min(b, _rows_at_once(z))
+    blocks = []
+    for start in range(0, b, step):
+        rows = z[..., start : start + step, :]
+        unit = inverse[..., start : start + step, :]
+        matrix = _symmetric_rows(g, columns, start, rows.shape[-2]).mul_(unit).mul_(inverse.mT)
+        block = matrix @ z
+        along = torch.linalg.vecdot(block, rows).unsqueeze(-1) * unit**2
+        blocks.append(block.sub_(rows * along))
+    return blocks[0] if len(blocks) == 1 else torch.cat(blocks, -2)
 
 # %% ../../nbs/30_transport/05_structural.ipynb #a28e52cf
-def _structural(z_s, z_t, k, eps, schedule):
+def _structural(z_s: Tensor, z_t: Tensor, k: int, eps: float, schedule: _Schedule) -> tuple:
     "Losses and violations `(..., T)`, and what their gradient in `z_s (..., B, Ds)` is made of"
-    x, y, *rest = _clouds(z_s, z_t, k)
-    flat = lambda z: z.reshape(-1, *z.shape[-2:])
-    value, violation, *_, g = _divergence(flat(x), flat(y), None, None, eps, schedule, both=False)
-    return value.view(x.shape[:-2]), violation.view(x.shape[:-2]), g.view(x.shape), *rest
+    x, y, *positions = _clouds(z_s, z_t, k)
+    results = _divergence(_flat_lead(x, 2), _flat_lead(y, 2), None, None, eps, schedule, False)
+    value, violation, *_, g = results
+    lead = x.shape[:-2]
+    return value.view(lead), violation.view(lead), g.view(x.shape), *positions
+
+
+def _by_sample(entries: Tensor, last: Tensor) -> Tensor:
+    "Entries `(..., T, B, K)` of all teachers and one `last (..., B)` as `(..., B, T K + 1)`"
+    of_all_teachers = entries.movedim(-3, -2).flatten(-2)
+    return torch.cat([of_all_teachers, last[..., None]], -1)
 
 
 class _Structural(torch.autograd.Function):
@@ -65,45 +78,60 @@ class _Structural(torch.autograd.Function):
         ctx.set_materialize_grads(False)
 
     @staticmethod
-    @once_differentiable  # what is saved is taken for constant
+    @once_differentiable  # the saved gradients are taken for constants
     def backward(ctx, grad, *_):
         z, g, anchors, row, column, inverse = ctx.saved_tensors
         g = grad[..., None, None] * g
-        lowest = torch.arange(z.shape[-2], device=z.device) == row  # where the shift goes: one entry of this row
-        last = torch.where(lowest, -g.sum((-3, -2, -1))[..., None], 0.0), column.expand(lowest.shape)
-        wide = lambda v, last: torch.cat([v.movedim(-3, -2).flatten(-2), last[..., None]], -1)  # `(..., B, T K + 1)`
+        lowest = torch.arange(z.shape[-2], device=z.device) == row  # the row of the smallest similarity
+        shift = torch.where(lowest, -g.sum((-3, -2, -1))[..., None], 0.0)
+        entries = _by_sample(g, shift)
+        columns = _by_sample(anchors, column.expand(lowest.shape))
         with _full_precision(z):
-            return _cosine_gradient(*map(wide, (g, anchors), last), z, inverse), None, None, None, None
+            gradient = _cosine_gradient(entries, columns, z, inverse)
+        return gradient, None, None, None, None
 
     @staticmethod
-    def vmap(info, dims, z_s, z_t, *rest):
-        return _Structural.apply(*_lead(info.batch_size, dims, (z_s, z_t)), *rest), (0,) * 7
+    def vmap(info, dims, z_s, z_t, *parameters):
+        embeddings = _vmap_dim_first(info.batch_size, dims, (z_s, z_t))
+        return _Structural.apply(*embeddings, *parameters), (0,) * 7
 
 
 _Structural.direct = _direct(_Structural)
 
 # %% ../../nbs/30_transport/05_structural.ipynb #8435033c
-def _blocks(z_s, z_t, block: int):
+def _blocks(z_s: Tensor, z_t: Tensor, block: int) -> tuple:
     "`(..., B, Ds)` and `(..., T, B, Dt)` as `(..., B/block, block, Ds)` and `(..., B/block, T, block, Dt)`"
     b = z_s.shape[-2]
     if block < 2 or b % block:
         raise InputError(f"block is {block}, expected a divisor of the batch of {b} rows, at least 2")
-    return z_s.unflatten(-2, (-1, block)), z_t.unflatten(-2, (-1, block)).movedim(-4, -3)
+    student = z_s.unflatten(-2, (-1, block))
+    teachers = z_t.unflatten(-2, (-1, block)).movedim(-4, -3)
+    return student, teachers
 
 
 def structural_divergence(
-    z_s: Tensor, z_t: Tensor, k: int = 30, blur: float = 0.1, block: int | None = None, max_iters: int | None = None
+    z_s: Tensor,  # student embeddings `(..., B, Ds)`
+    z_t: Tensor,  # teacher embeddings `(..., T, B, Dt)`, held fixed
+    k: int = 30,  # anchors a row, below the rows of a block
+    blur: float = 0.1,  # eps = blur**2, in units of the cost
+    block: int | None = None,  # rows compared with one another; None: all
+    max_iters: int | None = None,  # None: from `blur` and `k`
 ) -> tuple:  # losses and violations, both `(..., T)`
-    "`structural_ot`, for any leading dimensions, with the marginal violation each loss was computed at; it is usually far below .001"
+    """`structural_ot` for any leading dimensions, with the marginal violation of each loss, usually far below .001.
+
+    `InputError` for impossible parameters and for batches of different sizes."""
     if not blur > 0:
         raise InputError(f"blur is {blur}, expected a positive number")
     eps = float(blur) ** 2
-    _check_batch(z_s, z_t), _check_problem(z_s, z_s, eps, max_iters=max_iters)
+    _check_batch(z_s, z_t)
+    _check_problem(z_s, z_s, eps, max_iters=max_iters)
     if block is not None and block != z_s.shape[-2]:
-        value, violation = structural_divergence(*_blocks(z_s, z_t, block), k, blur, None, max_iters)
+        student, teachers = _blocks(z_s, z_t, block)
+        value, violation = structural_divergence(student, teachers, k, blur, None, max_iters)
         return value.mean(-2), violation.amax(-2)
     schedule = _schedule_of(max_iters, eps, 1e-3) if max_iters else _schedule(eps, 1e-3, 2.0 * k)
-    value, violation, *_ = _apply(_Structural, *_alike(z_s, z_t), k, eps, schedule)
+    z_s, z_t = _common_dtype(z_s, z_t)
+    value, violation, *_ = _apply(_Structural, z_s, z_t, k, eps, schedule)
     return value, violation
 
 
@@ -115,5 +143,8 @@ def structural_ot(
     block: int | None = None,  # rows compared with one another; None: all
     max_iters: int | None = None,  # None: enough for collapsed students too; twelve are for most others
 ) -> Tensor:  # losses `(T,)`, differentiable in `z_s`
-    "Sinkhorn divergence between the teachers' and the student's anchor clouds (arXiv 2408.09035)"
-    return structural_divergence(z_s, z_t, k, blur, block, max_iters)[0].to(z_s.dtype)
+    """Sinkhorn divergence between the teachers' and the student's anchor clouds (arXiv 2408.09035).
+
+    `InputError` for impossible parameters and for batches of different sizes."""
+    value, _ = structural_divergence(z_s, z_t, k, blur, block, max_iters)
+    return value.to(z_s.dtype)

@@ -25,109 +25,140 @@ from .figures import embedding_figure, project_all
 
 # %% ../../nbs/80_widgets/05_explorers.ipynb #1b50d27f
 class EmbeddingExplorer(Explorer):
-    "The same test rows in several spaces"
+    "The same test rows in several embedding spaces"
 
     def __init__(
         self,
         source,  # a run folder, its path, or `EmbeddingSpaces`
-        names=None,
-        colour: str = "",
+        names=None,  # spaces of an additional choice
+        colour: str = "",  # one of `colourings`
     ):
-        self.view, self.colour = dropdown("show", []), dropdown("colour by", [])
+        self.view = dropdown("show", [])
+        self.colour = dropdown("colour by", [])
         self.method = w.ToggleButtons(options=[("PCA", "pca"), ("UMAP", "umap")], style=dict(button_width="70px"))
         super().__init__(self.view, self.colour, self.method)
-        self.places, self.figure, self.thread = {}, None, None
-        run = source if isinstance(source, EmbeddingSpaces) else open_or_explain(self, source)
-        self.spaces = run if isinstance(run, EmbeddingSpaces) or run is None else self.attempt(embedding_spaces, run)
+        self.places = {}
+        self.figure = None
+        self.thread = None
+        self.spaces = self._open(source)
         if self.spaces is None:
             return
-        self.view.options = ([("chosen spaces", tuple(names))] if names else []) + [
-            (k, tuple(v)) for k, v in presets(self.spaces).items()
-        ]
+        views = [("chosen spaces", tuple(names))] if names else []
+        views += [(title, tuple(spaces)) for title, spaces in presets(self.spaces).items()]
+        self.view.options = views
         self.colour.options = colourings(self.spaces)
         if colour in self.colour.options:
             self.colour.value = colour
-        for c in (self.view, self.colour, self.method):
-            c.observe(self.refresh, "value")
+        for control in (self.view, self.colour, self.method):
+            control.observe(self.refresh, "value")
         self.refresh()
 
+    def _open(self, source):
+        "The embedding spaces of the source, or None with the reason in the status line"
+        if isinstance(source, EmbeddingSpaces):
+            return source
+        run = open_or_explain(self, source)
+        return None if run is None else self.attempt(embedding_spaces, run)
+
     def refresh(self, *_):
-        "Draw what the controls ask for; what takes long comes later"
-        names, how = list(self.view.value), self.method.value
-        if (how, *names) not in self.places and how == "umap":
-            self._later(names)
-            how = "pca"
+        "Draw what the controls ask for; UMAP that is not computed yet is started and PCA drawn"
+        names = list(self.view.value)
+        projection = self.method.value
+        if projection == "umap" and (projection, *names) not in self.places:
+            self._compute_umap(names)
+            projection = "pca"
         else:
             self.say("; ".join(self.spaces.notes))
-        self.attempt(self._draw, names, how)
+        self.attempt(self._draw, names, projection)
 
 # %% ../../nbs/80_widgets/05_explorers.ipynb #6fa4bf7f
-def _draw(self, names, how):
-    key, z = (how, *names), self.spaces.z
+def _draw(self, names, projection):
+    "Draw the panels and listen to lassos in them"
+    key = (projection, *names)
+    spaces = self.spaces
     if key not in self.places:
-        self.places[key] = project_all({n: z[n] for n in names}, how)
-    (self.figure,) = self.show(embedding_figure(self.spaces, names, self.colour.value, how, self.places[key]))
+        self.places[key] = project_all({name: spaces.z[name] for name in names}, projection)
+    figure = embedding_figure(spaces, names, self.colour.value, projection, self.places[key])
+    (self.figure,) = self.show(figure)
     self.panels = self.figure.data[: len(names)]
     self.hit = set()
-    for t in self.panels:
-        t.on_selection(self._lasso)
-        if len(self.spaces.facts) > 4000:
-            t.on_hover(
-                lambda t, p, s: self.pick(p.point_inds[:1], mark=False) if p.point_inds else None
-            )  # texts of so many points would be slow to send
-    self.panels[-1].on_deselect(lambda t, p: self.pick([]))
+    for panel in self.panels:
+        panel.on_selection(self._lasso)
+        if len(spaces.facts) > 4000:  # so many hover texts would be slow to send
+            panel.on_hover(self._hover)
+    self.panels[-1].on_deselect(lambda trace, points: self.pick([]))
+
+
+def _hover(self, trace, points, _):
+    "List the row under the pointer"
+    if points.point_inds:
+        self.pick(points.point_inds[:1], mark=False)
 
 
 def _lasso(self, trace, points, _):
-    "Every panel is told of a lasso in turn, those beside it with no points: the last of them acts"
+    "Collect a selection: each panel reports its own points in turn, and the last one acts"
     self.hit |= set(points.point_inds)
     if trace is not self.panels[-1]:
         return
-    rows, self.hit = sorted(self.hit), set()
+    rows = sorted(self.hit)
+    self.hit = set()
     self.pick(rows)
 
 
-def _later(self, names):
-    "UMAP in the background"
+def _compute_umap(self, names):
+    "Compute UMAP in the background and draw it when it is ready"
 
-    def work():
+    def _work():
+        spaces = {name: self.spaces.z[name] for name in names}
         try:
-            self.places["umap", *names] = project_all({n: self.spaces.z[n] for n in names}, "umap")
-        except ABSENT as e:
-            self.say(first_line_of(e))
+            self.places["umap", *names] = project_all(spaces, "umap")
+        except ABSENT as error:
+            self.say(first_line_of(error))
             return
         if self.method.value == "umap" and list(self.view.value) == names:
             self.refresh()
 
     if self.thread is not None and self.thread.is_alive():
-        return self.say("UMAP of the last choice is still being computed; choose again when it is there")
+        self.say("UMAP of the last choice is still being computed; choose again when it is there")
+        return
     self.say("UMAP is being computed (half a minute the first time); meanwhile this is PCA")
-    self.thread = threading.Thread(target=work, daemon=True)
+    self.thread = threading.Thread(target=_work, daemon=True)
     self.thread.start()
 
 
-def select_rows(self, rows, mark=True):
+def select_rows(
+    self,
+    rows,  # indices of rows
+    *,
+    mark: bool = True,  # also mark them in every panel
+):
     "List some rows, and mark them in every panel"
     rows = list(rows)
     if mark:
         with self.figure.batch_update():
-            for t in self.panels:
-                t.selectedpoints = rows or None
-    self.details.value = table_html(self.spaces.facts.iloc[rows], f"{len(rows):,} rows") if rows else ""
+            for panel in self.panels:
+                panel.selectedpoints = rows or None
+    if rows:
+        self.details.value = table_html(self.spaces.facts.iloc[rows], f"{len(rows):,} rows")
+    else:
+        self.details.value = ""
 
 
-EmbeddingExplorer._draw, EmbeddingExplorer._lasso, EmbeddingExplorer._later, EmbeddingExplorer.pick = (
-    _draw,
-    _lasso,
-    _later,
-    select_rows,
-)
+EmbeddingExplorer._draw = _draw
+EmbeddingExplorer._hover = _hover
+EmbeddingExplorer._lasso = _lasso
+EmbeddingExplorer._compute_umap = _compute_umap
+EmbeddingExplorer.pick = select_rows
 
 # %% ../../nbs/80_widgets/05_explorers.ipynb #0874abd5
 class TeacherChoice(Explorer):
-    "Which teacher is chosen: over training, by class, by subject"
+    "Share of choices of each teacher: over training, by class, by subject"
 
-    def __init__(self, source, method: str = ""):
+    def __init__(
+        self,
+        source,  # a run folder or its path
+        method: str = "",
+    ):
         self.by = w.ToggleButtons(
             options=[("over training", "epoch"), ("by class", "class"), ("by subject", "subject")],
             style=dict(button_width="110px"),
@@ -137,143 +168,183 @@ class TeacherChoice(Explorer):
         self.run = open_or_explain(self, source)
         if self.run is None:
             return
-        teachers = optional_table(self.run, "teachers")[0]
-        several = (
-            []
-            if teachers is None
-            else [m for m, t in teachers.groupby("method", sort=False) if t["teacher"].nunique() > 1]
-        )
-        self.method.options = [("all that choose", "")] + [(m, m) for m in several]
+        several = self._methods_with_several_teachers()
+        self.method.options = [("all that choose", ""), *[(name, name) for name in several]]
         if method in several:
             self.method.value = method
-        for c in (self.by, self.method):
-            c.observe(self.refresh, "value")
+        for control in (self.by, self.method):
+            control.observe(self.refresh, "value")
         self.refresh()
 
+    def _methods_with_several_teachers(self) -> list:
+        "Methods in whose training more than one teacher was chosen"
+        teachers = optional_table(self.run, "teachers")[0]
+        if teachers is None:
+            return []
+        n_teachers = teachers.groupby("method", sort=False)["teacher"].nunique()
+        return list(n_teachers.index[n_teachers > 1])
+
     def refresh(self, *_):
-        self.say(
-            ""
-            if self.by.value == "epoch"
-            else "on test rows of all folds and seeds: the teacher with the lowest loss on the row"
-        )
-        self.method.disabled = self.by.value != "epoch"
-        fig = self.attempt(choice_figure, self.run, self.method.value, self.by.value)
-        if fig is not None:
-            (self.figure,) = self.show(fig)
+        "Draw what the controls ask for"
+        over_training = self.by.value == "epoch"
+        by_loss = "on test rows of all folds and seeds: the teacher with the lowest loss on the row"
+        self.say("" if over_training else by_loss)
+        self.method.disabled = not over_training
+        figure = self.attempt(choice_figure, self.run, self.method.value, self.by.value)
+        if figure is not None:
+            (self.figure,) = self.show(figure)
 
 # %% ../../nbs/80_widgets/05_explorers.ipynb #c0e724cd
 class TransferLedger(Explorer):
-    "Whom a method helps and whom it hurts, with the samples behind a bar"
+    "Gains and losses of a method by subject and class, with the samples behind a bar"
 
-    def __init__(self, source, method: str = ""):
+    def __init__(
+        self,
+        source,  # a run folder or its path
+        method: str = "",
+    ):
         self.method = dropdown("method", [])
         super().__init__(self.method)
         self.run = open_or_explain(self, source)
         table = None if self.run is None else optional_table(self.run, "transfer")[0]
         if table is None:
-            return (
+            if self.run is not None and not self.status.value:
                 self.say("this run has no predictions to compare; finish it with --resume")
-                if self.run is not None and not self.status.value
-                else None
-            )
-        self.method.options = list(dict.fromkeys(table["method"]))
-        self.method.value = method if method in self.method.options else self.method.options[-1]
+            return
+        methods = list(dict.fromkeys(table["method"]))
+        self.method.options = methods
+        self.method.value = method if method in methods else methods[-1]
         self.method.observe(self.refresh, "value")
         self.refresh()
 
     def refresh(self, *_):
-        fig = self.attempt(ledger_figure, self.run, self.method.value)
-        if fig is None:
+        "Draw the chosen method and listen to clicks on its bars"
+        figure = self.attempt(ledger_figure, self.run, self.method.value)
+        if figure is None:
             return
         self.say()
-        (self.figure,) = self.show(fig)
-        kinds = [a.text.removeprefix("by ") for a in fig.layout.annotations]
-        for t, kind in zip(self.figure.data, kinds):
-            on_click(t, lambda p, t, kind=kind: self.open_bar(kind, p.point_inds[0], t))
+        (self.figure,) = self.show(figure)
+        kinds = [annotation.text.removeprefix("by ") for annotation in figure.layout.annotations]
+        for bars, kind in zip(self.figure.data, kinds):
+            on_click(bars, lambda points, trace, kind=kind: self.open_bar(kind, points.point_inds[0], trace))
         self.details.value = "Click on a bar to see the samples behind it."
 
-    def open_bar(self, kind: str, i: int, trace):
-        "The samples that a bar counts"
+    def open_bar(
+        self,
+        kind: str,  # "subject" or "class"
+        i: int,  # number of the bar
+        trace,  # of the bars
+    ):
+        "List the samples that a bar counts"
         group = html.unescape(trace.y[i])
         rows = self.attempt(changed_samples, self.run, self.method.value, kind, group)
-        if rows is not None:
-            self.details.value = table_html(
-                rows,
-                f"{kind} {group}: test rows on which {self.method.value} and student_only differ, lost ones first; in how many repeats, and the mean change of the score",
-            )
+        if rows is None:
+            return
+        caption = (
+            f"{kind} {group}: test rows on which {self.method.value} and student_only differ, lost ones first; "
+            "in how many repeats, and the mean change of the score"
+        )
+        self.details.value = table_html(rows, caption)
 
 # %% ../../nbs/80_widgets/05_explorers.ipynb #708fffef
 class RunBrowser(Explorer):
     "The run folders below a folder, finished or not"
 
-    def __init__(self, root="runs"):
+    def __init__(
+        self,
+        root="runs",  # folder
+    ):
         self.filter = w.Text(description="filter", placeholder="part of a name, title or state")
         self.runs = w.SelectMultiple(description="runs", rows=6, layout=w.Layout(width="480px"))
-        self.method, self.curve = (
-            dropdown("curve of", []),
-            dropdown("which", [("validation", "validation"), ("training loss", "loss")]),
-        )
+        self.method = dropdown("curve of", [])
+        self.curve = dropdown("which", [("validation", "validation"), ("training loss", "loss")])
         super().__init__(self.filter, self.runs, self.method, self.curve)
-        self.paths, self.quiet = self.attempt(find_runs, root), False
+        self.quiet = False
+        self.paths = self.attempt(find_runs, root)
         if self.paths is None:
             return
         if not self.paths:
-            return self.say(f"{root}: no run folder here or below; `mtpkd demo` makes some")
-        self.lines = [run_line(p) for p in self.paths]
-        for l, p in zip(self.lines, self.paths):
-            l["run"] = str(p.relative_to(root))
+            self.say(f"{root}: no run folder here or below; `mtpkd demo` makes some")
+            return
+        self.lines = [run_line(path) for path in self.paths]
+        for line, path in zip(self.lines, self.paths):
+            line["run"] = str(path.relative_to(root))
         self.filter.observe(self._list, "value")
-        for c in (self.runs, self.method, self.curve):
-            c.observe(self.refresh, "value")
+        for control in (self.runs, self.method, self.curve):
+            control.observe(self.refresh, "value")
         self._list()
 
+    def _matches(self, line: dict) -> bool:
+        "Whether the filter occurs in any field of a run"
+        text = " ".join(map(str, line.values())).lower()
+        return self.filter.value.lower() in text
+
     def _list(self, *_):
-        asked = self.filter.value.lower()
-        shown = [i for i, l in enumerate(self.lines) if asked in " ".join(map(str, l.values())).lower()]
+        "List the runs that match the filter and choose the first finished ones"
+        matching = [i for i, line in enumerate(self.lines) if self._matches(line)]
+        finished = [i for i in matching if self.lines[i]["state"] == "finished"]
         self.quiet = True  # drawn once, when all controls are set
-        self.runs.options = [(f"{self.lines[i]['run']}: {self.lines[i]['state']}", i) for i in shown]
-        self.runs.value = tuple(i for i in shown if self.lines[i]["state"] == "finished")[:4]
+        self.runs.options = [(f"{self.lines[i]['run']}: {self.lines[i]['state']}", i) for i in matching]
+        self.runs.value = tuple(finished[:4])
         self.quiet = False
         self.refresh()
 
 # %% ../../nbs/80_widgets/05_explorers.ipynb #00d0ff9b
 def refresh(self, *_):
-    "What the chosen runs have, in what they differ, and their curves"
+    "Show the chosen runs, the settings in which they differ, and their curves"
     if self.quiet:
         return
     self.say(f"{len(self.runs.options)} of {len(self.lines)} run folders")
-    at = [i for i in self.runs.value]
-    listed = table_html(pd.DataFrame([self.lines[i] for i in at or range(len(self.lines))]), "Runs")
-    runs = {self.lines[i]["run"]: r for i in at if (r := self.attempt(open_run, self.paths[i])) is not None}
-    differ = settings_that_differ(runs) if len(runs) > 1 else []
-    methods = list(
-        dict.fromkeys(
-            m
-            for r in runs.values()
-            if (h := optional_table(r, "history")[0]) is not None
-            for m in h["method"].unique()
-            if ":" not in m
-        )
-    )
-    if methods and list(self.method.options) != methods:
-        self._name_methods(methods)
-    fig = self.attempt(runs_figure, runs, self.method.value, self.curve.value) if methods else None
-    if fig is not None:
-        (self.figure,) = self.show(fig)
-    else:
+    chosen = list(self.runs.value)
+    listed = [self.lines[i] for i in chosen or range(len(self.lines))]
+    runs = self._open_runs(chosen)
+    differences = settings_that_differ(runs) if len(runs) > 1 else []
+    methods = _methods_with_history(runs)
+    figure = None
+    if methods:
+        if list(self.method.options) != methods:
+            self._name_methods(methods)
+        figure = self.attempt(runs_figure, runs, self.method.value, self.curve.value)
+    if figure is None:
         self.clear()
-    self.details.value = listed + (
-        table_html(differ.reset_index(names="setting"), "Settings that differ") if len(differ) else ""
-    )
+    else:
+        (self.figure,) = self.show(figure)
+    tables = table_html(pd.DataFrame(listed), "Runs")
+    if len(differences):
+        tables += table_html(differences.reset_index(names="setting"), "Settings that differ")
+    self.details.value = tables
+
+
+def _open_runs(self, chosen) -> dict:  # name -> run
+    "The chosen run folders that can be opened"
+    runs = {}
+    for i in chosen:
+        run = self.attempt(open_run, self.paths[i])
+        if run is not None:
+            runs[self.lines[i]["run"]] = run
+    return runs
+
+
+def _methods_with_history(runs: dict) -> list:
+    "Methods without a schedule in their name that have learning curves in any of the runs"
+    methods = {}
+    for run in runs.values():
+        history = optional_table(run, "history")[0]
+        if history is not None:
+            methods |= dict.fromkeys(name for name in history["method"].unique() if ":" not in name)
+    return list(methods)
 
 
 def _name_methods(self, methods):
-    "Other methods to choose from; the chosen one stays where it can"
-    before, self.quiet = self.method.value, True
+    "Offer other methods; the chosen one stays where it is among them"
+    before = self.method.value
+    self.quiet = True
     self.method.options = methods
     if before in methods:
         self.method.value = before
     self.quiet = False
 
 
-RunBrowser.refresh, RunBrowser._name_methods = refresh, _name_methods
+RunBrowser.refresh = refresh
+RunBrowser._open_runs = _open_runs
+RunBrowser._name_methods = _name_methods

@@ -21,105 +21,128 @@ from ..reporting.run_view import Batch, drawn_batch, explain_plan, stored_batch,
 from ..reporting.row_facts import colourings, default_embedding_spaces, EmbeddingSpaces, embedding_spaces
 
 # %% ../../nbs/80_widgets/03_figures.ipynb #91213c13
-def unit_square(z) -> np.ndarray:  # (N, 2)
-    "The two main directions of an embedding, stretched to the unit square"
+def unit_square(
+    z,  # embedding `(N, D)`
+) -> np.ndarray:  # `(N, 2)`
+    "The first two principal components of an embedding, scaled to the unit square"
     xy = project(z)[0]
     low, high = xy.min(0), xy.max(0)
     return (xy - low) / np.where(high > low, high - low, 1)
 
 
-def two_sided_layout(batch: Batch) -> tuple:  # (B, 2) of the teacher, at the left; (B, 2) of the student, at the right
-    "Where the rows of a batch are drawn"
+def two_sided_layout(
+    batch: Batch,
+) -> tuple:  # `(B, 2)` of the teacher, at the left; `(B, 2)` of the student, at the right
+    "Coordinates of the rows of a batch"
     return unit_square(batch.teacher), unit_square(batch.student) + [1.5, 0]
 
 
-def heaviest_entries(plan, most: int = 300) -> tuple:  # rows (L,), columns (L,)
-    "The cells of a plan that hold most, heaviest last"
+def heaviest_entries(
+    plan,  # transport plan `(B, B)`
+    most: int = 300,  # entries
+) -> tuple:  # rows `(L,)`, columns `(L,)`
+    "The entries of a plan with the largest mass, the largest last"
     flat = np.asarray(plan).ravel()
-    top = np.argsort(flat, kind="stable")[-min(most, len(flat)) :]
+    n_entries = min(most, len(flat))
+    top = np.argsort(flat, kind="stable")[-n_entries:]
     return np.unravel_index(top, np.shape(plan))
 
 
-def line_segments(start, end) -> tuple:  # x (3L,), y (3L,), with a gap after each line
-    "Lines from `start (L, 2)` to `end (L, 2)` as one trace"
+def line_segments(
+    start,  # `(L, 2)`
+    end,  # `(L, 2)`
+) -> tuple:  # x `(3L,)`, y `(3L,)`, with a gap after each line
+    "Lines from `start` to `end` as the coordinates of one trace"
     gap = np.full(len(start), np.nan)
-    return tuple(np.stack([start[:, d], end[:, d], gap], 1).ravel().astype("float32") for d in (0, 1))
+    x = np.stack([start[:, 0], end[:, 0], gap], 1).ravel().astype("float32")
+    y = np.stack([start[:, 1], end[:, 1], gap], 1).ravel().astype("float32")
+    return x, y
 
 # %% ../../nbs/80_widgets/03_figures.ipynb #d42e91e4
-def lines_data(batch: Batch, plan, most: int = 300) -> dict:  # trace name -> its x and y
-    "What changes in the drawing when the plan does"
+def lines_data(
+    batch: Batch,
+    plan,  # transport plan `(B, B)`
+    most: int = 300,  # entries to draw
+) -> dict:  # "leaves its class" or number of a group -> x and y of its lines
+    "The coordinates in the drawing that depend on the plan"
     left, right = two_sided_layout(batch)
-    i, j = heaviest_entries(plan, most)
-    group = target_groups(batch.target, batch.classes)[0]
-    same = group[i] == group[j]
-    out = {"leaves its class": line_segments(left[i[~same]], right[j[~same]])}
-    for g in range(len(target_groups(batch.target, batch.classes)[1])):
-        out[g] = line_segments(left[i[same & (group[i] == g)]], right[j[same & (group[i] == g)]])
-    return out
+    groups, names = target_groups(batch.target, batch.classes)
+    rows, columns = heaviest_entries(plan, most)
+    within = groups[rows] == groups[columns]
+    lines = {"leaves its class": line_segments(left[rows[~within]], right[columns[~within]])}
+    for number in range(len(names)):
+        members = within & (groups[rows] == number)
+        lines[number] = line_segments(left[rows[members]], right[columns[members]])
+    return lines
 
 
-def sample_lines(batch: Batch, plan, i: int, most: int = 12) -> tuple:  # x, y
-    "Where the mass of one teacher row goes"
+def sample_lines(
+    batch: Batch,
+    plan,  # transport plan `(B, B)`
+    i: int,  # teacher row
+    most: int = 12,  # lines to draw
+) -> tuple:  # x, y
+    "Lines from one teacher row to the student rows that receive most of its mass"
     left, right = two_sided_layout(batch)
-    j = np.argsort(np.asarray(plan)[i], kind="stable")[-most:]
-    return line_segments(np.repeat(left[i : i + 1], len(j), 0), right[j])
+    columns = np.argsort(np.asarray(plan)[i], kind="stable")[-most:]
+    start = np.repeat(left[i : i + 1], len(columns), 0)
+    return line_segments(start, right[columns])
 
 # %% ../../nbs/80_widgets/03_figures.ipynb #19685190
-def plan_lines(batch: Batch, plan, most: int = 300) -> go.Figure:
-    "The heaviest cells of a plan as lines between the embeddings of teacher and student"
-    (group, names), (left, right) = target_groups(batch.target, batch.classes), two_sided_layout(batch)
+def _group_line(name, x, y, colours):
+    "Lines of the mass within a group, or of the mass that leaves its class"
+    leaves = isinstance(name, str)
+    return go.Scatter(
+        x=x,
+        y=y,
+        mode="lines",
+        name=name if leaves else "",
+        showlegend=leaves,
+        hoverinfo="skip",
+        line=dict(color=PALETTE["grey"] if leaves else colours[name], width=1),
+        opacity=0.35 if leaves else 0.6,
+    )
+
+
+def _side_markers(side, xy, batch, groups, names):
+    "Samples of the teacher or the student"
+    colours, symbols = class_colours(range(len(names))), class_symbols(range(len(names)))
+    texts = [f"{label_text(row)} ({label_text(names[group])})" for row, group in zip(batch.row, groups)]
+    return go.Scatter(
+        x=xy[:, 0],
+        y=xy[:, 1],
+        mode="markers",
+        name=side,
+        showlegend=False,
+        customdata=texts,
+        hovertemplate=side + " row %{customdata}<extra></extra>",
+        marker=dict(size=7, color=[colours[g] for g in groups], symbol=[symbols[g] for g in groups]),
+    )
+
+
+def plan_lines(
+    batch: Batch,
+    plan,  # transport plan `(B, B)`
+    most: int = 300,  # entries to draw
+) -> go.Figure:
+    """The largest entries of a plan as lines between the embeddings of teacher and student.
+
+    After the traces of `lines_data` come those of a chosen row: its lines, the teacher, the student, its anchors."""
+    groups, names = target_groups(batch.target, batch.classes)
+    left, right = two_sided_layout(batch)
     colours, symbols = class_colours(range(len(names))), class_symbols(range(len(names)))
     fig = go.Figure()
     for name, (x, y) in lines_data(batch, plan, most).items():
-        grey = isinstance(name, str)
-        fig.add_trace(
-            go.Scatter(
-                x=x,
-                y=y,
-                mode="lines",
-                name=name if grey else "",
-                showlegend=grey,
-                hoverinfo="skip",
-                line=dict(color=PALETTE["grey"] if grey else colours[name], width=1),
-                opacity=0.35 if grey else 0.6,
-            )
-        )
-    fig.add_trace(
-        go.Scatter(x=[], y=[], mode="lines", hoverinfo="skip", showlegend=False, line=dict(color=INK, width=2))
-    )
-    for side, xy in (("teacher", left), ("student", right)):
-        fig.add_trace(
-            go.Scatter(
-                x=xy[:, 0],
-                y=xy[:, 1],
-                mode="markers",
-                name=side,
-                showlegend=False,
-                customdata=[f"{label_text(r)} ({label_text(names[g])})" for r, g in zip(batch.row, group)],
-                hovertemplate=side + " row %{customdata}<extra></extra>",
-                marker=dict(size=7, color=[colours[g] for g in group], symbol=[symbols[g] for g in group]),
-            )
-        )
-    fig.add_trace(
-        go.Scatter(
-            x=[],
-            y=[],
-            mode="markers",
-            name="anchors",
-            hoverinfo="skip",
-            marker=dict(size=13, symbol="circle-open", color=INK, line_width=2),
-        )
-    )
-    for g, n in enumerate(names):
-        fig.add_trace(
-            go.Scatter(
-                x=[None],
-                y=[None],
-                mode="markers",
-                name=label_text(n),
-                marker=dict(color=colours[g], symbol=symbols[g], size=8),
-            )
-        )
+        fig.add_trace(_group_line(name, x, y, colours))
+    empty = dict(x=[], y=[], hoverinfo="skip")
+    fig.add_trace(go.Scatter(**empty, mode="lines", showlegend=False, line=dict(color=INK, width=2)))
+    fig.add_trace(_side_markers("teacher", left, batch, groups, names))
+    fig.add_trace(_side_markers("student", right, batch, groups, names))
+    ring = dict(size=13, symbol="circle-open", color=INK, line_width=2)
+    fig.add_trace(go.Scatter(**empty, mode="markers", name="anchors", marker=ring))
+    for number, name in enumerate(names):
+        marker = dict(color=colours[number], symbol=symbols[number], size=8)
+        fig.add_trace(go.Scatter(x=[None], y=[None], mode="markers", name=label_text(name), marker=marker))
     return _two_sides(fig)
 
 
@@ -151,34 +174,45 @@ def _two_sides(fig):
     )
 
 # %% ../../nbs/80_widgets/03_figures.ipynb #7959f2e3
-def in_columns(fig: go.Figure) -> go.Figure:  # of `plots.plan_heatmap`
-    "The same heat map with one entry a cell in `x`, `y` and `z`"
-    t = fig.data[0]
-    n, m = np.shape(t.z)
-    t.update(
-        x=np.tile(np.asarray(t.x, dtype=object), n),
-        y=np.repeat(np.asarray(t.y, dtype=object), m),
-        z=np.asarray(t.z).ravel(),
+def in_columns(
+    fig: go.Figure,  # of `plots.plan_heatmap`
+) -> go.Figure:
+    "The same heat map with one entry per cell in `x`, `y` and `z`"
+    heat_map = fig.data[0]
+    n_rows, n_columns = np.shape(heat_map.z)
+    heat_map.update(
+        x=np.tile(np.asarray(heat_map.x, dtype=object), n_rows),
+        y=np.repeat(np.asarray(heat_map.y, dtype=object), n_columns),
+        z=np.asarray(heat_map.z).ravel(),
     )
     return fig
 
 # %% ../../nbs/80_widgets/03_figures.ipynb #658f6979
 def batch_of(
-    run, method: str = "", teacher: str = "", number=None
-) -> Batch:  # teacher and number: of a batch of test rows; without, the batch kept from training
-    "The batch that a plan is drawn for"
+    run,  # a run folder or its path
+    method: str = "",  # default: the first that has plans
+    teacher: str = "",  # of a batch of test rows; default: the joint teacher
+    number=None,  # of a batch of test rows; without teacher and number, the batch kept from training
+) -> Batch:
+    "The batch for which a plan is drawn"
     run = open_run(run)
     method = method or next(iter(plan_names(run)), "")
-    if not teacher and number is None:
-        if not method:
-            raise InputError("this run has no transport plans")
-        return stored_batch(run, method)
-    return drawn_batch(run, method or "student_only", teacher or "teacher_joint", number or 0)
+    if teacher or number is not None:
+        return drawn_batch(run, method or "student_only", teacher or "teacher_joint", number or 0)
+    if not method:
+        raise InputError("this run has no transport plans")
+    return stored_batch(run, method)
 
 
 def plan_figure(
-    run, method: str = "", teacher: str = "", number=None, k: int = 30, blur: float = 0.1, view: str = "heat map"
-) -> go.Figure:  # view: heat map or lines
+    run,  # a run folder, its path, or a `Batch`
+    method: str = "",  # as in `batch_of`
+    teacher: str = "",
+    number=None,
+    k: int = 30,  # anchors
+    blur: float = 0.1,  # square root of the entropic regularisation
+    view: str = "heat map",  # heat map or lines
+) -> go.Figure:
     "The transport plan of a batch at any `k` and `blur`"
     batch = run if isinstance(run, Batch) else batch_of(run, method, teacher, number)
     plan = explain_plan(batch, k, blur)["plan"]
@@ -189,82 +223,104 @@ def plan_figure(
     return plots.plan_heatmap(plan, batch.target, batch.classes, batch.row)
 
 # %% ../../nbs/80_widgets/03_figures.ipynb #2e2efdfb
-def align_to(xy, onto) -> np.ndarray:  # (N, 2), (N, 2) -> (N, 2)
-    "`xy` turned or mirrored to lie as closely as possible on `onto`, the same rows"
-    xy, onto = xy - xy.mean(0), onto - onto.mean(0)
+def align_to(
+    xy,  # `(N, 2)`
+    onto,  # `(N, 2)`, the same rows
+) -> np.ndarray:  # `(N, 2)`
+    "`xy` rotated or mirrored to the closest match with `onto` (orthogonal Procrustes, Schönemann 1966)"
+    xy = xy - xy.mean(0)
+    onto = onto - onto.mean(0)
     u, _, vt = np.linalg.svd(xy.T @ onto)
     return xy @ (u @ vt)
 
 
-def project_all(z: dict, method: str = "pca") -> dict:  # name -> (N, D); to name -> (N, 2)
-    "Two dimensions of every space, aligned with the first"
-    if method == "pca":
-        flat = {n: project(e)[0] for n, e in z.items()}
-        first = next(iter(flat.values()))
-        return {n: align_to(xy, first).astype("float32") for n, xy in flat.items()}
-    if method != "umap":
-        raise InputError(f"unknown projection {method!r}; expected pca or umap")
+def _project_umap(z: dict) -> dict:  # name -> `(N, D)`; to name -> `(N, 2)`
+    "UMAP of every space; of several spaces, aligned"
     try:
         from umap import AlignedUMAP, UMAP
     except ImportError as e:
         raise InputError("the umap projection needs the package umap-learn; pip install umap-learn, or use pca") from e
-    arrays, n = [np.nan_to_num(np.asarray(e, dtype="float32")) for e in z.values()], len(next(iter(z.values())))
-    near = min(15, n - 1)
+    arrays = [np.nan_to_num(np.asarray(space, dtype="float32")) for space in z.values()]
+    N = len(next(iter(z.values())))
+    neighbours = min(15, N - 1)
     if len(arrays) == 1:
-        return {next(iter(z)): UMAP(random_state=0, n_jobs=1, n_neighbors=near).fit_transform(arrays[0])}
-    same = [{i: i for i in range(n)}] * (len(arrays) - 1)
-    return dict(
-        zip(z, map(np.asarray, AlignedUMAP(random_state=0, n_neighbors=near).fit(arrays, relations=same).embeddings_))
-    )
+        reducer = UMAP(random_state=0, n_jobs=1, n_neighbors=neighbours)
+        return {next(iter(z)): reducer.fit_transform(arrays[0])}
+    same_row = {i: i for i in range(N)}
+    reducer = AlignedUMAP(random_state=0, n_neighbors=neighbours)
+    reducer = reducer.fit(arrays, relations=[same_row] * (len(arrays) - 1))
+    return dict(zip(z, map(np.asarray, reducer.embeddings_)))
+
+
+def project_all(
+    z: dict,  # name -> `(N, D)`
+    method: str = "pca",  # "pca" or "umap"
+) -> dict:  # name -> `(N, 2)`
+    "Two dimensions of every space, aligned with the first"
+    if method == "umap":
+        return _project_umap(z)
+    if method != "pca":
+        raise InputError(f"unknown projection {method!r}; expected pca or umap")
+    projected = {name: project(space)[0] for name, space in z.items()}
+    first = next(iter(projected.values()))
+    return {name: align_to(xy, first).astype("float32") for name, xy in projected.items()}
 
 # %% ../../nbs/80_widgets/03_figures.ipynb #14e92fee
+def _errors_of(s: EmbeddingSpaces, method: str) -> tuple:
+    "Rows that a method predicts wrongly, as groups; for a continuous target the absolute error"
+    predictions = s.facts[f"{method} says"]
+    targets = s.facts["target"]
+    if s.classes is None:
+        return np.abs(predictions.to_numpy(float) - targets.to_numpy(float)), None, None
+    wrong = (predictions != targets).to_numpy().astype(int)
+    return wrong, ["right", "wrong"], [PALETTE["grey"], PALETTE["vermillion"]]
+
+
 def colour_groups(
-    s: EmbeddingSpaces, by: str
-) -> tuple:  # number of the group of each row or the value (N,), group names or None for a value, their colours
-    "How the rows are coloured"
+    s: EmbeddingSpaces,
+    by: str,  # one of `colourings`
+) -> tuple:  # number of the group of each row or the value `(N,)`, group names or None for a value, their colours
+    "Groups or values by which the rows are coloured"
     if by not in colourings(s):
         raise InputError(f"rows cannot be coloured by {by!r}; {nearest(by, colourings(s))}")
     if by.startswith("error of "):
-        said = s.facts[f"{by.removeprefix('error of ')} says"]
-        if s.classes is None:
-            return np.abs(said.to_numpy(float) - s.facts["target"].to_numpy(float)), None, None
-        return (
-            (said != s.facts["target"]).to_numpy().astype(int),
-            ["right", "wrong"],
-            [PALETTE["grey"], PALETTE["vermillion"]],
-        )
+        return _errors_of(s, by.removeprefix("error of "))
     if by == "class":
-        names, at = list(s.classes), np.asarray(s.target).astype(int)
+        names, groups = list(s.classes), np.asarray(s.target).astype(int)
     elif by in ("subject", "chosen teacher"):
-        names, at = np.unique(s.facts["subject" if by == "subject" else "teacher"].astype(str), return_inverse=True)
+        column = "subject" if by == "subject" else "teacher"
+        names, groups = np.unique(s.facts[column].astype(str), return_inverse=True)
     else:
         return s.facts["target"].to_numpy(float), None, None
     colours = teacher_colours(names) if by == "chosen teacher" else class_colours(names)
-    return at, [str(n) for n in names], [colours[n] for n in names]
+    return groups, [str(name) for name in names], [colours[name] for name in names]
 
 # %% ../../nbs/80_widgets/03_figures.ipynb #31046622
-def _panel(xy, at, names, colours, told) -> go.Scattergl:
-    "The points of one space, drawn by the graphics card"
+def _point_markers(groups, names, colours) -> dict:
+    "Markers of the points: by value, by group, or, of very many points, by group as a number"
     if names is None:
-        marker = dict(color=at.astype("float32"), coloraxis="coloraxis", size=5)
-    else:
+        return dict(color=groups.astype("float32"), coloraxis="coloraxis", size=5)
+    if len(groups) > 4000:
+        scale = dict(colorscale=_steps(colours), cmin=-0.5, cmax=len(colours) - 0.5, showscale=False)
+        return dict(color=groups.astype("float32"), size=3, opacity=0.8, **scale)
+    marker = dict(color=np.asarray(colours)[groups].tolist(), size=5, opacity=0.8)
+    if len(names) > 7:
         symbols = list(class_symbols(names).values())
-        marker = dict(
-            color=np.asarray(colours)[at].tolist() if len(at) <= 4000 else at.astype("float32"),
-            size=5 if len(at) <= 4000 else 3,
-            opacity=0.8,
-        )
-        if len(at) > 4000:
-            marker |= dict(colorscale=_steps(colours), cmin=-0.5, cmax=len(colours) - 0.5, showscale=False)
-        elif len(names) > 7:
-            marker["symbol"] = np.asarray(symbols)[at].tolist()
-    hover = dict(hoverinfo="none") if told is None else dict(text=told, hovertemplate="%{text}<extra></extra>")
+        marker["symbol"] = np.asarray(symbols)[groups].tolist()
+    return marker
+
+
+def _panel(xy, groups, names, colours, texts) -> go.Scattergl:
+    "The points of one space, drawn by the graphics card"
+    hover = dict(hoverinfo="none")
+    if texts is not None:
+        hover = dict(text=texts, hovertemplate="%{text}<extra></extra>")
     return go.Scattergl(
         x=xy[:, 0],
         y=xy[:, 1],
         mode="markers",
         showlegend=False,
-        marker=marker,
+        marker=_point_markers(groups, names, colours),
         selected_marker_opacity=1,
         unselected_marker_opacity=0.12,
         **hover,
@@ -272,98 +328,93 @@ def _panel(xy, at, names, colours, told) -> go.Scattergl:
 
 
 def _steps(colours) -> list:
-    "A colour scale of flat steps: numbers travel faster than names of colours"
+    "A colour scale of constant steps: numbers are sent faster than names of colours"
     n = len(colours)
-    return [[v, c] for i, c in enumerate(colours) for v in (i / n, (i + 1) / n)]
+    scale = []
+    for i, colour in enumerate(colours):
+        scale += [[i / n, colour], [(i + 1) / n, colour]]
+    return scale
 
 # %% ../../nbs/80_widgets/03_figures.ipynb #817ba105
+def _group_legend(fig, names, colours, *, with_symbols: bool):
+    "Legend entries of the groups"
+    for name, colour, symbol in zip(names, colours, class_symbols(names).values()):
+        marker = dict(color=colour, symbol=symbol if with_symbols else "circle", size=8)
+        entry = go.Scatter(x=[None], y=[None], mode="markers", name=label_text(name), marker=marker, hoverinfo="skip")
+        fig.add_trace(entry, 1, 1)
+
+
 def embedding_figure(
     spaces,  # a run folder, its path, or `EmbeddingSpaces`
-    names=None,  # which; default: up to four
+    names=None,  # of spaces; default: up to four
     colour: str = "",  # one of `colourings`; default: by class or target
     method: str = "pca",  # "pca" or "umap"
-    places: dict = None,  # name -> (N, 2), where they are known already
+    places: dict = None,  # name -> `(N, 2)`, where they are known already
 ) -> go.Figure:
-    "The same rows in several spaces, aligned, in colours of your choice"
+    "The same rows in several spaces, aligned, in the chosen colours"
     s = spaces if isinstance(spaces, EmbeddingSpaces) else embedding_spaces(open_run(spaces))
     names = list(names or default_embedding_spaces(s))
-    for n in names:
-        if n not in s.z:
-            raise InputError(f"no space {n!r}; {nearest(n, s.z)}")
+    for name in names:
+        if name not in s.z:
+            raise InputError(f"no space {name!r}; {nearest(name, s.z)}")
     colour = colour or colourings(s)[0]
-    (at, groups, colours), places = colour_groups(s, colour), places or project_all({n: s.z[n] for n in names}, method)
-    told = hover_texts(s, colour) if len(s.facts) <= 4000 else None
-    columns = min(2, len(names)) if len(names) <= 4 else min(3, len(names))
+    groups, group_names, colours = colour_groups(s, colour)
+    places = places or project_all({name: s.z[name] for name in names}, method)
+    texts = hover_texts(s, colour) if len(s.facts) <= 4000 else None
+    columns = min(2 if len(names) <= 4 else 3, len(names))
     rows = -(-len(names) // columns)
     fig = make_subplots(
         rows,
         columns,
-        subplot_titles=[label_text(n.replace("_", " ", 1)) for n in names],
+        subplot_titles=[label_text(name.replace("_", " ", 1)) for name in names],
         horizontal_spacing=0.04,
         vertical_spacing=0.16 / rows,
     )
-    for i, n in enumerate(names):
-        fig.add_trace(_panel(places[n], at, groups, colours, told), i // columns + 1, i % columns + 1)
-    for g, c, symbol in zip(groups or [], colours or [], class_symbols(groups or []).values()):
-        fig.add_trace(
-            go.Scatter(
-                x=[None],
-                y=[None],
-                mode="markers",
-                name=label_text(g),
-                marker=dict(color=c, symbol=symbol if len(groups) > 7 and told else "circle", size=8),
-                hoverinfo="skip",
-            ),
-            1,
-            1,
-        )
+    for i, name in enumerate(names):
+        trace = _panel(places[name], groups, group_names, colours, texts)
+        fig.add_trace(trace, i // columns + 1, i % columns + 1)
+    if group_names:
+        _group_legend(fig, group_names, colours, with_symbols=len(group_names) > 7 and bool(texts))
     return _space_style(fig, rows, "PC" if method == "pca" else "UMAP", colour)
 
 # %% ../../nbs/80_widgets/03_figures.ipynb #981348c3
-def hover_texts(s: EmbeddingSpaces, by: str = "") -> list:
-    "One text a row: who it is, its target, and what its colour stands for; everything else is in the table of a selection"
-    said = f"{by.removeprefix('error of ')} says"
-    columns = [c for c in ("subject", "target", said, "teacher" if by == "chosen teacher" else "") if c in s.facts]
-    word = lambda v: f"{v:.3g}" if isinstance(v, float) else label_text(v)
-    return [
-        "<br>".join(
-            [f"<b>{label_text(v['sample'])}</b>"]
-            + [f"{label_text(c)}: {word(v[c])}" for c in columns if v[c] not in ("", None)]
-        )
-        for v in s.facts.to_dict("records")
-    ]
+def _fact_text(value) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else label_text(value)
 
 
-def _space_style(fig, rows, axis, colour):
-    fig.update_xaxes(
-        title=f"{axis} 1 (no unit)",
-        title_font_size=11,
-        showticklabels=False,
-        ticks="",
-        zeroline=False,
-        title_standoff=2,
-    )
-    fig.update_yaxes(
-        title=f"{axis} 2 (no unit)",
-        title_font_size=11,
-        showticklabels=False,
-        ticks="",
-        zeroline=False,
-        title_standoff=2,
-    )
+def hover_texts(
+    s: EmbeddingSpaces,
+    by: str = "",  # as in `colour_groups`
+) -> list:  # of N texts
+    "Sample, subject, target and the meaning of the colour of each row; the table of a selection holds the rest"
+    prediction = f"{by.removeprefix('error of ')} says"
+    columns = ["subject", "target", prediction]
+    if by == "chosen teacher":
+        columns.append("teacher")
+    columns = [column for column in columns if column in s.facts]
+    texts = []
+    for row in s.facts.to_dict("records"):
+        lines = [f"<b>{label_text(row['sample'])}</b>"]
+        present = [column for column in columns if row[column] not in ("", None)]
+        lines += [f"{label_text(column)}: {_fact_text(row[column])}" for column in present]
+        texts.append("<br>".join(lines))
+    return texts
+
+
+def _space_style(fig, rows, axis_name, colour):
+    "Small axes without ticks, and a legend above the panels"
+    axis = dict(title_font_size=11, showticklabels=False, ticks="", zeroline=False, title_standoff=2)
+    fig.update_xaxes(title=f"{axis_name} 1 (no unit)", **axis)
+    fig.update_yaxes(title=f"{axis_name} 2 (no unit)", **axis)
     fig.update_annotations(font_size=13)
+    legend = dict(title=label_text(colour), y=1 + 40 / (330 * rows))
+    colour_bar = dict(title=label_text(colour), thickness=12)
     return style(
         fig,
         110 + 330 * rows,
         dragmode="lasso",
         hovermode="closest",
         margin=dict(l=30, r=10, t=80, b=40),
-        legend=dict(
-            title=label_text(colour),
-            y=1 + 40 / (330 * rows),
-            itemsizing="constant",
-            itemclick=False,
-            itemdoubleclick=False,
-        ),
-        coloraxis=dict(colorscale="Cividis", colorbar=dict(title=label_text(colour), thickness=12)),
+        legend=dict(**legend, itemsizing="constant", itemclick=False, itemdoubleclick=False),
+        coloraxis=dict(colorscale="Cividis", colorbar=colour_bar),
     )

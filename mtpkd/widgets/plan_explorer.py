@@ -23,79 +23,97 @@ class PlanExplorer(Explorer):
         self,
         source,  # a run folder, its path, or a `Batch`
         method: str = "",
-        k: int = 30,
-        blur: float = 0.1,
+        k: int = 30,  # anchors
+        blur: float = 0.1,  # square root of the entropic regularisation
     ):
         self.blur = w.FloatLogSlider(
             blur, description="blur", base=10, min=-2, max=0.5, step=0.05, readout_format=".3g", continuous_update=True
         )
         self.k = w.IntSlider(k, description="anchors k", min=1, max=127, continuous_update=True)
-        self.method, self.rows, self.teacher = dropdown("method", []), dropdown("batch", []), dropdown("teacher", [])
+        self.method = dropdown("method", [])
+        self.rows = dropdown("batch", [])
+        self.teacher = dropdown("teacher", [])
         super().__init__(self.method, self.rows, self.teacher, self.k, self.blur)
-        self.run, self.batch, self.heat, self.lines, self.chosen = None, None, None, None, None
+        self.run = None
+        self.batch = None
+        self.heat = None
+        self.lines = None
+        self.chosen = None
+        choices = (self.method, self.rows, self.teacher)
         if isinstance(source, Batch):
             self._set_batch(source)
-            [setattr(c, "disabled", True) for c in (self.method, self.rows, self.teacher)]
+            for control in choices:
+                control.disabled = True
         else:
             self._open(source, method)
-        for c in (self.method, self.rows, self.teacher):
-            c.observe(self._renew, "value")
-        for c in (self.k, self.blur):
-            c.observe(self._redraw, "value")
+        for control in choices:
+            control.observe(self._renew, "value")
+        for control in (self.k, self.blur):
+            control.observe(self._redraw, "value")
 
     def _open(self, source, method):
+        "Open a run folder and fill the controls from it"
         self.run = open_or_explain(self, source)
         if self.run is None:
             return
-        found = panels_of(optional_table(self.run, "embeddings")[0] or {}, self.run.summary)
-        n = len(next(iter(found.values()), []))
-        students = [s.removeprefix("student_") for s in found if s.startswith("student_")]
+        embeddings = optional_table(self.run, "embeddings")[0] or {}
+        panels = panels_of(embeddings, self.run.summary)
+        students = [name.removeprefix("student_") for name in panels if name.startswith("student_")]
+        teachers = [name for name in panels if not name.startswith("student_")]
+        n_rows = len(next(iter(panels.values()), []))
+        n_batches = -(-n_rows // 128)
+        batches = [(f"test rows, batch {i + 1}", i) for i in range(n_batches)]
         self.method.options = list(dict.fromkeys([*plan_names(self.run), *students])) or ["–"]
-        self.rows.options = [("kept from training", -1)] + [
-            (f"test rows, batch {i + 1}", i) for i in range(-(-n // 128))
-        ]
-        self.teacher.options = [s for s in found if not s.startswith("student_")] or ["–"]
+        self.rows.options = [("kept from training", -1), *batches]
+        self.teacher.options = teachers or ["–"]
         if method in self.method.options:
             self.method.value = method
         self._renew()
 
 # %% ../../nbs/80_widgets/04_plan_explorer.ipynb #af3a8d53
 def _renew(self, *_):
-    "Another batch: draw everything anew"
-    test = self.rows.value != -1
-    self.teacher.disabled, self.batch = not test, None
-    batch = self.attempt(
-        batch_of, self.run, self.method.value, self.teacher.value if test else "", self.rows.value if test else None
-    )
+    "Open the batch that the controls name and draw it"
+    self.batch = None
+    test_rows = self.rows.value != -1
+    self.teacher.disabled = not test_rows
+    teacher = self.teacher.value if test_rows else ""
+    number = self.rows.value if test_rows else None
+    batch = self.attempt(batch_of, self.run, self.method.value, teacher, number)
     if batch is not None:
         self.attempt(self._set_batch, batch)
 
 
 def _set_batch(self, batch):
-    self.batch, self.chosen, self.details.value = None, None, "Click on a cell or on a point to see its anchors."
+    "Draw both figures for a batch and listen to clicks on them"
+    self.batch = None
+    self.chosen = None
+    self.details.value = "Click on a cell or on a point to see its anchors."
     self.k.max = len(batch) - 1  # may lower k: nothing is drawn while there is no batch
     self.batch = batch
     self.found = explain_plan(batch, self.k.value, self.blur.value)
+    plan = self.found["plan"]
     self.order = class_order(batch.target, batch.classes)
-    self.heat, self.lines = self.show(
-        in_columns(plan_heatmap(self.found["plan"], batch.target, batch.classes, batch.row)),
-        plan_lines(batch, self.found["plan"]),
-    )
-    n = len(lines_data(batch, self.found["plan"]))
-    self._own, self._teachers, self._students, self._anchors = self.lines.data[n : n + 4]
-    on_click(self.heat.data[0], lambda p, t: self.select(self.order[_row(p, t)]))
-    for points in (self._teachers, self._students):
-        on_click(points, lambda p, t: self.select(p.point_inds[0]))
-    self._tell()
+    heat = in_columns(plan_heatmap(plan, batch.target, batch.classes, batch.row))
+    self.heat, self.lines = self.show(heat, plan_lines(batch, plan))
+    n_groups = len(lines_data(batch, plan))
+    self._own, self._teachers, self._students, self._anchors = self.lines.data[n_groups : n_groups + 4]
+    on_click(self.heat.data[0], lambda points, trace: self.select(self.order[_row(points, trace)]))
+    for markers in (self._teachers, self._students):
+        on_click(markers, lambda points, trace: self.select(points.point_inds[0]))
+    self._show_numbers()
 
 
 def _row(points, trace) -> int:
-    "The row of a clicked cell"
-    i = points.point_inds[0]
-    return int(i[0]) if isinstance(i, (list, tuple)) else list(dict.fromkeys(trace.y)).index(points.ys[0])
+    "Row of a clicked cell"
+    index = points.point_inds[0]
+    if isinstance(index, (list, tuple)):
+        return int(index[0])
+    labels = list(dict.fromkeys(trace.y))
+    return labels.index(points.ys[0])
 
 
-PlanExplorer._renew, PlanExplorer._set_batch = _renew, _set_batch
+PlanExplorer._renew = _renew
+PlanExplorer._set_batch = _set_batch
 
 # %% ../../nbs/80_widgets/04_plan_explorer.ipynb #c5228ed1
 def _redraw(self, change):
@@ -105,63 +123,78 @@ def _redraw(self, change):
     self.found = self.attempt(explain_plan, self.batch, self.k.value, self.blur.value)
     if self.found is None:
         return
-    z, n = self.found["plan"][np.ix_(self.order, self.order)], len(self.batch)
-    with self.heat.batch_update():
-        self.heat.data[0].update(z=z.astype("float32").ravel(), zmax=float(np.quantile(z, 0.999)) or 1.0)
-        self.heat.data[1].y, self.heat.data[2].x = z.sum(0) * n, z.sum(1) * n
+    plan = self.found["plan"]
+    self._update_heat_map(plan[np.ix_(self.order, self.order)])
     with self.lines.batch_update():
-        for trace, (x, y) in zip(self.lines.data, lines_data(self.batch, self.found["plan"]).values()):
+        new_lines = lines_data(self.batch, plan).values()
+        for trace, (x, y) in zip(self.lines.data, new_lines):
             trace.update(x=x, y=y)
     if self.chosen is not None:
-        (self._mark if change.owner is self.blur else self.select)(
-            self.chosen
-        )  # the anchors stay where only the blur moves
-    self._tell()
+        if change.owner is self.blur:  # the anchors depend on k alone
+            self._mark(self.chosen)
+        else:
+            self.select(self.chosen)
+    self._show_numbers()
 
 
-def _tell(self):
-    "The numbers of the plan"
-    f, n = self.found, len(self.batch)
-    within, chance = mass_within(f["plan"], self.batch.target, self.batch.classes)
+def _update_heat_map(self, plan):
+    "Write a sorted plan and its marginals into the heat map"
+    B = len(self.batch)
+    cells, columns, rows = self.heat.data[:3]
+    largest = float(np.quantile(plan, 0.999)) or 1.0
+    with self.heat.batch_update():
+        cells.update(z=plan.astype("float32").ravel(), zmax=largest)
+        columns.y = plan.sum(0) * B
+        rows.x = plan.sum(1) * B
+
+
+def _show_numbers(self):
+    "Write the numbers of the plan into the status line"
+    result = self.found
+    within, chance = mass_within(result["plan"], self.batch.target, self.batch.classes)
+    rows_per_teacher = np.exp(result["entropy"]) / len(self.batch)
+    group = "class" if self.batch.classes else "third"
     facts = {
-        "entropy": f"{f['entropy']:.4f} nats",
-        "a teacher row is spread over": f"{np.exp(f['entropy']) / n:.1f} student rows",
-        "divergence": f"{f['value']:.4g}",
-        "largest marginal violation (L1)": f"{f['violation']:.1e}",
-        "mass within the class"
-        if self.batch.classes
-        else "mass within the third": f"{within:.0%} (by chance {chance:.0%})",
+        "entropy": f"{result['entropy']:.4f} nats",
+        "a teacher row is spread over": f"{rows_per_teacher:.1f} student rows",
+        "divergence": f"{result['value']:.4g}",
+        "largest marginal violation (L1)": f"{result['violation']:.1e}",
+        f"mass within the {group}": f"{within:.0%} (by chance {chance:.0%})",
     }
-    told = " · ".join(f"{k} <b class='mtpkd-{k.split()[0]}'>{v}</b>" for k, v in facts.items())
-    self.status.value = f"{html.escape(self.batch.title)}: {told}"
+    parts = [f"{name} <b class='mtpkd-{name.split()[0]}'>{value}</b>" for name, value in facts.items()]
+    self.status.value = f"{html.escape(self.batch.title)}: {' · '.join(parts)}"
 
 
-PlanExplorer._redraw, PlanExplorer._tell = _redraw, _tell
+PlanExplorer._redraw = _redraw
+PlanExplorer._update_heat_map = _update_heat_map
+PlanExplorer._show_numbers = _show_numbers
 
 # %% ../../nbs/80_widgets/04_plan_explorer.ipynb #0732b920
-def select(self, i: int):
-    "Show a row of the batch: where its mass goes, and its anchors"
+def select(
+    self,
+    i: int,  # row of the batch
+):
+    "Show where the mass of a row goes, and its anchors"
     i, anchors = self._mark(i)
     name = self._teachers.customdata[i]
-    self.details.value = table_html(
-        anchors_of(self.batch, self.found, i).rename(
-            columns=dict(teacher="teacher's similarity", student="student's similarity")
-        ),
-        f"Sample {name}: its {len(anchors)} anchors, the rows that the teacher finds least like it",
-    )
+    table = anchors_of(self.batch, self.found, i)
+    table = table.rename(columns=dict(teacher="teacher's similarity", student="student's similarity"))
+    caption = f"Sample {name}: its {len(anchors)} anchors, the rows that the teacher finds least like it"
+    self.details.value = table_html(table, caption)
 
 
 def _mark(self, i) -> tuple:  # the row, its anchors
+    "Draw the lines and the anchors of a row"
     i = self.chosen = int(i)
     x, y = sample_lines(self.batch, self.found["plan"], i)
     anchors = self.found["anchors"][i]
+    anchors_x = np.append(self._teachers.x[anchors], self._students.x[anchors])
+    anchors_y = np.append(self._teachers.y[anchors], self._students.y[anchors])
     with self.lines.batch_update():
         self._own.update(x=x, y=y)
-        self._anchors.update(
-            x=np.append(self._teachers.x[anchors], self._students.x[anchors]),
-            y=np.append(self._teachers.y[anchors], self._students.y[anchors]),
-        )
+        self._anchors.update(x=anchors_x, y=anchors_y)
     return i, anchors
 
 
-PlanExplorer.select, PlanExplorer._mark = select, _mark
+PlanExplorer.select = select
+PlanExplorer._mark = _mark

@@ -35,12 +35,18 @@ from mtpkd.distillation.method_resolution import get_method
 from mtpkd.distillation.context import DistillationContext, build_students, get_teacher
 from mtpkd.distillation.tnet import get_adapted_teachers
 from mtpkd.losses.base import terms
-from mtpkd.losses.response import CLASS_TERMS
-from mtpkd.losses.feature import BASELINE_EMBEDDING_TERMS
+from mtpkd.losses.catalogue import term_names
 from mtpkd.data.samples import fit_normaliser
 from mtpkd.data.synthetic import synthetic
 from mtpkd.data.folds import nested_folds
-from mtpkd.distillation.objective import stage_objective
+from mtpkd.distillation.artifacts import SelfDistilledKey
+from mtpkd.distillation.batch_schedule import BatchDraw, BatchSchedule
+from mtpkd.distillation.objective import (
+    count_teachers,
+    DistillationObjective,
+    note_gradient_shares,
+    note_violation,
+)
 from mtpkd.distillation.stage import init_projections
 from mtpkd.training.trainer import Trainer, gather_gradients, optimiser_step
 from mtpkd.transport.matching import row_ot
@@ -166,18 +172,20 @@ def test_row_wise_transport_on_cuda_reads_nothing():
     assert reads(step, torch.randn(32, 8), torch.randn(3, 32, 12)) == 0
 
 
-@pytest.mark.parametrize("name", [*BASELINE_EMBEDDING_TERMS, *CLASS_TERMS])
+@pytest.mark.parametrize(
+    "name", [*term_names(level="feature"), *term_names(level="relation"), *term_names(classification_only=True)]
+)
 def test_rivals_on_cuda(name):
     "Every rival's loss and gradient, two repeats at once"
     batch = dict(
         output=torch.randn(2, 12, 4),
         target=torch.rand(2, 12, 4).softmax(-1),
         weight=torch.ones(2, 12),
-        taught=torch.ones(2, 12),
+        has_teacher=torch.ones(2, 12),
         teacher_output=torch.rand(2, 12, 4).softmax(-1),
         embedding=torch.randn(2, 12, 8),
         teacher_embedding=torch.randn(2, 12, 8),
-        ground=torch.rand(2, 4, 4),
+        ground_cost=torch.rand(2, 4, 4),
         **init_projections([name], 8, 8, [1, 2]),
     )
     batch = {k: v.detach() for k, v in batch.items()}
@@ -243,7 +251,7 @@ COURSES = [
 
 @pytest.mark.parametrize("rule", ["batch", "sample", "weighted", "fixed"])
 def test_teacher_rules_read_nothing(rule, room):
-    assert steps_read(replace(course_of(room, "mtpkdot"), rule=rule), room) == 0
+    assert steps_read(replace(course_of(room, "mtpkdot"), selection_rule=rule), room) == 0
 
 
 @pytest.mark.parametrize("name", COURSES)
@@ -257,7 +265,7 @@ def test_a_step_with_rows_transported_reads_nothing(room):
 
 
 def test_a_step_of_a_teacher_with_hidden_modalities_reads_nothing(room):
-    course = replace(course_of(room, "student_only"), names=("face", "physio", "voice"), hide=0.3)
+    course = replace(course_of(room, "student_only"), modalities=("face", "physio", "voice"), modality_dropout=0.3)
     stack = mtpkd.training.stacked_model.StackedModel(lambda: room.ensemble.build("joint"), [1, 2])
     assert steps_read(course, room, stack) == 0
 
@@ -269,10 +277,10 @@ def test_a_step_in_float16_reads_nothing(room):
 
 def steps_read(course, room, stack=None, half=False):
     stack = stack or build_students(room)
-    trainer, loss = (
-        Trainer([(stack.params, 1e-3)], course.schedule),
-        stage_objective(course, stack, room.table, room.folds, []),
-    )
+    trainer = Trainer([(stack.params, 1e-3)], course.schedule)
+    callbacks = (count_teachers([]), note_gradient_shares, note_violation)
+    loss = DistillationObjective(course, stack, room.table, room.folds, callbacks)
+    loss.trainer = trainer
     if half:
         trainer.dtype, trainer.scale = torch.float16, torch.tensor([2.0**40, *[2.0**8] * (len(stack) - 1)])
 
@@ -299,14 +307,10 @@ def test_stages_two_and_three_read_nothing(room, monkeypatch):
     get_teacher(room, room.ensemble.joint), get_adapted_teachers(room)
     monkeypatch.setattr(mtpkd.distillation.self_distillation, "train", watched)
     monkeypatch.setattr(mtpkd.distillation.tnet, "train", watched)
-    room.kept.pop("adapted")
+    room.artifacts.discard(SelfDistilledKey())
     get_adapted_teachers(room)
-    mtpkd.distillation.tnet._train_tnets(
-        room,
-        build_students(room),
-        mtpkd.distillation.outputs.predict_all_rows(get_teacher(room, room.ensemble.joint), room.table).tokens,
-    )
-    room.kept.pop("adapted")
+    mtpkd.distillation.tnet.fit_tnets(room, build_students(room))
+    room.artifacts.discard(SelfDistilledKey())
     assert counted == [0, 0]
 
 
@@ -316,26 +320,24 @@ def test_a_step_of_training_on_cuda(name, room, monkeypatch):
 
     Batches, mixup and its partners are drawn on the host and moved; here they come from outside, as everything else."""
     course, stack, table = course_of(room, name), build_students(room), room.table
-    draws = mtpkd.distillation.stage.draw_stage_batches(course, room.folds)
-    keep = mtpkd.training.batching.draw_mixup(1.0, draws[0].shape[2], course.schedule.steps, [1, 2])
-    drawn = draws, keep, mtpkd.distillation.objective._partners(draws[1])
-    know = course.knowledge and (course.knowledge.output, course.knowledge.embedding, course.knowledge.losses)
+    drawn = BatchSchedule.draw(course, table, room.folds)
+    teachers = course.teacher_outputs
+    know = teachers and (teachers.output, teachers.embedding, teachers.losses)
     parts = {f: getattr(table, f) for f in ("x", "presence", "target", "valid", "mean", "scale")}
 
     def step(parts, params, drawn, know, target):
         with monkeypatch.context() as m:
-            for name, value in zip(("draw_course", "draw_mixup", "_partners"), drawn):
-                m.setattr(mtpkd.distillation.objective, name, lambda *a, value=value: value)
-            own = replace(
-                course,
-                target=target,
-                knowledge=know and mtpkd.distillation.outputs.TeacherOutputs(course.knowledge.names, *know),
-            )
+            labelled, partner, draws = drawn
+            batches = BatchSchedule(labelled, partner, BatchDraw(*draws), course.schedule.batch)
+            m.setattr(BatchSchedule, "draw", lambda *arguments: batches)
+            outputs = know and mtpkd.distillation.outputs.TeacherOutputs(teachers.names, *know)
+            own = replace(course, soft_target=target, teacher_outputs=outputs)
             stack.params = {k: p.detach().requires_grad_() for k, p in params.items()}
-            losses, _ = stage_objective(own, stack, replace(table, **parts), room.folds)(1)
+            losses, _ = DistillationObjective(own, stack, replace(table, **parts), room.folds)(1)
             return losses, torch.autograd.grad(losses.sum(), list(stack.params.values()), allow_unused=True)
 
     params = {k: p.detach().clone() for k, p in stack.params.items()}
-    out, pinned = on_fake_cuda(step, parts, params, drawn, know, course.target)
+    moved = (drawn.labelled, drawn.partner, tuple(drawn.draws))
+    out, pinned = on_fake_cuda(step, parts, params, moved, know, course.soft_target)
     assert len(out) > 20 and {o.device.type for o in out if o is not None} == {"cuda"}
     assert set(pinned) <= MADE_THERE, set(pinned) - MADE_THERE

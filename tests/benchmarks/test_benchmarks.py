@@ -145,23 +145,23 @@ def test_ratios_of_made_up_times(costs):
 
 def test_what_is_added_leaves_the_room_as_it_was(costs, tmp_path):
     "Teachers stay, the method's own student is trained again"
-    plan = costs.plan_run(
+    plan = costs.plan_experiment(
         manifest=str(make_set(tmp_path / "set", protocol=dict(labelled_validation=6))),
         methods=["kd"],
         seeds=[0],
         folds=2,
         config=costs.TINY,
     )
-    room, trained = costs.open_classroom(plan, plan.folds[:2]), []
+    room, trained = costs.open_context(plan, plan.folds[:2]), []
     costs.run_method(plan, room, "kd")
-    before = dict(room.kept)
+    before = dict(room.artifacts.items())
     take = mtpkd.distillation.objective.fit_stage
     with pytest.MonkeyPatch.context() as m:
         m.setattr(
             mtpkd.distillation.students, "fit_stage", lambda *args, **kw: trained.append(args[7]) or take(*args, **kw)
         )
         assert costs.again(plan, room, "kd") > 0
-    assert trained == ["kd"] and {k: id(v) for k, v in room.kept.items()} == {k: id(v) for k, v in before.items()}
+    assert trained == ["kd"] and {k: id(v) for k, v in room.artifacts.items()} == {k: id(v) for k, v in before.items()}
 
 
 @pytest.mark.parametrize(

@@ -1285,7 +1285,7 @@ def test_one_report_of_all(trained, tmp_path):
     assert main(["report", *(str(r.path) for r in runs), "--out", str(tmp_path / "all.html")]) == 0
     page = (tmp_path / "all.html").read_text()
     assert len(runs) == 10 and len(page) < 8e6
-    seen = [x for x in re.findall(r"</span>kd</td><td>([-−]?[\d.]+) ±", page)]
+    seen = [x for x in re.findall(r"</span>kd</td>\s*<td>([-−]?[\d.]+) ±", page)]
     assert seen == [format_number(r.summary["methods"]["kd"]["mean"]) for r in runs]  # every run has its row, in order
 
 

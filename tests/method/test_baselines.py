@@ -3,11 +3,11 @@
 import numpy as np, pytest
 import mtpkd
 from mtpkd.core.errors import InputError
-from mtpkd.losses.response import CLASS_TERMS
-from mtpkd.losses.feature import BASELINE_EMBEDDING_TERMS
+from mtpkd.losses.catalogue import term_names
 from mtpkd.losses.base import terms
 from tiny_runs import make_set, quick
 
+BASELINE_TERMS = [t for t in (*term_names(level="feature"), *term_names(level="relation")) if t != "feature_mmd"]
 RIVALS = [
     "kd",
     "dkd",
@@ -58,7 +58,7 @@ def test_all_rivals_on_classes(tmp_path):
     run = go(make_set(tmp_path / "set", missing=dict(face=0.05, physio=0.2)), RIVALS, tmp_path / "run")
     check(run, RIVALS)
     shares = run.history[run.history.name.str.endswith("_share")]
-    assert {f"{t}_share" for t in BASELINE_EMBEDDING_TERMS} <= set(shares.name) and shares.value.between(0, 1).all()
+    assert {f"{t}_share" for t in BASELINE_TERMS} <= set(shares.name) and shares.value.between(0, 1).all()
     used = run.teachers[run.teachers.method.isin(RIVALS)]
     assert set(used.teacher) == {"joint"} and set(used.method) == set(RIVALS)
     assert run.plan("fitnets")["teacher"] == "joint" and "student_wkd" in run.embeddings()
@@ -83,7 +83,9 @@ def test_permitted_rivals_on_values(tmp_path):
 def test_every_rival_is_a_term_and_a_method():
     from mtpkd.distillation.methods import methods
 
-    assert {*BASELINE_EMBEDDING_TERMS, *CLASS_TERMS} <= set(terms.names()) and set(RIVALS) <= set(methods.names())
+    assert {*BASELINE_TERMS, *term_names(classification_only=True)} <= set(terms.names()) and set(RIVALS) <= set(
+        methods.names()
+    )
 
 
 def test_rivals_in_two_stacks_are_the_rivals_in_one(tmp_path, monkeypatch):

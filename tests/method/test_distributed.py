@@ -30,7 +30,7 @@ def torchrun(*words, processes=2, timeout=300, **env):
 GRADIENTS = """
 import json, os, sys, torch
 from torch.nn.parallel import DistributedDataParallel
-from mtpkd.training.distributed import company, gather_batch, own_rows
+from mtpkd.training.distributed import gather_batch, init_process_group, local_rows
 from mtpkd.transport.geometry import anchor_clouds, cosine_gram
 from mtpkd.transport.structural import structural_ot
 torch.manual_seed(0)
@@ -46,13 +46,13 @@ def found(net, z, loss):
     value.backward()
     return value.item(), [p.grad.clone() for p in net.parameters()]
 alone = {n: found(net, lambda: net(x), f) for n, f in LOSSES.items()}
-rank, many = company(device)
+rank, many = init_process_group(device)
 spread = DistributedDataParallel(net)
 for n, f in LOSSES.items():
-    value, grads = found(net, lambda: gather_batch(spread(x[own_rows(9)])), f)
+    value, grads = found(net, lambda: gather_batch(spread(x[local_rows(9)])), f)
     torch.testing.assert_close(torch.tensor([value]), torch.tensor([alone[n][0]]), rtol=1e-9, atol=1e-12)
     torch.testing.assert_close(grads, alone[n][1], rtol=1e-7, atol=1e-10)
-value, grads = found(net, lambda: spread(x[own_rows(9)]), lambda z: structural_ot(z, z_t[:, own_rows(9)], k=3).sum())
+value, grads = found(net, lambda: spread(x[local_rows(9)]), lambda z: structural_ot(z, z_t[:, local_rows(9)], k=3).sum())
 assert (grads[0] - alone["structural"][1][0]).abs().max() > 1e-3*grads[0].abs().max() # without gathering it is another loss
 print(f"process {rank} of {many}: {len(LOSSES)} losses", flush=True)
 
@@ -60,22 +60,22 @@ asked, real = [0], torch.distributed.all_gather # who knows the batch does not a
 def counted(*args): asked[0] += 1; return real(*args)
 torch.distributed.all_gather = counted
 z = net(x)
-for whole in (None, 9): torch.testing.assert_close(gather_batch(z[own_rows(9)], whole=whole), z)
+for whole in (None, 9): torch.testing.assert_close(gather_batch(z[local_rows(9)], whole=whole), z)
 assert asked == [3], asked
 torch.distributed.all_gather = real
 
 from mtpkd.core.config import ScheduleConfig
-from mtpkd.training.trainer import Trainer, gather_gradients, update
-from mtpkd.training.checkpoint import agree
+from mtpkd.training.trainer import Trainer, gather_gradients, optimiser_step
+from mtpkd.training.checkpoint import agree_on_start
 w = torch.full((2, 1), float(rank), device=device, requires_grad=True) # other weights in every process, and one gradient of one repeat that does not fit one process
 t = Trainer([({"w": w}, .1)], ScheduleConfig(steps=9, clip=0., decay="constant", weight_decay=0., ema=.5))
-agree(t)
+agree_on_start(t)
 assert not w.any() and not t.average["w"].any(), (rank, w)
 t.dtype, t.scale = torch.float16, torch.full((2,), 2.**16, device=device)
 pull = torch.tensor([1. + rank, torch.inf if rank else 1.], device=device)
 told = gather_gradients(t, lambda i: (w[:, 0]*pull, {}))
 assert w.grad[:, 0].tolist() == [1.5, 0.] and told["left_out"].tolist() == [0., 1.] and t.scale.tolist() == [2.**16, 2.**15], (rank, w.grad, t.scale)
-update(t)
+optimiser_step(t)
 torch.testing.assert_close(w.detach(), torch.tensor([[-.1], [0.]], device=device)); torch.testing.assert_close(t.average["w"], w.detach()/2)
 print(f"process {rank}: agreed", flush=True)
 

@@ -38,7 +38,8 @@ from mtpkd.data.weak_pairing import simulate_weak_pairing, parse_pairing
 from mtpkd.data.save import save_set
 from mtpkd.data.synthetic import synthetic
 from mtpkd.data.folds import nested_folds
-from mtpkd.distillation.objective import stage_objective
+from mtpkd.distillation.artifacts import ArtifactStore
+from mtpkd.distillation.objective import DistillationObjective
 from mtpkd.transport.matching import bag_plans, bag_targets
 from tiny_runs import make_set, quick
 
@@ -138,7 +139,7 @@ def test_every_method_runs(tmp_path, kind):
     )
     mean = found[found.method == "bag_mean"]
     np.testing.assert_allclose(mean.mass, mean.chance, atol=1e-6)
-    assert "Which recording belongs to whom" in run.report().read_text()
+    assert "Recovered pairs" in run.report().read_text()
 
 
 @pytest.mark.parametrize("words", ["none", "lag:4,2"])
@@ -215,13 +216,13 @@ def test_a_weakly_paired_set(tmp_path):
 def test_the_truth_moves_nothing(tmp_path):
     "Privileged rows put in another order by hand, so that no truth is left, give every method the same bits"
     room = room_of(make_set(tmp_path / "set", missing=dict(physio=0.2)), folds=slice(1))
-    source = room.loose[0].source
+    source = room.weak_pairings[0].source
     arrays = {n: a if n == "face" else a[source] for n, a in room.samples.arrays.items()}
     other = replace(
         room,
         samples=replace(room.samples, arrays=arrays),
-        loose=[replace(room.loose[0], source=np.arange(len(source)), known=False)],
-        kept={},
+        weak_pairings=[replace(room.weak_pairings[0], source=np.arange(len(source)), known=False)],
+        artifacts=ArtifactStore(),
     )
     for n in ALL:
         a, b = (get_student(r, get_method(n, r.config)) for r in (room, other))
@@ -235,7 +236,7 @@ def test_pool_labels_and_rows_outside_the_fold_move_nothing(tmp_path):
     target[fold.pool] = (target[fold.pool] + 1) % 3
     for a in arrays.values():
         a[fold.test] = 9.0
-    other = replace(room, samples=replace(s, target=target, arrays=arrays), kept={})
+    other = replace(room, samples=replace(s, target=target, arrays=arrays), artifacts=ArtifactStore())
     for n in ALL:
         a, b = (get_student(r, get_method(n, r.config)) for r in (room, other))
         assert all(torch.equal(p, b.params[k]) for k, p in a.params.items()), n
@@ -270,7 +271,7 @@ class HostReads(TorchDispatchMode):
 def test_no_step_reads_the_host(tmp_path, name):
     room = room_of(make_set(tmp_path / "set"), folds=slice(1))
     m, stack = get_method(name, room.config), build_students(room)
-    loss = stage_objective(stage_spec(room, m), stack, room.table, room.folds)
+    loss = DistillationObjective(stage_spec(room, m), stack, room.table, room.folds)
     with HostReads() as counted:
         loss(1)[0].sum().backward()
     assert counted.n == 0

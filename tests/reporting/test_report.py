@@ -65,7 +65,7 @@ def test_it_says_everything(page, runs):
         "true gain of 2.0 points by mtpkd",
         "mtpkd is better calibrated",
         "The value of each privileged modality is not known",
-        "too sure of itself",
+        "overconfident",
         "subjects that gain / lose",
     ]:
         assert said in text, said

@@ -12,6 +12,7 @@ import mtpkd.experiments.resume
 import mtpkd.reporting.report
 import mtpkd.reporting.sentences
 import mtpkd.training.checkpoint
+from mtpkd.distillation.artifacts import ArtifactStore, SelfDistilledKey, StudentKey, TeacherKey, TNetKey
 import mtpkd.training.loop
 import mtpkd.training.trainer
 from mtpkd.cli.main import main
@@ -92,14 +93,16 @@ def test_a_stopped_stage_goes_on_where_it_was(share, manifest, whole, tmp_path, 
 
 def test_every_stage_has_a_file_of_its_own_and_finds_it_again(tmp_path):
     def files():
-        with mtpkd.training.checkpoint.shelved(mtpkd.training.checkpoint.CheckpointStore(tmp_path)) as shelf:
-            made = [shelf.place(), shelf.place()]
-            for key in (("kd", 0), ("kd", 1)):
-                with mtpkd.training.checkpoint.stage_of(*key):
-                    made += [shelf.place(), shelf.place()]
-            return [*made, shelf.place()]
+        store = mtpkd.training.checkpoint.CheckpointStore(tmp_path)
+        artifacts = ArtifactStore(store), ArtifactStore(store).of_control("shuffled_teacher")
+        keys = [TeacherKey("kd"), TeacherKey("kd", 1), StudentKey("kd"), SelfDistilledKey(), TNetKey()]
+        places = []
+        for own in artifacts:
+            for key in keys:
+                own.get_or_compute(key, lambda checkpoint: places.extend([checkpoint().path, checkpoint(0).path]))
+        return places
 
-    assert len(set(files())) == 7 and files() == files()
+    assert len(set(files())) == 20 and files() == files()
 
 
 def some_stage(manifest, tmp_path, monkeypatch):
@@ -328,7 +331,7 @@ def test_torch_is_given_back_as_it_was(flush, manifest, tmp_path):
 
 def test_a_repeat_that_diverges_is_reported_and_the_others_go_on(manifest, tmp_path, monkeypatch):
     healthy = go(manifest, tmp_path / "healthy")
-    # the teacher of kd is poisoned on its way, so kd has nothing to learn from in that repeat from its first step on
+    # the loss of one repeat of kd is not a number from its step 4 on; the evaluation after it, at step 6, sees it
     real, poison = mtpkd.training.trainer.gather_gradients, torch.tensor([1.0, float("nan"), 1.0])
 
     def gather(trainer, loss):
@@ -360,12 +363,12 @@ def test_a_repeat_that_diverges_is_reported_and_the_others_go_on(manifest, tmp_p
         and m["diff"] is not None
         and sick.summary["methods"]["student_only"]["n"] == 3
     )
-    assert sick.summary["diverged"] == {"kd": [dict(fold=1, seed=0, step=3)]} and healthy.summary["diverged"] == {}
+    assert sick.summary["diverged"] == {"kd": [dict(fold=1, seed=0, step=6)]} and healthy.summary["diverged"] == {}
     events = [json.loads(line) for line in (sick.path / "journal.jsonl").read_text().splitlines()]
     assert [(e["method"], e["fold"], e["seed"]) for e in events if e["event"] == "diverged"] == [("kd", 1, 0)]
-    assert "kd came to nothing in 1 of 3 repeats (fold 1 of seed 0, at step 3)" in describe_diverged(sick.summary)
+    assert "kd diverged in 1 of 3 repeats (fold 1 of seed 0, at step 6)" in describe_diverged(sick.summary)
     assert (
-        "came to nothing" in Path(report(sick, tmp_path / "r.html")).read_text()
+        "kd diverged in" in Path(report(sick, tmp_path / "r.html")).read_text()
         and describe_diverged(healthy.summary) == ""
     )
 
@@ -374,7 +377,7 @@ def test_a_repeat_that_diverges_is_reported_and_the_others_go_on(manifest, tmp_p
 
 CHILD = """
 import sys, json, mtpkd, mtpkd.training
-mtpkd.training.checkpoint.PAUSE = 0.
+mtpkd.training.checkpoint.SECONDS_BETWEEN_CHECKPOINTS = 0.
 manifest, config, out, resume = json.loads(sys.argv[1])
 mtpkd.run(manifest, methods=["kd", "mtpkdot", "mtpkd"], seeds=[0], config=config, out=out, resume=resume, progress=False)
 """

@@ -29,18 +29,18 @@ SETS = ("Train_Set", "Validation_Set")
 
 
 def video_of(name: str) -> str:
-    "The video that an annotation is about"
+    "The name of an annotation's video"
     return re.sub(r"_(left|right)$", "", name)
 
 
 def _annotations(log) -> Path:
     "The folder with the label files: the newest edition where there are several"
-    found = [
-        (int(h[1]), n)
-        for n in list_folder(log.root, log, folders=True)
-        if (h := re.fullmatch(r"(\d+)\w\w ABAW Annotations", n))
-    ]
-    if not found:
+    editions = []
+    for name in list_folder(log.root, log, folders=True):
+        match = re.fullmatch(r"(\d+)\w\w ABAW Annotations", name)
+        if match:
+            editions.append((int(match[1]), name))
+    if not editions:
         log.unusable(
             log.root,
             "a folder such as '5th ABAW Annotations'",
@@ -48,155 +48,189 @@ def _annotations(log) -> Path:
             "give the folder that holds annotations, batch1 to batch3 and cropped_aligned",
         )
     log.stop()
-    log.fact("edition of the annotations", None, max(found)[0])
-    return log.root / max(found)[1] / "VA_Estimation_Challenge"
+    number, name = max(editions)
+    log.fact("edition of the annotations", None, number)
+    return log.root / name / "VA_Estimation_Challenge"
 
 # %% ../../../nbs/11_corpora/03_affwild2.ipynb #260c54e5
-def read_labels(path, log) -> np.ndarray | None:  # `(T, 2)` float32, NaN where nobody could tell
-    "The labels of one annotation file"
+def _numbers(line: str) -> np.ndarray:
+    "The numbers in a line; none where a cell is not a number"
+    try:
+        return np.array([float(cell) for cell in line.split(",")])
+    except ValueError:
+        return np.zeros(0)
+
+
+def read_labels(path, log) -> np.ndarray | None:  # `(T, 2)` float32, NaN where a frame is not annotated
+    "The labels of one annotation file; a row with a fault is a finding and counts as not annotated"
     text = text_of(path, log.lost, log)
     if text is None:
         return None
     lines = text.splitlines()
     if re.sub(r"\s", "", lines[0].lower()) != "valence,arousal":
-        log.lost(
-            path, "the line valence,arousal", lines[0][:40], "use the file of the valence-arousal track", where="row 1"
-        )
+        remedy = "use the file of the valence-arousal track"
+        log.lost(path, "the line valence,arousal", lines[0][:40], remedy, where="row 1")
         return None
     out = np.full((len(lines) - 1, 2), np.nan, "float32")
     for row, line in enumerate(lines[1:], 2):
-        try:
-            v = np.array([float(x) for x in line.split(",")])
-        except ValueError:
-            v = np.zeros(0)
-        if v.shape == (2,) and (v == -5).any():
+        values = _numbers(line)
+        if values.shape == (2,) and (values == -5).any():
             continue
-        if v.shape != (2,) or not (np.abs(v) <= 1).all():
-            log.lost(
-                path,
-                "two values in [-1, 1], or -5",
-                line[:40] or "an empty line",
-                "copy the file again; the row counts as not annotated",
-                where=f"row {row}",
-            )
+        if values.shape == (2,) and (np.abs(values) <= 1).all():
+            out[row - 2] = values
             continue
-        out[row - 2] = v
+        log.lost(
+            path,
+            "two values in [-1, 1], or -5",
+            line[:40] or "an empty line",
+            "copy the file again; the row counts as not annotated",
+            where=f"row {row}",
+        )
     return out
 
 # %% ../../../nbs/11_corpora/03_affwild2.ipynb #4a48f16b
+def _face_folders(root) -> list:
+    "Folders that may hold a folder of faces per annotation"
+    base = root / "cropped_aligned"
+    folders = [base]
+    for batch in ("batch1", "batch2", "batch3"):
+        folders += [base / batch, base / batch / "cropped_aligned"]
+    return folders
+
+
 def _places(log) -> tuple:  # annotation name -> folder of faces, video name -> file
-    "Faces and videos in the layouts that are about"
+    "Faces and videos in the known layouts"
     faces, videos = {}, {}
-    tops = [log.root / "cropped_aligned"] + [
-        log.root / "cropped_aligned" / f"batch{i}" / s for i in (1, 2, 3) for s in ("", "cropped_aligned")
-    ]
-    for top in tops:
-        for n in list_folder(top, log, folders=True) if top.is_dir() else ():
-            if not re.fullmatch(r"batch[123]|cropped_aligned", n):
-                faces.setdefault(n, top / n)
-    for top in [log.root / f"batch{i}" for i in (1, 2, 3)] + [log.root]:
-        for n in list_folder(top, log) if top.is_dir() else ():
-            if Path(n).suffix.lower() in (".mp4", ".avi"):
-                videos.setdefault(Path(n).stem, top / n)
+    for base in _face_folders(log.root):
+        for name in list_folder(base, log, folders=True) if base.is_dir() else ():
+            if not re.fullmatch(r"batch[123]|cropped_aligned", name):
+                faces.setdefault(name, base / name)
+    for base in [log.root / f"batch{i}" for i in (1, 2, 3)] + [log.root]:
+        for name in list_folder(base, log) if base.is_dir() else ():
+            if Path(name).suffix.lower() in (".mp4", ".avi"):
+                videos.setdefault(Path(name).stem, base / name)
     return faces, videos
 
 # %% ../../../nbs/11_corpora/03_affwild2.ipynb #4696899c
 def window_rows(
-    valid,  # `(T,)` bool: frames that have a label
+    valid,  # `(T,)` bool: annotated frames
     window: int,  # frames
-    stride: int,  # between samples
-) -> tuple:  # row, first and last frame of each sample, 1-based and inclusive
+    stride: int,  # frames between samples
+) -> tuple:  # row, first and last frame of each sample, `(N,)` each, 1-based and inclusive
     "Frames that become samples, and the window around each"
     rows = np.flatnonzero(valid) + 1
     rows = rows[(rows - 1) % stride == 0] if stride > 1 else rows
     first = np.clip(rows - (window - 1) // 2, 1, None)
-    return rows, first, np.minimum(first + window - 1, len(valid))
+    last = np.minimum(first + window - 1, len(valid))
+    return rows, first, last
 
 # %% ../../../nbs/11_corpora/03_affwild2.ipynb #100f9601
 def sound_range(
-    first,
+    first,  # frames `(N,)`, 1-based
     last,  # frames `(N,)`, 1-based and inclusive
     fps: float,  # of the video
-    rate_hz: float,  # at which sound is read
+    rate_hz: float,  # of the sound
     seconds: float = None,  # around the middle; None: as long as the frames
-) -> tuple:  # first and last sound sample, 1-based and inclusive
+) -> tuple:  # first and last sound sample, `(N,)` each, 1-based and inclusive
     "The sound that belongs to a window of frames"
-    start, end = (np.asarray(first) - 1) / fps, np.asarray(last) / fps
+    start = (np.asarray(first) - 1) / fps
+    end = np.asarray(last) / fps
     if seconds:
         start = np.clip((start + end - seconds) / 2, 0, None)
         end = start + seconds
     return np.floor(start * rate_hz).astype("int64") + 1, np.floor(end * rate_hz).astype("int64")
 
 # %% ../../../nbs/11_corpora/03_affwild2.ipynb #d47e2363
+def _broken_pictures(findings) -> set:  # of numbers
+    "The pictures that findings report as unreadable"
+    broken = set()
+    for finding in findings:
+        is_picture = finding.path.endswith((".jpg", ".jpeg", ".png")) and "picture" in finding.expected
+        if is_picture and re.fullmatch(r"frame \d+", finding.where):
+            broken.add(int(finding.where.removeprefix("frame ")))
+    return broken
+
+
 def _faces(
-    name, folder, rows, first, last, count, log
+    folder,
+    rows,  # `(N,)`
+    first,  # `(N,)`
+    last,  # `(N,)`
+    count: int,  # labels
+    log,
 ) -> np.ndarray:  # str `(N,)`: the folder, or "" where a window has no picture
-    "Pictures of one annotation"
-    have, before = numbered(folder, log, r"(\d+)\.(?:jpg|jpeg|png)"), len(log.findings)
-    if not have:
+    "The folder of faces for each sample of one annotation"
+    pictures = numbered(folder, log, r"(\d+)\.(?:jpg|jpeg|png)")
+    before = len(log.findings)
+    if not pictures:
         log.lost(folder, "cropped faces", "none", "copy the folder again")
         return np.full(len(rows), "", object)
-    check_pictures(folder, log, have)
-    broken = {
-        int(f.where[6:])
-        for f in log.findings[before:]
-        if "picture" in f.expected
-        and re.fullmatch(r"frame \d+", f.where)
-        and f.path.endswith((".jpg", ".jpeg", ".png"))
-    }
-    over = [i for i in have if i > count]
-    if over:
+    check_pictures(folder, log, pictures)
+    broken = _broken_pictures(log.findings[before:])
+    unlabelled = [i for i in pictures if i > count]
+    if unlabelled:
         log.lost(
             folder,
             f"pictures 1 to {count}, as there are labels",
-            max(over),
+            max(unlabelled),
             "annotations and faces are of different editions; use those of one",
-            where=f"frame {min(over)}",
+            where=f"frame {min(unlabelled)}",
         )
-    there = np.zeros(count + 2, int)
-    there[[i for i in have if i <= count and i not in broken]] = 1
-    total = np.cumsum(there)
-    return np.where(total[last] > total[first - 1], folder.relative_to(log.root).as_posix(), "").astype(object)
+    presence = np.zeros(count + 2, int)
+    presence[[i for i in pictures if i <= count and i not in broken]] = 1
+    total = np.cumsum(presence)
+    has_picture = total[last] > total[first - 1]
+    return np.where(has_picture, folder.relative_to(log.root).as_posix(), "").astype(object)
 
 
 def _film(file, name, count, log) -> tuple:  # path or "", frames, fps
     "The video of one annotation: rate and length from the file"
     if file is None:
-        log.lost(
-            log.root / "batch1" / f"{video_of(name)}.mp4",
-            "a video in batch1 to batch3",
-            "is missing",
-            "copy the video again",
-        )
+        expected = log.root / "batch1" / f"{video_of(name)}.mp4"
+        log.lost(expected, "a video in batch1 to batch3", "is missing", "copy the video again")
         return "", count, 0.0
-    p = probe_video(file, log.every, skim=not log.deep)
-    if p.fault:
-        log.lost(
-            file,
-            "a video",
-            p.fault,
-            "copy the file again",
-            where=f"frame {p.frames + 1}" if "ends early" in p.fault else "",
-        )
-        return "", p.frames, 0.0
-    if not 5 <= p.fps <= 120:
-        log.lost(file, "5 to 120 frames a second", f"{p.fps:g}", "convert the file again", where="frame rate")
-        return "", p.frames, 0.0
-    return file.relative_to(log.root).as_posix(), p.frames, p.fps
+    probe = probe_video(file, log.every, skim=not log.deep)
+    if probe.fault:
+        where = f"frame {probe.frames + 1}" if "ends early" in probe.fault else ""
+        log.lost(file, "a video", probe.fault, "copy the file again", where=where)
+        return "", probe.frames, 0.0
+    if not 5 <= probe.fps <= 120:
+        rate = f"{probe.fps:g}"
+        log.lost(file, "5 to 120 frames a second", rate, "convert the file again", where="frame rate")
+        return "", probe.frames, 0.0
+    return file.relative_to(log.root).as_posix(), probe.frames, probe.fps
 
 # %% ../../../nbs/11_corpora/03_affwild2.ipynb #babbfb14
+def _face_media(name, faces, rows, first, last, count, log):  # MEDIA `(N,)`
+    "Windows of cropped faces"
+    if name not in faces:
+        remedy = f"copy it again; {nearest_names(name, faces)}"
+        log.lost(f"cropped_aligned/{name}", "a folder of faces", "is missing", remedy)
+        return as_media([""] * len(rows))
+    return as_media(_faces(faces[name], rows, first, last, count, log), first, last, rows)
+
+
+def _sound_media(file, fps, rate_hz, rows, first, last, log):  # MEDIA `(N,)`
+    "Windows of sound"
+    start, end = -1, -1
+    if file:
+        start, end = sound_range(first, last, fps, rate_hz, option(log.manifest, "audio_s"))
+    return as_media([file] * len(rows), start, end, rows)
+
+
 def _annotation(path, part, places, log) -> dict | None:
     "Samples of one annotation file"
-    labels, name, m = read_labels(path, log), path.stem, log.manifest
+    labels = read_labels(path, log)
     if labels is None:
         return None
-    kinds, faces, films = {n: s.kind for n, s in m.modalities.items()}, *places
-    crops, out = bool(faces), {}
-    file, frames, fps = (
-        _film(films.get(video_of(name)), name, len(labels), log)
-        if "audio" in kinds.values() or not crops
-        else ("", len(labels), 0.0)
-    )
+    name = path.stem
+    manifest = log.manifest
+    faces, films = places
+    kinds = {modality: spec.kind for modality, spec in manifest.modalities.items()}
+    has_crops = bool(faces)
+    file, frames, fps = "", len(labels), 0.0
+    if "audio" in kinds.values() or not has_crops:
+        file, frames, fps = _film(films.get(video_of(name)), name, len(labels), log)
     if file and frames < len(labels):
         log.lost(
             path,
@@ -206,27 +240,20 @@ def _annotation(path, part, places, log) -> dict | None:
             where=f"row {frames + 2}",
         )
         labels = labels[:frames]
-    rows, first, last = window_rows(
-        ~np.isnan(labels).any(1), option(m, "window", 16), option(m, "stride" if part == SETS[0] else "stride_test", 1)
-    )
-    for n, kind in kinds.items():
+    stride = option(manifest, "stride" if part == SETS[0] else "stride_test", 1)
+    is_annotated = ~np.isnan(labels).any(1)
+    rows, first, last = window_rows(is_annotated, option(manifest, "window", 16), stride)
+    arrays = {}
+    for modality, kind in kinds.items():
         if kind == "audio":
-            a, b = sound_range(first, last, fps, m.modalities[n].rate_hz, option(m, "audio_s")) if file else (-1, -1)
-            out[n] = as_media([file] * len(rows), a, b, rows)
-        elif not crops:
-            out[n] = as_media([file] * len(rows), first, last, rows)
-        elif name not in faces:
-            log.lost(
-                f"cropped_aligned/{name}",
-                "a folder of faces",
-                "is missing",
-                f"copy it again; {nearest_names(name, faces)}",
-            )
-            out[n] = as_media([""] * len(rows))
+            rate_hz = manifest.modalities[modality].rate_hz
+            arrays[modality] = _sound_media(file, fps, rate_hz, rows, first, last, log)
+        elif has_crops:
+            arrays[modality] = _face_media(name, faces, rows, first, last, len(labels), log)
         else:
-            out[n] = as_media(_faces(name, faces[name], rows, first, last, len(labels), log), first, last, rows)
+            arrays[modality] = as_media([file] * len(rows), first, last, rows)
     return dict(
-        arrays=out,
+        arrays=arrays,
         target=labels[rows - 1],
         subject=[f"{part}/{video_of(name)}"] * len(rows),
         sample=[f"{part}/{name}/{i:05d}" for i in rows],
@@ -235,42 +262,67 @@ def _annotation(path, part, places, log) -> dict | None:
     )
 
 # %% ../../../nbs/11_corpora/03_affwild2.ipynb #d6ee788e
+def _read_set(folder, part, places, log) -> list:
+    "The annotations of one set that have samples"
+    names = list_folder(folder, log)
+    if not names:
+        log.lost(folder, "annotation files", "none", "copy the folder again")
+    used = []
+    for name in log.walk(names, part):
+        if not name.endswith(".txt"):
+            log.lost(folder / name, "VIDEO.txt", name, "remove the file or correct its name")
+            continue
+        annotation = _annotation(folder / name, part, places, log)
+        if annotation and annotation["valid"]:
+            used.append(annotation)
+        elif annotation:
+            log.lost(folder / name, "annotated frames", "none: every row is -5", "leave the file out")
+    expected = option(log.manifest, "expect", {}).get(part)
+    log.fact(f"annotations in {part}", expected, len(names))
+    log.fact(f"annotated frames in {part}", None, sum(annotation["valid"] for annotation in used))
+    return used
+
+
+def _joined(annotations, key):
+    "An entry of all annotations in one array"
+    return np.concatenate([annotation[key] for annotation in annotations]) if annotations else np.zeros(0)
+
+
 @readers.register("affwild2")
 @corpus
 def affwild2(manifest, log) -> dict:
     "Aff-Wild2, valence and arousal"
-    base, places, found, expect = _annotations(log), _places(log), [], option(manifest, "expect", {})
+    base = _annotations(log)
+    places = _places(log)
+    annotations = []
     for part in SETS:
-        names, made = list_folder(base / part, log), []
-        if not names:
-            log.lost(base / part, "annotation files", "none", "copy the folder again")
-        for n in log.walk(names, part):
-            if not n.endswith(".txt"):
-                log.lost(base / part / n, "VIDEO.txt", n, "remove the file or correct its name")
-                continue
-            one = _annotation(base / part / n, part, places, log)
-            if one and one["valid"]:
-                made.append(one)
-            elif one:
-                log.lost(base / part / n, "annotated frames", "none: every row is -5", "leave the file out")
-        log.fact(f"annotations in {part}", expect.get(part), len(names))
-        log.fact(f"annotated frames in {part}", None, sum(o["valid"] for o in made))
-        found += made
+        annotations += _read_set(base / part, part, places, log)
     log.fact("faces", None, "cropped" if places[0] else "whole pictures of the videos")
     if log.deep:
-        _unheard(found, places, log)
-    join = lambda key: np.concatenate([o[key] for o in found]) if found else np.zeros(0)
-    arrays = {n: np.concatenate([o["arrays"][n] for o in found]) for n in manifest.modalities} if found else {}
-    return as_part(log, arrays, join("target"), join("subject"), join("sample"))
+        _inspect_media(annotations, places, log)
+    arrays = {}
+    if annotations:
+        for modality in manifest.modalities:
+            arrays[modality] = np.concatenate([annotation["arrays"][modality] for annotation in annotations])
+    target, subject, sample = (_joined(annotations, key) for key in ("target", "subject", "sample"))
+    return as_part(log, arrays, target, subject, sample)
 
 
-def _unheard(found, places, log):
-    "Videos without sound, and faces that no annotation knows"
-    for n, s in log.manifest.modalities.items():
-        if s.kind != "audio":
+def _inspect_media(annotations, places, log):
+    "Findings for videos without sound and for faces without an annotation"
+    for modality, spec in log.manifest.modalities.items():
+        if spec.kind != "audio":
             continue
-        for path in sorted({p for o in found for p in o["arrays"][n]["path"]} - {""}):
+        paths = set()
+        for annotation in annotations:
+            paths |= set(annotation["arrays"][modality]["path"])
+        for path in sorted(paths - {""}):
             check_sound(log.root / path, log)
-    names = {s.rsplit("/", 2)[1] for o in found for s in o["sample"]}
-    for n in set(places[0]) - names if option(log.manifest, "strict") else ():
-        log.lost(places[0][n], "an annotated video", "no annotation", nearest_names(n, names))
+    if not option(log.manifest, "strict"):
+        return
+    names = set()
+    for annotation in annotations:
+        names |= {sample.rsplit("/", 2)[1] for sample in annotation["sample"]}
+    faces = places[0]
+    for name in set(faces) - names:
+        log.lost(faces[name], "an annotated video", "no annotation", nearest_names(name, names))

@@ -20,91 +20,108 @@ from ..media_probe import empty_file, probe_image, probe_sound, probe_video
 # %% ../../../nbs/11_corpora/01_scan.ipynb #82c2e7f8
 @dataclass(frozen=True)
 class Finding:
-    "Something that is not as it should be"
+    "A fault in a data set"
 
     level: str  # unusable | lost
     path: str  # relative to the set's root
-    where: str  # row (line of the file, as an editor counts), frame, column or key; may be empty
+    where: str  # row (line of the file, from 1), frame, column or key; may be empty
     expected: str
     found: str
-    mend: str  # what to do about it
+    mend: str  # the remedy
 
     def __str__(self):
-        return f"{self.path}{', ' + self.where if self.where else ''}: expected {self.expected}, found {self.found}; {self.mend}"
+        place = f"{self.path}, {self.where}" if self.where else self.path
+        return f"{place}: expected {self.expected}, found {self.found}; {self.mend}"
 
 
 def show_path(path) -> str:
-    "A path that can be printed whatever bytes are in it"
+    "A path in printable characters, whatever bytes it contains"
     return os.fsencode(str(path)).decode("utf-8", "backslashreplace")
 
 # %% ../../../nbs/11_corpora/01_scan.ipynb #f9386773
 class ScanLog:
-    "Facts and findings of one walk through a set"
+    "Facts and findings of one scan of a set"
 
-    def __init__(self, manifest: DatasetManifest, deep: bool = False, every: bool = False, progress: bool = False):
-        self.manifest, self.root, self.deep, self.every, self.progress = (
-            manifest,
-            Path(manifest.root),
-            deep,
-            every,
-            progress,
-        )
-        self.facts, self.findings = [], []
+    def __init__(
+        self,
+        manifest: DatasetManifest,
+        deep: bool = False,  # open every medium
+        every: bool = False,  # decode every frame of it
+        progress: bool = False,
+    ):
+        self.manifest = manifest
+        self.root = Path(manifest.root)
+        self.deep = deep
+        self.every = every
+        self.progress = progress
+        self.facts = []
+        self.findings = []
 
-    def _add(self, level, path, expected, found, mend, where):
+    def _add(self, level, path, expected, found, remedy, where):
         path = Path(path)
         if path.is_absolute() and path != self.root and path.is_relative_to(self.root):
             path = path.relative_to(self.root)
-        self.findings.append(Finding(level, show_path(path), str(where), str(expected), show_path(found), mend))
+        self.findings.append(Finding(level, show_path(path), str(where), str(expected), show_path(found), remedy))
 
     def lost(self, path, expected, found, mend, where=""):
+        "Add a fault that makes one recording missing"
         self._add("lost", path, expected, found, mend, where)
 
     def unusable(self, path, expected, found, mend, where=""):
+        "Add a fault that makes the set unusable"
         self._add("unusable", path, expected, found, mend, where)
 
     def fact(self, what, expected, found):
+        "Add a row to the table of facts"
         self.facts.append((what, expected, found))
 
     def walk(self, items, what):
+        "The items, with a progress bar where it is wanted"
         return tqdm(items, desc=what, disable=not self.progress)
 
     def stop(self):
-        "Give up where something unusable was met"
-        bad = [f for f in self.findings if f.level == "unusable"]
-        if bad:
-            raise InputError(
-                f"{self.manifest.name}: {bad[0]}{f' ({len(bad)} such faults; mtpkd data check lists them)' if len(bad) > 1 else ''}"
-            )
+        "`InputError` where a fault makes the set unusable"
+        bad = [finding for finding in self.findings if finding.level == "unusable"]
+        if not bad:
+            return
+        message = f"{self.manifest.name}: {bad[0]}"
+        if len(bad) > 1:
+            message += f" ({len(bad)} such faults; mtpkd data check lists them)"
+        raise InputError(message)
 
 # %% ../../../nbs/11_corpora/01_scan.ipynb #c996d3e2
 def require_folder(manifest):
-    "A set that is not shipped needs the folder of a copy"
-    if not Path(manifest.root).is_dir():
+    "`InputError` unless the manifest names the folder of a copy, which is not shipped with the package"
+    root = Path(manifest.root)
+    if not root.is_dir():
         raise InputError(f"{manifest.root}: no such folder; expected the folder that holds {manifest.name}")
-    if Path(manifest.root).resolve() == manifests_folder().resolve():
+    if root.resolve() == manifests_folder().resolve():
         raise InputError(
             f"{manifest.name} is not shipped; name the folder of your copy, {manifest.name}@FOLDER or --root FOLDER"
         )
 
 
 def corpus(scan):
-    "Decorator: a reader that skims with `scan`, which `check` runs deep"
+    "Decorator: a reader that applies `scan` without opening media; `check` applies it as a deep scan"
 
     def reader(manifest):
         require_folder(manifest)
         log = ScanLog(manifest)
         raw = scan(manifest, log)
         log.stop()
-        lost = [f for f in log.findings if f.level == "lost"]
+        lost = [finding for finding in log.findings if finding.level == "lost"]
         if lost:
             warnings.warn(
-                f"{manifest.name}: {len(lost)} faults, left out; mtpkd data check {manifest.name} --root {manifest.root} lists them; the first: {lost[0]}",
+                f"{manifest.name}: {len(lost)} faults, left out; "
+                f"mtpkd data check {manifest.name} --root {manifest.root} lists them; the first: {lost[0]}",
                 stacklevel=2,
             )
         return raw
 
-    reader.corpus, reader.scan, reader.__name__, reader.__doc__ = True, scan, scan.__name__, scan.__doc__
+    reader.corpus = True
+    reader.scan = scan
+    reader.__name__ = scan.__name__
+    reader.__doc__ = scan.__doc__
     return reader
 
 
@@ -113,48 +130,61 @@ def option(manifest, name: str, default=None):
     return manifest.options.get(name, default)
 
 
-def as_part(log, arrays, target, subject, sample) -> dict:
-    "The raw parts of a set; none at all is unusable"
-    if not len(target) and not any(f.level == "unusable" for f in log.findings):
-        log.unusable(
-            log.root,
-            f"recordings of {log.manifest.name}",
-            "none that can be used",
-            f"give the folder that holds {log.manifest.layout.strip().split(chr(10))[0] or 'the set'}",
-        )
+def as_part(
+    log,
+    arrays,  # modality -> `(N, ...)`
+    target,  # `(N,)`
+    subject,  # `(N,)`
+    sample,  # `(N,)` names
+) -> dict:
+    "The raw parts of a set; a set without samples is unusable"
     if not len(target):
+        if not any(finding.level == "unusable" for finding in log.findings):
+            first_line = log.manifest.layout.strip().split("\n")[0]
+            log.unusable(
+                log.root,
+                f"recordings of {log.manifest.name}",
+                "none that can be used",
+                f"give the folder that holds {first_line or 'the set'}",
+            )
         log.stop()
-    return dict(
-        arrays=arrays, target=target, subject=subject, sample=sample, source=f"{log.manifest.name} in {log.root}"
-    )
+    source = f"{log.manifest.name} in {log.root}"
+    return dict(arrays=arrays, target=target, subject=subject, sample=sample, source=source)
 
 # %% ../../../nbs/11_corpora/01_scan.ipynb #12ac9efd
 def list_folder(folder, log, folders: bool = False) -> list[str]:  # sorted names
-    "Files, or folders, in `folder`; none where it is missing"
+    "Files, or folders, in `folder`; none where it is absent, and a finding where it cannot be listed"
     try:
-        return sorted(e.name for e in os.scandir(folder) if _is_folder(e) == folders and not e.name.startswith("."))
+        entries = [entry for entry in os.scandir(folder) if _is_folder(entry) == folders]
     except FileNotFoundError:
         return []
     except OSError as e:
         log.lost(folder, "a folder that can be listed", e.strerror, "correct its permissions, or copy it again")
         return []
+    return sorted(entry.name for entry in entries if not entry.name.startswith("."))
 
 
 def nearest_names(name, have) -> str:
-    "Which of the names that are there it may be"
+    "A hint at the most similar of the present names"
     hint = nearest(name, have).split("? ")[0]
-    return hint.split(" or ")[0] + "?" if hint.startswith("did") else "nothing there has a name like it"
+    if not hint.startswith("did"):
+        return "nothing there has a name like it"
+    return hint.split(" or ")[0] + "?"
 
 
 def _is_folder(entry) -> bool:
     try:
         return entry.is_dir()
     except OSError:
-        return True  # whoever opens it says what is wrong
+        return True  # the fault is reported when the folder is opened
 
 
-def text_of(path, report, log) -> str | None:
-    "A text file's content as UTF-8; `report` is `log.lost` or `log.unusable`"
+def text_of(
+    path,
+    report,  # `log.lost` or `log.unusable`
+    log,
+) -> str | None:
+    "The content of a UTF-8 text file, or a finding"
     fault = empty_file(path)
     if fault:
         report(path, "a text file", fault, "copy the file again")
@@ -168,173 +198,210 @@ def text_of(path, report, log) -> str | None:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as e:
         row = raw[: e.start].count(b"\n") + 1
-        report(
-            path,
-            "UTF-8 text",
-            f"byte 0x{raw[e.start]:02x}, as of Latin-1",
-            "save it as UTF-8, or rename what the row names",
-            where=f"row {row}",
-        )
+        byte = f"byte 0x{raw[e.start]:02x}, as of Latin-1"
+        report(path, "UTF-8 text", byte, "save it as UTF-8, or rename what the row names", where=f"row {row}")
 
 # %% ../../../nbs/11_corpora/01_scan.ipynb #4f5745df
-def rows_of(path, need, report, log, sep="\t") -> pd.DataFrame | None:  # columns of str; the index is the row
-    "A small table with a header line that holds the columns `need`"
+def rows_of(
+    path,
+    need,  # names of the required columns
+    report,  # `log.lost` or `log.unusable`
+    log,
+    sep="\t",
+) -> pd.DataFrame | None:  # columns of str; the index is the row in the file
+    "A small table with a header line that contains the columns `need`; an incomplete row is a finding"
     text = text_of(path, report, log)
     if text is None:
         return None
     lines = text.splitlines()
-    head = [c.strip() for c in lines[0].split(sep)]
-    lack = [c for c in need if c not in head]
-    if lack:
+    head = [column.strip() for column in lines[0].split(sep)]
+    missing = [column for column in need if column not in head]
+    if missing:
+        separator = "a tab" if sep == "\t" else sep
         report(
             path,
-            f"column {lack[0]}",
+            f"column {missing[0]}",
             f"columns {', '.join(head)}"[:120],
-            f"{nearest(lack[0], head)}; {'the separator should be a tab' if sep == chr(9) else f'the separator should be {sep}'}",
+            f"{nearest(missing[0], head)}; the separator should be {separator}",
             where="row 1",
         )
         return None
-    cells = {i: l.split(sep) for i, l in enumerate(lines[1:], 2) if l.strip()}
-    for i in [i for i, c in cells.items() if len(c) != len(head)]:
-        log.lost(path, f"{len(head)} cells", len(cells.pop(i)), "complete or remove the row", where=f"row {i}")
-    return pd.DataFrame([[x.strip() for x in c] for c in cells.values()], index=list(cells), columns=head)
+    numbers, rows = [], []
+    for number, line in enumerate(lines[1:], 2):
+        if not line.strip():
+            continue
+        cells = line.split(sep)
+        if len(cells) != len(head):
+            log.lost(path, f"{len(head)} cells", len(cells), "complete or remove the row", where=f"row {number}")
+            continue
+        numbers.append(number)
+        rows.append([cell.strip() for cell in cells])
+    return pd.DataFrame(rows, index=numbers, columns=head)
 
 # %% ../../../nbs/11_corpora/01_scan.ipynb #3b868ea1
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+
+
 def _first_word(text, sep, columns):
-    "Row and column of the first cell that is no number"
+    "Row, column and content of the first cell that is not a number"
     lines = text.splitlines()
-    head = [c.strip() for c in lines[0].split(sep)]
-    for i, line in enumerate(lines[1:], 2):
+    head = [column.strip() for column in lines[0].split(sep)]
+    for row, line in enumerate(lines[1:], 2):
         cells = line.split(sep)
-        for c in columns:
-            x = cells[head.index(c)].strip() if head.index(c) < len(cells) else ""
-            if not re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", x):
-                return i, c, x
+        for column in columns:
+            i = head.index(column)
+            cell = cells[i].strip() if i < len(cells) else ""
+            if not _NUMBER.fullmatch(cell):
+                return row, column, cell
     return len(lines), columns[0], "nothing"
 
 
-def numbers_of(path, need, log, sep="\t") -> dict | None:  # column -> float64 `(T,)`
-    "A long table of finite numbers; a fault loses it"
-    fault, again = empty_file(path), "copy or export the file again"
-    if fault:
-        log.lost(path, "a table of numbers", fault, again)
-        return None
+def _parsed_numbers(path, need, sep) -> dict | None:  # column -> float64 `(T,)`
+    "The columns of a table where all their cells are finite numbers"
     try:
         frame = pd.read_csv(
-            path, sep=sep, skipinitialspace=True, usecols=lambda c: c.strip() in need, low_memory=False
-        ).rename(columns=str.strip)
-    except (OSError, ValueError) as e:
-        frame = None
-    lack = [c for c in need if frame is None or c not in frame]
-    if (
-        not lack
-        and len(frame)
-        and all(frame[c].dtype.kind in "if" for c in need)
-        and np.isfinite(frame.to_numpy()).all()
-    ):
-        return {c: frame[c].to_numpy("float64") for c in need}
+            path, sep=sep, skipinitialspace=True, usecols=lambda column: column.strip() in need, low_memory=False
+        )
+    except (OSError, ValueError):
+        return None
+    frame = frame.rename(columns=str.strip)
+    if not len(frame) or any(column not in frame for column in need):
+        return None
+    is_numeric = all(frame[column].dtype.kind in "if" for column in need)
+    if not is_numeric or not np.isfinite(frame.to_numpy()).all():
+        return None
+    return {column: frame[column].to_numpy("float64") for column in need}
+
+
+def numbers_of(
+    path,
+    need,  # names of the required columns
+    log,
+    sep="\t",
+) -> dict | None:  # column -> float64 `(T,)`
+    "A long table of finite numbers; a fault loses it"
+    remedy = "copy or export the file again"
+    fault = empty_file(path)
+    if fault:
+        log.lost(path, "a table of numbers", fault, remedy)
+        return None
+    columns = _parsed_numbers(path, need, sep)
+    if columns is not None:
+        return columns
     text = text_of(path, log.lost, log)
     if text is None:
         return None
-    head = [c.strip() for c in text.splitlines()[0].split(sep)]
-    lack = [c for c in need if c not in head]
-    if lack:
+    head = [column.strip() for column in text.splitlines()[0].split(sep)]
+    missing = [column for column in need if column not in head]
+    if missing:
         log.lost(
             path,
-            f"column {lack[0]}",
+            f"column {missing[0]}",
             f"columns {', '.join(head)}"[:160],
-            f"{nearest(lack[0], head)}; leave the modality out, or {again}",
+            f"{nearest(missing[0], head)}; leave the modality out, or {remedy}",
             where="row 1",
         )
         return None
     row, column, cell = _first_word(text, sep, need)
-    log.lost(path, "a number", repr(cell)[:40], again, where=f"row {row}, column {column}")
+    log.lost(path, "a number", repr(cell)[:40], remedy, where=f"row {row}, column {column}")
 
 # %% ../../../nbs/11_corpora/01_scan.ipynb #db44a963
 def check_video(
     path,
     log,
     frames=None,  # lowest and highest number
-    fps: float = None,
+    fps: float = None,  # expected rate
 ) -> bool:  # whether it can be used
-    "Look into a video"
-    p, again = probe_video(path, log.every), "copy the file again"
-    if p.fault:
-        log.lost(
-            path,
-            f"a video{f' of {frames[0]} frames' if frames else ''}",
-            p.fault,
-            again,
-            where=f"frame {p.frames + 1}" if "ends early" in p.fault else "",
-        )
-    elif frames and not frames[0] <= p.frames <= frames[1]:
-        log.lost(
-            path,
-            f"{' to '.join(map(str, dict.fromkeys(frames)))} frames",
-            p.frames,
-            again,
-            where=f"frame {min(p.frames, frames[1]) + 1}",
-        )
-    elif fps and abs(p.fps - fps) > 0.01 * fps:
+    "Inspect a video; a fault is a finding"
+    probe = probe_video(path, log.every)
+    remedy = "copy the file again"
+    if probe.fault:
+        expected = f"a video of {frames[0]} frames" if frames else "a video"
+        where = f"frame {probe.frames + 1}" if "ends early" in probe.fault else ""
+        log.lost(path, expected, probe.fault, remedy, where=where)
+        return False
+    if frames and not frames[0] <= probe.frames <= frames[1]:
+        expected = " to ".join(map(str, dict.fromkeys(frames)))
+        where = f"frame {min(probe.frames, frames[1]) + 1}"
+        log.lost(path, f"{expected} frames", probe.frames, remedy, where=where)
+        return False
+    if fps and abs(probe.fps - fps) > 0.01 * fps:
         log.lost(
             path,
             f"{fps:g} frames a second",
-            f"{p.fps:g}",
+            f"{probe.fps:g}",
             "convert the file back, or correct rate_hz in a manifest of your own",
         )
-    else:
-        return True
-    return False
+        return False
+    return True
 
 
-def check_sound(path, log, rate_hz=None) -> bool:
-    "Look into a sound file"
-    p = probe_sound(path, log.every)
-    if p.fault:
-        log.lost(path, "a sound file", p.fault, "copy the file again")
-    elif rate_hz and p.rate_hz != rate_hz:
+def check_sound(
+    path,
+    log,
+    rate_hz=None,  # expected rate
+) -> bool:  # whether it can be used
+    "Inspect a sound file; a fault is a finding"
+    probe = probe_sound(path, log.every)
+    if probe.fault:
+        log.lost(path, "a sound file", probe.fault, "copy the file again")
+        return False
+    if rate_hz and probe.rate_hz != rate_hz:
         log.lost(
             path,
             f"{rate_hz:g} Hz",
-            f"{p.rate_hz} Hz",
+            f"{probe.rate_hz} Hz",
             "use the original file, or correct source_hz in a manifest of your own",
         )
-    else:
-        return True
-    return False
+        return False
+    return True
 
 # %% ../../../nbs/11_corpora/01_scan.ipynb #a35c0c77
 def numbered(folder, log, pattern=r"(?:img_)?(\d+)\.(?:jpg|jpeg|png)") -> dict:  # number -> file name
     "Pictures of a folder by their number"
-    hits = ((re.fullmatch(pattern, n, re.I), n) for n in list_folder(folder, log))
-    return {int(h[1]): n for h, n in hits if h}
+    names = {}
+    for name in list_folder(folder, log):
+        match = re.fullmatch(pattern, name, re.I)
+        if match:
+            names[int(match[1])] = name
+    return names
 
 
-def check_pictures(folder, log, have: dict, need=()) -> int:  # pictures that can be used
-    "Look into numbered pictures; all of `need` must be there"
-    lack = [i for i in need if i not in have]
-    if lack:
+def check_pictures(
+    folder,
+    log,
+    have: dict,  # number -> file name
+    need=(),  # numbers that are required
+) -> int:  # pictures that can be used
+    "Inspect numbered pictures; a missing, unreadable or differently sized one is a finding"
+    missing = [number for number in need if number not in have]
+    if missing:
         log.lost(
             folder,
             f"pictures {need[0]} to {need[-1]}",
-            f"{len(lack)} fewer",
+            f"{len(missing)} fewer",
             "copy or extract the frames again",
-            where=f"frame {lack[0]}",
+            where=f"frame {missing[0]}",
         )
-    sizes, good = {}, 0
-    for i, name in sorted(have.items()) if log.deep else ():
-        p = probe_image(Path(folder) / name, log.every)
-        if p.fault:
-            log.lost(Path(folder) / name, "a picture", p.fault, "copy or extract it again", where=f"frame {i}")
+    if not log.deep:
+        return len(have)
+    first_of_size = {}
+    good = 0
+    for number, name in sorted(have.items()):
+        path = Path(folder) / name
+        probe = probe_image(path, log.every)
+        if probe.fault:
+            log.lost(path, "a picture", probe.fault, "copy or extract it again", where=f"frame {number}")
         else:
             good += 1
-            sizes.setdefault(p.size, i)
-    if len(sizes) > 1:
+            first_of_size.setdefault(probe.size, number)
+    if len(first_of_size) > 1:
+        two_sizes = list(first_of_size.items())[:2]
         log.lost(
             folder,
             "pictures of one size",
-            " and ".join(f"{h} x {w} (frame {i})" for (h, w), i in list(sizes.items())[:2]),
+            " and ".join(f"{height} x {width} (frame {number})" for (height, width), number in two_sizes),
             "extract the frames again",
-            where=f"frame {max(sizes.values())}",
+            where=f"frame {max(first_of_size.values())}",
         )
-    return good if log.deep else len(have)
+    return good

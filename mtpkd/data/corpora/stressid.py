@@ -17,11 +17,15 @@ FOLDERS = ("Feature Extraction/Features", "Features", ".")
 
 
 def find_table(log, name: str) -> Path | None:
-    "A table in one of the folders that the authors used"
-    there = [log.root / f / name for f in FOLDERS if (log.root / f / name).is_file()]
-    if there:
-        return there[0]
-    tables = [p.name for f in FOLDERS if (log.root / f).is_dir() for p in (log.root / f).glob("*.csv")]
+    "A table in one of the folders that the authors used; a missing one is a finding"
+    candidates = [log.root / folder / name for folder in FOLDERS]
+    present = [path for path in candidates if path.is_file()]
+    if present:
+        return present[0]
+    tables = []
+    for folder in FOLDERS:
+        if (log.root / folder).is_dir():
+            tables += [path.name for path in (log.root / folder).glob("*.csv")]
     log.lost(
         log.root / FOLDERS[0] / name,
         "a table of features",
@@ -30,46 +34,61 @@ def find_table(log, name: str) -> Path | None:
     )
 
 
+_RECORDING_NAME = re.compile(r"[0-9a-z]{4}_[A-Za-z]+\d?")
+_TABLE_REMEDY = "get the file again, or correct the row"
+
+
+def _feature_row(cells, head, used, path, row, log) -> np.ndarray | None:  # `(D,)`
+    "The features in a row, or a finding"
+    if len(cells) != len(head):
+        log.lost(path, f"{len(head)} cells", len(cells), _TABLE_REMEDY, where=f"row {row}")
+        return None
+    values = [_number(cells[i]) for i in used]
+    if None in values:
+        i = used[values.index(None)]
+        where = f"row {row}, column {head[i]}"
+        log.lost(path, "a number or an empty cell", cells[i][:40], _TABLE_REMEDY, where=where)
+        return None
+    return np.array(values, "float32")
+
+
 def read_features(
-    path, log, header: bool = True, skip=()
-) -> tuple:  # columns, recording -> `(D,)`; NaN where a cell is empty
-    "A table of features by recording"
-    text, out, again = text_of(path, log.lost, log), {}, "get the file again, or correct the row"
+    path,
+    log,
+    header: bool = True,  # whether the first line names the columns
+    skip=(),  # columns that are not read
+) -> tuple:  # names of the columns, recording -> `(D,)` float32 with NaN where a cell is empty
+    "A table of features by recording; faults are findings"
+    text = text_of(path, log.lost, log)
     if text is None:
         return [], {}
     lines = text.splitlines()
-    head = lines[0].split(",") if header else [""] + [f"hc{i}" for i in range(lines[0].count(","))]
-    use = [i for i, c in enumerate(head) if i and c not in skip]
-    for row, line in enumerate(lines[1 if header else 0 :], 2 if header else 1):
-        cells, at = line.split(","), f"row {row}"
-        name = cells[0].removesuffix(".wav").strip()
+    if header:
+        head = lines[0].split(",")
+    else:
+        head = [""] + [f"hc{i}" for i in range(lines[0].count(","))]
+    used = [i for i, column in enumerate(head) if i and column not in skip]
+    first = 1 if header else 0
+    rows = {}
+    for row, line in enumerate(lines[first:], first + 1):
         if not line.strip():
             continue
-        if not re.fullmatch(r"[0-9a-z]{4}_[A-Za-z]+\d?", name):
-            log.lost(path, "a name like 2ea4_Counting1", name[:40], again, where=at)
+        cells = line.split(",")
+        name = cells[0].removesuffix(".wav").strip()
+        if not _RECORDING_NAME.fullmatch(name):
+            log.lost(path, "a name like 2ea4_Counting1", name[:40], _TABLE_REMEDY, where=f"row {row}")
             continue
-        if len(cells) != len(head):
-            log.lost(path, f"{len(head)} cells", len(cells), again, where=at)
+        if len(cells) == len(head) and name in rows:
+            log.unusable(path, "every recording once", f"{name} again", "remove one of the rows", where=f"row {row}")
             continue
-        if name in out:
-            log.unusable(path, "every recording once", f"{name} again", "remove one of the rows", where=at)
-            continue
-        x = [_number(cells[i]) for i in use]
-        if None in x:
-            log.lost(
-                path,
-                "a number or an empty cell",
-                cells[use[x.index(None)]][:40],
-                again,
-                where=f"{at}, column {head[use[x.index(None)]]}",
-            )
-            continue
-        out[name] = np.array(x, "float32")
-    return [head[i] for i in use], out
+        features = _feature_row(cells, head, used, path, row, log)
+        if features is not None:
+            rows[name] = features
+    return [head[i] for i in used], rows
 
 
 def _number(cell) -> float | None:
-    "A number, NaN for nothing, None for anything else; infinite ones are ratios by nothing"
+    "A number; NaN for an empty cell or an infinite value, which is a ratio with denominator 0; None for anything else"
     try:
         x = float(cell or "nan")
     except ValueError:
@@ -77,98 +96,125 @@ def _number(cell) -> float | None:
     return x if np.isfinite(x) else np.nan
 
 # %% ../../../nbs/11_corpora/06_stressid.ipynb #c4baedd9
-def filled(rows: dict, names) -> np.ndarray:  # `(N, D)`; NaN rows where a recording is missing
-    "The rows of `names`, with single gaps filled by the column's median over the subject's own recordings, or 0"
+def filled(
+    rows: dict,  # recording -> `(D,)`
+    names,  # of `N` recordings
+) -> np.ndarray:  # `(N, D)`; NaN rows where a recording is missing
+    "The rows of `names`, with single gaps imputed by the column's median over the subject's own recordings, or 0"
     width = len(next(iter(rows.values())))
-    x = np.stack([rows.get(n, np.full(width, np.nan, "float32")) for n in names])
-    gone, who = np.isnan(x).all(1), np.array([n[:4] for n in names])
-    for i, j in np.argwhere(np.isnan(x) & ~gone[:, None]):
-        own = np.array([v[j] for n, v in rows.items() if n[:4] == who[i]])
+    missing_row = np.full(width, np.nan, "float32")
+    x = np.stack([rows.get(name, missing_row) for name in names])
+    is_missing = np.isnan(x).all(1)
+    subjects = np.array([name[:4] for name in names])
+    for i, j in np.argwhere(np.isnan(x) & ~is_missing[:, None]):
+        own = np.array([values[j] for name, values in rows.items() if name[:4] == subjects[i]])
         x[i, j] = np.nanmedian(own) if np.isfinite(own).any() else 0
     return x
 
 # %% ../../../nbs/11_corpora/06_stressid.ipynb #3b83bfe4
+def _task(name: str) -> str:
+    "The task in a recording's name"
+    return name.split("_")[1]
+
+
+def _labels_file(root) -> Path:
+    "The file labels.csv in one of the usual folders"
+    for folder in ("Dataset", *FOLDERS):
+        if (root / folder / "labels.csv").is_file():
+            return root / folder / "labels.csv"
+    return root / "labels.csv"
+
+
 def _targets(manifest, names, log) -> dict:  # recording -> class
-    "The task of each recording, or what a column of labels.csv says"
+    "The task of each recording, or the value of a column of labels.csv"
     column = option(manifest, "label_column")
+    classes = manifest.task.classes
     if not column:
-        return {n: n.split("_")[1] for n in names if n.split("_")[1] in manifest.task.classes}
-    path = next(
-        (log.root / f / "labels.csv" for f in ("Dataset", *FOLDERS) if (log.root / f / "labels.csv").is_file()),
-        log.root / "labels.csv",
-    )
-    text, out = text_of(path, log.unusable, log), {}
+        return {name: _task(name) for name in names if _task(name) in classes}
+    path = _labels_file(log.root)
+    text = text_of(path, log.unusable, log)
     log.stop()
-    head = text.splitlines()[0].split(",")
+    lines = text.splitlines()
+    head = lines[0].split(",")
     if column not in head:
         log.unusable(path, f"column {column}", ", ".join(head), nearest_names(column, head), where="row 1")
         log.stop()
-    for row, line in enumerate(text.splitlines()[1:], 2):
+    targets = {}
+    for row, line in enumerate(lines[1:], 2):
         cells = line.split(",")
-        said = cells[head.index(column)].strip() if len(cells) == len(head) else ""
-        if not re.fullmatch(r"\d+(\.0)?", said) or int(float(said)) >= len(manifest.task.classes):
-            if said:
-                log.lost(
-                    path,
-                    f"0 to {len(manifest.task.classes) - 1}",
-                    said[:40],
-                    "correct the row",
-                    where=f"row {row}, column {column}",
-                )
-            continue
-        out[cells[0].strip()] = manifest.task.classes[int(float(said))]
-    return out
+        value = cells[head.index(column)].strip() if len(cells) == len(head) else ""
+        if re.fullmatch(r"\d+(\.0)?", value) and int(float(value)) < len(classes):
+            targets[cells[0].strip()] = classes[int(float(value))]
+        elif value:
+            where = f"row {row}, column {column}"
+            log.lost(path, f"0 to {len(classes) - 1}", value[:40], "correct the row", where=where)
+    return targets
 
 # %% ../../../nbs/11_corpora/06_stressid.ipynb #3db126c6
+def _read_table(name, spec, manifest, log) -> dict:  # recording -> `(D,)`
+    "The features of one modality by recording; none where the table is missing or has another width"
+    path = find_table(log, spec.column)
+    if not path:
+        return {}
+    skip = set(option(manifest, "leave_out", {}).get(name, []))
+    columns, rows = read_features(path, log, header=name != "audio", skip=skip)
+    if rows and spec.shape and len(columns) != spec.shape[0]:
+        log.lost(
+            path,
+            f"{spec.shape[0]} features",
+            f"{len(columns)}, from {columns[0]} to {columns[-1]}",
+            f"use the authors' table, or correct modalities.{name}.shape in a manifest of your own",
+            where="row 1",
+        )
+        return {}
+    return rows
+
+
+def _report_unknown_tasks(names, manifest, log):
+    "A finding for each recording whose task is not one of the set"
+    tasks = option(manifest, "tasks", [])
+    known = {*tasks, *manifest.task.classes}
+    for name in names:
+        if _task(name) not in known:
+            remedy = nearest_names(_task(name), tasks) + " correct the name in the tables"
+            log.lost(log.root, f"one of the tasks {', '.join(tasks)}", name, remedy, where=name)
+
+
+def _report_missing_rows(tables, names, manifest, log):
+    "A finding for each table that lacks recordings; the voice is expected in tasks with speech only"
+    speech = set(option(manifest, "speech", []))
+    for modality, rows in tables.items():
+        expected = [name for name in names if modality != "audio" or _task(name) in speech]
+        missing = [name for name in expected if name not in rows]
+        if rows and missing:
+            log.lost(
+                manifest.modalities[modality].column,
+                f"{len(names)} recordings, as the other tables have",
+                f"{len(missing)} fewer, the first {missing[0]}",
+                "get the file again; the modality is missing there",
+                where=missing[0],
+            )
+
+
 @readers.register("stressid")
 @corpus
 def stressid(manifest, log) -> dict:
     "StressID: tables of features"
-    tables, speech = {}, set(option(manifest, "speech", []))
-    for n, spec in manifest.modalities.items():
-        path = find_table(log, spec.column)
-        columns, rows = (
-            read_features(path, log, header=n != "audio", skip=set(option(manifest, "leave_out", {}).get(n, [])))
-            if path
-            else ([], {})
-        )
-        if rows and spec.shape and len(columns) != spec.shape[0]:
-            log.lost(
-                path,
-                f"{spec.shape[0]} features",
-                f"{len(columns)}, from {columns[0]} to {columns[-1]}",
-                f"use the authors' table, or correct modalities.{n}.shape in a manifest of your own",
-                where="row 1",
-            )
-            rows = {}
-        tables[n] = rows
-    every = sorted(set().union(*tables.values()))
-    target = _targets(manifest, every, log)
-    names = [n for n in every if n in target]
-    unknown = [n for n in every if n.split("_")[1] not in {*option(manifest, "tasks", []), *manifest.task.classes}]
-    for n in unknown:
-        log.lost(
-            log.root,
-            f"one of the tasks {', '.join(option(manifest, 'tasks', []))}",
-            n,
-            nearest_names(n.split("_")[1], option(manifest, "tasks", [])) + " correct the name in the tables",
-            where=n,
-        )
-    log.fact("subjects", option(manifest, "expect", {}).get("subjects"), len({n[:4] for n in names}))
-    for n, rows in tables.items():
-        lack = [k for k in names if k not in rows and (n != "audio" or k.split("_")[1] in speech)]
-        if rows and lack:
-            log.lost(
-                manifest.modalities[n].column,
-                f"{len(names)} recordings, as the other tables have",
-                f"{len(lack)} fewer, the first {lack[0]}",
-                "get the file again; the modality is missing there",
-                where=lack[0],
-            )
-    arrays = {
-        n: filled(rows, names)
-        if rows
-        else np.full((len(names), *(manifest.modalities[n].shape or (1,))), np.nan, "float32")
-        for n, rows in tables.items()
-    }
-    return as_part(log, arrays, [target[n] for n in names], [n[:4] for n in names], names)
+    tables = {}
+    for modality, spec in manifest.modalities.items():
+        tables[modality] = _read_table(modality, spec, manifest, log)
+    recordings = sorted(set().union(*tables.values()))
+    target = _targets(manifest, recordings, log)
+    names = [name for name in recordings if name in target]
+    _report_unknown_tasks(recordings, manifest, log)
+    subjects = [name[:4] for name in names]
+    log.fact("subjects", option(manifest, "expect", {}).get("subjects"), len(set(subjects)))
+    _report_missing_rows(tables, names, manifest, log)
+    arrays = {}
+    for modality, rows in tables.items():
+        if rows:
+            arrays[modality] = filled(rows, names)
+        else:
+            shape = manifest.modalities[modality].shape or (1,)
+            arrays[modality] = np.full((len(names), *shape), np.nan, "float32")
+    return as_part(log, arrays, [target[name] for name in names], subjects, names)

@@ -20,56 +20,82 @@ from .scan import as_part, corpus, list_folder, option, rows_of, text_of
 def label_windows(
     label,  # `(T,)` integers over time
     rate_hz: float,  # of the labels
-    seconds: float,
-    step: float,  # of a window, from one to the next
+    seconds: float,  # length of a window
+    step: float,  # seconds from the start of one window to the next
     keep,  # labels that make samples
 ) -> list:  # (start in seconds, label)
     "Windows whose label is the same throughout"
-    size, out, label = round(seconds * rate_hz), [], np.asarray(label)
-    for k in range(int((len(label) - size) / (step * rate_hz)) + 1 if len(label) >= size else 0):
-        at = round(k * step * rate_hz)
-        part = label[at : at + size]
+    label = np.asarray(label)
+    size = round(seconds * rate_hz)
+    if len(label) < size:
+        return []
+    count = int((len(label) - size) / (step * rate_hz)) + 1
+    windows = []
+    for k in range(count):
+        start = round(k * step * rate_hz)
+        part = label[start : start + size]
         if part[0] in keep and (part == part[0]).all():
-            out.append((k * step, int(part[0])))
-    return out
+            windows.append((k * step, int(part[0])))
+    return windows
 
 
 def cut_windows(
     x,  # signal `(C, T)` from the same start
     rate_hz: float,
-    starts,  # seconds
-    seconds: float,
-) -> np.ndarray:  # `(len(starts), C, round(seconds*rate_hz))`, NaN rows where the signal does not reach
+    starts,  # `(N,)`, seconds
+    seconds: float,  # length of a window
+) -> np.ndarray:  # `(N, C, round(seconds*rate_hz))` float32, NaN rows where the signal does not reach
     "One window of a signal for each start"
     size = round(seconds * rate_hz)
     out = np.full((len(starts), len(x), size), np.nan, "float32")
-    for i, s in enumerate(starts):
-        at = round(s * rate_hz)
-        if 0 <= at and at + size <= x.shape[1] and np.isfinite(x[:, at : at + size]).all():
-            out[i] = x[:, at : at + size]
+    for i, start_s in enumerate(starts):
+        start = round(start_s * rate_hz)
+        if start < 0 or start + size > x.shape[1]:
+            continue
+        window = x[:, start : start + size]
+        if np.isfinite(window).all():
+            out[i] = window
     return out
 
 # %% ../../../nbs/11_corpora/04_wearables.ipynb #c043f22a
 def _stack(parts, manifest, log) -> dict:  # modality -> `(N, C, T)`
-    "Windows of all subjects by modality; where `quality` in the options names the kind of a signal, bad windows are missing"
-    arrays = {
-        n: np.concatenate([p[n] for p in parts]) if parts else np.zeros((0, *s.shape), "float32")
-        for n, s in manifest.modalities.items()
-    }
-    for n, kind in option(manifest, "quality", {}).items():
-        if n not in arrays or not len(arrays[n]):
+    "Windows of all subjects by modality; windows of poor quality are missing where the option `quality` asks for it"
+    arrays = {}
+    for modality, spec in manifest.modalities.items():
+        empty = np.zeros((0, *spec.shape), "float32")
+        arrays[modality] = np.concatenate([part[modality] for part in parts]) if parts else empty
+    for modality, kind in option(manifest, "quality", {}).items():
+        x = arrays.get(modality)
+        if x is None or not len(x):
             continue
-        bad = ~good_windows(arrays[n], manifest.modalities[n].rate_hz, kind) & np.isfinite(arrays[n]).all((1, 2))
-        arrays[n][bad] = np.nan
-        log.fact(f"windows of {n} flagged as bad", None, int(bad.sum()))
+        is_good = good_windows(x, manifest.modalities[modality].rate_hz, kind)
+        bad = ~is_good & np.isfinite(x).all((1, 2))
+        x[bad] = np.nan
+        log.fact(f"windows of {modality} flagged as bad", None, int(bad.sum()))
     return arrays
 
 
-def to_rate(x, rate_from, spec) -> np.ndarray:  # `(C, T)`
-    "A signal at the rate that the manifest wants"
+def to_rate(
+    x,  # signal `(T,)`, `(T, C)` or `(C, T)`; the longer axis is time
+    rate_from,  # Hz
+    spec,  # modality of the manifest
+) -> np.ndarray:  # `(C, T)` float32
+    "A signal at the rate of the manifest"
     x = np.asarray(x, "float64")
-    x = x[None] if x.ndim == 1 else x.T if x.shape[0] > x.shape[1] else x
+    if x.ndim == 1:
+        x = x[None]
+    elif x.shape[0] > x.shape[1]:
+        x = x.T
     return x.astype("float32") if rate_from == spec.rate_hz else resample(x, rate_from, spec.rate_hz)
+
+
+def _window_part(found, signal, spec, seconds, offset=0) -> np.ndarray:  # `(N, C, T)`
+    "The windows of one sensor; NaN where it has no recording"
+    if signal is None:
+        return np.full((len(found), *spec.shape), np.nan, "float32")
+    x, rate = signal
+    starts = [offset + start for start, _ in found]
+    return cut_windows(to_rate(x, rate, spec), spec.rate_hz, starts, seconds)
 
 # %% ../../../nbs/11_corpora/04_wearables.ipynb #31ff4a63
 _ALLOWED = {
@@ -100,48 +126,47 @@ def load_arrays_only(path):
         return _ArraysOnly(f, encoding="latin1").load()
 
 # %% ../../../nbs/11_corpora/04_wearables.ipynb #93531d58
-CHEST_HZ, WRIST_HZ = 700, dict(BVP=64, ACC=32, EDA=4, TEMP=4)
+CHEST_HZ = 700
+WRIST_HZ = dict(BVP=64, ACC=32, EDA=4, TEMP=4)
 
 
 def _wesad_file(path, log) -> dict | None:
     "The recordings of one subject, or a finding"
-    fault, again = empty_file(path), "download WESAD again"
+    fault = empty_file(path)
+    remedy = "download WESAD again"
     if fault:
-        log.lost(path, "a pickle of arrays", fault, again)
+        log.lost(path, "a pickle of arrays", fault, remedy)
         return None
     try:
-        d = load_arrays_only(path)
-    except Exception as e:
-        log.lost(path, "a pickle of arrays", f"{type(e).__name__}: {str(e)[:100]}", again)
-        return None  # a pickle can fail in any way
+        recordings = load_arrays_only(path)
+    except Exception as e:  # a pickle can fail in any way
+        log.lost(path, "a pickle of arrays", f"{type(e).__name__}: {str(e)[:100]}", remedy)
+        return None
+    is_dict = isinstance(recordings, dict)
     for key in ("signal", "label"):
-        if not isinstance(d, dict) or key not in d:
-            log.lost(
-                path,
-                f"key {key}",
-                f"keys {', '.join(map(str, d))}" if isinstance(d, dict) else type(d).__name__,
-                again,
-                where=f"key {key}",
-            )
+        if not is_dict or key not in recordings:
+            content = f"keys {', '.join(map(str, recordings))}" if is_dict else type(recordings).__name__
+            log.lost(path, f"key {key}", content, remedy, where=f"key {key}")
             return None
-    return d
+    return recordings
 
 
-def _sensor(d, column, path, log) -> tuple | None:  # signal, rate
-    "A sensor such as chest/ECG, with its rate checked against the labels' length"
+def _sensor(recordings, column, path, log) -> tuple | None:  # signal `(T, C)`, rate
+    "A sensor such as chest/ECG, with its rate checked against the length of the labels"
     place, name = column.split("/")
-    box = d["signal"].get(place, {})
-    x = np.asarray(box.get(name, []), "float64")
+    sensors = recordings["signal"].get(place, {})
+    x = np.asarray(sensors.get(name, []), "float64")
     if not x.size:
         log.lost(
             path,
             f"sensor {column}",
-            ", ".join(f"{place}/{k}" for k in box) or "none",
-            f"{nearest(name, box)}; leave the modality out",
+            ", ".join(f"{place}/{sensor}" for sensor in sensors) or "none",
+            f"{nearest(name, sensors)}; leave the modality out",
             where=f"key signal/{column}",
         )
         return None
-    rate, seconds = CHEST_HZ if place == "chest" else WRIST_HZ[name], len(d["label"]) / CHEST_HZ
+    rate = CHEST_HZ if place == "chest" else WRIST_HZ[name]
+    seconds = len(recordings["label"]) / CHEST_HZ
     if abs(len(x) / seconds - rate) > 0.02 * rate:
         log.lost(
             path,
@@ -163,181 +188,232 @@ def _sensor(d, column, path, log) -> tuple | None:  # signal, rate
     return x, rate
 
 # %% ../../../nbs/11_corpora/04_wearables.ipynb #5ada1638
+_WESAD_LABELS = {1: "baseline", 2: "stress", 3: "amusement"}
+
+
+def _subject_folders(log) -> list:  # names such as S2, in ascending order
+    "The folders of WESAD's subjects; one that is almost called so is a finding"
+    folders = list_folder(log.root, log, folders=True)
+    subjects = [name for name in folders if re.fullmatch(r"S\d+", name)]
+    for name in folders:
+        if name not in subjects and re.fullmatch(r"(?i)s[-_ ]?\d+.*", name):
+            log.lost(log.root / name, "folders S2 to S17", name, "rename it")
+    log.fact("subjects", option(log.manifest, "expect", {}).get("subjects"), len(subjects))
+    if not subjects:
+        log.unusable(log.root, "folders S2 to S17", "none", "give the folder that holds S2/S2.pkl")
+    return sorted(subjects, key=lambda name: int(name[1:]))
+
+
+def _wesad_windows(recordings, subject, path, names, log) -> list:  # (start in seconds, label)
+    "The windows of one subject; none where its labels cannot be used"
+    seconds = option(log.manifest, "window_s", 30)
+    label = np.asarray(recordings["label"]).ravel()
+    invalid = ~np.isin(label, range(8))
+    if invalid.any():
+        first = invalid.argmax()
+        log.lost(path, "labels 0 to 7", label[first], "use the original file", where=f"key label, row {first + 1}")
+        return []
+    if str(recordings.get("subject", subject)) != subject:
+        log.unusable(
+            path,
+            f"subject {subject}",
+            recordings["subject"],
+            "folders were exchanged; put the file where it belongs",
+            where="key subject",
+        )
+    windows = label_windows(label, CHEST_HZ, seconds, option(log.manifest, "step_s", 30), set(names))
+    if not windows:
+        log.lost(
+            path,
+            f"windows of {seconds} s with one of the labels {', '.join(map(str, names))}",
+            "none",
+            "use the original file, or shorter windows",
+            where="key label",
+        )
+    return windows
+
+
 @readers.register("wesad")
 @corpus
 def wesad(manifest, log) -> dict:
-    "WESAD: one pickle a subject"
-    seconds, step, names = (
-        option(manifest, "window_s", 30),
-        option(manifest, "step_s", 30),
-        {int(k): v for k, v in option(manifest, "labels", {1: "baseline", 2: "stress", 3: "amusement"}).items()},
-    )
-    parts, target, who, sample = [], [], [], []
-    subjects = [n for n in list_folder(log.root, log, folders=True) if re.fullmatch(r"S\d+", n)]
-    for n in list_folder(log.root, log, folders=True):
-        if n not in subjects and re.fullmatch(r"(?i)s[-_ ]?\d+.*", n):
-            log.lost(log.root / n, "folders S2 to S17", n, "rename it")
-    log.fact("subjects", option(manifest, "expect", {}).get("subjects"), len(subjects))
-    if not subjects:
-        log.unusable(log.root, "folders S2 to S17", "none", "give the folder that holds S2/S2.pkl")
-    for s in log.walk(sorted(subjects, key=lambda n: int(n[1:])), "subjects"):
-        path, before = log.root / s / f"{s}.pkl", len(log.findings)
-        if not list_folder(log.root / s, log):
+    "WESAD: one pickle per subject"
+    seconds = option(manifest, "window_s", 30)
+    names = {int(label): name for label, name in option(manifest, "labels", _WESAD_LABELS).items()}
+    parts, target, subjects, samples = [], [], [], []
+    for subject in log.walk(_subject_folders(log), "subjects"):
+        path = log.root / subject / f"{subject}.pkl"
+        before = len(log.findings)
+        if not list_folder(path.parent, log):
             if len(log.findings) == before:
-                log.lost(log.root / s, f"{s}.pkl", "an empty folder", "copy the subject again")
+                log.lost(path.parent, f"{subject}.pkl", "an empty folder", "copy the subject again")
             continue
-        d = _wesad_file(path, log)
-        if d is None:
+        recordings = _wesad_file(path, log)
+        if recordings is None:
             continue
-        label = np.asarray(d["label"]).ravel()
-        odd = ~np.isin(label, range(8))
-        if odd.any():
-            log.lost(
-                path,
-                "labels 0 to 7",
-                label[odd.argmax()],
-                "use the original file",
-                where=f"key label, row {odd.argmax() + 1}",
-            )
+        windows = _wesad_windows(recordings, subject, path, names, log)
+        if not windows:
             continue
-        if str(d.get("subject", s)) != s:
-            log.unusable(
-                path,
-                f"subject {s}",
-                d["subject"],
-                "folders were exchanged; put the file where it belongs",
-                where="key subject",
-            )
-        found = label_windows(label, CHEST_HZ, seconds, step, set(names))
-        if not found:
-            log.lost(
-                path,
-                f"windows of {seconds} s with one of the labels {', '.join(map(str, names))}",
-                "none",
-                "use the original file, or shorter windows",
-                where="key label",
-            )
-            continue
-        starts, part = [a for a, _ in found], {}
-        for n, spec in manifest.modalities.items():
-            x = _sensor(d, spec.column, path, log)
-            part[n] = (
-                np.full((len(found), *spec.shape), np.nan, "float32")
-                if x is None
-                else cut_windows(to_rate(*x, spec), spec.rate_hz, starts, seconds)
-            )
+        part = {}
+        for modality, spec in manifest.modalities.items():
+            signal = _sensor(recordings, spec.column, path, log)
+            part[modality] = _window_part(windows, signal, spec, seconds)
         parts.append(part)
-        target += [names[y] for _, y in found]
-        who += [s] * len(found)
-        sample += [f"{s}_{a:05.0f}s" for a in starts]
+        target += [names[label] for _, label in windows]
+        subjects += [subject] * len(windows)
+        samples += [f"{subject}_{start:05.0f}s" for start, _ in windows]
     log.fact("windows", None, len(target))
-    return as_part(log, _stack(parts, manifest, log), target, who, sample)
+    return as_part(log, _stack(parts, manifest, log), target, subjects, samples)
 
 # %% ../../../nbs/11_corpora/04_wearables.ipynb #bd92f2bc
 E4_HZ = dict(BVP=64, EDA=4, TEMP=4, ACC=32, HR=1)
 
 
-def read_e4(path, sensor, log) -> tuple | None:  # start, rate, `(T, C)`
-    "A recording of a wrist band"
+def _e4_header(lines) -> list:  # start, rate; shorter where they cannot be read
+    "The numbers in the first two lines of a wrist band's file"
+    try:
+        return [float(line.split(",")[0]) for line in lines[:2]]
+    except ValueError:
+        return []
+
+
+def read_e4(
+    path,
+    sensor,  # a name in `E4_HZ`
+    log,
+) -> tuple | None:  # start in seconds, rate in Hz, `(T, C)`
+    "A recording of a wrist band, or a finding; of the acceleration, the magnitude in g"
     text = text_of(path, log.lost, log)
     if text is None:
         return None
-    again, lines = "copy the file again", text.splitlines()
-    try:
-        head = [float(l.split(",")[0]) for l in lines[:2]]
-    except ValueError:
-        head = []
+    remedy = "copy the file again"
+    lines = text.splitlines()
+    head = _e4_header(lines)
     if len(head) < 2:
-        log.lost(path, "the start, the rate, then values", " / ".join(lines[:2])[:60], again, where="row 1")
+        log.lost(path, "the start, the rate, then values", " / ".join(lines[:2])[:60], remedy, where="row 1")
         return None
     if head[1] != E4_HZ[sensor]:
-        log.lost(path, f"{E4_HZ[sensor]} Hz", f"{head[1]:g}", again, where="row 2")
+        log.lost(path, f"{E4_HZ[sensor]} Hz", f"{head[1]:g}", remedy, where="row 2")
         return None
     x = np.full((len(lines) - 2, 3 if sensor == "ACC" else 1), np.nan)
     for i, line in enumerate(lines[2:]):
         try:
-            x[i] = [float(v) for v in line.split(",")]
+            x[i] = [float(value) for value in line.split(",")]
         except ValueError:
-            log.lost(path, f"{x.shape[1]} numbers", line[:40] or "an empty line", again, where=f"row {i + 3}")
+            log.lost(path, f"{x.shape[1]} numbers", line[:40] or "an empty line", remedy, where=f"row {i + 3}")
             return None
     if sensor == "ACC":
-        x = np.linalg.norm(x / 64, axis=1, keepdims=True)  # 1/64 g, whichever way the wrist is turned
+        x = np.linalg.norm(x / 64, axis=1, keepdims=True)  # in units of 1/64 g; independent of the wrist's orientation
     return head[0], head[1], x
 
 # %% ../../../nbs/11_corpora/04_wearables.ipynb #9d646b65
 _LABELS = "Processed_data/Improved_All_Combined_hr_rsp_binary.csv"
 
 
+def _valid_labels(rows, path, log):
+    "The rows with label 0 or 1; others are findings"
+    is_valid = rows["Label"].isin(["0", "1"])
+    for row, value in rows["Label"][~is_valid].items():
+        log.lost(path, "label 0 or 1", value, "correct the row", where=f"row {row}")
+    return rows[is_valid]
+
+
 def _seconds(log) -> dict:  # participant -> (first second, label `(T,)`; -1 where there is no row)
     "Labels over time by participant"
-    path, out = log.root / _LABELS, {}
+    path = log.root / _LABELS
     rows = rows_of(path, ["Participant", "Time(sec)", "Label"], log.unusable, log, ",")
     log.stop()
-    for row, v in zip(rows.index[~rows["Label"].isin(["0", "1"])], rows["Label"][~rows["Label"].isin(["0", "1"])]):
-        log.lost(path, "label 0 or 1", v, "correct the row", where=f"row {row}")
-    rows = rows[rows["Label"].isin(["0", "1"])]
-    for p, some in rows.groupby("Participant"):
-        t = some["Time(sec)"].astype(float).round().astype("int64").to_numpy()
-        twice = np.flatnonzero(np.bincount(t - t.min())[t - t.min()] > 1)
-        if len(twice):
+    by_participant = {}
+    for participant, own in _valid_labels(rows, path, log).groupby("Participant"):
+        seconds = own["Time(sec)"].astype(float).round().astype("int64").to_numpy()
+        first = seconds.min()
+        position = seconds - first
+        repeated = np.flatnonzero(np.bincount(position)[position] > 1)
+        if len(repeated):
+            second_time = repeated[1]
             log.unusable(
                 path,
                 "every second once",
-                f"participant {p}, second {t[twice[1]]} again",
+                f"participant {participant}, second {seconds[second_time]} again",
                 "remove one of the rows",
-                where=f"row {some.index[twice[1]]}",
+                where=f"row {own.index[second_time]}",
             )
-        label = np.full(t.max() - t.min() + 1, -1)
-        label[t - t.min()] = some["Label"].astype(int)
-        out[int(p)] = t.min(), label
+        label = np.full(position.max() + 1, -1)
+        label[position] = own["Label"].astype(int)
+        by_participant[int(participant)] = first, label
     log.stop()
-    return out
+    return by_participant
 
 # %% ../../../nbs/11_corpora/04_wearables.ipynb #0a129fdf
+def _e4_signal(folder, sensor, labels_start, log) -> tuple | None:  # start, (signal `(T, C)`, rate)
+    "A recording during which the labels start, or a finding"
+    path = folder / f"{sensor}.csv"
+    recording = read_e4(path, sensor, log)
+    if recording is None:
+        return None
+    start, rate, x = recording
+    if not start - 60 < labels_start < start + len(x) / rate:
+        log.lost(
+            path,
+            f"a recording around {labels_start} s, as the labels have it",
+            f"start {start:.0f} s",
+            "folders were exchanged, or clocks differ",
+            where="row 1",
+        )
+        return None
+    return start, (x, rate)
+
+
+def _participant_windows(folder, windows, labels_start, log) -> dict:  # modality -> `(N, C, T)`
+    "The windows of all sensors of one participant"
+    seconds = option(log.manifest, "window_s", 30)
+    part = {}
+    for modality, spec in log.manifest.modalities.items():
+        recording = _e4_signal(folder, spec.column, labels_start, log)
+        if recording is None:
+            part[modality] = _window_part(windows, None, spec, seconds)
+        else:
+            start, signal = recording
+            part[modality] = _window_part(windows, signal, spec, seconds, offset=labels_start - start)
+    return part
+
+
+def _participant_folders(log) -> dict:  # participant -> name of the folder
+    names = list_folder(log.root / "Raw_data", log, folders=True)
+    return {int(name[1:]): name for name in names if re.fullmatch(r"S\d+", name)}
+
+
 @readers.register("stress_predict")
 @corpus
 def stress_predict(manifest, log) -> dict:
-    "Stress-Predict: a folder of wrist band files a participant, labels in one table"
-    seconds, step, classes = option(manifest, "window_s", 30), option(manifest, "step_s", 45), manifest.task.classes
-    labels, parts, target, who, sample = _seconds(log), [], [], [], []
-    folders = {int(n[1:]): n for n in list_folder(log.root / "Raw_data", log, folders=True) if re.fullmatch(r"S\d+", n)}
+    "Stress-Predict: a folder of wrist band files per participant, labels in one table"
+    seconds = option(manifest, "window_s", 30)
+    step = option(manifest, "step_s", 45)
+    labels = _seconds(log)
+    folders = _participant_folders(log)
+    parts, target, subjects, samples = [], [], [], []
     log.fact("participants with labels", option(manifest, "expect", {}).get("subjects"), len(labels))
-    for p in log.walk(sorted(labels), "participants"):
-        folder, before = log.root / "Raw_data" / folders.get(p, f"S{p:02d}"), len(log.findings)
+    for participant in log.walk(sorted(labels), "participants"):
+        subject = f"S{participant:02d}"
+        folder = log.root / "Raw_data" / folders.get(participant, subject)
+        before = len(log.findings)
         if not list_folder(folder, log):
             if len(log.findings) == before:
-                log.lost(
-                    folder, "BVP.csv, EDA.csv, ...", "nothing", "copy the folder again, or leave the participant out"
-                )
+                remedy = "copy the folder again, or leave the participant out"
+                log.lost(folder, "BVP.csv, EDA.csv, ...", "nothing", remedy)
             continue
-        start, label = labels[p]
-        found, part = label_windows(label, 1, seconds, step, {0, 1}), {}
-        for n, spec in manifest.modalities.items():
-            x = read_e4(folder / f"{spec.column}.csv", spec.column, log)
-            if x is not None and not x[0] - 60 < start < x[0] + len(x[2]) / x[1]:
-                log.lost(
-                    folder / f"{spec.column}.csv",
-                    f"a recording around {start} s, as the labels have it",
-                    f"start {x[0]:.0f} s",
-                    "folders were exchanged, or clocks differ",
-                    where="row 1",
-                )
-                x = None
-            part[n] = (
-                np.full((len(found), *spec.shape), np.nan, "float32")
-                if x is None
-                else cut_windows(to_rate(x[2], x[1], spec), spec.rate_hz, [start - x[0] + a for a, _ in found], seconds)
-            )
-        if not found:
-            log.lost(
-                log.root / _LABELS, f"{seconds} s of one label", "none", "shorter windows", where=f"participant {p}"
-            )
+        labels_start, label = labels[participant]
+        windows = label_windows(label, 1, seconds, step, {0, 1})
+        part = _participant_windows(folder, windows, labels_start, log)
+        if not windows:
+            where = f"participant {participant}"
+            log.lost(log.root / _LABELS, f"{seconds} s of one label", "none", "shorter windows", where=where)
             continue
         parts.append(part)
-        target += [classes[y] for _, y in found]
-        who += [f"S{p:02d}"] * len(found)
-        sample += [f"S{p:02d}_{a:05.0f}s" for a, _ in found]
-    for p in set(folders) - set(labels) - set(option(manifest, "unlabelled", [])):
-        log.lost(log.root / "Raw_data" / folders[p], "a participant of the labels", folders[p], f"complete {_LABELS}")
+        target += [manifest.task.classes[y] for _, y in windows]
+        subjects += [subject] * len(windows)
+        samples += [f"{subject}_{start:05.0f}s" for start, _ in windows]
+    for participant in set(folders) - set(labels) - set(option(manifest, "unlabelled", [])):
+        name = folders[participant]
+        log.lost(log.root / "Raw_data" / name, "a participant of the labels", name, f"complete {_LABELS}")
     log.fact("windows", None, len(target))
-    return as_part(log, _stack(parts, manifest, log), target, who, sample)
+    return as_part(log, _stack(parts, manifest, log), target, subjects, samples)
