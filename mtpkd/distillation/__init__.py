@@ -14,8 +14,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "method_resolution": ["get_method", "method_options"],
     "methods": [
         "SHUFFLE_CONTROLS", "SCHEDULES", "BASELINE", "RECIPE", "KD_TERMS", "CONTROLS", "TEACHER_SOURCES",
-        "SINGLE_TEACHERS", "add_schedule", "schedules", "Method", "add_method", "privileged_teachers",
-        "privileged_only_teachers",
+        "SINGLE_TEACHERS", "add_schedule", "schedules", "Method", "add_method", "method_names",
+        "privileged_teachers", "privileged_only_teachers",
     ],
     "objective": [
         "WeakTargets", "Batch", "make_batch", "assign_batch_targets", "ObjectiveStep", "DistillationObjective",

@@ -38,7 +38,7 @@ def get_method(
         raise InputError(f"unknown control {config.control!r}; {nearest(config.control, CONTROLS)}")
     method, options = replace(methods.get(base), name=name), method_options(base, config)
     if method.control:  # everything else is that of the recipe
-        method = replace(methods.get(RECIPE), name=name, control=method.control)
+        method = replace(methods.get(RECIPE), name=name, control=method.control, falls_back=False)
         options = method_options(RECIPE, config) | options
     if kind == "regression" and method.schedule == "long_mixup":
         method = replace(method, schedule="default")  # long schedules with mixup lower the CCC

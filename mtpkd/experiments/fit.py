@@ -17,12 +17,13 @@ from ..core.provenance import provenance_text
 from ..data.folds import whole_fold
 from ..evaluation.metrics import metrics
 from ..distillation.outputs import to_prediction
+from ..distillation.methods import method_names
 from ..distillation.method_resolution import get_method
 from ..distillation.artifacts import ReportedKey
 from ..distillation.students import get_student
 from .plan import ExperimentSpec, plan_experiment
 from .scoring import open_context
-from .verdict import choose_candidate, fall_back, FALLS_BACK
+from .verdict import choose_candidate, fall_back
 from .resume import claim_folder, environment, identity, keep_students
 
 # %% ../../nbs/60_experiments/11_fit.ipynb #57f80f26
@@ -129,11 +130,11 @@ def fit(
 def chosen_method(plan: ExperimentSpec, learners: dict, method: str) -> tuple:  # name of the kept learner, facts
     "The learner that stands for `method`"
     best = {}
-    for base in ("student_only", "self_training", "student_all_labels"):
+    for base in method_names(every_schedule=True):
         if any(name.startswith(base + ":") for name in learners):
             best[base] = choose_candidate(learners, base, plan.metric)
     name, facts = best.get(method, method), dict(method=method, fell_back=False, words="")
-    if method in FALLS_BACK:
+    if method in method_names(falls_back=True):
         compared = {method: learners[method], "student_only": learners[best["student_only"]]}
         if fall_back(compared, method, plan.metric)["fell_back"]:
             name = best["student_only"]

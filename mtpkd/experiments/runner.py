@@ -19,14 +19,13 @@ from ..core.provenance import protocol_faults, provenance_columns
 from ..evaluation.per_sample import calibration, transfer
 from ..training.distributed import init_process_group, broadcast_from_rank0, barrier, rank_and_world_size
 from ..training.checkpoint import CheckpointStore
-from ..distillation.methods import schedules
+from ..distillation.methods import method_names, schedules
 from ..distillation.method_resolution import get_method
 from ..distillation.context import get_teacher
 from ..distillation.students import fit_student
 from ..distillation.stages import fit_all_tnets, fit_teachers, required_artifacts, self_distil
 from .tables import COLUMNS, MethodTables, TABLES
 from mtpkd.experiments.plan import (
-    BASES,
     trained_backbones_text,
     ExperimentSpec,
     plan_experiment,
@@ -162,7 +161,7 @@ def _save_plans_and_embeddings(plan, context, name, out, *, write: bool):
 # %% ../../nbs/60_experiments/08_runner.ipynb #f37c6782
 def write_folder(plan: ExperimentSpec, out: Path, parts: dict) -> dict:  # the summary
     "Tables and verdict of a finished run"
-    for base in reversed(BASES):
+    for base in reversed(method_names(every_schedule=True)):
         if any(n.startswith(base + ":") for n in parts):
             parts = {base: parts[choose_candidate(parts, base, plan.metric)].renamed(base)} | parts
     parts, fallback = with_fallbacks(plan, parts)
