@@ -36,7 +36,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "confidence_target", "balance_target",
     ],
     "stage": ["StageSpec", "init_projections"],
-    "stages": ["RequiredArtifacts", "required_artifacts", "fit_teachers", "self_distil", "fit_all_tnets", "run_stages"],
+    "stages": [
+        "RequiredArtifacts", "required_artifacts", "fit_teachers", "self_distil", "fit_all_tnets",
+        "fit_first_stages", "run_stages",
+    ],
     "students": [
         "ensemble_keys", "get_teachers", "candidate_teacher_names", "candidate_keys", "candidate_teachers",
         "matches_ensemble", "student_members", "soft_targets_of", "get_refined_teacher", "fit_refined_teacher",

@@ -8,7 +8,8 @@ __all__ = ['SHUFFLE_CONTROLS', 'SCHEDULES', 'methods', 'BASELINE', 'RECIPE', 'KD
            'privileged_teachers', 'privileged_only_teachers']
 
 # %% ../../nbs/50_distillation/01_methods.ipynb #759f21b2
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from ..core.errors import InputError
 from ..core.registry import Registry
 from ..core.config import ExperimentConfig
 from ..losses.catalogue import get_term
@@ -86,6 +87,9 @@ def add_method(m: Method) -> Method:
 
 def method_names(**properties) -> list:
     "Names of the registered methods with these properties, such as `falls_back=True`"
+    unknown = properties.keys() - {f.name for f in fields(Method)}
+    if unknown:
+        raise InputError(f"a method has no property {min(unknown)}")
     known = [methods.get(name) for name in methods.names()]
     return [method.name for method in known if properties.items() <= vars(method).items()]
 

@@ -142,8 +142,8 @@ def keep_students(
     "Save the students of a method, so that they can be exported"
     if name.startswith("teacher_"):
         return
-    learner = context.artifacts[ReportedKey(name)]
-    params = {k: v.detach().cpu().numpy() for k, v in learner.params.items()}
+    fitted = context.artifacts[ReportedKey(name)]
+    params = {k: v.detach().cpu().numpy() for k, v in fitted.params.items()}
     facts = card_of(plan.manifest, plan.samples, plan.config, context.folds, name, plan.metric, **card)
     save_student(path, params, context.normalisers, facts)
 

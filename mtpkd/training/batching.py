@@ -66,7 +66,7 @@ def draw_bag_batches(
 
 
 def pad_bags(bags, most: int) -> tuple:  # rows `(G, S)` int64, and which of them count
-    "Bags side by side in boxes of `most` rows"
+    "Bags padded to `most` rows each"
     rows = [np.r_[bag, np.full(most - len(bag), bag[0])] for bag in bags]
     in_bag = [np.arange(most) < len(bag) for bag in bags]
     return np.stack(rows).astype("int64"), np.stack(in_bag)
