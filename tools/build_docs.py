@@ -36,7 +36,7 @@ WINGS = {
     "Evidence": "metrics, statistics, experiments, sweeps, plots, reports, explorers",
     "Field": "students fitted on all data, ONNX files, prediction",
 }
-# where a wing begins: folders of notebooks by their number, and notebooks that lie in nbs/ itself by theirs
+# where a wing begins, by the number of a folder of notebooks, or of a notebook that lies in nbs/ itself
 FOLDER_WINGS = {
     "00": "Foundations",
     "10": "Data",
@@ -47,24 +47,13 @@ FOLDER_WINGS = {
     "60": "Evidence",
     "90": "Foundations",
 }
-FLAT_WINGS = {
-    "00": "Foundations",
-    "02": "Data",
-    "11": "Method",
-    "15": "Evidence",
-    "15b": "Method",
-    "18c": "Evidence",
-    "24": "Field",
-    "25": "Foundations",
-}
 GUIDES = ("overview", "results", "own_data", "corpora", "sweeps_and_clusters", "deployment", "transport_engine")
 
 
 def wing_of(path):
     "The wing of a notebook: `path` is relative to nbs/"
-    table = FOLDER_WINGS if len(path.parts) > 1 else FLAT_WINGS
     number = path.parts[0].split("_")[0]
-    return table[list(table)[bisect.bisect_right(list(table), number) - 1]]
+    return FOLDER_WINGS[list(FOLDER_WINGS)[bisect.bisect_right(list(FOLDER_WINGS), number) - 1]]
 
 
 def numbered_notebooks(folder):

@@ -79,7 +79,7 @@ class StudentCard(_Strict):
     checkpoint: str
     labelled: int = 0  # labelled rows of a training part; 0: all
     inputs: tuple[InputSpec, ...] = Field(min_length=1)
-    privileged: tuple[str, ...] = ()  # whose tokens it imagines, if `tnet`; it is never given them
+    privileged: tuple[str, ...] = ()  # whose tokens it hallucinates, if `tnet`; it is never given them
     encoder: EncoderPart
     fusion: FusionPart
     tnet: bool

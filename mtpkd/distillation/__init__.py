@@ -14,8 +14,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "method_resolution": ["get_method", "method_options"],
     "methods": [
         "SHUFFLE_CONTROLS", "SCHEDULES", "BASELINE", "RECIPE", "KD_TERMS", "CONTROLS", "TEACHER_SOURCES",
-        "SINGLE_TEACHERS", "add_schedule", "schedules", "Method", "add_method", "privileged_teachers",
-        "privileged_only_teachers",
+        "SINGLE_TEACHERS", "add_schedule", "schedules", "Method", "add_method", "method_names",
+        "privileged_teachers", "privileged_only_teachers",
     ],
     "objective": [
         "WeakTargets", "Batch", "make_batch", "assign_batch_targets", "ObjectiveStep", "DistillationObjective",
@@ -36,7 +36,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "confidence_target", "balance_target",
     ],
     "stage": ["StageSpec", "init_projections"],
-    "stages": ["RequiredArtifacts", "required_artifacts", "fit_teachers", "self_distil", "fit_all_tnets", "run_stages"],
+    "stages": [
+        "RequiredArtifacts", "required_artifacts", "fit_teachers", "self_distil", "fit_all_tnets",
+        "fit_first_stages", "run_stages",
+    ],
     "students": [
         "ensemble_keys", "get_teachers", "candidate_teacher_names", "candidate_keys", "candidate_teachers",
         "matches_ensemble", "student_members", "soft_targets_of", "get_refined_teacher", "fit_refined_teacher",

@@ -38,7 +38,7 @@ def get_method(
         raise InputError(f"unknown control {config.control!r}; {nearest(config.control, CONTROLS)}")
     method, options = replace(methods.get(base), name=name), method_options(base, config)
     if method.control:  # everything else is that of the recipe
-        method = replace(methods.get(RECIPE), name=name, control=method.control)
+        method = replace(methods.get(RECIPE), name=name, control=method.control, falls_back=False)
         options = method_options(RECIPE, config) | options
     if kind == "regression" and method.schedule == "long_mixup":
         method = replace(method, schedule="default")  # long schedules with mixup lower the CCC
@@ -183,7 +183,8 @@ def method_options(base: str, config: ExperimentConfig) -> dict:
             raise InputError(f"options.{base}.{key}: unexpected value {value!r}")
         if not all(isinstance(number, _NUMBER) and number > 0 for number in _numbers_of(key, value)):
             raise InputError(f"options.{base}.{key}: expected positive numbers, got {value!r}")
-    return {key: _immutable(value) for key, value in options.items()}
+    numbers = {key: float(options[key]) for key in ("temperature", "eps") if key in options}  # 2 and 2.0 are one key
+    return {key: _immutable(value) for key, value in (options | numbers).items()}
 
 
 def _numbers_of(key: str, value) -> list:

@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['SHUFFLE_CONTROLS', 'SCHEDULES', 'methods', 'BASELINE', 'RECIPE', 'KD_TERMS', 'CONTROLS', 'TEACHER_SOURCES',
-           'SINGLE_TEACHERS', 'add_schedule', 'schedules', 'Method', 'add_method', 'privileged_teachers',
-           'privileged_only_teachers']
+           'SINGLE_TEACHERS', 'add_schedule', 'schedules', 'Method', 'add_method', 'method_names',
+           'privileged_teachers', 'privileged_only_teachers']
 
 # %% ../../nbs/50_distillation/01_methods.ipynb #759f21b2
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from ..core.errors import InputError
 from ..core.registry import Registry
 from ..core.config import ExperimentConfig
 from ..losses.catalogue import get_term
@@ -60,6 +61,8 @@ class Method:
     control: str = ""  # what is shuffled or permuted on purpose
     bags: str = ""  # weakly paired data: naive, mean, ot, align
     eps: float = 0.3  # entropic regularisation of the plan of `ot`
+    every_schedule: bool = False  # trained by every schedule in use; the best on inner validation is reported
+    falls_back: bool = False  # `student_only` stands for it where it is no better on inner validation
 
     def compares(self, what: str) -> bool:  # outputs or embeddings
         "Whether a term compares these with a teacher"
@@ -82,15 +85,24 @@ def add_method(m: Method) -> Method:
     return methods.register(m.name)(m)
 
 
+def method_names(**properties) -> list:
+    "Names of the registered methods with these properties, such as `falls_back=True`"
+    unknown = properties.keys() - {f.name for f in fields(Method)}
+    if unknown:
+        raise InputError(f"a method has no property {min(unknown)}")
+    known = [methods.get(name) for name in methods.names()]
+    return [method.name for method in known if properties.items() <= vars(method).items()]
+
+
 BASELINE = "student_only"  # with which every method is compared
 RECIPE = "mtpkd"  # of this project: the controls are built like it
 
 # %% ../../nbs/50_distillation/01_methods.ipynb #6a199288
 KD_TERMS = (("task", 0.15), ("logit_kd", 0.85))
 
-add_method(Method("student_only", (("task", 1.0),)))
-add_method(Method("self_training", KD_TERMS, teacher="self", pool=True, temperature=1.5))
-add_method(Method("student_all_labels", (("task", 1.0),), all_labels=True));
+add_method(Method("student_only", (("task", 1.0),), every_schedule=True))
+add_method(Method("self_training", KD_TERMS, teacher="self", pool=True, temperature=1.5, every_schedule=True))
+add_method(Method("student_all_labels", (("task", 1.0),), all_labels=True, every_schedule=True));
 
 # %% ../../nbs/50_distillation/01_methods.ipynb #6e870832
 add_method(Method("kd", KD_TERMS, teacher="joint", pool=True, temperature=1.5))
@@ -110,7 +122,17 @@ add_method(
 );
 
 # %% ../../nbs/50_distillation/01_methods.ipynb #a43a0219
-add_method(Method("mtpkd", KD_TERMS, teacher="privileged", pool=True, schedule="long_mixup", temperature=1.5));
+add_method(
+    Method(
+        "mtpkd",
+        KD_TERMS,
+        teacher="privileged",
+        pool=True,
+        schedule="long_mixup",
+        temperature=1.5,
+        falls_back=True,
+    )
+);
 
 # %% ../../nbs/50_distillation/01_methods.ipynb #df1bb3d4
 _BASELINES = dict(
@@ -162,7 +184,7 @@ _weak("naive_pairs", _UNCERTAIN_KD_TERMS, "naive")
 _weak("bag_mean", _UNCERTAIN_KD_TERMS, "mean")
 _weak("ot_pairing", bags="ot")
 _weak("dist_align", (*KD_TERMS, ("feature_mmd", 0.1), ("label_mmd", 4.0)), "align")
-_weak("mtpkd_pairing", bags="ot", teacher="unpaired_ensemble");
+_weak("mtpkd_pairing", bags="ot", teacher="unpaired_ensemble", falls_back=True);
 
 # %% ../../nbs/50_distillation/01_methods.ipynb #f7895741
 # a method's `teacher`: the joint one, single privileged ones, both, privileged-only ones, or an ensemble of either kind

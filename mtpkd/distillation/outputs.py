@@ -59,11 +59,11 @@ class FittedStack:
 
 # %% ../../nbs/50_distillation/03_outputs.ipynb #bc72b0fe
 def predict_all_rows(
-    learner: FittedStack, table: StackedDataset
+    fitted: FittedStack, table: StackedDataset
 ) -> Output:  # outputs for all rows: `(R, N, ...)` tensors
-    "What a learner says about every row of the set"
+    "The outputs of a fitted stack for every row"
     every = np.arange(len(table.presence))
-    outs = learner.outputs(table, [every] * len(learner.stack))
+    outs = fitted.outputs(table, [every] * len(fitted.stack))
     return Output(*(torch.from_numpy(np.stack(part)).to(table.device) for part in zip(*outs)))
 
 # %% ../../nbs/50_distillation/03_outputs.ipynb #80a4265a

@@ -8,8 +8,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "fit": ["plan_fit", "members", "chosen_method", "fit_text"],
     "label_budgets": ["CURVE", "budgets_of", "budget_name", "plan_budgets", "curve_table", "same_but_labels"],
     "plan": [
-        "WEAK_PAIRING_METHODS", "BASES", "RANGES", "MAX_STACK", "ExperimentSpec", "default_methods",
-        "list_methods", "plan_experiment", "stack_size", "precision_text", "trained_backbones_text",
+        "WEAK_PAIRING_METHODS", "MAX_STACK", "ExperimentSpec", "default_methods", "list_methods",
+        "plan_experiment", "stack_size", "precision_text", "trained_backbones_text",
     ],
     "resume": [
         "SHOWING", "identity", "code_sha256", "claim_folder", "save_part", "load_part", "student_file",
@@ -31,7 +31,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "tables": ["TABLES", "COLUMNS", "MethodTables"],
     "verdict": [
-        "FALLS_BACK", "EFFECT", "choose_candidate", "paired", "fall_back", "with_fallbacks",
-        "compare_with_baseline", "diverged", "summarise", "parts_results", "anchors_of_batch",
+        "EFFECT", "choose_candidate", "paired", "fall_back", "with_fallbacks", "compare_with_baseline",
+        "diverged", "summarise", "parts_results", "anchors_of_batch",
     ],
 })

@@ -17,12 +17,13 @@ from ..core.provenance import provenance_text
 from ..data.folds import whole_fold
 from ..evaluation.metrics import metrics
 from ..distillation.outputs import to_prediction
+from ..distillation.methods import method_names
 from ..distillation.method_resolution import get_method
 from ..distillation.artifacts import ReportedKey
-from ..distillation.students import get_student
+from ..distillation.stages import run_stages
 from .plan import ExperimentSpec, plan_experiment
 from .scoring import open_context
-from .verdict import choose_candidate, fall_back, FALLS_BACK
+from .verdict import choose_candidate, fall_back
 from .resume import claim_folder, environment, identity, keep_students
 
 # %% ../../nbs/60_experiments/11_fit.ipynb #57f80f26
@@ -113,12 +114,12 @@ def fit(
     with folder_lock(out):
         with torch_threads(plan.config.threads):
             context = open_context(plan, progress=progress)
-            methods = {n: get_method(n, plan.config, context.table.kind) for n in plan.methods}
-            learners = {n: get_student(context, m) for n, m in methods.items()}
-        name, facts = chosen_method(plan, learners, method)
-        for n, learner in learners.items():
-            context.artifacts.put(ReportedKey(n), learner)
-        facts = facts | _verdict(plan, context, learners, name) | dict(out=str(out))
+            methods = [get_method(name, plan.config, context.table.kind) for name in plan.methods]
+            fitted_by_name = {method.name: students for method, students in run_stages(context, methods)}
+        name, facts = chosen_method(plan, fitted_by_name, method)
+        for n, fitted in fitted_by_name.items():
+            context.artifacts.put(ReportedKey(n), fitted)
+        facts = facts | _verdict(plan, context, fitted_by_name, name) | dict(out=str(out))
         write_text(out / "fit.yaml", to_yaml(identity(plan)))
         write_json(out / "environment.json", environment())
         keep_students(plan, context, name, out / "student.safetensors", made="fit", words=facts["words"])
@@ -126,15 +127,15 @@ def fit(
     return facts
 
 # %% ../../nbs/60_experiments/11_fit.ipynb #bc6924c1
-def chosen_method(plan: ExperimentSpec, learners: dict, method: str) -> tuple:  # name of the kept learner, facts
-    "The learner that stands for `method`"
+def chosen_method(plan: ExperimentSpec, fitted_by_name: dict, method: str) -> tuple:  # name of the kept fitted, facts
+    "The fitted that stands for `method`"
     best = {}
-    for base in ("student_only", "self_training", "student_all_labels"):
-        if any(name.startswith(base + ":") for name in learners):
-            best[base] = choose_candidate(learners, base, plan.metric)
+    for base in method_names(every_schedule=True):
+        if any(name.startswith(base + ":") for name in fitted_by_name):
+            best[base] = choose_candidate(fitted_by_name, base, plan.metric)
     name, facts = best.get(method, method), dict(method=method, fell_back=False, words="")
-    if method in FALLS_BACK:
-        compared = {method: learners[method], "student_only": learners[best["student_only"]]}
+    if method in method_names(falls_back=True):
+        compared = {method: fitted_by_name[method], "student_only": fitted_by_name[best["student_only"]]}
         if fall_back(compared, method, plan.metric)["fell_back"]:
             name = best["student_only"]
             facts["fell_back"] = True
@@ -142,7 +143,7 @@ def chosen_method(plan: ExperimentSpec, learners: dict, method: str) -> tuple:  
                 f"{method} was asked for and has fallen back to the student alone, "
                 "which is no worse on the inner validation rows"
             )
-    validation = learners[name].validation
+    validation = fitted_by_name[name].validation
     if not np.isfinite(validation).all():
         raise RunError(
             f"{name} has diverged (its inner validation is {list(map(float, validation))}); lower schedule.lr"
@@ -150,15 +151,15 @@ def chosen_method(plan: ExperimentSpec, learners: dict, method: str) -> tuple:  
     return name, facts | dict(kept=name, student_only=best["student_only"])
 
 
-def _verdict(plan, context, learners, name) -> dict:
+def _verdict(plan, context, fitted_by_name, name) -> dict:
     "Scores on the inner validation rows, and the sizes of the parts"
     fold, kind = context.folds[0], context.table.kind
-    outputs = learners[name].outputs(context.table, [fold.val] * len(context.folds))
+    outputs = fitted_by_name[name].outputs(context.table, [fold.val] * len(context.folds))
     predictions = [to_prediction(kind, output.logits) for output in outputs]
     ensemble = np.mean(predictions, 0)
     score = float(metrics.get(plan.metric)(plan.samples.target[fold.val], ensemble))
-    members = list(map(float, learners[name].validation))
-    means = {n: float(np.mean(learner.validation)) for n, learner in learners.items()}
+    members = list(map(float, fitted_by_name[name].validation))
+    means = {n: float(np.mean(fitted.validation)) for n, fitted in fitted_by_name.items()}
     return dict(
         metric=plan.metric,
         inner_validation=dict(kept=score, members=members, means=means),

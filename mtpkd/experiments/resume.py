@@ -7,14 +7,14 @@ __all__ = ['SHOWING', 'identity', 'code_sha256', 'claim_folder', 'save_part', 'l
            'Journal', 'environment']
 
 # %% ../../nbs/60_experiments/07_resume.ipynb #6760bb28
-import hashlib, json, os, platform, time
+import hashlib, json, platform, time
 from pathlib import Path
 import torch
 import numpy as np
 import pandas as pd
 import mtpkd
 from ..core.errors import InputError
-from ..core.files import file_sha256, folder_lock, jsonable, write_json
+from ..core.files import claim_output_folder, file_sha256, folder_lock, FolderKind, jsonable, write_json
 from ..core.yaml_files import read_yaml
 from ..core.config import to_dict
 from ..distillation.artifacts import ReportedKey
@@ -67,37 +67,30 @@ def claim_folder(
     resume: bool,  # go on with a run that has begun
 ) -> None:
     "Make sure that `out` may be written to: new, empty, or this very experiment to be resumed; else `InputError`"
-    existing = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
-    if not existing.is_dir():
-        raise InputError(f"{existing} is a file; expected a folder to write the run to")
-    if not os.access(existing, os.W_OK):
-        raise InputError(f"{existing} may not be written to; use another --out")
-    stored = out / "experiment.yaml"
-    if not stored.exists():
-        _check_empty(out)
-        return
-    theirs = read_yaml(stored)
-    other = [key for key in sorted({*theirs} | {*facts}) if theirs.get(key) != facts.get(key)]
-    if other:
-        key = other[0]
-        raise InputError(
-            f"{out} holds another experiment ({key}: {theirs.get(key)!r} there, {facts.get(key)!r} here); "
-            "use another --out"
-        )
-    with folder_lock(out):
-        pass  # refused where another process writes to it
-    if not resume:
-        raise InputError(f"{out} holds this experiment already; add --resume to go on with it, or use another --out")
+
+    def check_same_experiment(mark):
+        theirs = read_yaml(mark)
+        other = [key for key in sorted({*theirs} | {*facts}) if theirs.get(key) != facts.get(key)]
+        if other:
+            key = other[0]
+            raise InputError(
+                f"{out} holds another experiment ({key}: {theirs.get(key)!r} there, {facts.get(key)!r} here); "
+                "use another --out"
+            )
+        with folder_lock(out):
+            pass  # refused where another process writes to it
+
+    claim_output_folder(out, _RUN_FOLDER, resume=resume, check=check_same_experiment)
 
 
-def _check_empty(out: Path) -> None:
-    "Refuse a folder with files of something else; hidden files and `run.ipynb` are no obstacle"
-    if not out.exists():
-        return
-    names = [path.name for path in out.iterdir()]
-    foreign = [name for name in names if name != "run.ipynb" and not name.startswith(".")]
-    if foreign:
-        raise InputError(f"{out} holds {foreign[0]} but no experiment.yaml; use an empty folder or another --out")
+_RUN_FOLDER = FolderKind(
+    mark="experiment.yaml",
+    not_a_folder="{absolute} is a file; expected a folder to write the run to",
+    read_only="{absolute} may not be written to; use another --out",
+    foreign="{folder} holds {entry} but no experiment.yaml; use an empty folder or another --out",
+    exists="{folder} holds this experiment already; add --resume to go on with it, or use another --out",
+    ignored=(".*", "run.ipynb"),
+)
 
 # %% ../../nbs/60_experiments/07_resume.ipynb #ea532c48
 def _slug(name, chunk):
@@ -149,8 +142,8 @@ def keep_students(
     "Save the students of a method, so that they can be exported"
     if name.startswith("teacher_"):
         return
-    learner = context.artifacts[ReportedKey(name)]
-    params = {k: v.detach().cpu().numpy() for k, v in learner.params.items()}
+    fitted = context.artifacts[ReportedKey(name)]
+    params = {k: v.detach().cpu().numpy() for k, v in fitted.params.items()}
     facts = card_of(plan.manifest, plan.samples, plan.config, context.folds, name, plan.metric, **card)
     save_student(path, params, context.normalisers, facts)
 

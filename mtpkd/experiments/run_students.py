@@ -8,8 +8,8 @@ __all__ = ['find_students', 'stands_for']
 # %% ../../nbs/60_experiments/12_run_students.ipynb #675ee3df
 from pathlib import Path
 from ..core.errors import InputError, nearest
+from ..distillation.methods import method_names
 from ..deployment.student_file import join_students, StoredStudents, load_student
-from .plan import BASES
 from .run_folder import RunFolder
 
 # %% ../../nbs/60_experiments/12_run_students.ipynb #33cd02b9
@@ -64,7 +64,7 @@ def stands_for(summary: dict, method: str) -> str:
     fell = [n for n, f in summary.get("fallback", {}).items() if f["fell_back"]]
     if method in fell:
         method = "student_only"
-    if method in BASES:
+    if method in method_names(every_schedule=True):
         return f"{method}:{summary.get(f'{method}_schedule')}"
     base = method.partition(":")[0]
     return base if base in fell else method

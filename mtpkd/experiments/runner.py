@@ -19,14 +19,12 @@ from ..core.provenance import protocol_faults, provenance_columns
 from ..evaluation.per_sample import calibration, transfer
 from ..training.distributed import init_process_group, broadcast_from_rank0, barrier, rank_and_world_size
 from ..training.checkpoint import CheckpointStore
-from ..distillation.methods import schedules
+from ..distillation.methods import method_names, schedules
 from ..distillation.method_resolution import get_method
-from ..distillation.context import get_teacher
 from ..distillation.students import fit_student
-from ..distillation.stages import fit_all_tnets, fit_teachers, required_artifacts, self_distil
+from ..distillation.stages import fit_first_stages
 from .tables import COLUMNS, MethodTables, TABLES
 from mtpkd.experiments.plan import (
-    BASES,
     trained_backbones_text,
     ExperimentSpec,
     plan_experiment,
@@ -64,7 +62,10 @@ def train_all(
         finished = _finished_parts(plan, out, stack)
         current = dict(method=next((name for name in plan.methods if name not in finished), ""))
         context = open_context(plan, folds, progress, _checkpoints(out, stack, journal, current))
-        _fit_first_stages(plan, context, [name for name in plan.methods if name not in finished])
+        pending = [name for name in plan.methods if name not in finished]
+        facts = dict(stack=stack, done=done, total=total)
+        if pending:
+            _fit_stages_before_students(plan, context, pending, _stage_journal(journal, current | facts))
         for name in plan.methods:
             current["method"] = name
             journal.write("method", method=name, stack=stack, done=done, total=total)
@@ -104,16 +105,20 @@ def _checkpoints(out, stack: int, journal, current: dict) -> CheckpointStore:
     return CheckpointStore(out / "checkpoints" / "training" / f"{stack:03d}", record)
 
 
-def _fit_first_stages(plan, context, names) -> None:
+def _stage_journal(journal, facts: dict):
+    "A function that records that a stage begins"
+
+    def started(stage):
+        journal.write("stage", stage=stage, **facts)
+
+    return started
+
+
+def _fit_stages_before_students(plan, context, names, started) -> None:
     "Stages 1 to 3 for some methods and upper bounds, in order: teachers, self-distillation, T-Nets"
     methods = [get_method(name, plan.config, context.table.kind) for name in names if not name.startswith("teacher_")]
-    required = required_artifacts(context, methods)
-    fit_teachers(context, required)
-    for name in names:
-        if name.startswith("teacher_"):
-            get_teacher(context, name.removeprefix("teacher_"))
-    self_distil(context, required)
-    fit_all_tnets(context, required)
+    upper_bounds = [name.removeprefix("teacher_") for name in names if name.startswith("teacher_")]
+    fit_first_stages(context, methods, upper_bounds, started)
 
 
 def _train_method(plan, context, name, journal) -> MethodTables:
@@ -162,7 +167,7 @@ def _save_plans_and_embeddings(plan, context, name, out, *, write: bool):
 # %% ../../nbs/60_experiments/08_runner.ipynb #f37c6782
 def write_folder(plan: ExperimentSpec, out: Path, parts: dict) -> dict:  # the summary
     "Tables and verdict of a finished run"
-    for base in reversed(BASES):
+    for base in reversed(method_names(every_schedule=True)):
         if any(n.startswith(base + ":") for n in parts):
             parts = {base: parts[choose_candidate(parts, base, plan.metric)].renamed(base)} | parts
     parts, fallback = with_fallbacks(plan, parts)
@@ -310,13 +315,13 @@ def forecast(plan: ExperimentSpec, out) -> dict:
     size = stack_size(plan.config, plan.samples)
     context = open_context(replace(plan, config=small), plan.folds[:size])
     started = time.perf_counter()
-    learner = fit_student(context, get_method("student_only", small))
+    fitted = fit_student(context, get_method("student_only", small))
     per_step = (time.perf_counter() - started) / 8
     teachers = plan.config.teachers
     ensemble_steps = 2 * (2 * teachers.ensemble + 1) * teachers.steps * ("mtpkd" in steps)  # and those of its control
     total_steps = sum(steps.values()) + ensemble_steps
     stacks = -(-len(plan.folds) // size)
-    student_bytes = sum(weights.nbytes for weights in learner.params.values())
+    student_bytes = sum(weights.nbytes for weights in fitted.params.values())
     data_bytes = _bytes_of(plan.samples.arrays) + _bytes_of(plan.samples.views)
     memory = student_bytes * 4 * len(steps) + data_bytes
     students = sum(not name.startswith("teacher_") for name in plan.methods)

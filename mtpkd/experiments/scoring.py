@@ -31,8 +31,8 @@ from .plan import ExperimentSpec
 # %% ../../nbs/60_experiments/04_scoring.ipynb #0e68979b
 def score_rows(
     plan: ExperimentSpec,
-    folds: list,  # the R repeats of `learner`
-    learner,  # `FittedStack` of R repeats
+    folds: list,  # the R repeats of `fitted`
+    fitted,  # `FittedStack` of R repeats
     name: str,  # of the method
     steps: int,  # that it was trained for
     seconds: float,  # that all repeats took together
@@ -41,8 +41,8 @@ def score_rows(
     task = plan.samples.task
     results, scores, predictions = [], [], []
     test_rows = [fold.test for fold in folds]
-    for checkpoint, params in learner.checkpoints.items():
-        outputs = replace(learner, params=params).outputs(learner.table, test_rows)
+    for checkpoint, params in fitted.checkpoints.items():
+        outputs = replace(fitted, params=params).outputs(fitted.table, test_rows)
         for fold, output in zip(folds, outputs):
             prediction = to_prediction(task.kind, output.logits)
             values = _test_scores(plan, fold, prediction)
@@ -96,10 +96,10 @@ def history_rows(history, folds, name: str, stage: str) -> list:
     return rows
 
 # %% ../../nbs/60_experiments/04_scoring.ipynb #18d2dce2
-def teacher_rows(plan, context, learner, m, folds) -> pd.DataFrame:  # columns `COLUMNS["teachers"]`
+def teacher_rows(plan, context, fitted, m, folds) -> pd.DataFrame:  # columns `COLUMNS["teachers"]`
     "Weight of every teacher in one method, per repeat and epoch"
-    if learner.counts:
-        rows = _selected_teacher_rows(plan, context, learner, m, folds)
+    if fitted.counts:
+        rows = _selected_teacher_rows(plan, context, fitted, m, folds)
     elif m.teacher in ("singles", "all", "unpaired"):
         rows = _averaged_teacher_rows(plan, context, m, folds)
     elif m.teacher not in ("", "self"):
@@ -109,12 +109,12 @@ def teacher_rows(plan, context, learner, m, folds) -> pd.DataFrame:  # columns `
     return pd.DataFrame(rows, columns=COLUMNS["teachers"])
 
 
-def _selected_teacher_rows(plan, context, learner, m, folds) -> list:
+def _selected_teacher_rows(plan, context, fitted, m, folds) -> list:
     "Of a method that weighs its teachers anew in every batch"
     names = get_teacher_outputs(context, m).names
     epoch_length = schedules(plan.config)[m.schedule].evaluate
-    steps = np.array([step for step, _ in learner.counts])
-    weights = torch.stack([weight for _, weight in learner.counts]).cpu().numpy()  # (steps, R, T)
+    steps = np.array([step for step, _ in fitted.counts])
+    weights = torch.stack([weight for _, weight in fitted.counts]).cpu().numpy()  # (steps, R, T)
     rows = []
     for epoch in np.unique(steps // epoch_length):
         share = weights[steps // epoch_length == epoch]
@@ -170,23 +170,23 @@ def run_method(plan: ExperimentSpec, context: DistillationContext, name: str) ->
     started, folds = time.perf_counter(), context.folds
     if name.startswith("teacher_"):
         method, stage = None, "teachers"
-        learner = get_teacher(context, name.removeprefix("teacher_"))
+        fitted = get_teacher(context, name.removeprefix("teacher_"))
         steps = plan.config.teachers.steps
     else:
         method, stage = get_method(name, plan.config, context.table.kind), "student"
-        learner = get_student(context, method)
+        fitted = get_student(context, method)
         steps = schedules(plan.config)[method.schedule].steps
-    context.artifacts.put(ReportedKey(name), learner)
-    learner.table = context.table
+    context.artifacts.put(ReportedKey(name), fitted)
+    fitted.table = context.table
     seconds = time.perf_counter() - started
-    results, scores, predictions = score_rows(plan, folds, learner, name, steps, seconds)
-    history = history_rows(learner.history, folds, name, stage)
-    history += history_rows(learner.before, folds, name, "tnet")
+    results, scores, predictions = score_rows(plan, folds, fitted, name, steps, seconds)
+    history = history_rows(fitted.history, folds, name, stage)
+    history += history_rows(fitted.before, folds, name, "tnet")
     if method and method.teacher == "adapted":
         adapted = get_adapted_teachers(with_control(context, method.control))
         history += history_rows(adapted.history, folds, name, "self_distillation")
     if method:
-        teachers = teacher_rows(plan, context, learner, method, folds)
+        teachers = teacher_rows(plan, context, fitted, method, folds)
     else:
         teachers = pd.DataFrame(columns=COLUMNS["teachers"])
     return MethodTables(
@@ -195,18 +195,18 @@ def run_method(plan: ExperimentSpec, context: DistillationContext, name: str) ->
         pd.DataFrame(history, columns=COLUMNS["history"]),
         predictions,
         teachers,
-        list(map(float, learner.validation)),
+        list(map(float, fitted.validation)),
     )
 
 # %% ../../nbs/60_experiments/04_scoring.ipynb #5082cf51
-def first_outputs(context: DistillationContext, learner, rows):
-    "Outputs of the first repeat of a learner on `rows`: an `Output` of arrays"
+def first_outputs(context: DistillationContext, fitted, rows):
+    "Outputs of the first repeat of a fitted on `rows`: an `Output` of arrays"
     table = context.table
     mean = {name: value[:1] for name, value in table.mean.items()}
     scale = {name: value[:1] for name, value in table.scale.items()}
-    params = {name: value[:1] for name, value in learner.params.items()}
+    params = {name: value[:1] for name, value in fitted.params.items()}
     first_table = replace(table, mean=mean, scale=scale)
-    return replace(learner, params=params).outputs(first_table, [rows])[0]
+    return replace(fitted, params=params).outputs(first_table, [rows])[0]
 
 # %% ../../nbs/60_experiments/04_scoring.ipynb #a0a2cd6d
 def plan_of(
@@ -217,15 +217,15 @@ def plan_of(
 ) -> tuple:  # arrays by name, facts by name
     "Transport plan `(N, N)` between the most selected teacher and the student of a method, in the first repeat"
     method = get_method(name, plan.config, context.table.kind)
-    learner, fold = context.artifacts[ReportedKey(name)], context.folds[0]
+    fitted, fold = context.artifacts[ReportedKey(name)], context.folds[0]
     random = np.random.default_rng(0)
     drawn = random.choice(fold.fit_rows, min(size, len(fold.fit_rows)), replace=False)
     rows = np.sort(drawn)
     outputs = get_teacher_outputs(context, method)
-    favourite = _most_selected(learner)
+    favourite = _most_selected(fitted)
     rows_on_device = torch.from_numpy(rows).to(context.table.device)
     z_teacher = outputs.embedding[0, favourite, rows_on_device].cpu()
-    z_student = torch.from_numpy(first_outputs(context, learner, rows).embedding)
+    z_student = torch.from_numpy(first_outputs(context, fitted, rows).embedding)
     k = min(plan.config.ot.k, len(rows) - 1)
     x, y = anchor_clouds(z_student, z_teacher[None], k)
     divergence = sinkhorn_divergence(x, y, plan.config.ot.blur**2, check=False)
@@ -250,11 +250,11 @@ def plan_of(
     return {n: np.ascontiguousarray(a.numpy()) for n, a in arrays.items()}, facts
 
 
-def _most_selected(learner) -> int:
+def _most_selected(fitted) -> int:
     "Number of the teacher with the largest mean weight in the first repeat; -1, the last one, without a selection"
-    if not learner.counts:
+    if not fitted.counts:
         return -1
-    weights = torch.stack([weight[0] for _, weight in learner.counts])
+    weights = torch.stack([weight[0] for _, weight in fitted.counts])
     return int(weights.mean(0).argmax())
 
 # %% ../../nbs/60_experiments/04_scoring.ipynb #d6881918
@@ -266,10 +266,10 @@ def embeddings_of(
     "Test embeddings of teachers, adapted teachers and students, in the first repeat"
     test = context.folds[0].test
     embeddings = {}
-    for key, learner in context.artifacts.items():
+    for key, fitted in context.artifacts.items():
         name = _embedding_name(key)
         if name and name not in have:
-            embeddings[name] = first_outputs(context, learner, test).embedding
+            embeddings[name] = first_outputs(context, fitted, test).embedding
     if SelfDistilledKey() in context.artifacts:
         outputs = context.artifacts[SelfDistilledKey()].outputs
         test_on_device = torch.from_numpy(test).to(context.table.device)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 from ..core.errors import InputError
-from ..core.files import atomic_path, file_sha256, folder_lock, write_text
+from ..core.files import atomic_path, claim_output_folder, file_sha256, folder_lock, FolderKind, write_text
 from ..core.yaml_files import apply_set, read_yaml
 from ..core.config import from_dict, to_yaml
 from ..data.manifest import load_manifest
@@ -123,8 +123,9 @@ def prepared_manifest(old, samples, modalities, out) -> dict:
 def claim_prepared_folder(out, what: dict):
     "Make sure that a folder is new or belongs to the same preparation; otherwise `InputError`"
     out = Path(out)
-    if (out / "prepare.yaml").is_file():
-        stored = read_yaml(out / "prepare.yaml")
+
+    def check_same_preparation(mark):
+        stored = read_yaml(mark)
         different = [key for key in sorted({*stored} | {*what}) if stored.get(key) != what.get(key)]
         if different == ["manifest"]:
             raise InputError(
@@ -136,10 +137,16 @@ def claim_prepared_folder(out, what: dict):
                 f"{out} holds another preparation ({key}: {stored.get(key)!r} there, {what.get(key)!r} here); "
                 "use another --out"
             )
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out}: expected a new or empty folder, or one that mtpkd data prepare has begun")
-    else:
+
+    if not claim_output_folder(out, _PREPARED_FOLDER, check=check_same_preparation):
         write_text(out / "prepare.yaml", to_yaml(what))
+
+
+_PREPARED_FOLDER = FolderKind(
+    mark="prepare.yaml",
+    not_a_folder="{path} is a file; expected a new or empty folder, or one that mtpkd data prepare has begun",
+    foreign="{folder}: expected a new or empty folder, or one that mtpkd data prepare has begun",
+)
 
 
 # entries of a manifest on which no sample depends

@@ -3,7 +3,10 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "alignment": ["alignments", "align_cosine", "align_mse", "align_kl", "align_mmd"],
-    "base": ["LEVELS", "terms", "weighted_mean", "TermInputs", "LossTerm", "loss_term", "get_term", "term_names"],
+    "base": [
+        "LEVELS", "COMPARED", "terms", "weighted_mean", "TermInputs", "LossTerm", "loss_term", "get_term",
+        "term_names",
+    ],
     "feature": ["TINY", "mmd", "unit_rows", "project", "fitnets", "cosine_mse", "crd"],
     "relation": ["relative_distances", "angles", "rkd_distance", "rkd_angle", "sp", "cc", "pkt"],
     "response": ["soften", "logit_kd", "target_class", "tckd", "nckd", "prototype_cost", "wkd"],

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from ..core.errors import InputError
-from ..core.files import write_text
+from ..core.files import claim_output_folder, FolderKind, write_text
 from ..core.provenance import provenance_text
 from ..execution.sweep import SweepFolder
 from .run_view import open_run
@@ -78,13 +78,16 @@ def writer():  # a class
 
 def claim_log_folder(place, source) -> None:  # both folders
     "Record in the logs which folder they are a copy of; an `InputError` where they are a copy of another one"
-    mark = Path(place) / f"source{EVENT_FILES}"
+    kind = FolderKind(mark=f"source{EVENT_FILES}")
     here = str(Path(source).resolve())
-    if mark.is_file():
+
+    def check_same_source(mark):
         theirs = mark.read_text(encoding="utf-8")
         if theirs != here:
             raise InputError(f"{place} holds the logs of {theirs}, not of {here}; use another --to, or delete them")
-    write_text(mark, here)
+
+    claim_output_folder(place, kind, check=check_same_source)
+    write_text(Path(place) / kind.mark, here)
 
 
 def _log_texts(log, run):

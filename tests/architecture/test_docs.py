@@ -188,14 +188,12 @@ def test_the_check_sees_a_private_word():
 # --- navigation, in the flat layout and with folders ---------------------------------------------------------------
 
 WINGS = {
-    "Foundations": "00_core/01_errors 90_api 95_cli/00_main 00_core 01_config 25_cli",
-    "Data": "10_data/01_manifest 11_corpora/01_scan 20_models/03_student 25_features/01_recipes 02_manifests "
-    "07ab_checks 10_fusion",
-    "Method": "30_transport/02_sinkhorn 35_losses/00_base 45_training/08_loop 50_distillation/03_stage "
-    "12a_couplings 15b_distributed 17c_methods",
-    "Evidence": "40_evaluation/00_metrics 60_experiments/00_plan 65_execution/02_sweep 75_reporting/05_tables "
-    "80_widgets/00_base 15a_explanations 18e_verdicts 20da_live",
-    "Field": "55_deployment/00_predictor 24b_exports",
+    "Foundations": "00_core/01_errors 90_api 95_cli/05_main",
+    "Data": "10_data/01_manifest 11_corpora/01_scan 12_reading/01_reading 20_models/06_student 25_features/03_prepare",
+    "Method": "30_transport/04_sinkhorn 35_losses/01_base 45_training/08_loop 50_distillation/05_stage",
+    "Evidence": "40_evaluation/02_metrics 60_experiments/03_plan 65_execution/03_sweep 75_reporting/05_tables "
+    "80_widgets/01_base",
+    "Field": "55_deployment/01_student_file",
 }
 
 

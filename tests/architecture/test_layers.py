@@ -26,7 +26,7 @@ ONLY_IN = {
     "umap": DRAWING,
     "ipywidgets": {"widgets"},
     "papermill": {"execution"},
-    **dict.fromkeys(("torchvision", "av", "cv2", "facenet_pytorch"), MEDIA),
+    **dict.fromkeys(("torchvision", "av", "cv2", "facenet_pytorch", "timm", "transformers"), MEDIA),
 }
 # imported where used, never at module level: they take seconds
 LAZY = {"umap", "ot", "papermill", "torchvision", "av", "cv2", "facenet_pytorch"}

@@ -292,8 +292,8 @@ def test_the_run_has_something_to_hide(honest):
     for what in (
         "teacher joint",
         "teacher physio",
-        "refined privileged",
-        "refined self",
+        "refinedteacher privileged",
+        "refinedteacher self",
         "student mtpkd",
         "student pkdot",
         "student mtpkdot",
