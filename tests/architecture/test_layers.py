@@ -14,6 +14,7 @@ from project_layout import (
     imports,
     module_name,
     modules,
+    package_faces,
     settings,
 )
 
@@ -51,6 +52,8 @@ def package_of(module):
 def upward(module, dotted, numbers):
     "The modules of a higher floor, or later in the same package, that the dotted name `dotted` reaches from `module`"
     top, _, rest = dotted.partition(".")
+    package, _, name = rest.rpartition(".")
+    rest = package_faces().get((package, name), rest)  # what a package face hands on
     if top != "mtpkd" or not rest or package_of(rest) not in FLOOR:
         return []
     mine, theirs = package_of(module), package_of(rest)
@@ -105,6 +108,10 @@ PLANTED = {
         ("def f():\n    import plotly.express as px", "only ['plots', 'widgets']"),
         ("import importlib\nimportlib.import_module('papermill')", "only ['execution']"),
         ("import torch.nn as nn", "torch at module level"),
+        ("from mtpkd import run", "imports api"),
+        ("from mtpkd import Student", "imports models.student"),
+        ("A = 'mtpkd:run'", "names api"),
+        ("from mtpkd.data import read_frames", "imports data.video"),
     ],
 )
 def test_a_planted_fault_is_seen(source, word):

@@ -96,7 +96,28 @@ def addresses(source):
         for n in ast.walk(tree)
         if isinstance(n, ast.Constant) and isinstance(n.value, str) and id(n) not in prose
     ]
-    return [name for text in texts for name in re.findall(r"\bmtpkd(?:\.\w+)+", text)]
+    found = []
+    for text in texts:
+        if re.fullmatch(r"mtpkd(\.\w+)*[.:]\w+", text):
+            found.append(text.replace(":", "."))
+        else:  # a sentence for users may name `mtpkd.run`
+            named = re.findall(r"\bmtpkd(?:\.\w+)+", text)
+            found += [name for name in named if ("", name.removeprefix("mtpkd.")) not in package_faces()]
+    return found
+
+
+@functools.cache
+def package_faces():
+    "(package, public name) -> the module that a package face (`__init__.py`) takes the name from; `` is mtpkd itself"
+    found = {}
+    for path in sorted((ROOT / "mtpkd").rglob("__init__.py")):
+        package = ".".join(path.parent.relative_to(ROOT / "mtpkd").parts)
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for keyword in getattr(call, "keywords", []):
+                if keyword.arg == "submod_attrs":
+                    for module, names in ast.literal_eval(keyword.value).items():
+                        found |= {(package, name): f"{package}.{module}".strip(".") for name in names}
+    return found
 
 
 def settings():
