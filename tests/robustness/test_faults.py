@@ -254,7 +254,7 @@ def test_a_disk_that_is_really_full(manifest, tmp_path):
 
 def test_a_read_only_folder(manifest, tmp_path, monkeypatch, capsys):
     (tmp_path / "run").mkdir()
-    monkeypatch.setattr(mtpkd.experiments.resume.os, "access", lambda path, mode: False)
+    monkeypatch.setattr(mtpkd.core.files.os, "access", lambda path, mode: False)
     assert main(["run", "--manifest", str(manifest), "--out", str(tmp_path / "run")]) == 2
     assert "may not be written to; use another --out" in capsys.readouterr().err
 
