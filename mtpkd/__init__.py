@@ -5,8 +5,8 @@ __version__ = "0.1.0"
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
-        "core", "data", "models", "features", "transport", "losses", "evaluation", "training", "distillation", "deployment",
-        "experiments", "execution", "plots", "reporting", "widgets", "api", "cli",
+        "core", "data", "models", "features", "transport", "losses", "evaluation", "training",
+        "distillation", "deployment", "experiments", "execution", "plots", "reporting", "widgets", "api", "cli",
     ],
     submod_attrs={
         "api": ["RunFolder", "export", "learning_curve", "run", "sweep"],
