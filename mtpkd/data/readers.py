@@ -18,7 +18,7 @@ from .samples import is_media, make_samples, present_rows, Samples
 from .signals import apply_input
 
 # %% ../../nbs/10_data/14_readers.ipynb #2f98c35f
-# addresses that manifests of version 0.1 hold
+# addresses that manifests of earlier versions hold
 _EARLIER = {
     "mtpkd.cache:prepared": "prepared",
     "mtpkd.biovid:biovid": "biovid",
@@ -29,6 +29,8 @@ _EARLIER = {
     "mtpkd.stressid:stressid": "stressid",
     "mtpkd.acted:ravdess": "ravdess",
     "mtpkd.acted:crema_d": "crema_d",
+    "mtpkd.data.corpora.wearables:wesad": "wesad",
+    "mtpkd.data.corpora.wearables:stress_predict": "stress_predict",
 }
 readers = Registry("reader", aliases=_EARLIER)
 

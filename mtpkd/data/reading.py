@@ -10,7 +10,7 @@ import contextlib
 from pathlib import Path
 import mtpkd.data.feature_store, mtpkd.data.npz_files, mtpkd.data.tables  # each registers its readers
 import mtpkd.data.corpora.acted_speech, mtpkd.data.corpora.affwild2, mtpkd.data.corpora.biovid, mtpkd.data.corpora.ceap
-import mtpkd.data.corpora.stressid, mtpkd.data.corpora.wearables
+import mtpkd.data.corpora.stress_predict, mtpkd.data.corpora.stressid, mtpkd.data.corpora.wesad
 from ..core.errors import InputError, nearest
 from .manifest import DatasetManifest, load_manifest
 from .samples import Samples
