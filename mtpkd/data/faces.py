@@ -83,7 +83,20 @@ def overlap(
     intersection = np.prod(np.clip(high - low, 0, None), 1)
     return intersection / (_area(box) + _area(boxes) - intersection)
 
+# %% ../../nbs/10_data/13_faces.ipynb #864c2d35
+def _continue_track(track, detections, box, frames, min_overlap: float) -> None:
+    "Write into `track (T, 4)` the boxes of the face at `box`, frame by frame in the order of `frames`"
+    for i in frames:
+        boxes, _ = detections[i]
+        if not len(boxes):
+            continue
+        shared = overlap(box, boxes)
+        if shared.max() < min_overlap:
+            continue
+        box = boxes[shared.argmax()]
+        track[i] = box
 
+# %% ../../nbs/10_data/13_faces.ipynb #c862338c
 def follow(
     found,  # per frame: boxes `(F, 4)`, scores `(F,)`
     min_score: float = 0.8,  # detections with a lower score are ignored
@@ -99,20 +112,10 @@ def follow(
     if not max(best, default=0):
         return track
     start = int(np.argmax(best))
-    start_boxes, start_scores = detections[start]
-    forward = range(start, len(detections))
-    backward = range(start, -1, -1)
-    for direction in (forward, backward):
-        last = start_boxes[start_scores.argmax()]
-        for i in direction:
-            boxes = detections[i][0]
-            if not len(boxes):
-                continue
-            shared = overlap(last, boxes)
-            if shared.max() < min_overlap:
-                continue
-            last = boxes[shared.argmax()]
-            track[i] = last
+    boxes, scores = detections[start]
+    first = boxes[scores.argmax()]
+    _continue_track(track, detections, first, range(start, len(detections)), min_overlap)
+    _continue_track(track, detections, first, range(start, -1, -1), min_overlap)
     return track
 
 # %% ../../nbs/10_data/13_faces.ipynb #24297903
@@ -141,14 +144,14 @@ def _origins(detected) -> tuple:  # `(T,)` bool -> `T` words
             words.append("held")
     return tuple(words)
 
-
+# %% ../../nbs/10_data/13_faces.ipynb #def3518e
 def _running_mean(values, smooth: int):  # `(T, D)` -> `(T, D)`
     "Mean over `smooth` neighbouring frames; odd reflection at the ends continues a motion"
     half = smooth // 2
     padded = np.pad(values, ((half, half), (0, 0)), "reflect", reflect_type="odd")
     return np.stack([padded[i : i + len(values)] for i in range(smooth)]).mean(0)
 
-
+# %% ../../nbs/10_data/13_faces.ipynb #34a43c6a
 def fill(
     track: np.ndarray,  # `(T, 4)`, NaN where the face was not detected
     height: int,  # of the frames

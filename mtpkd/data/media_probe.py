@@ -9,7 +9,7 @@ __all__ = ['Probe', 'empty_file', 'probe_video', 'probe_image', 'probe_wav', 'pr
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from .media_files import need_av
+from .media_files import error_reason, need_av
 
 # %% ../../nbs/10_data/12_media_probe.ipynb #65d3f097
 @dataclass(frozen=True)
@@ -64,10 +64,6 @@ def _decode(av, path, kind, most) -> int:  # frames
     return n
 
 # %% ../../nbs/10_data/12_media_probe.ipynb #4a7edf86
-def _words(e) -> str:
-    return " ".join(str(getattr(e, "strerror", None) or e).split())[:100]
-
-
 def probe_video(
     path,
     every: bool = False,  # decode every frame, not the first alone
@@ -103,12 +99,12 @@ def probe_video(
             try:
                 done = _decode(av, path, "video", 0 if every else 1)
             except (av.FFmpegError, ValueError) as e:
-                return Probe(f"does not decode ({_words(e)})", **about)
+                return Probe(f"does not decode ({error_reason(e)})", **about)
             if done < (n if every else 1):
                 return Probe(f"does not decode: frame {done + 1} of {n}", **about)
             return Probe(**about)
     except (av.FFmpegError, ValueError, OSError) as e:
-        return Probe(f"does not open as video ({_words(e)})")
+        return Probe(f"does not open as video ({error_reason(e)})")
 
 # %% ../../nbs/10_data/12_media_probe.ipynb #0a083cd2
 def _jpeg_size(b: bytes) -> tuple:  # (height, width), or () where no frame starts
@@ -201,7 +197,7 @@ def probe_sound(path, every: bool = False) -> Probe:
             try:
                 done = _decode(av, path, "audio", 0 if every else 1)
             except (av.FFmpegError, ValueError) as e:
-                return Probe(f"sound does not decode ({_words(e)})", **about)
+                return Probe(f"sound does not decode ({error_reason(e)})", **about)
             return Probe("" if done else "sound does not decode", **about)
     except (av.FFmpegError, ValueError, OSError) as e:
-        return Probe(f"does not open as sound ({_words(e)})")
+        return Probe(f"does not open as sound ({error_reason(e)})")

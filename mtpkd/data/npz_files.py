@@ -40,7 +40,7 @@ def _open_npz(path):
         raise InputError(f"{path}: holds a single array (.npy), {expected}; save it with its name")
     return archive
 
-
+# %% ../../nbs/10_data/15_npz_files.ipynb #a466bc8f
 def _unpacked_bytes(archive, key: str) -> int:
     "Size of the array called `key` after unpacking"
     sizes = [entry.file_size for entry in archive.zip.infolist() if entry.filename.removesuffix(".npy") == key]

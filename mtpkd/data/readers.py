@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['readers', 'naming_source', 'as_numbers', 'as_ids', 'as_booleans', 'as_target', 'as_modality', 'transform',
-           'to_samples', 'unprepared']
+           'unprepared', 'to_samples']
 
 # %% ../../nbs/10_data/14_readers.ipynb #7f5d187c
 import contextlib
@@ -180,39 +180,6 @@ def transform(
     return out
 
 # %% ../../nbs/10_data/14_readers.ipynb #cbed1330
-def to_samples(
-    manifest: DatasetManifest,
-    raw: dict,  # what a reader returns
-    *,
-    inputs: bool = True,  # apply the input transforms
-    files: bool = False,  # leave video and sound as files
-    labels: bool = True,  # False: without the target, known or not
-) -> Samples:
-    "Check the parts that a reader returned and put them together; `InputError` names the source"
-    _require_returned(manifest, raw, ("arrays", "target") if labels else ("arrays",))
-    with naming_source(raw.get("source") or manifest.name):
-        target = as_target(raw["target"], manifest.task) if labels else None
-        n = len(next(iter(raw["arrays"].values())) if target is None else target)
-        ids = {part: _optional_ids(raw, part, n) for part in ("subject", "sample", "bag")}
-        _require_pairing(manifest, raw)
-        paired = None if raw.get("paired") is None else as_booleans(raw["paired"], "paired")
-        sample = ids["sample"]
-        if sample is None:
-            sample = np.array([f"{i:06d}" for i in range(n)])
-        arrays, views = {}, {}
-        for name in manifest.modalities:
-            x = _returned_modality(manifest, raw, name, n)
-            if is_media(x) and not files:
-                raise InputError(unprepared(manifest, name))
-            present = present_rows(name, x, sample)
-            with naming_source(f"modality {name}"):
-                arrays[name] = _transformed(manifest, name, x, present, inputs=inputs)
-                stored = (raw.get("views") or {}).get(name)
-                if stored is not None:
-                    views[name] = _transformed_views(manifest, name, stored, present, inputs=inputs)
-        return make_samples(arrays, target, manifest.task, **ids, paired=paired, views=views)
-
-
 def _require_returned(manifest, raw, parts) -> None:
     "Raise `InputError` where the reader left out one of the `parts`"
     for part in parts:
@@ -236,7 +203,7 @@ def _require_pairing(manifest, raw: dict) -> None:
 def _optional_ids(raw: dict, part: str, n: int):
     return None if raw.get(part) is None else as_ids(raw[part], n, part)
 
-
+# %% ../../nbs/10_data/14_readers.ipynb #a5256c86
 def _returned_modality(manifest, raw: dict, name: str, n: int) -> np.ndarray:
     if name not in raw["arrays"]:
         raise InputError(f"reader {manifest.reader} returned no modality {name}; {nearest(name, raw['arrays'])}")
@@ -256,10 +223,48 @@ def _transformed_views(manifest, name: str, views, present, *, inputs: bool) -> 
         transformed.append(_transformed(manifest, name, view, present, inputs=inputs))
     return np.stack(transformed, 1)
 
-# %% ../../nbs/10_data/14_readers.ipynb #2cdde16d
+# %% ../../nbs/10_data/14_readers.ipynb #bcec4f76
 def unprepared(manifest, name: str) -> str:
     "The message on a modality of video or sound that is not decoded yet"
     return (
         f"{manifest.name}: modality {name} is {manifest.modalities[name].kind} that is not decoded yet; "
         f"run mtpkd data prepare {manifest.name} --root {manifest.root} --out DIR, then use DIR/manifest.yaml"
     )
+
+# %% ../../nbs/10_data/14_readers.ipynb #dae8eb19
+def _named_samples(ids: dict, n: int) -> np.ndarray:  # `(n,)` str
+    "Sample ids, or the numbers of the rows where the reader returned none"
+    if ids["sample"] is not None:
+        return ids["sample"]
+    return np.array([f"{i:06d}" for i in range(n)])
+
+
+def to_samples(
+    manifest: DatasetManifest,
+    raw: dict,  # what a reader returns
+    *,
+    inputs: bool = True,  # apply the input transforms
+    files: bool = False,  # leave video and sound as files
+    labels: bool = True,  # False: without the target, known or not
+) -> Samples:
+    "Check the parts that a reader returned and put them together; `InputError` names the source"
+    _require_returned(manifest, raw, ("arrays", "target") if labels else ("arrays",))
+    with naming_source(raw.get("source") or manifest.name):
+        target = as_target(raw["target"], manifest.task) if labels else None
+        n = len(next(iter(raw["arrays"].values())) if target is None else target)
+        ids = {part: _optional_ids(raw, part, n) for part in ("subject", "sample", "bag")}
+        _require_pairing(manifest, raw)
+        paired = None if raw.get("paired") is None else as_booleans(raw["paired"], "paired")
+        sample = _named_samples(ids, n)
+        arrays, views = {}, {}
+        for name in manifest.modalities:
+            x = _returned_modality(manifest, raw, name, n)
+            if is_media(x) and not files:
+                raise InputError(unprepared(manifest, name))
+            present = present_rows(name, x, sample)
+            with naming_source(f"modality {name}"):
+                arrays[name] = _transformed(manifest, name, x, present, inputs=inputs)
+                stored = (raw.get("views") or {}).get(name)
+                if stored is not None:
+                    views[name] = _transformed_views(manifest, name, stored, present, inputs=inputs)
+        return make_samples(arrays, target, manifest.task, **ids, paired=paired, views=views)

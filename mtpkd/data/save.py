@@ -62,6 +62,34 @@ def _modality_entries(arrays: dict, roles: dict, rates: dict, inputs: dict) -> d
     return entries
 
 # %% ../../nbs/10_data/17_save.ipynb #222eed0b
+def _as_columns(name: str, x) -> np.ndarray:
+    "A modality as float32; a vector `(N,)` becomes `(N, 1)`"
+    x = as_numbers(x, f"modality {name}")
+    return x[:, None] if x.ndim == 1 else x
+
+
+def _require_distinct(names: list) -> None:
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise InputError(
+            f"{twice[0]!r} names two arrays; modalities, task.target, subject and sample need names of their own"
+        )
+
+# %% ../../nbs/10_data/17_save.ipynb #29235cb6
+def _usual_protocol(task: dict, ids: dict) -> dict:
+    return {
+        "group": "subject" if "subject" in ids else None,
+        "metric": "ccc" if task.get("kind") == "regression" else "balanced_accuracy",
+    }
+
+
+def _stored_target(samples) -> np.ndarray:
+    "Values `(N, K)`, or class names `(N,)`"
+    if samples.task.kind == "regression":
+        return samples.target
+    return np.array(samples.task.classes)[samples.target]
+
+# %% ../../nbs/10_data/17_save.ipynb #672a2901
 def save_set(
     folder,  # where `arrays.npz` and `manifest.yaml` go
     name: str,  # of the set
@@ -105,34 +133,6 @@ def save_set(
     checked = to_samples(parse_manifest(values, folder, name), raw)
     stored_target = {task["target"]: _stored_target(checked)}
     return _write_set(Path(folder), values, arrays | stored_target | ids)
-
-
-def _as_columns(name: str, x) -> np.ndarray:
-    "A modality as float32; a vector `(N,)` becomes `(N, 1)`"
-    x = as_numbers(x, f"modality {name}")
-    return x[:, None] if x.ndim == 1 else x
-
-
-def _usual_protocol(task: dict, ids: dict) -> dict:
-    return {
-        "group": "subject" if "subject" in ids else None,
-        "metric": "ccc" if task.get("kind") == "regression" else "balanced_accuracy",
-    }
-
-
-def _require_distinct(names: list) -> None:
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise InputError(
-            f"{twice[0]!r} names two arrays; modalities, task.target, subject and sample need names of their own"
-        )
-
-
-def _stored_target(samples) -> np.ndarray:
-    "Values `(N, K)`, or class names `(N,)`"
-    if samples.task.kind == "regression":
-        return samples.target
-    return np.array(samples.task.classes)[samples.target]
 
 # %% ../../nbs/10_data/17_save.ipynb #89393eac
 def _write_set(folder: Path, values: dict, arrays: dict) -> Path:

@@ -17,6 +17,20 @@ from .readers import as_numbers, naming_source, readers
 from .npz_files import _member, _open_npz, NPZ_ERRORS
 
 # %% ../../nbs/10_data/16_tables.ipynb #f452a346
+def _read_csv(path, separator: str, text) -> pd.DataFrame:
+    "Read separated values; a row longer than the header is an error"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # pandas cuts such a row with a warning only
+        return pd.read_csv(
+            path,
+            sep=separator,
+            dtype=dict.fromkeys(text, str),
+            keep_default_na=False,
+            index_col=False,
+            low_memory=False,
+        )
+
+
 def load_table(
     path,
     text=(),  # columns that are read as text, without interpretation
@@ -36,21 +50,7 @@ def load_table(
             f"{path}: cannot be read as {suffix} ({reason}); expected a header line and one row a sample"
         ) from e
 
-
-def _read_csv(path, separator: str, text) -> pd.DataFrame:
-    "Read separated values; a row longer than the header is an error"
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)  # pandas cuts such a row with a warning only
-        return pd.read_csv(
-            path,
-            sep=separator,
-            dtype=dict.fromkeys(text, str),
-            keep_default_na=False,
-            index_col=False,
-            low_memory=False,
-        )
-
-
+# %% ../../nbs/10_data/16_tables.ipynb #9db13952
 def _column(frame, column: str, what: str) -> pd.Series:
     if column not in frame:
         raise InputError(f"no column {column!r} for {what}; {nearest(column, frame.columns)}")
@@ -66,7 +66,7 @@ def text_column(
     cells = _column(frame, column, what)
     return np.array(["" if pd.isna(cell) else str(cell).strip() for cell in cells], dtype=str)
 
-# %% ../../nbs/10_data/16_tables.ipynb #7228ce65
+# %% ../../nbs/10_data/16_tables.ipynb #fa6409d6
 MISSING_TEXT = "", "nan", "na", "n/a", "null", "none"  # a cell without a number
 
 
@@ -112,6 +112,24 @@ def feature_columns(
     return []
 
 # %% ../../nbs/10_data/16_tables.ipynb #b4f24dc9
+def _npz_sample(path, name: str) -> np.ndarray:
+    "The array called `name`, or the only one"
+    with _open_npz(path) as archive:
+        keys = archive.files
+        if name not in keys and len(keys) == 1:
+            name = keys[0]
+        return as_numbers(_member(archive, name, path), str(path))
+
+
+def _csv_numbers(path) -> np.ndarray:  # `(T, C)`
+    "The numbers in a CSV, with or without a header line"
+    cells = pd.read_csv(path, header=None, dtype=str)
+    first = cells.iloc[0]
+    if pd.to_numeric(first, errors="coerce").isna().all() and not first.isna().all():
+        cells = cells.iloc[1:]
+    return cells.astype("float64").to_numpy()
+
+# %% ../../nbs/10_data/16_tables.ipynb #53ed33d1
 def load_sample(
     path,  # of an .npy, .npz or .csv file
     name: str,  # modality: the array in an .npz of several
@@ -140,25 +158,7 @@ def load_sample(
         x = x.T if kind == "signal" else x.ravel()
     return as_numbers(x, str(path))
 
-
-def _npz_sample(path, name: str) -> np.ndarray:
-    "The array called `name`, or the only one"
-    with _open_npz(path) as archive:
-        keys = archive.files
-        if name not in keys and len(keys) == 1:
-            name = keys[0]
-        return as_numbers(_member(archive, name, path), str(path))
-
-
-def _csv_numbers(path) -> np.ndarray:  # `(T, C)`
-    "The numbers in a CSV, with or without a header line"
-    cells = pd.read_csv(path, header=None, dtype=str)
-    first = cells.iloc[0]
-    if pd.to_numeric(first, errors="coerce").isna().all() and not first.isna().all():
-        cells = cells.iloc[1:]
-    return cells.astype("float64").to_numpy()
-
-# %% ../../nbs/10_data/16_tables.ipynb #4f948fc3
+# %% ../../nbs/10_data/16_tables.ipynb #de3b97f9
 def load_paths(
     paths,  # `(N,)` str, relative; empty: missing
     manifest: DatasetManifest,
@@ -190,6 +190,53 @@ def load_paths(
     return np.stack([missing if x is None else x for x in arrays])
 
 # %% ../../nbs/10_data/16_tables.ipynb #b7b0eab6
+def _text_columns(manifest, ids: dict) -> list[str]:
+    "Columns that are read without interpretation: ids, class names and paths"
+    columns = list(ids.values())
+    if manifest.task.kind != "regression":
+        columns.append(manifest.task.target)
+    for name, spec in manifest.modalities.items():
+        if not (spec.kind == "features" and spec.shape == (1,)):
+            columns.append(spec.column or name)
+    return [column for column in columns if column]
+
+# %% ../../nbs/10_data/16_tables.ipynb #aa7eed87
+def _table_target(frame, task: TaskSpec) -> np.ndarray:
+    "The target's columns: text or indices `(N,)`, or values `(N, K)`"
+    if task.kind == "regression":
+        columns = task.names
+        if len(task.names) == 1 and task.names[0] not in frame:
+            columns = [task.target]
+        return number_columns(frame, columns, "the target")
+    text = text_column(frame, task.target, "the target")
+    numbers = pd.to_numeric(pd.Series(text), errors="coerce").to_numpy()
+    holds_names = set(text) & set(task.classes)
+    return text if holds_names or np.isnan(numbers).any() else numbers
+
+# %% ../../nbs/10_data/16_tables.ipynb #2d6e8abe
+def _table_media(frame, name: str, paths) -> np.ndarray:  # `(N,)` of `MEDIA`
+    "Recordings by path, and the part of each where the columns NAME_first and NAME_last are present"
+    limits = {}
+    for limit in ("first", "last"):
+        column = f"{name}_{limit}"
+        if column in frame:
+            values = number_columns(frame, [column], f"modality {name}")[:, 0]
+            limits[limit] = np.where(np.isnan(values), -1, values).astype("int64")
+    return as_media(paths, **limits, row=np.arange(len(frame)))
+
+
+def _table_modality(frame, name: str, manifest) -> np.ndarray:
+    "A modality from its columns of features, or from the files that its column names"
+    spec = manifest.modalities[name]
+    columns = feature_columns(list(frame.columns), name, spec)
+    if columns:
+        return number_columns(frame, columns, f"modality {name}")
+    paths = text_column(frame, spec.column or name, f"modality {name}")
+    if spec.kind in ("video", "audio"):
+        return _table_media(frame, name, paths)
+    return load_paths(paths, manifest, name)
+
+# %% ../../nbs/10_data/16_tables.ipynb #d207b330
 @readers.register("table")
 def table(manifest: DatasetManifest) -> dict:
     "Read the file called `table`, or else the first: one row a sample"
@@ -205,50 +252,3 @@ def table(manifest: DatasetManifest) -> dict:
         arrays = {name: _table_modality(frame, name, manifest) for name in manifest.modalities}
         target = _table_target(frame, task) if task.target else None
     return dict(arrays=arrays, target=target, source=str(path), **ids)
-
-
-def _text_columns(manifest, ids: dict) -> list[str]:
-    "Columns that are read without interpretation: ids, class names and paths"
-    columns = list(ids.values())
-    if manifest.task.kind != "regression":
-        columns.append(manifest.task.target)
-    for name, spec in manifest.modalities.items():
-        if not (spec.kind == "features" and spec.shape == (1,)):
-            columns.append(spec.column or name)
-    return [column for column in columns if column]
-
-
-def _table_modality(frame, name: str, manifest) -> np.ndarray:
-    "A modality from its columns of features, or from the files that its column names"
-    spec = manifest.modalities[name]
-    columns = feature_columns(list(frame.columns), name, spec)
-    if columns:
-        return number_columns(frame, columns, f"modality {name}")
-    paths = text_column(frame, spec.column or name, f"modality {name}")
-    if spec.kind in ("video", "audio"):
-        return _table_media(frame, name, paths)
-    return load_paths(paths, manifest, name)
-
-
-def _table_media(frame, name: str, paths) -> np.ndarray:  # `(N,)` of `MEDIA`
-    "Recordings by path, and the part of each where the columns NAME_first and NAME_last are present"
-    limits = {}
-    for limit in ("first", "last"):
-        column = f"{name}_{limit}"
-        if column in frame:
-            values = number_columns(frame, [column], f"modality {name}")[:, 0]
-            limits[limit] = np.where(np.isnan(values), -1, values).astype("int64")
-    return as_media(paths, **limits, row=np.arange(len(frame)))
-
-# %% ../../nbs/10_data/16_tables.ipynb #65ecbaa5
-def _table_target(frame, task: TaskSpec) -> np.ndarray:
-    "The target's columns: text or indices `(N,)`, or values `(N, K)`"
-    if task.kind == "regression":
-        columns = task.names
-        if len(task.names) == 1 and task.names[0] not in frame:
-            columns = [task.target]
-        return number_columns(frame, columns, "the target")
-    text = text_column(frame, task.target, "the target")
-    numbers = pd.to_numeric(pd.Series(text), errors="coerce").to_numpy()
-    holds_names = set(text) & set(task.classes)
-    return text if holds_names or np.isnan(numbers).any() else numbers
