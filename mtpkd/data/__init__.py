@@ -23,9 +23,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "npz_files": ["NPZ_ERRORS", "load_arrays", "npz"],
     "readers": [
         "naming_source", "as_numbers", "as_ids", "as_booleans", "as_target", "as_modality", "transform",
-        "to_samples", "unprepared",
+        "unprepared", "to_samples",
     ],
-    "reading": ["read", "without_labels"],
+    "reading": ["without_labels", "read"],
     "samples": [
         "MEDIA", "as_media", "is_media", "Samples", "present_rows", "make_samples", "Normaliser",
         "fit_normaliser",

@@ -125,7 +125,8 @@ def _image(path):
             return next(container.decode(video=0)).to_ndarray(format="rgb24")
         except (av.FFmpegError, StopIteration) as e:
             raise InputError(
-                f"{path}: not a readable image ({error_reason(e) or 'empty'}); get it again, or remove it and leave a gap"
+                f"{path}: not a readable image ({error_reason(e) or 'empty'}); "
+                "get it again, or remove it and leave a gap"
             ) from e
 
 # %% ../../nbs/10_data/09_video.ipynb #7ed7f871
