@@ -57,32 +57,7 @@ def _videos_of(path, outer, inner, log) -> tuple | None:  # record of the partic
         log.lost(path, f"key {outer}, in it {inner}", actual, remedy, where=f"key {outer}")
         return None
 
-
-def read_part(
-    kind,  # a name in `CEAP_PARTS`
-    who,  # number of the participant
-    log,
-) -> dict:  # video -> `(T, len(fields))`
-    "One of the files of a participant; faults are findings"
-    file, outer, inner, series, fields = CEAP_PARTS[kind]
-    path = log.root / file.format(who)
-    content = _videos_of(path, outer, inner, log)
-    if content is None:
-        return {}
-    record, videos = content
-    if str(record.get("ParticipantID", who)).lstrip("P") != str(who):
-        remedy = "files were exchanged; put each where it belongs"
-        log.unusable(path, f"participant {who}", record["ParticipantID"], remedy, where="key ParticipantID")
-    by_video = {}
-    for video in videos:
-        name = str(video.get("VideoID"))
-        if name in by_video:
-            log.unusable(path, "every video once", f"{name} again", "remove one of them", where=name)
-            continue
-        by_video[name] = _series(video.get(series), fields, path, name, log)
-    return {name: x for name, x in by_video.items() if x is not None}
-
-# %% ../../../nbs/11_corpora/07_ceap.ipynb #b8f1125f
+# %% ../../../nbs/11_corpora/07_ceap.ipynb #281a1129
 LIMITS = dict(Valence=(1, 9), Arousal=(1, 9), Pitch=(-90, 90), Yaw=(-180, 180))
 
 
@@ -111,6 +86,31 @@ def _series(entries, fields, path, video, log) -> np.ndarray | None:  # `(T, len
                 return None
         rows.append([entry[field] for field in fields])
     return np.array(rows, float)
+
+# %% ../../../nbs/11_corpora/07_ceap.ipynb #5aba7aec
+def read_part(
+    kind,  # a name in `CEAP_PARTS`
+    who,  # number of the participant
+    log,
+) -> dict:  # video -> `(T, len(fields))`
+    "One of the files of a participant; faults are findings"
+    file, outer, inner, series, fields = CEAP_PARTS[kind]
+    path = log.root / file.format(who)
+    content = _videos_of(path, outer, inner, log)
+    if content is None:
+        return {}
+    record, videos = content
+    if str(record.get("ParticipantID", who)).lstrip("P") != str(who):
+        remedy = "files were exchanged; put each where it belongs"
+        log.unusable(path, f"participant {who}", record["ParticipantID"], remedy, where="key ParticipantID")
+    by_video = {}
+    for video in videos:
+        name = str(video.get("VideoID"))
+        if name in by_video:
+            log.unusable(path, "every video once", f"{name} again", "remove one of them", where=name)
+            continue
+        by_video[name] = _series(video.get(series), fields, path, name, log)
+    return {name: x for name, x in by_video.items() if x is not None}
 
 # %% ../../../nbs/11_corpora/07_ceap.ipynb #ac5d5fb9
 def head_signal(
@@ -145,7 +145,6 @@ def eye_signal(
     return out
 
 # %% ../../../nbs/11_corpora/07_ceap.ipynb #e48eb033
-_RATE_HZ = 5  # of the head and eye signals
 _FIRST_FILES = "P1_Annotation_FrameData.json to P32_..."
 
 
@@ -162,7 +161,49 @@ def _participants(base, log) -> list:  # of numbers, ascending
         log.unusable(base, _FIRST_FILES, "none", "give the folder that holds 1_Stimuli to 5_PhysioData")
     return sorted(participants)
 
+# %% ../../../nbs/11_corpora/07_ceap.ipynb #e37b51d2
+def _rating_rate(participant, video, time, log) -> float | None:
+    "Ratings a second, or a finding where the clock is not valid"
+    path = log.root / CEAP_PARTS["annotation"][0].format(participant)
+    backwards = np.flatnonzero(np.diff(time) <= 0)
+    if len(backwards):
+        i = backwards[0]
+        order = f"{time[i + 1]} after {time[i]}"
+        log.lost(path, "time that goes on", order, "download the file again", where=f"{video}, entry {i + 2}")
+        return None
+    fps = 1 / np.median(np.diff(time))
+    if not 20 <= fps <= 65:
+        log.lost(path, "20 to 65 ratings a second", f"{fps:.1f}", "use the folder Frame, not Raw", where=video)
+        return None
+    return fps
 
+# %% ../../../nbs/11_corpora/07_ceap.ipynb #eb235b1f
+_RATE_HZ = 5  # of the head and eye signals
+
+
+def _mean_ratings(rating, fps, manifest) -> tuple:  # starts in seconds, ratings `(2,)` each
+    "The windows of one video, and the mean rating in each"
+    seconds = option(manifest, "window_s", 10)
+    step = option(manifest, "step_s", 5)
+    time = rating[:, 0]
+    count = int((time[-1] + 1 / fps - seconds) / step + 1e-6) + 1
+    starts = [k * step for k in range(count)]
+    means = []
+    for start in starts:
+        is_inside = (time >= start) & (time < start + seconds)
+        means.append(rating[is_inside, 1:].mean(0))
+    return starts, means
+
+
+def _signal_windows(modality, x, fps, duration, starts, manifest) -> np.ndarray:  # `(N, C, T)`
+    "The windows of one modality; NaN where it was not recorded"
+    if x is None:
+        return np.full((len(starts), *manifest.modalities[modality].shape), np.nan, "float32")
+    steps = int(duration * _RATE_HZ) + _RATE_HZ
+    signal = head_signal(x) if modality == "head" else eye_signal(x, fps, steps)
+    return cut_windows(signal, _RATE_HZ, starts, option(manifest, "window_s", 10))
+
+# %% ../../../nbs/11_corpora/07_ceap.ipynb #d16b2eca
 @readers.register("ceap")
 @corpus
 def ceap(manifest, log) -> dict:
@@ -191,42 +232,3 @@ def ceap(manifest, log) -> dict:
     for modality, windows in parts.items():
         arrays[modality] = np.concatenate(windows) if windows else np.zeros((0, 1, 1))
     return as_part(log, arrays, np.array(target), subject, sample)
-
-
-def _rating_rate(participant, video, time, log) -> float | None:
-    "Ratings a second, or a finding where the clock is not valid"
-    path = log.root / CEAP_PARTS["annotation"][0].format(participant)
-    backwards = np.flatnonzero(np.diff(time) <= 0)
-    if len(backwards):
-        i = backwards[0]
-        order = f"{time[i + 1]} after {time[i]}"
-        log.lost(path, "time that goes on", order, "download the file again", where=f"{video}, entry {i + 2}")
-        return None
-    fps = 1 / np.median(np.diff(time))
-    if not 20 <= fps <= 65:
-        log.lost(path, "20 to 65 ratings a second", f"{fps:.1f}", "use the folder Frame, not Raw", where=video)
-        return None
-    return fps
-
-
-def _mean_ratings(rating, fps, manifest) -> tuple:  # starts in seconds, ratings `(2,)` each
-    "The windows of one video, and the mean rating in each"
-    seconds = option(manifest, "window_s", 10)
-    step = option(manifest, "step_s", 5)
-    time = rating[:, 0]
-    count = int((time[-1] + 1 / fps - seconds) / step + 1e-6) + 1
-    starts = [k * step for k in range(count)]
-    means = []
-    for start in starts:
-        is_inside = (time >= start) & (time < start + seconds)
-        means.append(rating[is_inside, 1:].mean(0))
-    return starts, means
-
-
-def _signal_windows(modality, x, fps, duration, starts, manifest) -> np.ndarray:  # `(N, C, T)`
-    "The windows of one modality; NaN where it was not recorded"
-    if x is None:
-        return np.full((len(starts), *manifest.modalities[modality].shape), np.nan, "float32")
-    steps = int(duration * _RATE_HZ) + _RATE_HZ
-    signal = head_signal(x) if modality == "head" else eye_signal(x, fps, steps)
-    return cut_windows(signal, _RATE_HZ, starts, option(manifest, "window_s", 10))
