@@ -80,7 +80,10 @@ def _blocks(x, step):
 
 def _spread(z, step: int, T: int):
     "Values of blocks at every point"
-    return z if step == 1 else CubicSpline(np.arange(z.shape[-1]) * step + (step - 1) / 2, z, axis=-1)(np.arange(T))
+    if step == 1:
+        return z
+    centres = np.arange(z.shape[-1]) * step + (step - 1) / 2
+    return CubicSpline(centres, z, axis=-1)(np.arange(T))
 
 # %% ../../nbs/10_data/07_signal_cleaning.ipynb #c61d3406
 def trend(
@@ -109,11 +112,9 @@ def clean(
     kind,  # a name of `SIGNAL_KINDS`, or a `Cleaning`
 ) -> np.ndarray:  # `(..., T)`, float32; missing rows stay missing
     "A signal in the band of its kind, without mains and drift"
-    how, rate_hz, x = (
-        kind if isinstance(kind, Cleaning) else cleaning_for(kind),
-        check_rate(rate_hz),
-        np.array(x, float),
-    )
+    how = kind if isinstance(kind, Cleaning) else cleaning_for(kind)
+    rate_hz = check_rate(rate_hz)
+    x = np.array(x, float)
     flat = x.reshape(-1, x.shape[-1])
     gone = np.isnan(flat).any(1)
     y = flat[~gone]
@@ -146,12 +147,15 @@ def split_eda(
         raise InputError(f"unknown method {method!r} of splitting EDA; {nearest(method, ['smooth', 'cvxeda'])}")
     x = np.asarray(x, float)
     rows = x.reshape(-1, x.shape[-1])
-    one = (
-        (lambda v: _level(v, check_rate(rate_hz), seconds, asymmetry))
-        if method == "smooth"
-        else (lambda v: _cvxeda(v, check_rate(rate_hz)))
-    )
-    tonic = np.stack([v * np.nan if np.isnan(v).any() else one(v) for v in rows]).reshape(x.shape)
+    tonic = np.full(rows.shape, np.nan)
+    for i, row in enumerate(rows):
+        if np.isnan(row).any():
+            continue
+        if method == "smooth":
+            tonic[i] = _level(row, check_rate(rate_hz), seconds, asymmetry)
+        else:
+            tonic[i] = _cvxeda(row, check_rate(rate_hz))
+    tonic = tonic.reshape(x.shape)
     return tonic.astype("float32"), (x - tonic).astype("float32")
 
 
@@ -191,11 +195,9 @@ def bad_points(
     margin_s: float = 0.25,  # flagged on both sides as well
 ) -> np.ndarray:  # `(..., T)` bool
     "Points that should not be used"
-    how, rate_hz, x = (
-        kind if isinstance(kind, Cleaning) else cleaning_for(kind),
-        check_rate(rate_hz),
-        np.asarray(x, float),
-    )
+    how = kind if isinstance(kind, Cleaning) else cleaning_for(kind)
+    rate_hz = check_rate(rate_hz)
+    x = np.asarray(x, float)
     bad = ~np.isfinite(x)
     if how.range:
         bad |= (x < how.range[0]) | (x > how.range[1])

@@ -15,7 +15,9 @@ import numpy as np
 from ..core.errors import InputError, nearest
 from ..core.files import file_sha256
 from ..data.signals import log_mel, spectrogram
-from ..data.video import draw_views, normalise, open_recording, read_sound
+from ..data.clips import draw_views, normalise
+from ..data.sound import read_sound
+from ..data.video import open_recording
 from ..data.faces import face_clip
 from ..models.backbones import build_backbone, kind_of, BACKBONE_KINDS, BACKBONE_PARTS, set_learning, weights_sha256
 
