@@ -61,7 +61,7 @@ def _videos_of(path, outer, inner, log) -> tuple | None:  # record of the partic
 def read_part(
     kind,  # a name in `CEAP_PARTS`
     who,  # number of the participant
-    log,
+    log,  # findings, with the root of the corpus
 ) -> dict:  # video -> `(T, len(fields))`
     "One of the files of a participant; faults are findings"
     file, outer, inner, series, fields = CEAP_PARTS[kind]

@@ -131,7 +131,7 @@ def option(manifest, name: str, default=None):
 
 
 def as_part(
-    log,
+    log,  # findings, with the manifest of the set
     arrays,  # modality -> `(N, ...)`
     target,  # `(N,)`
     subject,  # `(N,)`
@@ -274,9 +274,9 @@ def _parsed_numbers(path, need, sep) -> dict | None:  # column -> float64 `(T,)`
 
 
 def numbers_of(
-    path,
+    path,  # of the table
     need,  # names of the required columns
-    log,
+    log,  # findings
     sep="\t",
 ) -> dict | None:  # column -> float64 `(T,)`
     "A long table of finite numbers; a fault loses it"
