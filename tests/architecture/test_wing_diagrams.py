@@ -4,7 +4,7 @@ can be run again and changes nothing else."""
 import json, re, sys
 import xml.etree.ElementTree as ElementTree
 import pytest
-from project_layout import NBS, ROOT, cells
+from project_layout import NBS, NUMBERED, ROOT, cells
 
 sys.path.insert(0, str(ROOT / "tools"))
 import build_docs, wing_diagrams
@@ -28,7 +28,18 @@ def contrast(first, second):
     return (high + 0.05) / (low + 0.05)
 
 
-# --- images of the project ----------------------------------------------------------------------------------------
+# --- notebooks and images of the project ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", NUMBERED, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_the_second_cell_begins_with_the_diagram_of_the_wing(path):
+    kind, source = cells(path)[1]
+    wing = build_docs.wing_of(path.relative_to(NBS))
+    found = re.match(r"!\[([^\]]*)\]\(([^)]*)\)(\n\n|$)", source)
+    assert kind == "markdown" and found, "run python tools/wing_diagrams.py"
+    assert f"**{wing}**" in found[1] and found[1].count("**") == 2
+    assert (path.parent / found[2]).resolve() == wing_diagrams.image_path(NBS, wing)
+    assert sum("images/wing_" in text for _, text in cells(path)) == 1
 
 
 def test_the_images_are_drawn_from_the_folders():
