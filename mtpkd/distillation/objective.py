@@ -291,7 +291,7 @@ class _Evaluation:
         return self.score(self.samples.target[rows], prediction) if np.isfinite(prediction).all() else np.nan
 
 
-def label_rows(data: StackedDataset, rows) -> list:  # one array of row numbers a repeat
+def label_rows(data: StackedDataset, rows) -> list:  # one array `(n,)` of row numbers a repeat
     "The rows whose labels `rows` have: themselves, unless a control has permuted the labels"
     if "label" not in data.source:
         return rows

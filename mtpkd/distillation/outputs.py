@@ -32,7 +32,7 @@ class TeacherOutputs:
 
 # %% ../../nbs/50_distillation/03_outputs.ipynb #4184df6f
 def to_prediction(kind: str, output: np.ndarray) -> np.ndarray:  # `(N, C)` probabilities or `(N, K)` values
-    "What a metric wants from a network's outputs"
+    "What a metric wants, from the `output (N, C)` of a network, or `(N, K)` for a regression"
     if kind == "regression":
         return output
     e = np.exp(output - output.max(-1, keepdims=True))
@@ -75,7 +75,9 @@ def has_any_modality(table: StackedDataset, names) -> Tensor:  # `(N,)` bool
 def gather_teacher_outputs(
     names, outputs, embeddings, table: StackedDataset, subsets=None
 ) -> TeacherOutputs:  # lists of `(R, N, C)` and `(R, N, D)`, the joint teacher last
-    "Put what several teachers say side by side; one that sees nothing of a row never beats the joint teacher there"
+    """Put what several teachers say side by side; one that sees nothing of a row never beats the joint teacher there.
+
+    `names`, `outputs (R, N, C)` and `embeddings (R, N, D)` are lists over the teachers, the joint one last."""
     output, embedding = torch.stack(list(outputs), 1), torch.stack(list(embeddings), 1)
     losses = row_losses(table.kind, output, *table.all_labels())
     if subsets:

@@ -19,7 +19,7 @@ from .context import DistillationContext
 
 # %% ../../nbs/50_distillation/15_pair_recovery.ipynb #9391413c
 def pool_bags(context: DistillationContext, method: Method, soft_target) -> PoolBags:  # soft target `(R, N, C)`
-    "The pool of every repeat in bags"
+    "The pool of every repeat in bags, with its `soft_target (R, N, C)`"
     rows, variance = [pairing.bags for pairing in context.weak_pairings], None
     if context.table.kind == "regression":
         variances = [soft_target[r, np.concatenate(bags)].var(0) for r, bags in enumerate(rows)]

@@ -63,7 +63,7 @@ def mean_target(context: DistillationContext, fitted: list, temperature: float) 
 
 
 def single_teacher_target(context: DistillationContext, fitted, temperature: float) -> torch.Tensor:  # `(R, N, C)`
-    "The prediction of one network, 0 where it has no modality to look at"
+    "The prediction of one `fitted` network, 0 where it has none of its modalities"
     return mean_target(context, [fitted], temperature)
 
 # %% ../../nbs/50_distillation/12_soft_targets.ipynb #d638107a

@@ -66,8 +66,10 @@ class CrossFitted:
     validation: np.ndarray  # mean metric on the inner validation rows `(R,)`
 
 
-def inner_folds(fold, subject, parts: int) -> list:  # of `parts` arrays of row numbers
-    "The labelled rows of a fold in parts of whole subjects; labels play no role"
+def inner_folds(fold, subject, parts: int) -> list:  # `parts` arrays `(n,)` of row numbers
+    """The labelled rows of `fold` in parts of whole subjects, by `subject (N,)`; labels play no role.
+
+    `InputError` for labelled rows of one subject only."""
     groups = fold.train if subject is None else np.asarray(subject)[fold.train]
     subjects = len(np.unique(groups))
     if subjects < 2:

@@ -17,7 +17,7 @@ def with_minus_sign(s: str) -> str:
 
 
 def format_points(
-    x,  # share in [0, 1], or an array of shares; None stays None
+    x,  # share in [0, 1], or an array of shares of any shape; None stays None
 ):
     "A share in percentage points"
     return None if x is None else 100 * np.asarray(x, dtype=float)

@@ -69,7 +69,7 @@ def _test_scores(plan, fold, prediction) -> dict:
 
 # %% ../../nbs/60_experiments/04_scoring.ipynb #94b87483
 def predictions_of(
-    samples,
+    samples,  # of the set
     f,  # the `Fold` whose N test rows were predicted
     p,  # predictions `(N, C)`: probabilities of C classes, or C regression outputs
     name: str,  # of the method
@@ -214,7 +214,7 @@ def plan_of(
     context: DistillationContext,
     name: str,  # of a method that has a student and a teacher
     size: int = 128,  # rows, at most
-) -> tuple:  # arrays by name, facts by name
+) -> tuple:  # arrays `(N, ...)` by name, facts by name
     "Transport plan `(N, N)` between the most selected teacher and the student of a method, in the first repeat"
     method = get_method(name, plan.config, context.table.kind)
     fitted, fold = context.artifacts[ReportedKey(name)], context.folds[0]

@@ -276,7 +276,7 @@ def standardise(
 
 # %% ../../nbs/25_features/01_recipes.ipynb #d60cd256
 def run_network(
-    net,
+    net,  # module of torch
     x,  # batch `(B, ...)`
     device="cpu",
 ) -> np.ndarray:  # `(B, ...)` float32

@@ -54,9 +54,9 @@ class Concat(nn.Module):
 # %% ../../nbs/20_models/03_fusion.ipynb #ad1196fa
 def masked_softmax(
     scores: Tensor,  # `(..., M)`, or the modalities along another `dim`
-    presence: Tensor,  # bool, broadcast to `scores`
+    presence: Tensor,  # bool `(..., M)`, or what broadcasts to `scores`
     dim: int = -1,
-) -> Tensor:  # weights, 0 where absent; all 0 where nothing is present
+) -> Tensor:  # weights `(..., M)`, 0 where absent; all 0 where nothing is present
     "Softmax over the present entries only"
     return scores.masked_fill(~presence, -1e4).softmax(dim) * presence
 

@@ -132,7 +132,7 @@ def panel_order(names) -> list:  # teachers, then adapted teachers, then student
 
 
 def panels_of(
-    found: dict,  # tensors of a run's embeddings, by name
+    found: dict,  # tensors `(N, ...)` of a run's embeddings, by name
     summary: dict,  # of the run
 ) -> dict:  # name -> (N, D)
     "The embeddings among the tensors, with the chosen schedule of a method instead of its candidates"

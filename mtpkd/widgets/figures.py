@@ -256,7 +256,9 @@ def project_all(
     z: dict,  # name -> `(N, D)`
     method: str = "pca",  # "pca" or "umap"
 ) -> dict:  # name -> `(N, 2)`
-    "Two dimensions of every space, aligned with the first"
+    """Two dimensions of every space, aligned with the first.
+
+    `InputError` for an unknown `method`."""
     if method == "umap":
         return _project_umap(z)
     if method != "pca":
@@ -280,7 +282,9 @@ def colour_groups(
     s: EmbeddingSpaces,
     by: str,  # one of `colourings`
 ) -> tuple:  # number of the group of each row or the value `(N,)`, group names or None for a value, their colours
-    "Groups or values by which the rows are coloured"
+    """Groups or values by which the rows are coloured.
+
+    `InputError` for another colouring than those of `colourings`."""
     if by not in colourings(s):
         raise InputError(f"rows cannot be coloured by {by!r}; {nearest(by, colourings(s))}")
     if by.startswith("error of "):
@@ -351,7 +355,9 @@ def embedding_figure(
     method: str = "pca",  # "pca" or "umap"
     places: dict = None,  # name -> `(N, 2)`, where they are known already
 ) -> go.Figure:
-    "The same rows in several spaces, aligned, in the chosen colours"
+    """The same rows in several spaces, aligned, in the chosen colours.
+
+    `InputError` for an unknown space."""
     s = spaces if isinstance(spaces, EmbeddingSpaces) else embedding_spaces(open_run(spaces))
     names = list(names or default_embedding_spaces(s))
     for name in names:
