@@ -100,9 +100,9 @@ def teacher_rows(plan, context, fitted, m, folds) -> pd.DataFrame:  # columns `C
     "Weight of every teacher in one method, per repeat and epoch"
     if fitted.counts:
         rows = _selected_teacher_rows(plan, context, fitted, m, folds)
-    elif m.teacher in ("singles", "all", "unpaired"):
+    elif m.source.several:
         rows = _averaged_teacher_rows(plan, context, m, folds)
-    elif m.teacher not in ("", "self"):
+    elif m.source.privileged:
         rows = _fixed_teacher_rows(plan, context, m, folds)
     else:
         rows = []
@@ -138,7 +138,7 @@ def _averaged_teacher_rows(plan, context, m, folds) -> list:
 def _fixed_teacher_rows(plan, context, m, folds) -> list:
     "Of a method with one teacher: the joint one, or an ensemble"
     steps = schedules(plan.config)[m.schedule].steps
-    teacher = context.ensemble.joint if m.teacher == "joint" else "ensemble"
+    teacher = "ensemble" if m.source.ensemble else context.ensemble.joint
     return [(m.name, fold.fold, fold.seed, 0, teacher, float(steps), 1.0) for fold in folds]
 
 # %% ../../nbs/60_experiments/04_scoring.ipynb #7d4d3b48
@@ -182,7 +182,7 @@ def run_method(plan: ExperimentSpec, context: DistillationContext, name: str) ->
     results, scores, predictions = score_rows(plan, folds, fitted, name, steps, seconds)
     history = history_rows(fitted.history, folds, name, stage)
     history += history_rows(fitted.before, folds, name, "tnet")
-    if method and method.teacher == "adapted":
+    if method and method.source.adapted:
         adapted = get_adapted_teachers(with_control(context, method.control))
         history += history_rows(adapted.history, folds, name, "self_distillation")
     if method:
