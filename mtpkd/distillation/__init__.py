@@ -48,7 +48,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "fit_refined_teacher", "target_shares", "stage_spec", "fit_student", "get_student",
     ],
     "teacher_selection": ["selection_rules", "select_teachers"],
-    "teachers": ["fit_teacher", "CrossFitted", "inner_folds", "cross_fit"],
+    "teachers": ["TeacherTraining", "fit_teacher", "CrossFitted", "inner_folds", "cross_fit"],
     "tnet": [
         "get_adapted_teachers", "get_teacher_outputs", "embedding_teacher", "class_ground_cost", "FittedTNets",
         "get_tnets", "fit_tnets", "init_student_from_teacher", "needs_tnets",

@@ -19,7 +19,7 @@ from ..training.stacked_model import StackedModel
 from .methods import LABEL_PERMUTATION, SHUFFLE_CONTROLS, SHUFFLED_TEACHER
 from .outputs import FittedStack
 from .artifacts import ArtifactStore, ControlKey, TeacherKey
-from .teachers import cross_fit, fit_teacher
+from .teachers import cross_fit, fit_teacher, TeacherTraining
 
 # %% ../../nbs/50_distillation/11_context.ipynb #d1570604
 @dataclass(frozen=True)
@@ -94,24 +94,25 @@ def get_teacher(
 ) -> FittedStack:  # or `CrossFitted`
     "The teacher under a `TeacherKey` with these fields, fitted once"
     context, key = teacher_context(context), TeacherKey(name, member, modality_dropout, cross_fitted)
-    config, fit = context.config, cross_fit if cross_fitted else fit_teacher
+    seed_key, fit = (member, modality_dropout), cross_fit if cross_fitted else fit_teacher
     return context.artifacts.get_or_compute(
-        key,
-        lambda checkpoint: fit(
-            name,
-            context.ensemble,
-            context.table,
-            context.samples,
-            context.folds,
-            config.teachers,
-            config.schedule,
-            context.metric,
-            config.checkpoint,
-            modality_dropout,
-            (member, modality_dropout),
-            context.progress,
-            checkpoint,
-        ),
+        key, lambda checkpoint: fit(_teacher_training(context), name, modality_dropout, seed_key, checkpoint)
+    )
+
+
+def _teacher_training(context) -> TeacherTraining:
+    "What the teachers of a context share"
+    config = context.config
+    return TeacherTraining(
+        context.ensemble,
+        context.table,
+        context.samples,
+        context.folds,
+        config.teachers,
+        config.schedule,
+        context.metric,
+        config.checkpoint,
+        context.progress,
     )
 
 

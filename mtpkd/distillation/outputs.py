@@ -45,17 +45,17 @@ class FittedStack:
 
     name: str
     stack: StackedModel
-    names: tuple  # modalities it is given
+    modalities: tuple  # that it is given
     params: dict
     history: list  # (step, name, repeat, value)
     validation: np.ndarray  # metric on the inner validation rows at that checkpoint `(R,)`
-    counts: list = None  # (step, teacher weights) of a course with a choice of teachers
+    teacher_weights: list = None  # (step, weights `(R, T)`) of a stage that selects from several teachers
     checkpoints: dict = None  # the weights at every checkpoint, by its name
-    before: list = ()  # history of what came before this stage (T-Net)
+    tnet_history: list = ()  # of the T-Nets that it started from
 
     def outputs(self, table: StackedDataset, rows) -> list:
         "An `Output` of numpy arrays for each repeat's rows"
-        return predict_stacked(self.stack, self.params, table, rows, self.names)
+        return predict_stacked(self.stack, self.params, table, rows, self.modalities)
 
 # %% ../../nbs/50_distillation/03_outputs.ipynb #bc72b0fe
 def predict_all_rows(

@@ -228,7 +228,7 @@ def fit_student(
     if observes_pairs and context.weak_pairings[0].known:
         watch = pair_recovery(context, spec, students)
     fitted = _fit(context, spec, students, method.name, saved, watch)
-    fitted.before = tnet_history
+    fitted.tnet_history = tnet_history
     return fitted
 
 # %% ../../nbs/50_distillation/16_students.ipynb #e8749797

@@ -16,7 +16,7 @@ from ..data.manifest import load_manifest
 from ..data.weak_pairing import check_pairing, parse_pairing
 from ..data.reading import read
 from ..models.encoders import build_encoder
-from ..models.backbones import learning_text
+from ..models.backbones import trainable_text
 from ..models.teacher_ensemble import teacher_subsets, TeacherEnsemble
 from ..models.student import Student
 from ..losses.alignment import alignments
@@ -197,7 +197,7 @@ def trained_backbones_text(
         encoder = _meta_encoder(config.encoder, plan.samples.arrays[name].shape[1:])
         if hasattr(encoder, "backbone"):
             backbone = encoder.backbone.name
-            lines.append(f"{name}: {backbone}, weights {config.encoder.weights}; {learning_text(encoder)}")
+            lines.append(f"{name}: {backbone}, weights {config.encoder.weights}; {trainable_text(encoder)}")
     if schedule.precision != "float32":
         lines.append(precision_text(config))
     if schedule.accumulate > 1:
