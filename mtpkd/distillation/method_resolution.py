@@ -95,7 +95,7 @@ def _check_teacher_of(method: Method, config, options):
 
 
 def _check_teacher_option(method: Method):
-    "Whether the teacher that was asked for fits the terms"
+    "Whether the teacher of the settings fits the terms"
     where = f"options.{method.base}.teacher"
     known = [name for name, source in TEACHER_SOURCES.items() if source.is_option]
     is_control = methods.get(method.base).source.students

@@ -18,7 +18,7 @@ from ..training.stacked_model import predict_stacked, StackedModel
 # %% ../../nbs/50_distillation/03_outputs.ipynb #246f1a65
 @dataclass
 class TeacherOutputs:
-    "What `T` frozen teachers say about all `N` rows, in `R` repeats; the joint teacher is the last"
+    "Outputs of `T` frozen teachers on all `N` rows, in `R` repeats; the joint teacher is the last"
 
     names: list  # of the teachers
     output: Tensor  # `(R, T, N, C)` logits or values
@@ -75,7 +75,7 @@ def has_any_modality(table: StackedDataset, names) -> Tensor:  # `(N,)` bool
 def gather_teacher_outputs(
     names, outputs, embeddings, table: StackedDataset, subsets=None
 ) -> TeacherOutputs:  # lists of `(R, N, C)` and `(R, N, D)`, the joint teacher last
-    "Put what several teachers say side by side; one that sees nothing of a row never beats the joint teacher there"
+    "The outputs of several teachers in one stack; one that sees nothing of a row never beats the joint teacher there"
     output, embedding = torch.stack(list(outputs), 1), torch.stack(list(embeddings), 1)
     losses = row_losses(table.kind, output, *table.all_labels())
     if subsets:
