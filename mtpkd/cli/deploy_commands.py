@@ -7,6 +7,7 @@ __all__ = ['study_options', 'deploy_commands', 'whole_number', 'do_fit', 'do_exp
 
 # %% ../../nbs/95_cli/02_deploy_commands.ipynb #074222b9
 from ..core.errors import InputError
+from ..distillation.methods import RECIPE
 
 # %% ../../nbs/95_cli/02_deploy_commands.ipynb #03023e1e
 def study_options(p) -> None:  # argparse's parser
@@ -52,9 +53,9 @@ def deploy_commands(sub, command) -> None:  # argparse's subparsers; what adds o
     study_options(p)
     p.add_argument(
         "--method",
-        default="mtpkd",
+        default=RECIPE,
         metavar="M",
-        help="whose student; default mtpkd, which falls back to the student alone where it is no better",
+        help=f"whose student; default {RECIPE}, which falls back to the student alone where it is no better",
     )
     p.add_argument(
         "--ensemble",

@@ -13,17 +13,15 @@ import mtpkd
 from ..core.errors import InputError, RunError
 from ..core.runtime import torchrun_rank_and_size
 from ..core.provenance import FAULTS, provenance_text
+from ..distillation.methods import BASELINE, default_methods
 from .deploy_commands import study_options
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #b9f049e7
 def _run_options(p):
     "The options of `mtpkd.run`"
     study_options(p)
-    p.add_argument(
-        "--methods",
-        metavar="m1,m2",
-        help="default: student_only, self_training, kd, pkdot, mtpkdot, mtpkd, teachers and ceiling",
-    )
+    default = default_methods("full", privileged=True, pool=False)
+    p.add_argument("--methods", metavar="m1,m2", help=f"default: {', '.join(default)}, teachers and ceiling")
     p.add_argument(
         "--labelled",
         metavar="N|all|N,M,all",
@@ -125,7 +123,7 @@ def do_budgets(o, asked) -> str:
 
 def _level_or_difference(row) -> str:
     "Mean of the baseline; difference to it, with interval, of another method; in points"
-    if row["method"] == "student_only":
+    if row["method"] == BASELINE:
         return f"{100 * row['mean']:.1f}"
     return f"{100 * row['diff']:+.1f} [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
 

@@ -166,7 +166,7 @@ class WeakPairing:
 
     bags: list  # of arrays of pool rows
     source: np.ndarray  # `(N,)`: the row whose privileged recording is at each row
-    most: int  # rows that a bag can have in any repeat; 0: no limit
+    largest_bag: int  # rows that a bag can have in any repeat; 0: no limit
     known: bool = True  # whether `source` is the truth, for plots; False for sets that are weakly paired
 
 
@@ -212,7 +212,7 @@ def check_pairing(
         )
     if p.kind != "none" and all(_is_known(weak) for weak in repeats):
         raise InputError(f"pairing {text}: every bag has one row, so the pairing is known; use full")
-    most = max(weak.most for weak in repeats)
+    most = max(weak.largest_bag for weak in repeats)
     if most > batch:
         raise InputError(
             f"pairing {text}: a bag has up to {most} rows, a batch {batch} pool rows, "

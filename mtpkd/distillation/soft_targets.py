@@ -50,7 +50,7 @@ def collect_predictions(
 ) -> tuple:  # lists of predictions `(R, N, C)` and of presence `(N, 1)`
     "The predictions of several networks on every row, and whether each has a modality to look at"
     predictions = [soft_prediction(context, one, temperature) for one in fitted]
-    present = [has_any_modality(context.table, one.names).float()[:, None] for one in fitted]
+    present = [has_any_modality(context.table, one.modalities).float()[:, None] for one in fitted]
     return predictions, present
 
 # %% ../../nbs/50_distillation/12_soft_targets.ipynb #bc0dc0ca

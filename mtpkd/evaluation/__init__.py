@@ -19,8 +19,5 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "PairedTest", "rho_for", "corrected_t", "holm", "wilcoxon_p", "scores_by_subject", "bootstrap_subjects",
         "detection_power", "detectable", "subjects_needed",
     ],
-    "wording": [
-        "METRICS", "GROUPS", "with_minus_sign", "format_points", "metric_label", "method_role", "forest_rows",
-        "format_p",
-    ],
+    "wording": ["METRICS", "GROUPS", "with_minus_sign", "format_points", "metric_label", "forest_rows", "format_p"],
 })

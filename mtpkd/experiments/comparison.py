@@ -14,6 +14,7 @@ from ..core.provenance import provenance_columns, provenance_text
 from ..evaluation.statistics import corrected_t, holm, rho_for
 from ..evaluation.per_sample import KEYS
 from .verdict import compare_with_baseline as compare_methods
+from ..distillation.methods import BASELINE
 from .run_folder import RunFolder, task_of
 
 # %% ../../nbs/60_experiments/09_comparison.ipynb #bccdf1b6
@@ -63,7 +64,7 @@ def check_pairable(a, b) -> None:
 
 def _test_rows(predictions) -> pd.DataFrame:
     "Subjects and targets of the test rows of every fold, from the rows of the baseline `student_only`"
-    baseline = predictions[predictions["method"] == "student_only"]
+    baseline = predictions[predictions["method"] == BASELINE]
     columns = [name for name in baseline if name in (*KEYS, "subject") or name.startswith("target")]
     return baseline[columns].set_index(KEYS).sort_index()
 
@@ -121,7 +122,7 @@ def compare(
     test rows are not the same."""
     a, b = open_folder(a), open_folder(b)
     check_pairable(a, b)
-    n_test = a.results[a.results["method"] == "student_only"]["n_test"]
+    n_test = a.results[a.results["method"] == BASELINE]["n_test"]
     rho, task = rho_for(a.summary["n"], n_test.mean()), task_of(a.summary)
     rows = []
     for first, second in pairs_of(a, b, methods):

@@ -17,7 +17,7 @@ from ..core.provenance import provenance_text
 from ..data.folds import whole_fold
 from ..evaluation.metrics import metrics
 from ..distillation.outputs import to_prediction
-from ..distillation.methods import method_names
+from ..distillation.methods import BASELINE, method_names, RECIPE
 from ..distillation.method_resolution import get_method
 from ..distillation.artifacts import ReportedKey
 from ..distillation.stages import run_stages
@@ -28,7 +28,7 @@ from .resume import claim_folder, environment, identity, keep_students
 
 # %% ../../nbs/60_experiments/11_fit.ipynb #57f80f26
 def plan_fit(
-    method: str = "mtpkd",
+    method: str = RECIPE,
     ensemble: int = 1,  # members
     seed: int = 0,  # of the split, the label draw and the first member
     **asked,  # arguments of `mtpkd.run`: manifest, roles, labels, settings, device, pairing
@@ -58,9 +58,9 @@ def plan_fit(
         )
     base = method.partition(":")[0]
     candidates = [name for name in plan.methods if name != method and name.partition(":")[0] == base]
-    if method not in (*plan.methods, "student_only") and not candidates:
+    if method not in (*plan.methods, BASELINE) and not candidates:
         raise InputError(
-            f"method {method} needs an unlabelled pool, and there is none; give --labelled, or use student_only"
+            f"method {method} needs an unlabelled pool, and there is none; give --labelled, or use {BASELINE}"
         )
     return plan
 
@@ -80,7 +80,7 @@ def members(config, samples, seed: int) -> list:  # one Fold a member: the same 
 # %% ../../nbs/60_experiments/11_fit.ipynb #e66c47ce
 def fit(
     manifest="watch",  # shipped name, path to a manifest
-    method: str = "mtpkd",  # whose student
+    method: str = RECIPE,  # whose student
     out=None,  # folder; None: fits/NAME-METHOD
     ensemble: int = 1,  # students, whose mean is one prediction
     seed: int = 0,  # of the inner validation split, the label draw and the first member
@@ -135,9 +135,9 @@ def chosen_method(plan: ExperimentSpec, fitted_by_name: dict, method: str) -> tu
             best[base] = choose_candidate(fitted_by_name, base, plan.metric)
     name, facts = best.get(method, method), dict(method=method, fell_back=False, words="")
     if method in method_names(falls_back=True):
-        compared = {method: fitted_by_name[method], "student_only": fitted_by_name[best["student_only"]]}
+        compared = {method: fitted_by_name[method], BASELINE: fitted_by_name[best[BASELINE]]}
         if fall_back(compared, method, plan.metric)["fell_back"]:
-            name = best["student_only"]
+            name = best[BASELINE]
             facts["fell_back"] = True
             facts["words"] = (
                 f"{method} was asked for and has fallen back to the student alone, "
@@ -148,7 +148,7 @@ def chosen_method(plan: ExperimentSpec, fitted_by_name: dict, method: str) -> tu
         raise RunError(
             f"{name} has diverged (its inner validation is {list(map(float, validation))}); lower schedule.lr"
         )
-    return name, facts | dict(kept=name, student_only=best["student_only"])
+    return name, facts | dict(kept=name, student_only=best[BASELINE])
 
 
 def _verdict(plan, context, fitted_by_name, name) -> dict:

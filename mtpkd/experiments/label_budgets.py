@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from ..core.errors import InputError
 from ..core.provenance import provenance_columns, provenance_text
+from ..distillation.methods import BASELINE, method_role
 from .plan import plan_experiment
 from .resume import claim_folder, identity
 from .comparison import open_folder, protocol_of
@@ -92,11 +93,11 @@ def curve_table(
 
 def _curve_rows(run) -> list:
     "The rows of one run"
-    n_train = run.results[run.results["method"] == "student_only"]["n_train"].mean()
+    n_train = run.results[run.results["method"] == BASELINE]["n_train"].mean()
     budget = budget_name(run.summary.get("labelled"))
     rows = []
     for method, values in run.summary["methods"].items():
-        if ":" in method or method.startswith(("teacher_", "student_all_labels")):
+        if ":" in method or method_role(method) == "upper":
             continue
         low, high = values.get("ci95") or (None, None)
         rows.append((method, budget, n_train, values["mean"], values.get("diff"), low, high, values.get("p")))

@@ -8,7 +8,7 @@ __all__ = ['find_students', 'stands_for']
 # %% ../../nbs/60_experiments/12_run_students.ipynb #675ee3df
 from pathlib import Path
 from ..core.errors import InputError, nearest
-from ..distillation.methods import method_names
+from ..distillation.methods import BASELINE, method_names, RECIPE
 from ..deployment.student_file import join_students, StoredStudents, load_student
 from .run_folder import RunFolder
 
@@ -36,7 +36,7 @@ def _of_run(run: RunFolder, method) -> StoredStudents:
             f"{run.path} holds no students: it was made by an earlier version, or they were deleted; use mtpkd fit"
         )
     known = [name for name in summary["methods"] if stands_for(summary, name) in files]
-    method = method or ("mtpkd" if "mtpkd" in known else None)
+    method = method or (RECIPE if RECIPE in known else None)
     if method is None:
         raise InputError(f"{run.path} holds the students of several methods; give --method, one of {', '.join(known)}")
     if method not in known:
@@ -63,7 +63,7 @@ def stands_for(summary: dict, method: str) -> str:
     "The name under which the students of a method of the report were trained"
     fell = [n for n, f in summary.get("fallback", {}).items() if f["fell_back"]]
     if method in fell:
-        method = "student_only"
+        method = BASELINE
     if method in method_names(every_schedule=True):
         return f"{method}:{summary.get(f'{method}_schedule')}"
     base = method.partition(":")[0]

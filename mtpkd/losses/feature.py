@@ -9,7 +9,7 @@ __all__ = ['TINY', 'mmd', 'unit_rows', 'project', 'fitnets', 'cosine_mse', 'crd'
 import torch
 from torch import Tensor
 from ..core.errors import InputError
-from .base import loss_term
+from .terms import loss_term
 
 # %% ../../nbs/35_losses/05_feature.ipynb #7be2a972
 def mmd(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 from ..transport.geometry import cosine_gram
-from .base import loss_term
+from .terms import loss_term
 from .feature import TINY, unit_rows
 
 # %% ../../nbs/35_losses/07_relation.ipynb #8718d7c3

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from ..transport.geometry import cosine_gram
 from ..transport.barycenters import class_cost, histogram_divergence
-from .base import loss_term, weighted_mean
+from .terms import loss_term, weighted_mean
 from .task import concordance
 from .feature import _unpaired_weight, mmd, TINY
 

@@ -8,7 +8,7 @@ __all__ = ['cross_entropy', 'cumulative_probabilities', 'ordinal_cross_entropy',
 # %% ../../nbs/35_losses/02_task.ipynb #765792ed
 import torch
 from torch import Tensor
-from .base import loss_term, weighted_mean
+from .terms import loss_term, weighted_mean
 
 # %% ../../nbs/35_losses/02_task.ipynb #1a672d84
 def cross_entropy(

@@ -20,8 +20,8 @@ from mtpkd.evaluation.wording import (
     metric_label,
     with_minus_sign,
     format_points,
-    method_role,
 )
+from ..distillation.methods import BASELINE, method_role
 from .palette import method_colour, PALETTE, teacher_colours
 from .theme import INK, style, label_text
 
@@ -71,7 +71,7 @@ def verdict_forest(
     summary: dict,  # summary of a run: `methods` with `diff`, `ci95`, `p`
 ) -> go.Figure:
     "Difference to `student_only` with its 95% interval, one row per method, in points"
-    rows = forest_rows(summary)
+    rows = forest_rows(summary, method_role, BASELINE)
     methods = summary["methods"]
     colours = teacher_colours([m for _, m in rows if m and m.startswith("teacher_")])
     fig = go.Figure()
@@ -87,7 +87,7 @@ def verdict_forest(
     fig.add_vline(x=0, line=dict(color=PALETTE["grey"], width=2))
     _row_axis(fig, [label_text(label) if m else f"<b>{label}</b>" for label, m in rows], 0.3, 0.7)
     metric = metric_label(summary.get("metric", ""))
-    title = f"difference to student_only in {metric} (points, 95% interval)"
+    title = f"difference to {BASELINE} in {metric} (points, 95% interval)"
     if provenance_text(summary):
         title += f"<br>{label_text(provenance_text(summary))}"
     fig.update_xaxes(title=title, zeroline=False)
@@ -111,7 +111,7 @@ def _significance_legend(fig):
 # %% ../../nbs/70_plots/03_forest.ipynb #6fa3ec6f
 def repeat_differences(
     results: pd.DataFrame,  # columns method, fold, seed, value
-    baseline: str = "student_only",
+    baseline: str = BASELINE,
 ) -> pd.DataFrame:  # one row per (fold, seed), one column per other method, in points
     "Each method minus the baseline, repeat by repeat"
     wide = results.pivot_table(index=["fold", "seed"], columns="method", values="value", sort=False)
@@ -143,7 +143,7 @@ def repeat_scatter(
     "Method minus `student_only` for every fold and seed, a dot each, and their mean as a bar"
     wide = repeat_differences(results)
     wide = wide.loc[:, ~(wide == 0).all()].T.drop_duplicates().T
-    roles = ["method", "control", "upper"]
+    roles = list(GROUPS)
     order = sorted(wide, key=lambda m: (roles.index(method_role(m)), -wide[m].mean()))
     colours = teacher_colours([m for m in order if m.startswith("teacher_")])
     fig = go.Figure()
@@ -156,7 +156,7 @@ def repeat_scatter(
     fig.add_vline(x=0, line=dict(color=PALETTE["grey"], width=2))
     _row_axis(fig, [label_text(m) for m in order], 0.4, 0.6)
     unit = f"{metric_label(metric)}, points" if metric else "points"
-    fig.update_xaxes(title=f"method minus student_only, same fold and seed ({unit})", zeroline=False)
+    fig.update_xaxes(title=f"method minus {BASELINE}, same fold and seed ({unit})", zeroline=False)
     return style(fig, 90 + 34 * len(order), margin=dict(l=60, r=20, t=20, b=60))
 
 # %% ../../nbs/70_plots/03_forest.ipynb #e8d16368
@@ -210,7 +210,7 @@ def transfer_bars(
     tables = [interval_ends(of_method[of_method["kind"] == kind], most) for kind in kinds]
     titles = [f"by {kind}" for kind in kinds]
     fig = make_subplots(1, len(kinds), subplot_titles=titles, horizontal_spacing=0.16)
-    title = f"{label_text(method)} minus student_only<br>({unit})"
+    title = f"{label_text(method)} minus {BASELINE}<br>({unit})"
     for column, (kind, table) in enumerate(zip(kinds, tables), start=1):
         panel = dict(row=1, col=column)
         fig.add_trace(_transfer_bars(table), **panel)

@@ -9,10 +9,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "run_figures": ["choice_figure", "transfer_unit", "ledger_figure", "runs_figure"],
     "run_view": [
-        "ABSENT", "PREFERRED", "first_line_of", "value_or_reason", "optional_table", "required_table",
-        "open_run", "is_regression", "task_classes", "target_name", "plan_names", "panel_order", "panels_of",
-        "main_rows", "Batch", "stored_batch", "drawn_batch", "explain_plan", "anchors_of", "find_runs",
-        "run_line", "flatten_settings", "settings_that_differ",
+        "ABSENT", "first_line_of", "value_or_reason", "optional_table", "required_table", "open_run",
+        "is_regression", "task_classes", "target_name", "plan_names", "panel_order", "panels_of", "main_rows",
+        "Batch", "stored_batch", "drawn_batch", "explain_plan", "anchors_of", "find_runs", "run_line",
+        "flatten_settings", "settings_that_differ",
     ],
     "sections": [
         "Page", "budget_section", "teacher_section", "transfer_section", "calibration_section",
@@ -20,7 +20,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "describe_unit", "repeat_section", "as_yaml", "run_section", "figure_or_note",
     ],
     "sentences": [
-        "TRANSPORT", "is_missing", "format_number", "format_signed", "format_percent", "format_interval",
+        "is_missing", "format_number", "format_signed", "format_percent", "format_interval",
         "difference_with_interval", "format_p_value", "join_words", "format_difference", "is_significant",
         "fallen_back", "verdict_rows", "best_method", "describe_winners", "example_summary", "describe_unclear",
         "describe_transport", "same_schedule", "describe_controls", "describe_baselines", "describe_teacher",
@@ -29,7 +29,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "describe_diverged", "describe_unfinished", "describe_provenance", "verdict_sentences", "setting_rows",
     ],
     "sweep_report": [
-        "SWEEP", "UPPER_BOUNDS", "RANKS", "SWEEP_PAGE", "sweep_groups", "pool_results", "group_rows",
+        "SWEEP", "RANKS", "SWEEP_PAGE", "sweep_groups", "pool_results", "is_upper_bound", "group_rows",
         "sweep_table", "mean_ranks", "critical_difference", "cliques", "rank_figure", "describe_ranks",
         "describe_counts", "describe_failed", "table_cell", "table_rows", "curve_figures",
     ],

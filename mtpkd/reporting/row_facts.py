@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 from ..core.errors import InputError, nearest
+from ..distillation.methods import BASELINE
 from ..evaluation.per_sample import target_groups, with_scores
 from mtpkd.reporting.run_view import (
     optional_table,
@@ -219,14 +220,14 @@ def changed_samples(
     from mtpkd.experiments.run_folder import task_of
 
     predictions = required_table(run, "predictions")
-    predictions = predictions[predictions["method"].isin(["student_only", method])]
+    predictions = predictions[predictions["method"].isin([BASELINE, method])]
     scores = with_scores(predictions, task_of(run.summary))
     scores = scores[scores[kind].astype(str) == str(group)]
     keys = ["fold", "seed", "sample", "subject", "class"]
     scores = scores.pivot(index=keys, columns="method", values="score")
     if method not in scores:
         raise InputError(f"no predictions of {method} for {kind} {group}")
-    change = (scores[method] - scores["student_only"]).rename("change").reset_index()
+    change = (scores[method] - scores[BASELINE]).rename("change").reset_index()
     by_sample = change.groupby(["sample", "subject", "class"], sort=False)["change"]
     changes = by_sample.agg(gained=_gained, lost=_lost, change="mean").reset_index()
     changed = changes[(changes["gained"] > 0) | (changes["lost"] > 0)]

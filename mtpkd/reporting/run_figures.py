@@ -9,6 +9,7 @@ __all__ = ['choice_figure', 'transfer_unit', 'ledger_figure', 'runs_figure']
 import pandas as pd
 from .. import plots
 from ..core.errors import InputError
+from ..distillation.methods import BASELINE
 from .run_view import is_regression, main_rows, open_run, required_table
 from .row_facts import choice_by_group
 
@@ -51,7 +52,7 @@ def ledger_figure(
 
 def runs_figure(
     runs: dict,  # name -> run folder
-    method: str = "student_only",
+    method: str = BASELINE,
     name: str = "validation",  # of a curve
 ):
     "One curve of one method in several runs"

@@ -16,6 +16,7 @@ from ..core.errors import InputError, nearest
 from ..core.files import jsonable
 from ..core.provenance import provenance_text
 from ..evaluation.wording import format_p, metric_label
+from ..distillation.methods import BASELINE, method_names
 from ..experiments.label_budgets import curve_table, same_but_labels
 from mtpkd.reporting.run_view import (
     is_regression,
@@ -70,7 +71,7 @@ def _curve(runs):
 
 def _budget_cell(point):
     "A method's difference at one budget; of `student_only` its level"
-    if point["method"] == "student_only":
+    if point["method"] == BASELINE:
         return format_number(point["mean"])
     return difference_with_interval(point["diff"], point["low"], point["high"])
 
@@ -153,13 +154,10 @@ def transfer_section(page, run, summary) -> dict:
     return figure | dict(rows=rows, words=words)
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #825c10db
-_CALIBRATED = ("student_only", "self_training")
-
-
 def _calibration_row(name, row):
     "The texts of one method in the table of calibration errors"
     error = format_number(row["ece"])
-    if name == "student_only":
+    if name == BASELINE:
         return [error, "the zero line", "–"]
     return [error, difference_with_interval(row["diff"], *row["ci95"]), format_p(row["p"])]
 
@@ -172,7 +170,7 @@ def calibration_section(page, run, summary) -> dict:
     if calibration is None:
         return dict(note=f"No calibration to show: {reason}.")
     present = set(calibration["method"])
-    shown = [name for name in (*_CALIBRATED, *verdict_rows(summary)) if name in present][:8]
+    shown = [name for name in (*method_names(role="control"), *verdict_rows(summary)) if name in present][:8]
     errors = summary.get("calibration") or {}
     rows = [(name, _calibration_row(name, errors[name])) for name in shown if name in errors]
     return page.figure(plots.reliability_curves, calibration, shown) | dict(rows=rows)
@@ -367,7 +365,7 @@ def _calibration_figure(run, summary):
     if not len(calibration):
         raise InputError("calibration is asked of probabilities; this run predicts values")
     present = set(calibration["method"])
-    shown = [name for name in ("student_only", *verdict_rows(summary)) if name in present]
+    shown = [name for name in (BASELINE, *verdict_rows(summary)) if name in present]
     return plots.reliability_curves(calibration, shown)
 
 

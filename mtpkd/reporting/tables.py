@@ -8,7 +8,8 @@ __all__ = ['PAIRED_HEAD', 'method_extras', 'verdict_table', 'overview', 'first_u
 
 # %% ../../nbs/75_reporting/05_tables.ipynb #81c651fc
 import pandas as pd
-from ..evaluation.wording import format_p, forest_rows, GROUPS, method_role
+from ..evaluation.wording import format_p, forest_rows, GROUPS
+from ..distillation.methods import BASELINE, method_role
 from ..plots.palette import method_colour, teacher_colours
 from mtpkd.reporting.sentences import (
     difference_with_interval,
@@ -43,9 +44,9 @@ def verdict_table(
     headroom = summary.get("headroom") or {}
     has_headroom = bool(headroom.get("significant"))
     colours = teacher_colours([name for name in methods if name.startswith("teacher_")])
-    rows = forest_rows(summary)
-    if "student_only" in methods:
-        rows = [("student_only", "student_only"), *rows]
+    rows = forest_rows(summary, method_role, BASELINE)
+    if BASELINE in methods:
+        rows = [(BASELINE, BASELINE), *rows]
 
     table = []
     for label, name in rows:
@@ -64,7 +65,7 @@ def _p_or_dash(p):
 
 def _difference_or_level(name, row):
     "The difference to `student_only`, with its interval where there is one"
-    if name == "student_only":
+    if name == BASELINE:
         return "the zero line"
     interval = row.get("ci95")
     if not interval or is_missing(interval[0]):
@@ -74,7 +75,7 @@ def _difference_or_level(name, row):
 
 def _table_row(name, row, extra, *, has_headroom):
     "The texts of one method"
-    if name == "student_only":  # compared with no other row
+    if name == BASELINE:  # compared with no other row
         row = {key: row.get(key) for key in ("mean", "sd", "n")}
         extra = {}
     bootstrap = "–"
@@ -104,7 +105,7 @@ def _overview_cell(summary, name):
     row = summary["methods"].get(name)
     if row is None:
         return "–"
-    if name == "student_only":
+    if name == BASELINE:
         return format_number(row.get("mean"))
     difference = format_signed(row.get("diff"))
     return difference if is_missing(row.get("p")) else f"{difference} ({format_p_value(row['p'])})"
@@ -120,7 +121,7 @@ def overview(summaries: list) -> list:  # (method, [text per run]); the first ro
 
     def order(name):
         group = groups.index(method_role(name))
-        return name != "student_only", group, name.startswith("teacher_"), name != "teacher_joint"
+        return name != BASELINE, group, name.startswith("teacher_"), name != "teacher_joint"
 
     rows = []
     for name in sorted(names, key=order):
@@ -130,9 +131,9 @@ def overview(summaries: list) -> list:  # (method, [text per run]); the first ro
 # %% ../../nbs/75_reporting/05_tables.ipynb #5705aa01
 def first_unpaying_budget(curve: pd.DataFrame) -> dict:  # method -> budget, or None where it pays at every one
     "The first budget at which a method's interval holds zero or lies below it"
-    holds = curve[(curve["method"] != "student_only") & ~(curve["low"] > 0)]
+    holds = curve[(curve["method"] != BASELINE) & ~(curve["low"] > 0)]
     first = holds.groupby("method", sort=False)["labelled"].first()
-    return {m: first.get(m) for m in dict.fromkeys(curve["method"]) if m != "student_only"}
+    return {m: first.get(m) for m in dict.fromkeys(curve["method"]) if m != BASELINE}
 
 # %% ../../nbs/75_reporting/05_tables.ipynb #a813f07f
 def _describe_stop(stop, budgets):

@@ -14,6 +14,7 @@ from plotly.subplots import make_subplots
 from .. import plots
 from ..core.errors import InputError, nearest
 from ..evaluation.per_sample import target_groups
+from ..distillation.methods import BASELINE
 from ..plots.palette import class_colours, class_symbols, PALETTE, teacher_colours
 from ..plots.theme import INK, style, label_text
 from ..plots.embeddings import project
@@ -198,7 +199,7 @@ def batch_of(
     run = open_run(run)
     method = method or next(iter(plan_names(run)), "")
     if teacher or number is not None:
-        return drawn_batch(run, method or "student_only", teacher or "teacher_joint", number or 0)
+        return drawn_batch(run, method or BASELINE, teacher or "teacher_joint", number or 0)
     if not method:
         raise InputError("this run has no transport plans")
     return stored_batch(run, method)

@@ -37,6 +37,7 @@ TORCH_FREE = {"core", "data", "evaluation"}
 TORCH_FREE_MODULES = {
     "deployment.predictor",
     "deployment.student_file",
+    "distillation.methods",
     "experiments.run_folder",
     "experiments.tables",
     "reporting.sentences",
