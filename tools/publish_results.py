@@ -10,7 +10,6 @@ import shutil, sys
 from pathlib import Path
 import pandas as pd
 from mtpkd import RunFolder
-from mtpkd.core.files import jsonable
 from mtpkd.experiments.run_folder import write_table
 
 ROOT = Path(__file__).parent.parent
@@ -75,8 +74,8 @@ def main(folders: list) -> None:
         run = RunFolder(folder)
         name = run.summary["name"]
         write_table(ROOT / "results" / f"{name}.csv", run.results)
-        write_table(ROOT / "results" / f"{name}_verdict.csv", verdict(jsonable(run.summary)))
-        write_table(ROOT / "results" / f"{name}_comparisons.csv", comparisons(jsonable(run.summary)))
+        write_table(ROOT / "results" / f"{name}_verdict.csv", verdict(run.summary.to_dict()))
+        write_table(ROOT / "results" / f"{name}_comparisons.csv", comparisons(run.summary.to_dict()))
         hard_predictions(run).to_parquet(
             ROOT / "results" / f"{name}_predictions.parquet", index=False, compression="zstd"
         )

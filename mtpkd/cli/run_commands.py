@@ -13,6 +13,8 @@ import mtpkd
 from ..core.errors import InputError, RunError
 from ..core.runtime import torchrun_rank_and_size
 from ..core.provenance import FAULTS, provenance_text
+from ..evaluation.summary import Summary
+from ..evaluation.wording import difference_with_interval, format_interval, format_number, format_p, format_signed
 from .deploy_commands import study_options
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #b9f049e7
@@ -126,8 +128,8 @@ def do_budgets(o, asked) -> str:
 def _level_or_difference(row) -> str:
     "Mean of the baseline; difference to it, with interval, of another method; in points"
     if row["method"] == "student_only":
-        return f"{100 * row['mean']:.1f}"
-    return f"{100 * row['diff']:+.1f} [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
+        return format_number(row["mean"], terminal=True)
+    return difference_with_interval(row["diff"], row["low"], row["high"], terminal=True)
 
 
 def curve_text(curve) -> str:  # lines of a table
@@ -221,35 +223,27 @@ def _aligned(rows) -> list:
     return lines
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #0df7a0a5
-def verdict_text(summary: dict) -> str:  # lines of a table
+def verdict_text(summary: Summary) -> str:  # lines of a table
     "The verdict table for a terminal, in points of the metric"
     provenance = provenance_text(summary)
     lines = [provenance] if provenance else []
-    lines.append(
-        f"{summary['metric']} x 100, {summary['n']} samples, {summary['folds']} folds x {len(summary['seeds'])} seeds"
-    )
+    lines.append(f"{summary.metric} x 100, {summary.n} samples, {summary.folds} folds x {len(summary.seeds)} seeds")
     lines.append(f"{'method':<28}{'mean':>7}{'diff':>8}  {'95% interval':<16}{'p':>7}")
-    for name, row in summary["methods"].items():
+    for name, row in summary.methods.items():
         lines.append(_verdict_line(name, row))
     return "\n".join(lines)
 
 
 def _verdict_line(name, row) -> str:
     "One method of the verdict table; the baseline and a diverged method have no interval"
-    low, high = row["ci95"]
     interval = ""
     p = ""
-    if low is not None and row["diff"]:
-        interval = f"[{100 * low:+.1f}, {100 * high:+.1f}]"
-        p = f"{row['p']:.3f}"
-    mean = _points(row["mean"], ".1f")
-    difference = _points(row["diff"], "+.1f")
+    if row.low is not None and row.diff:
+        interval = format_interval(row.low, row.high, terminal=True)
+        p = format_p(row.p, missing="-")
+    mean = format_number(row.mean, terminal=True)
+    difference = format_signed(row.diff, terminal=True)
     return f"{name:<28}{mean:>7}{difference:>8}  {interval:<16}{p:>7}"
-
-
-def _points(value, form) -> str:
-    "A value in points of the metric"
-    return "-" if value is None else f"{100 * value:{form}}"
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #d46d1915
 def do_demo(o) -> str:

@@ -93,13 +93,12 @@ def curve_table(
 def _curve_rows(run) -> list:
     "The rows of one run"
     n_train = run.results[run.results["method"] == "student_only"]["n_train"].mean()
-    budget = budget_name(run.summary.get("labelled"))
+    budget = budget_name(run.summary.labelled)
     rows = []
-    for method, values in run.summary["methods"].items():
+    for method, row in run.summary.methods.items():
         if ":" in method or method.startswith(("teacher_", "student_all_labels")):
             continue
-        low, high = values.get("ci95") or (None, None)
-        rows.append((method, budget, n_train, values["mean"], values.get("diff"), low, high, values.get("p")))
+        rows.append((method, budget, n_train, row.mean, row.diff, row.low, row.high, row.p))
     return rows
 
 # %% ../../nbs/60_experiments/10_label_budgets.ipynb #9924a873
@@ -109,19 +108,18 @@ _SAME = ("name", "metric", "prevalent", "privileged", "folds", "seeds", "checkpo
 def same_but_labels(runs) -> list:  # those runs, fewest labels first; empty where they are no curve
     "Runs of one experiment that differ in their number of labels alone"
     finished = [run for run in runs if _is_finished(run)]
-    budgets = {run.summary.get("labelled") or 0 for run in finished}
+    budgets = {run.summary.labelled or 0 for run in finished}
     experiments = {_experiment_text(run) for run in finished}
     if len(finished) < 2 or len(finished) < len(runs) or len(budgets) < len(finished) or len(experiments) > 1:
         return []
-    return sorted(finished, key=lambda run: run.summary.get("labelled") or np.inf)
+    return sorted(finished, key=lambda run: run.summary.labelled or np.inf)
 
 
 def _is_finished(run) -> bool:
-    summary = getattr(run, "summary", None)
-    return bool(summary) and "methods" in summary and getattr(run, "results", None) is not None
+    return bool(getattr(run, "summary", None)) and getattr(run, "results", None) is not None
 
 
 def _experiment_text(run) -> str:
     "What runs of one curve have in common"
-    values = [run.summary.get(key) for key in _SAME]
+    values = [getattr(run.summary, key) for key in _SAME]
     return provenance_text(run.summary) + json.dumps(values, default=str)

@@ -20,9 +20,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "describe_unit", "repeat_section", "as_yaml", "run_section", "figure_or_note",
     ],
     "sentences": [
-        "TRANSPORT", "is_missing", "format_number", "format_signed", "format_percent", "format_interval",
-        "difference_with_interval", "format_p_value", "join_words", "format_difference", "is_significant",
-        "fallen_back", "verdict_rows", "best_method", "describe_winners", "example_summary", "describe_unclear",
+        "TRANSPORT", "fallen_back", "verdict_rows", "best_method", "describe_winners", "describe_unclear",
         "describe_transport", "same_schedule", "describe_controls", "describe_baselines", "describe_teacher",
         "describe_fallback", "describe_headroom", "describe_multiple_tests", "describe_limits",
         "describe_power", "describe_calibration", "describe_modalities", "most_hurt", "describe_hurt",

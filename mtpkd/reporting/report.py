@@ -13,9 +13,8 @@ from markupsafe import Markup
 from .. import plots
 from ..core.errors import InputError, nearest
 from ..core.files import write_text
-from ..evaluation.wording import metric_label
+from ..evaluation.wording import join_words, metric_label
 from .run_view import open_run
-from .sentences import join_words
 from .tables import overview, paired_cells, PAIRED_HEAD, protocols_to_name
 from .template import CSS, PAIRED, templates
 from .sections import budget_section, Page, run_section

@@ -15,7 +15,14 @@ from .. import plots
 from ..core.errors import InputError, nearest
 from ..core.files import jsonable
 from ..core.provenance import provenance_text
-from ..evaluation.wording import format_p, metric_label
+from mtpkd.evaluation.wording import (
+    difference_with_interval,
+    format_number,
+    format_p,
+    format_percent,
+    format_signed,
+    metric_label,
+)
 from ..experiments.label_budgets import curve_table, same_but_labels
 from mtpkd.reporting.run_view import (
     is_regression,
@@ -32,10 +39,6 @@ from .run_figures import ledger_figure, transfer_unit
 from mtpkd.reporting.sentences import (
     best_method,
     describe_modalities,
-    difference_with_interval,
-    format_number,
-    format_percent,
-    format_signed,
     setting_rows,
     verdict_rows,
     verdict_sentences,
@@ -87,7 +90,7 @@ def budget_section(page, runs) -> dict:
     return dict(
         stamp=provenance_text(summary),
         words=describe_budgets(curve),
-        figure=page.figure(plots.budget_curves, curve, summary.get("metric", "")),
+        figure=page.figure(plots.budget_curves, curve, summary.metric),
         budgets=list(dict.fromkeys(curve["labelled"])),
         rows=rows,
     )
@@ -158,10 +161,10 @@ _CALIBRATED = ("student_only", "self_training")
 
 def _calibration_row(name, row):
     "The texts of one method in the table of calibration errors"
-    error = format_number(row["ece"])
+    error = format_number(row.ece)
     if name == "student_only":
         return [error, "the zero line", "–"]
-    return [error, difference_with_interval(row["diff"], *row["ci95"]), format_p(row["p"])]
+    return [error, difference_with_interval(row.diff, row.low, row.high), format_p(row.p)]
 
 
 def calibration_section(page, run, summary) -> dict:
@@ -173,17 +176,17 @@ def calibration_section(page, run, summary) -> dict:
         return dict(note=f"No calibration to show: {reason}.")
     present = set(calibration["method"])
     shown = [name for name in (*_CALIBRATED, *verdict_rows(summary)) if name in present][:8]
-    errors = summary.get("calibration") or {}
+    errors = summary.calibration
     rows = [(name, _calibration_row(name, errors[name])) for name in shown if name in errors]
     return page.figure(plots.reliability_curves, calibration, shown) | dict(rows=rows)
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #fbe870b4
 def modality_section(page, summary) -> dict:
     "The value of each privileged modality"
-    values = (summary.get("modalities") or {}).get("values")
+    values = summary.modalities.values if summary.modalities else {}
     if not values:
         return dict(note=describe_modalities(summary) or "This run has no values of its privileged modalities.")
-    return page.figure(plots.modality_forest, values, summary.get("metric", ""))
+    return page.figure(plots.modality_forest, values, summary.metric)
 
 
 def pairing_section(page, run) -> dict:  # empty for a run with full pairs
@@ -266,7 +269,7 @@ def curve_sections(page, run, summary) -> list:
     if history is None:
         return [dict(note=f"No learning curves: {reason}.")]
     history = main_rows(history)
-    metric = summary.get("metric", "")
+    metric = summary.metric
     trained = set(history["stage"])
     stages = [stage for stage in plots.STAGES if stage in trained]
     earlier = [stage for stage in stages if stage != "student"]
@@ -286,7 +289,7 @@ def curve_sections(page, run, summary) -> list:
 # %% ../../nbs/75_reporting/07_sections.ipynb #64278cfb
 def describe_unit(summary) -> str:
     "What the Wilcoxon test and the bootstrap count"
-    units = "subjects" if summary.get("subjects") else "samples"
+    units = "subjects" if summary.subjects else "samples"
     what = transfer_unit(summary) if is_regression(summary) else "share of test samples that are right"
     return f"{units}, difference in the {what}"
 
@@ -296,7 +299,7 @@ def repeat_section(page, run, summary) -> dict:
     results, reason = optional_table(run, "results")
     if results is None:
         return dict(note=f"No repeats to show: {reason}.")
-    return page.figure(plots.repeat_scatter, results, summary.get("metric", ""))
+    return page.figure(plots.repeat_scatter, results, summary.metric)
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #5eaf385c
 def as_yaml(x) -> str:
@@ -310,26 +313,23 @@ def as_yaml(x) -> str:
 def run_section(page: Page, run, embedding="pca") -> dict:  # everything the template shows of one run
     "One run, ready for the template"
     summary, reason = optional_table(run, "summary")
-    if summary is None or "methods" not in summary:
-        reason = reason or "the summary names no methods"
+    if summary is None:
         return dict(
             title=Path(getattr(run, "path", "run")).name,
             note=f"Nothing to report yet: {reason}. Finish the run with --resume.",
         )
-    title = summary.get("title") or summary.get("name") or Path(run.path).name
     stamp = provenance_text(summary)
     config = optional_table(run, "config")[0]
-    headroom = summary.get("headroom") or {}
     return dict(
         summary=summary,
         stamp=stamp,
-        title=f"{title} ({stamp})" if stamp else title,
-        setting=setting_rows(summary, config),
+        title=f"{summary.title} ({stamp})" if stamp else summary.title,
+        setting=setting_rows(summary),
         words=verdict_sentences(summary, optional_table(run, "transfer")[0]),
         table=verdict_table(summary, optional_table(run, "metrics")[0]),
-        metric=metric_label(summary.get("metric", "")),
+        metric=metric_label(summary.metric),
         units=describe_unit(summary),
-        headroom=bool(headroom.get("significant")),
+        headroom=summary.headroom is not None and summary.headroom.significant,
         forest=page.figure(plots.verdict_forest, summary),
         scatter=repeat_section(page, run, summary),
         transfer=transfer_section(page, run, summary),
@@ -373,10 +373,10 @@ def _calibration_figure(run, summary):
 
 def _modality_figure(run, summary):
     "The value of each privileged modality"
-    values = summary["modalities"]["values"]
+    values = summary.modalities.values if summary.modalities else {}
     if not values:
         raise InputError(describe_modalities(summary) or "there is no privileged modality")
-    return plots.modality_forest(values, summary.get("metric", ""))
+    return plots.modality_forest(values, summary.metric)
 
 
 def _transfer_figure(run, summary):
@@ -391,7 +391,7 @@ def _teacher_figure(run, summary):
 
 def _history_figure(run, summary):
     "Learning curves"
-    return plots.learning_curves(main_rows(run.history), metric=summary.get("metric", ""))
+    return plots.learning_curves(main_rows(run.history), metric=summary.metric)
 
 # %% ../../nbs/75_reporting/07_sections.ipynb #7b43ab46
 _FIGURES = dict(

@@ -19,10 +19,10 @@ from ..core.files import write_text
 from ..core.provenance import provenance_columns, provenance_text
 from ..evaluation.metrics import direction
 from ..evaluation.statistics import corrected_t, holm, PairedTest, rho_for
+from ..evaluation.wording import difference_with_interval, format_number
 from ..experiments.run_folder import RunFolder, write_table
 from ..experiments.label_budgets import budget_name
 from ..execution.sweep import SweepFolder
-from .sentences import difference_with_interval, format_number
 from .template import CSS
 from .sections import Page
 
@@ -71,19 +71,19 @@ def group_rows(label: str, runs) -> pd.DataFrame:  # columns `SWEEP`
     summary = runs[0].summary
     wide = table.pivot(index=["seed", "fold"], columns="method", values="value")
     base = table[table["method"] == "student_only"]
-    rho = rho_for(summary["n"], base["n_test"].mean())
+    rho = rho_for(summary.n, base["n_test"].mean())
     rows = []
     for method in dict.fromkeys(table["method"]):
         values = wide[method].dropna()
         differences = (values - wide["student_only"]).dropna()  # no pair where either of the two has diverged
         test = corrected_t(differences.values, rho) if len(differences) else PairedTest(*[np.nan] * 5, -1)
         row = dict(
-            group=label or summary["name"],
-            data=summary["name"],
-            labelled=budget_name(summary.get("labelled")),
+            group=label or summary.name,
+            data=summary.name,
+            labelled=budget_name(summary.labelled),
             n_train=base["n_train"].mean(),
             method=method,
-            metric=summary["metric"],
+            metric=summary.metric,
             n=len(values),
             mean=values.mean(),
             sd=values.std(ddof=1),
@@ -232,7 +232,7 @@ def describe_failed(
     repeats = {}
     for label, runs in groups:
         pooled = pool_results(runs)[["seed", "fold"]].drop_duplicates()
-        repeats[label or runs[0].summary["name"]] = len(pooled)
+        repeats[label or runs[0].summary.name] = len(pooled)
     table = table.assign(lost=table["group"].map(repeats) - table["pairs"])
     lost = table.query("lost > 0 and method != 'student_only'")
     sentences = []
@@ -308,12 +308,12 @@ def table_rows(table: pd.DataFrame) -> tuple:  # groups, [(method, [(text, stron
 def _without_budget(label, runs):
     "The label of a group without its number of labels"
     parts = [part for part in label.split(", ") if not part.startswith("labelled ")]
-    return ", ".join(parts) or runs[0].summary["name"]
+    return ", ".join(parts) or runs[0].summary.name
 
 
 def curve_figures(page: Page, folder: SweepFolder, table: pd.DataFrame) -> list:  # (title, figure)
     "A learning curve for what was run with several budgets of labels"
-    titles = {label or runs[0].summary["name"]: _without_budget(label, runs) for label, runs in sweep_groups(folder)}
+    titles = {label or runs[0].summary.name: _without_budget(label, runs) for label, runs in sweep_groups(folder)}
     shown = table[~table["method"].str.startswith(UPPER_BOUNDS)]
     shown = shown.assign(what=shown["group"].map(titles))
     figures = []

@@ -8,19 +8,20 @@ __all__ = ['PAIRED_HEAD', 'method_extras', 'verdict_table', 'overview', 'first_u
 
 # %% ../../nbs/75_reporting/05_tables.ipynb #81c651fc
 import pandas as pd
-from ..evaluation.wording import format_p, forest_rows, GROUPS, method_role
-from ..plots.palette import method_colour, teacher_colours
-from mtpkd.reporting.sentences import (
+from ..evaluation.summary import forest_rows, GROUPS, MethodRow, Summary
+from mtpkd.evaluation.wording import (
     difference_with_interval,
     format_interval,
     format_number,
+    format_p,
     format_p_value,
     format_percent,
     format_signed,
     is_missing,
-    is_significant,
     join_words,
+    method_role,
 )
+from ..plots.palette import method_colour, teacher_colours
 
 # %% ../../nbs/75_reporting/05_tables.ipynb #6ea2c724
 def method_extras(
@@ -34,14 +35,13 @@ def method_extras(
 
 # %% ../../nbs/75_reporting/05_tables.ipynb #c146c5fd
 def verdict_table(
-    summary: dict,  # of a run
+    summary: Summary,
     metrics=None,  # its table of metrics
 ) -> list:  # dicts of texts; a heading row has only `heading`
     "The rows of the verdict, as texts"
-    methods = summary["methods"]
+    methods = summary.methods
     extras = method_extras(metrics)
-    headroom = summary.get("headroom") or {}
-    has_headroom = bool(headroom.get("significant"))
+    has_headroom = summary.headroom is not None and summary.headroom.significant
     colours = teacher_colours([name for name in methods if name.startswith("teacher_")])
     rows = forest_rows(summary)
     if "student_only" in methods:
@@ -57,64 +57,58 @@ def verdict_table(
     return table
 
 # %% ../../nbs/75_reporting/05_tables.ipynb #70bd26bc
-def _p_or_dash(p):
-    "A p value, or a dash"
-    return "–" if is_missing(p) else format_p(p)
-
-
 def _difference_or_level(name, row):
     "The difference to `student_only`, with its interval where there is one"
     if name == "student_only":
         return "the zero line"
-    interval = row.get("ci95")
-    if not interval or is_missing(interval[0]):
-        return format_signed(row.get("diff"))
-    return difference_with_interval(row.get("diff"), *interval)
+    if row.low is None:
+        return format_signed(row.diff)
+    return difference_with_interval(row.diff, row.low, row.high)
 
 
 def _table_row(name, row, extra, *, has_headroom):
     "The texts of one method"
     if name == "student_only":  # compared with no other row
-        row = {key: row.get(key) for key in ("mean", "sd", "n")}
+        row = MethodRow(mean=row.mean, sd=row.sd, n=row.n)
         extra = {}
     bootstrap = "–"
     if not is_missing(extra.get("bootstrap_low")):
         bootstrap = format_interval(extra["bootstrap_low"], extra["bootstrap_high"])
-    gap = "–" if name.startswith("teacher_joint") else format_percent(row.get("gap_closed"))
+    gap = "–" if name.startswith("teacher_joint") else format_percent(row.gap_closed)
     headroom = "–"
     if has_headroom and method_role(name) != "upper":
-        headroom = format_percent(row.get("headroom_closed"))
+        headroom = format_percent(row.headroom_closed)
     return dict(
         method=name,
-        strong=is_significant(row),
-        n=row.get("n"),
-        mean=f"{format_number(row.get('mean'))} ± {format_number(row.get('sd'))}",
+        strong=row.is_significant,
+        n=row.n,
+        mean=f"{format_number(row.mean)} ± {format_number(row.sd)}",
         diff=_difference_or_level(name, row),
-        p=_p_or_dash(row.get("p")),
-        holm=_p_or_dash(row.get("p_holm")),
+        p=format_p(row.p, "–"),
+        holm=format_p(row.p_holm, "–"),
         gap=gap,
         headroom=headroom,
-        wilcoxon=_p_or_dash(extra.get("wilcoxon_p")),
+        wilcoxon=format_p(extra.get("wilcoxon_p"), "–"),
         bootstrap=bootstrap,
     )
 
 # %% ../../nbs/75_reporting/05_tables.ipynb #3211d551
 def _overview_cell(summary, name):
     "A method's difference and p value in one run; of `student_only` its level"
-    row = summary["methods"].get(name)
+    row = summary.methods.get(name)
     if row is None:
         return "–"
     if name == "student_only":
-        return format_number(row.get("mean"))
-    difference = format_signed(row.get("diff"))
-    return difference if is_missing(row.get("p")) else f"{difference} ({format_p_value(row['p'])})"
+        return format_number(row.mean)
+    difference = format_signed(row.diff)
+    return difference if row.p is None else f"{difference} ({format_p_value(row.p)})"
 
 
 def overview(summaries: list) -> list:  # (method, [text per run]); the first row is the level of student_only
     "Difference to `student_only` with p, methods by runs"
     methods = {}
     for summary in summaries:
-        methods |= dict.fromkeys(summary["methods"])
+        methods |= dict.fromkeys(summary.methods)
     names = [name for name in methods if ":" not in name]  # the candidates stand in each run's own table
     groups = list(GROUPS)
 

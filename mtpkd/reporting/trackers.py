@@ -13,6 +13,7 @@ import pandas as pd
 from ..core.errors import InputError
 from ..core.files import claim_output_folder, FolderKind, write_text
 from ..core.provenance import provenance_text
+from ..evaluation.summary import MethodRow
 from ..execution.sweep import SweepFolder
 from .run_view import open_run
 from .sentences import verdict_sentences
@@ -57,11 +58,11 @@ def lost_repeats(
 _VERDICT = ("mean", "sd", "diff", "p", "p_holm", "gap_closed", "headroom_closed")
 
 
-def verdict_numbers(row: dict) -> dict:  # row: of a method in summary.json; tag -> value
+def verdict_numbers(row: MethodRow) -> dict:  # tag -> value
     "The numbers of a method's row in the verdict"
-    numbers = {key: row.get(key) for key in _VERDICT}
-    numbers |= zip(("diff_low", "diff_high"), row.get("ci95") or ())
-    return {f"verdict/{key}": float(x) for key, x in numbers.items() if x is not None and np.isfinite(x)}
+    numbers = {key: getattr(row, key) for key in _VERDICT}
+    numbers |= dict(diff_low=row.low, diff_high=row.high)
+    return {f"verdict/{key}": float(x) for key, x in numbers.items() if x is not None}
 
 # %% ../../nbs/75_reporting/10_trackers.ipynb #8bcccfeb
 EVENT_FILES = ".mtpkd"  # the end of our files' names
@@ -119,13 +120,11 @@ def track_run(
     summary = run.summary
     history = run.history
     place = Path(to) / slug(name or Path(run.path).resolve().name)
-    if not isinstance(summary.get("methods"), dict):
-        raise InputError(f"{run.path}: its summary names no methods; finish the run with --resume")
     claim_log_folder(place, run.path)
     old = list(place.rglob(f"events.*{EVENT_FILES}"))
     with Writer(place, filename_suffix=EVENT_FILES) as log:
         _log_texts(log, run)
-    for method, row in summary["methods"].items():
+    for method, row in summary.methods.items():
         with Writer(place / slug(method), filename_suffix=EVENT_FILES) as log:
             _log_method(log, history, method, row)
     for file in old:

@@ -378,6 +378,7 @@ def test_a_node_that_is_killed(sets, tmp_path):
 
 def test_a_repeat_that_diverged_leaves_the_others():
     from types import SimpleNamespace
+    from mtpkd.evaluation.summary import example_summary
     from mtpkd.reporting.sweep_report import group_rows, describe_failed
 
     rows = pd.DataFrame(
@@ -388,7 +389,7 @@ def test_a_repeat_that_diverged_leaves_the_others():
         ]
     )
     rows.loc[2, "value"] = float("nan")
-    run = SimpleNamespace(results=rows, summary=dict(n=50, name="toy", metric="accuracy", labelled=None))
+    run = SimpleNamespace(results=rows, summary=example_summary() | dict(n=50, name="toy", metric="accuracy"))
     table = group_rows("", [run])
     kd = table.set_index("method").loc["kd"]
     assert (kd["n"], kd["pairs"]) == (5, 4) and kd["low"] < kd["diff"] < kd["high"]

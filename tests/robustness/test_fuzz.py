@@ -483,8 +483,8 @@ def test_a_summary_without_a_task_is_damage(run, tmp_path):
     shutil.copytree(run.path, tmp_path / "run")
     (tmp_path / "run" / "transfer.csv").unlink()
     for task in (None, 3, dict(kind="x"), dict(kind="classification", classes=[])):
-        (tmp_path / "run" / "summary.json").write_text(json.dumps(run.summary | dict(task=task)))
-        with pytest.raises(InputError, match="the summary is damaged"):
+        (tmp_path / "run" / "summary.json").write_text(json.dumps(run.summary.to_dict() | dict(task=task)))
+        with pytest.raises(InputError, match="summary.json is damaged"):
             RunFolder(tmp_path / "run").transfer
 
 
