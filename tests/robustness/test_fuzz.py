@@ -432,7 +432,7 @@ NUMBERS = dict(
     history=["fold", "seed", "step", "value"],
     teachers=["fold", "seed", "epoch", "count", "share"],
     transfer=["samples", "n", "alone", "value", "diff", "turned_right", "turned_wrong", "seeds", "seeds_worse"],
-    calibration=["bin", "n", "confidence", "right"],
+    calibration=["bin", "low", "high", "n", "confidence", "right"],
 )
 
 
