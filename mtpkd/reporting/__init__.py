@@ -2,6 +2,16 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
+    "findings": [
+        "TRANSPORT", "describe_winners", "describe_unclear", "describe_transport", "same_schedule",
+        "describe_controls", "describe_baselines", "describe_teacher", "describe_fallback", "describe_headroom",
+        "describe_calibration", "describe_modalities",
+    ],
+    "limits": [
+        "describe_multiple_tests", "describe_limits", "describe_power", "most_hurt", "describe_hurt",
+        "describe_diverged", "describe_unfinished", "describe_provenance",
+    ],
+    "ranking": ["fallen_back", "verdict_rows", "best_method"],
     "report": ["render", "comparison_page"],
     "row_facts": [
         "EmbeddingSpaces", "embedding_spaces", "first_repeat", "prediction_losses", "chosen_teacher",
@@ -19,13 +29,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "modality_section", "pairing_section", "plan_section", "embedding_section", "curve_sections",
         "describe_unit", "repeat_section", "as_yaml", "run_section", "figure_or_note",
     ],
-    "sentences": [
-        "TRANSPORT", "fallen_back", "verdict_rows", "best_method", "describe_winners", "describe_unclear",
-        "describe_transport", "same_schedule", "describe_controls", "describe_baselines", "describe_teacher",
-        "describe_fallback", "describe_headroom", "describe_multiple_tests", "describe_limits",
-        "describe_power", "describe_calibration", "describe_modalities", "most_hurt", "describe_hurt",
-        "describe_diverged", "describe_unfinished", "describe_provenance", "verdict_sentences", "setting_rows",
-    ],
+    "sentences": ["verdict_sentences", "setting_rows"],
     "sweep_report": [
         "SWEEP", "UPPER_BOUNDS", "RANKS", "SWEEP_PAGE", "sweep_groups", "pool_results", "group_rows",
         "sweep_table", "mean_ranks", "critical_difference", "cliques", "rank_figure", "describe_ranks",

@@ -39,6 +39,9 @@ TORCH_FREE_MODULES = {
     "deployment.student_file",
     "experiments.run_folder",
     "experiments.tables",
+    "reporting.ranking",
+    "reporting.findings",
+    "reporting.limits",
     "reporting.sentences",
     "reporting.tables",
 }
