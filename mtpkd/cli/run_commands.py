@@ -68,15 +68,15 @@ def do_run(o) -> str:
     from mtpkd.experiments.resume import claim_folder, identity
     from mtpkd.experiments.runner import default_out, forecast
 
-    asked = {name: getattr(o, name) for name in _RUN}
+    arguments = {name: getattr(o, name) for name in _RUN}
     if "," in (o.labelled or ""):
-        return do_budgets(o, asked)
-    plan = plan_experiment(**asked)
+        return do_budgets(o, arguments)
+    plan = plan_experiment(**arguments)
     out = Path(o.out) if o.out else default_out(plan)
     rank = torchrun_rank_and_size()[0]
     if rank:
         if not o.dry_run:
-            mtpkd.run(**asked, out=out, resume=o.resume, progress=False)
+            mtpkd.run(**arguments, out=out, resume=o.resume, progress=False)
         return f"process {rank} is done"
     claim_folder(out, identity(plan), o.resume)
     if o.dry_run:
@@ -86,7 +86,7 @@ def do_run(o) -> str:
         print(warning, file=sys.stderr)
     from mtpkd.execution.notebooks import execute
 
-    execute(asked | dict(resume=o.resume), out)
+    execute(arguments | dict(resume=o.resume), out)
     run = RunFolder(out)
     return f"{verdict_text(run.summary)}\n\nrun folder: {out}\nreport:     {out / 'report.html'}"
 
@@ -100,14 +100,14 @@ def _forecast_text(facts: dict) -> str:
     return "\n".join(lines)
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #0348f1e0
-def do_budgets(o, asked) -> str:
+def do_budgets(o, arguments) -> str:
     "mtpkd run --labelled 50,100,all: a run a budget, and the curve"
     from mtpkd.experiments.label_budgets import curve_table, plan_budgets
     from mtpkd.api import finish_curve
     from mtpkd.experiments.run_folder import RunFolder
     from mtpkd.experiments.runner import forecast
 
-    planned = plan_budgets(asked.pop("labelled"), o.out, o.resume, **asked)
+    planned = plan_budgets(arguments.pop("labelled"), o.out, o.resume, **arguments)
     if o.dry_run:
         return "\n\n".join(_forecast_text(forecast(plan, out)) for _, plan, out in planned)
     from mtpkd.reporting.tables import describe_budgets

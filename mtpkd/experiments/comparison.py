@@ -96,15 +96,15 @@ def pairs_of(a, b, methods=None) -> list:  # (method of the first, method of the
     if methods is None:
         return [(m, m) for m in known_methods[0] if m in known_methods[1] and ":" not in m]
     names = methods.split(",") if isinstance(methods, str) else methods
-    asked = [name.strip() for name in names]
-    if len(asked) != 2:
+    pair = [name.strip() for name in names]
+    if len(pair) != 2:
         raise InputError(
-            f"methods: expected two, one of the first run and one of the second, got {', '.join(asked) or 'none'}"
+            f"methods: expected two, one of the first run and one of the second, got {', '.join(pair) or 'none'}"
         )
-    for name, run, known in zip(asked, (a, b), known_methods):
+    for name, run, known in zip(pair, (a, b), known_methods):
         if name not in known:
             raise InputError(f"unknown method {name!r} in {run.path}; {nearest(name, known)}")
-    return [tuple(asked)]
+    return [tuple(pair)]
 
 
 def _rows_of(run, method) -> SimpleNamespace:  # `results` and `predictions`, as `MethodTables` has them

@@ -38,19 +38,19 @@ def plan_budgets(
     labelled,  # as `budgets_of` takes them
     out=None,  # folder of the run folders; None: runs/NAME-labels-HASH
     resume: bool = False,  # go on with runs that have begun
-    **asked,  # arguments of `plan_experiment`
+    **arguments,  # arguments of `plan_experiment`
 ) -> list:  # (arguments, plan, folder), one a budget
     "Check everything that the runs need, all of them before the first begins"
     budgets = budgets_of(labelled)
-    arguments = [asked | dict(labelled=budget_name(n)) for n in budgets]
-    plans = [plan_experiment(**each) for each in arguments]
+    each_run = [arguments | dict(labelled=budget_name(n)) for n in budgets]
+    plans = [plan_experiment(**each) for each in each_run]
     out = Path(out) if out else _default_out(plans)
     if (out / "experiment.yaml").exists():
         raise InputError(f"{out} holds a single run; label budgets have a folder each below --out, use another")
     folders = [out / f"labelled-{budget_name(n)}" for n in budgets]
     for plan, folder in zip(plans, folders):
         claim_folder(folder, identity(plan), resume and folder.exists())
-    return list(zip(arguments, plans, folders))
+    return list(zip(each_run, plans, folders))
 
 
 def _default_out(plans) -> Path:

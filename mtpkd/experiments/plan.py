@@ -59,12 +59,12 @@ WEAK_PAIRING_METHODS = [
 def default_methods(config, kind) -> list:
     "The method list of a run that names none"
     if not config.privileged:
-        taught = []
+        distilled = []
     elif config.pairing not in ("", "full"):
-        taught = WEAK_PAIRING_METHODS
+        distilled = WEAK_PAIRING_METHODS
     else:
-        taught = ["kd", "pkdot", "mtpkdot", "mtpkd"]
-    return ["student_only", "self_training", *taught]
+        distilled = ["kd", "pkdot", "mtpkdot", "mtpkd"]
+    return ["student_only", "self_training", *distilled]
 
 
 def list_methods(
@@ -75,16 +75,16 @@ def list_methods(
     "Methods, candidates by schedule, and upper bounds of a run"
     names = list(config.methods) or default_methods(config, kind)
     teachers = [name for name in names if name.startswith("teacher_")]
-    asked = [name for name in names if not name.startswith("teacher_")]
-    methods = [get_method(name, config, kind) for name in asked]
+    requested = [name for name in names if not name.startswith("teacher_")]
+    methods = [get_method(name, config, kind) for name in requested]
     for method in methods:
         if method.teacher not in ("", "self") and not config.privileged:
             raise InputError(
                 f"method {method.name} needs a teacher, but there is no privileged modality; give --privileged"
             )
-    with_ceiling = pool and (not config.methods or "student_all_labels" in asked)
-    candidates = _candidates(methods, self_training="self_training" in asked, ceiling=with_ceiling)
-    rest = [name for name in dict.fromkeys(asked) if name not in (*method_names(every_schedule=True), *candidates)]
+    with_ceiling = pool and (not config.methods or "student_all_labels" in requested)
+    candidates = _candidates(methods, self_training="self_training" in requested, ceiling=with_ceiling)
+    rest = [name for name in dict.fromkeys(requested) if name not in (*method_names(every_schedule=True), *candidates)]
     return [*candidates, *rest, *dict.fromkeys(teachers or _teacher_rows(config))]
 
 
@@ -110,10 +110,10 @@ def _teacher_rows(config) -> list:
 # %% ../../nbs/60_experiments/03_plan.ipynb #d2367a8e
 def plan_experiment(
     draw=None,  # (config, samples) -> folds, in place of `draw_folds`
-    **asked,  # arguments of `resolve_config`
+    **settings,  # arguments of `resolve_config`
 ) -> ExperimentSpec:
     "Check everything a run needs: settings, data, folds, methods, device; `InputError` where something is wrong"
-    config = resolve_config(**asked)
+    config = resolve_config(**settings)
     manifest = load_manifest(config.manifest)
     config = with_protocol(config, manifest)
     samples = read(with_bags(config, manifest), names=[*config.prevalent, *config.privileged])

@@ -46,7 +46,7 @@ def _of_run(run: RunFolder, method) -> StoredStudents:
     students = join_students([load_student(path) for path in paths])
     if method not in summary.fallback or not summary.fallback[method].fell_back:
         return students
-    words = f"{method} was asked for and has fallen back to the student alone"
+    words = f"{method} was requested and has fallen back to the student alone"
     card = students.card.model_copy(update=dict(words=words))
     return StoredStudents(card, students.params, students.mean, students.scale)
 

@@ -61,17 +61,17 @@ def fall_back(parts: dict, name: str, metric: str) -> dict:  # fell_back, both m
 
 
 def with_fallbacks(plan: ExperimentSpec, parts: dict) -> tuple:  # parts, name -> facts
-    "Replace the methods that fall back by the student alone; the taught student keeps the name of its schedule"
+    "Replace the methods that fall back by the student alone; the distilled student keeps the name of its schedule"
     tried = [name for name in method_names(falls_back=True) if name in parts and "student_only" in parts]
     facts = {name: fall_back(parts, name, plan.metric) for name in tried}
     for name, fact in facts.items():
         if not fact["fell_back"]:
             continue
         schedule = get_method(name, plan.config, plan.samples.task.kind).schedule
-        taught_name = f"{name}:{schedule}"
-        taught = parts[name].renamed(taught_name)
+        distilled_name = f"{name}:{schedule}"
+        distilled = parts[name].renamed(distilled_name)
         parts = parts | {name: parts["student_only"].renamed(name)}
-        parts = parts | {taught_name: taught}
+        parts = parts | {distilled_name: distilled}
     return parts, facts
 
 # %% ../../nbs/60_experiments/05_verdict.ipynb #df0ca2e5
@@ -230,7 +230,7 @@ def _mtpkd_pairs(plan, parts, task) -> list:
     if "mtpkd" not in parts:
         return []
     schedule = get_method("mtpkd", plan.config, task.kind).schedule
-    own = ("mtpkd", f"mtpkd:{schedule}", "student_only")  # taught, and fallen back
+    own = ("mtpkd", f"mtpkd:{schedule}", "student_only")  # distilled, and fallen back
     bounds = ("teacher_", "student_all_labels")
     return [("mtpkd", name) for name in parts if not name.startswith(bounds) and name not in own]
 
@@ -254,8 +254,10 @@ def _schedule_pairs(plan, parts, task) -> list:
         schedule = get_method(name, plan.config, task.kind).schedule
         if f"student_only:{schedule}" not in parts:
             continue
-        taught = f"{name}:{schedule}" if f"{name}:{schedule}" in parts else name  # where it fell back: what was taught
-        pairs.append((taught, f"student_only:{schedule}"))
+        distilled = (
+            f"{name}:{schedule}" if f"{name}:{schedule}" in parts else name
+        )  # where it fell back: what was trained
+        pairs.append((distilled, f"student_only:{schedule}"))
     return pairs
 
 # %% ../../nbs/60_experiments/05_verdict.ipynb #ad5e9604

@@ -38,7 +38,7 @@ def describe_winners(summary: Summary) -> str:
 
 # %% ../../nbs/75_reporting/05_findings.ipynb #b9b360f6
 def describe_unclear(summary: Summary) -> str:
-    "Which methods cannot be told from the student alone, and how wide their intervals are"
+    "Which methods do not differ significantly from the student alone, and how wide their intervals are"
     rows = {name: row for name, row in verdict_rows(summary).items() if not row.is_significant}
     if not rows:
         return ""
@@ -48,7 +48,7 @@ def describe_unclear(summary: Summary) -> str:
     if half_widths:
         width = f": the intervals reach some {format_number(np.median(half_widths))} points to either side"
     return (
-        f"Not told apart from the student alone: {join_words(named)}. "
+        f"Not significantly different from the student alone: {join_words(named)}. "
         f"That does not show that they have no effect{width}."
     )
 
@@ -151,7 +151,7 @@ def describe_fallback(summary: Summary) -> str:
             f"which was no worse in {format_percent(fallback.repeats)} of the repeats"
         )
         if fallback.fell_back:
-            sentences.append(f"{name} fell back on the student alone: taught, {evidence}.")
+            sentences.append(f"{name} fell back on the student alone: distilled, {evidence}.")
         else:
             sentences.append(f"{name} did not fall back on the student alone: {evidence}.")
     return " ".join(sentences)
@@ -214,5 +214,6 @@ def describe_modalities(summary: Summary) -> str:
     values = [f"{name} {format_difference(row.difference)}" for name, row in ordered]
     sampled = "" if modalities.exact else ", over a few orders"
     return (
-        f"Worth to the teachers, beside {join_words(summary.prevalent)} (Shapley value{sampled}): {join_words(values)}."
+        f"Worth to the teachers, next to {join_words(summary.prevalent)} (Shapley value{sampled}): "
+        f"{join_words(values)}."
     )

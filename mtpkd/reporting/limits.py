@@ -40,7 +40,7 @@ def _is_at_chance(summary):
 
 
 def describe_limits(summary: Summary) -> str:
-    "What no p value of this run can say"
+    "What no p value of this run can show"
     subjects = summary.subjects
     if subjects:
         sentences = [
@@ -59,7 +59,7 @@ def describe_limits(summary: Summary) -> str:
             "the p values are somewhat too small (simulated, 7% false alarms instead of 5% with ten)."
         )
     if _is_at_chance(summary):
-        sentences.append("The student alone is at chance level: differences from it say little.")
+        sentences.append("The student alone is at chance level: differences from it show little.")
     return " ".join(sentences)
 
 # %% ../../nbs/75_reporting/06_limits.ipynb #9309f7b6

@@ -89,9 +89,9 @@ def _with_predictions(
     for method in methods:
         rows = p[p["method"] == method]
         if classes:
-            facts[f"{method} says"] = np.array(classes, dtype=object)[rows[classes].values.argmax(1)]
+            facts[f"{method} predicts"] = np.array(classes, dtype=object)[rows[classes].values.argmax(1)]
         else:
-            facts[f"{method} says"] = rows[target_name(summary)].values
+            facts[f"{method} predicts"] = rows[target_name(summary)].values
     chosen = chosen_teacher(p, summary)
     if chosen is not None:
         facts = facts.assign(teacher=chosen.reindex(facts["sample"]).values)
@@ -157,7 +157,7 @@ def presets(s: EmbeddingSpaces) -> dict:  # title -> names
 
 def colourings(s: EmbeddingSpaces) -> list:  # names
     "By what the rows can be coloured"
-    methods = [column.removesuffix(" says") for column in s.facts if column.endswith(" says")]
+    methods = [column.removesuffix(" predicts") for column in s.facts if column.endswith(" predicts")]
     names = ["class" if s.classes else s.value]
     if "subject" in s.facts and s.facts["subject"].astype(str).ne("").any():
         names.append("subject")

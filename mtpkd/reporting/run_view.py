@@ -35,7 +35,7 @@ def value_or_reason(
     *args,
     **kwargs,
 ) -> tuple:  # (value, "") or (None, first line of the error)
-    "The value of a call, or one line that says why there is none"
+    "The value of a call, or one line about why there is none"
     try:
         return function(*args, **kwargs), ""
     except ABSENT as error:

@@ -138,7 +138,7 @@ def _describe_stop(stop, budgets):
             return "pays at every budget that was tried, with all labels too"
         return f"pays at every budget that was tried, up to {last} labels"
     if stop == first:
-        return f"cannot be told from the student alone even at {stop} labels"
+        return f"does not differ significantly from the student alone even at {stop} labels"
     limit = "until all rows are labelled" if stop == "all" else f"below {stop} labels"
     return f"pays {limit}; there the interval of its difference no longer lies above zero"
 
