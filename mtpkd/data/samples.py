@@ -252,6 +252,13 @@ def fit_normaliser(
             present = np.zeros((1, *x.shape[1:]))
         axes = (0,) if x.ndim == 2 else (0, x.ndim - 1)
         mean[name] = present.mean(axes, keepdims=True)[0].astype("float32")
-        deviation = present.std(axes, keepdims=True)[0]
-        scale[name] = np.where(deviation > 1e-6, deviation, 1.0).astype("float32")
+        scale[name] = _scale(present, axes).astype("float32")
     return Normaliser(mean, scale)
+
+
+def _scale(present, axes) -> np.ndarray:
+    "Standard deviations; 1 where what varies is less than the last digits of float32"
+    deviation = present.std(axes, keepdims=True)[0]
+    largest = np.abs(present).max(axes, keepdims=True)[0]
+    varies = deviation > np.finfo("float32").eps * largest
+    return np.where(varies, np.maximum(deviation, np.finfo("float32").tiny), 1.0)
