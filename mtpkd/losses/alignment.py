@@ -18,6 +18,7 @@ alignments = Registry("alignment")
 @alignments.register("cosine")
 def align_cosine(z_a, z_j, out_a, out_j):  # embeddings `(B, D)`, outputs `(B, C)` of adapted and joint -> scalar
     "One minus the cosine of each pair of rows"
+    z_a, z_j = z_a / power_of_two(z_a), z_j / power_of_two(z_j)
     return (1 - torch.nn.functional.cosine_similarity(z_a, z_j, dim=-1)).mean(-1)
 
 

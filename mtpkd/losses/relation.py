@@ -20,7 +20,6 @@ def _gaps(z: Tensor) -> Tensor:  # `(..., B, D)` -> `(..., B, B, D)`
     return gaps / power_of_two(gaps, (-3, -2, -1))
 
 
-
 def relative_distances(z: Tensor) -> Tensor:  # `(..., B, D)` -> `(..., B, B)`
     "Distances in units of the mean distance of different rows"
     square = (_gaps(z) ** 2).sum(-1)

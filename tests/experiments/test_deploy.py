@@ -357,7 +357,7 @@ def test_wrong_files_are_one_line(small, tmp_path, capsys):
         path.write_bytes(content)
         expect(words)
     for card, words in [
-        (dict(format=2), "format 2, this version reads 1"),
+        (dict(format=3), "format 3, this version reads 1 and 2"),
         (dict(members=[]), "wrong at members"),
         (dict(script="os"), "wrong at script"),
         (dict(task=dict(kind="classification", target="y", classes=["a", "b"])), "its card names 2 outputs"),
