@@ -36,7 +36,9 @@ from mtpkd.features.recipes import run_network
 from mtpkd.features.prepare import prepare
 from mtpkd.data.reading import read
 from mtpkd.models.student import Student
-from mtpkd.data.video import centre_box, normalise, clip_segments, open_recording, write_video
+from mtpkd.data.clips import centre_box, clip_segments, normalise
+from mtpkd.data.media_files import write_video
+from mtpkd.data.video import open_recording
 
 
 def epoch_part(folder, clips, size, frames, batch=16):

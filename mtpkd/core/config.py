@@ -40,6 +40,8 @@ def below(bound) -> Limit:
 
 
 FINITE = Limit("that is finite", math.isfinite)
+
+# %% ../../nbs/00_core/06_config.ipynb #6f34f0b2
 MOST_ROWS = 1_000_000  # of a batch
 MOST_STEPS = 1_000_000_000  # of a schedule
 

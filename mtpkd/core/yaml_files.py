@@ -11,6 +11,26 @@ from .errors import InputError
 
 # %% ../../nbs/00_core/05_yaml_files.ipynb #5e1cf0bb
 MAX_YAML_BYTES = 1 << 20, 100_000  # characters of a file; values in it, counted as often as an alias repeats them
+
+
+def _require_few_values(values, path) -> None:
+    "Raise `InputError` for a file whose aliases expand to too many values, or refer to themselves"
+    _, most = MAX_YAML_BYTES
+    waiting = [values]
+    count = 0
+    while waiting:
+        value = waiting.pop()
+        count += 1
+        if count > most:
+            raise InputError(
+                f"{path}: more than {most} values, aliases counted; expected settings, a few lines of YAML"
+            )
+        if isinstance(value, dict):
+            waiting += value.values()
+        if isinstance(value, (list, tuple, set)):
+            waiting += value
+
+# %% ../../nbs/00_core/05_yaml_files.ipynb #c4072437
 _PARSE_ERRORS = (
     yaml.YAMLError,
     ValueError,  # of a date 2020-13-45, for instance
@@ -42,25 +62,34 @@ def read_yaml(path) -> dict:
     _require_few_values(values, path)
     return values
 
-
-def _require_few_values(values, path) -> None:
-    "Raise `InputError` for a file whose aliases expand to too many values, or refer to themselves"
-    _, most = MAX_YAML_BYTES
-    waiting = [values]
-    count = 0
-    while waiting:
-        value = waiting.pop()
-        count += 1
-        if count > most:
-            raise InputError(
-                f"{path}: more than {most} values, aliases counted; expected settings, a few lines of YAML"
-            )
-        if isinstance(value, dict):
-            waiting += value.values()
-        if isinstance(value, (list, tuple, set)):
-            waiting += value
-
 # %% ../../nbs/00_core/05_yaml_files.ipynb #7d32af3e
+def _split_setting(text: str) -> tuple:  # dotted path, value
+    path, equals, value = text.partition("=")
+    if not equals or not path:
+        raise InputError(f"--set {text}: expected key=value, such as schedule.steps=400")
+    try:
+        value = yaml.safe_load(value)
+    except yaml.YAMLError as e:
+        raise InputError(f"--set {text}: the value is not valid YAML") from e
+    if isinstance(value, str):
+        try:
+            value = float(value)  # YAML 1.1 reads 1e-3 as text
+        except ValueError:
+            pass
+    return path.strip(), value
+
+# %% ../../nbs/00_core/05_yaml_files.ipynb #adcb502a
+def _require_mapping(node, path: str) -> None:
+    if not isinstance(node, dict):
+        raise InputError(f"--set {path}: {node!r} has no settings below it")
+
+
+def _enter(node, key: str, path: str):
+    "The value under `key`, created as a mapping where it is missing"
+    _require_mapping(node, path)
+    return node.setdefault(key, {})
+
+
 def apply_set(
     values: dict,  # nested plain values; not changed
     settings,  # `["schedule.steps=400", ...]` or `{"schedule.steps": 400}`
@@ -77,30 +106,3 @@ def apply_set(
         _require_mapping(node, path)
         node[last] = value
     return values
-
-
-def _enter(node, key: str, path: str):
-    "The value under `key`, created as a mapping where it is missing"
-    _require_mapping(node, path)
-    return node.setdefault(key, {})
-
-
-def _require_mapping(node, path: str) -> None:
-    if not isinstance(node, dict):
-        raise InputError(f"--set {path}: {node!r} has no settings below it")
-
-
-def _split_setting(text: str) -> tuple:  # dotted path, value
-    path, equals, value = text.partition("=")
-    if not equals or not path:
-        raise InputError(f"--set {text}: expected key=value, such as schedule.steps=400")
-    try:
-        value = yaml.safe_load(value)
-    except yaml.YAMLError as e:
-        raise InputError(f"--set {text}: the value is not valid YAML") from e
-    if isinstance(value, str):
-        try:
-            value = float(value)  # YAML 1.1 reads 1e-3 as text
-        except ValueError:
-            pass
-    return path.strip(), value

@@ -3,9 +3,10 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "check": ["Check", "check_text"],
+    "clips": ["NORMALISATIONS", "clip_segments", "strided", "draw_views", "crop", "centre_box", "normalise"],
     "faces": [
-        "detectors", "LONGEST", "SMALLEST", "fill_to_full_length", "mtcnn", "overlap", "follow", "Track",
-        "fill", "track_face", "face_clip",
+        "detectors", "LONGEST", "SMALLEST", "detect_no_faces", "mtcnn", "overlap", "follow", "Track", "fill",
+        "track_face", "face_clip",
     ],
     "feature_store": ["write_shard", "open_shard", "shard_path", "gather", "prepared"],
     "folds": [
@@ -17,16 +18,17 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "DatasetManifest", "parse_manifest", "split_address", "changed", "manifests_folder", "list_manifests",
         "with_variants", "load_manifest", "resolve_inside", "audit", "require_files",
     ],
+    "media_files": ["need_av", "error_reason", "open_media", "write_video"],
     "media_probe": ["Probe", "empty_file", "probe_video", "probe_image", "probe_wav", "probe_sound"],
     "npz_files": ["NPZ_ERRORS", "load_arrays", "npz"],
     "readers": [
         "naming_source", "as_numbers", "as_ids", "as_booleans", "as_target", "as_modality", "transform",
-        "to_samples", "unprepared",
+        "unprepared", "to_samples",
     ],
-    "reading": ["read", "without_labels"],
+    "reading": ["without_labels", "read"],
     "samples": [
         "MEDIA", "as_media", "is_media", "Samples", "present_rows", "make_samples", "Normaliser",
-        "fit_normaliser",
+        "fit_normaliser", "fit_target_unit",
     ],
     "save": ["npz_bytes", "write_unless_same", "save_set"],
     "signal_cleaning": [
@@ -34,21 +36,19 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "good_windows", "eda_parts", "eda_parts_statistics",
     ],
     "signals": [
-        "inputs", "STATISTICS", "check_rate", "check_below_nyquist", "resample", "bandpass", "notch", "windows",
-        "raw", "apply_input", "band_edges", "log_band_power", "window_statistics", "spectrogram", "hz_to_mel",
-        "mel_to_hz", "mel_filters", "log_mel",
+        "inputs", "STATISTICS", "RANGE", "SILENT", "check_rate", "check_below_nyquist", "resample", "bandpass",
+        "notch", "window_starts", "windows", "raw", "apply_input", "band_edges", "log_power", "log_band_power",
+        "window_statistics", "spectrogram", "hz_to_mel", "mel_to_hz", "mel_filters", "log_mel",
     ],
+    "sound": ["read_sound"],
     "tables": [
         "MISSING_TEXT", "load_table", "text_column", "number_columns", "feature_columns", "load_sample",
         "load_paths", "table",
     ],
-    "video": [
-        "NORMALISATIONS", "need_av", "write_video", "Recording", "open_recording", "read_frames",
-        "clip_segments", "strided", "draw_views", "crop", "centre_box", "normalise", "read_sound",
-    ],
+    "video": ["Recording", "open_recording", "read_frames"],
     "weak_pairing": [
         "Pairing", "parse_pairing", "pairing_groups", "cut_into_bags", "random_bags", "lag_in_rows",
-        "shift_by_lag", "form_bags", "bag_ids", "widest_bag", "WeakPairing", "simulate_weak_pairing",
+        "shift_by_lag", "bag_ids", "widest_bag", "form_bags", "WeakPairing", "simulate_weak_pairing",
         "check_pairing",
     ],
 })

@@ -63,7 +63,7 @@ def strata(
     quintiles = np.quantile(first, [0.2, 0.4, 0.6, 0.8])
     return np.searchsorted(quintiles, first)
 
-
+# %% ../../nbs/10_data/04_folds.ipynb #7ec63e11
 def _splitter(labels, parts: int, seed: int, *, grouped: bool):
     "The scikit-learn splitter for strata `labels (N,)`"
     seed = seed % 2**32
@@ -101,7 +101,7 @@ def _allocate(n: int, counts) -> np.ndarray:  # `(C,)` int, sums to `n`
         share[remainder.argmin()] -= 1
     return share
 
-
+# %% ../../nbs/10_data/04_folds.ipynb #478cf401
 def draw_stratified(
     rows,  # row numbers
     target,  # `(N,)` or `(N, K)`, of all rows of the set
@@ -121,33 +121,24 @@ def draw_stratified(
     return np.sort(np.concatenate(drawn))
 
 # %% ../../nbs/10_data/04_folds.ipynb #77a6b14e
-def outer_folds(
-    samples: Samples,
-    folds,  # number, "loso", or {"train": [...], "val": [...], "test": [...]}
-    seed: int = 0,
-) -> list:  # of (training rows, validation rows or None, test rows)
-    "Row numbers of the outer folds; `InputError` where the protocol does not fit the set"
-    if isinstance(folds, dict):
-        return [_fixed_fold(samples, folds)]
-    if folds == "loso":
-        return _leave_one_subject_out(samples)
-    if not isinstance(folds, int) or folds < 2:
-        raise InputError(f"folds is {folds!r}, expected a number from 2 or loso")
-    return _numbered_folds(samples, folds, seed)
+def _require_classes(samples, rows, where: str) -> None:
+    "Raise `InputError` where `rows` lack a class, or every annotation of a regression dimension"
+    task = samples.task
+    if task.kind == "regression":
+        missing = np.isnan(samples.target[rows]).all(0)
+        if missing.any():
+            raise InputError(
+                f"{task.names[missing.argmax()]} is annotated nowhere in {where}; use fewer folds or more labelled rows"
+            )
+        return
+    missing = np.setdiff1d(np.arange(len(task.classes)), samples.target[rows])
+    if len(missing):
+        raise InputError(
+            f"class {task.classes[missing[0]]} is missing from {where}; "
+            "use fewer folds, more labelled rows or merge classes"
+        )
 
-
-def _leave_one_subject_out(samples) -> list:
-    "One fold a subject, which is its test part"
-    rows = np.arange(len(samples))
-    subject = samples.subject
-    if subject is None:
-        raise InputError("folds loso needs subjects, but the manifest names none; give a number of folds")
-    split = []
-    for left_out in np.unique(subject):
-        split.append((rows[subject != left_out], None, rows[subject == left_out]))
-    return split
-
-
+# %% ../../nbs/10_data/04_folds.ipynb #d440f574
 def _numbered_folds(samples, folds: int, seed: int) -> list:
     "`folds` folds of about the same number of subjects, or of samples where there are no subjects"
     rows = np.arange(len(samples))
@@ -167,24 +158,47 @@ def _numbered_folds(samples, folds: int, seed: int) -> list:
     return split
 
 
-def _require_classes(samples, rows, where: str) -> None:
-    "Raise `InputError` where `rows` lack a class, or every annotation of a regression dimension"
-    task = samples.task
-    if task.kind == "regression":
-        missing = np.isnan(samples.target[rows]).all(0)
-        if missing.any():
-            raise InputError(
-                f"{task.names[missing.argmax()]} is annotated nowhere in {where}; use fewer folds or more labelled rows"
-            )
-        return
-    missing = np.setdiff1d(np.arange(len(task.classes)), samples.target[rows])
-    if len(missing):
-        raise InputError(
-            f"class {task.classes[missing[0]]} is missing from {where}; "
-            "use fewer folds, more labelled rows or merge classes"
-        )
+def _leave_one_subject_out(samples) -> list:
+    "One fold a subject, which is its test part"
+    rows = np.arange(len(samples))
+    subject = samples.subject
+    if subject is None:
+        raise InputError("folds loso needs subjects, but the manifest names none; give a number of folds")
+    split = []
+    for left_out in np.unique(subject):
+        split.append((rows[subject != left_out], None, rows[subject == left_out]))
+    return split
 
 # %% ../../nbs/10_data/04_folds.ipynb #9283af0a
+def _is_pattern(entry: str) -> bool:
+    return any(wildcard in entry for wildcard in "*?[")
+
+
+def _listed_ids(ids, entries: list, in_full: set) -> list[str]:
+    "The distinct `ids` that `entries` name in full, or match where no list names them in full"
+    listed = []
+    for one in map(str, np.unique(ids)):
+        if one in in_full:
+            matches = one in entries
+        else:
+            matches = any(fnmatch.fnmatchcase(one, entry) for entry in entries)
+        if matches:
+            listed.append(one)
+    return listed
+
+# %% ../../nbs/10_data/04_folds.ipynb #42a4c354
+def _listed_rows(samples, part: str, entries: list, in_full: set) -> np.ndarray:
+    "Rows whose subject is listed, or whose sample is where no subject is"
+    ids = samples.subject
+    if ids is None or not _listed_ids(ids, entries, in_full):
+        ids = samples.sample
+    known = set(ids)
+    unknown = [entry for entry in entries if entry in in_full and entry not in known]
+    if unknown:
+        raise InputError(f"protocol.folds.{part}: {unknown[0]} is neither a subject nor a sample of the set")
+    return np.flatnonzero(np.isin(ids, _listed_ids(ids, entries, in_full)))
+
+# %% ../../nbs/10_data/04_folds.ipynb #a2df0d8d
 _FIXED_PARTS = ("train", "val", "test")
 
 
@@ -204,34 +218,20 @@ def _fixed_fold(samples, folds: dict) -> tuple:  # training rows, validation row
             split.append(_listed_rows(samples, part, lists[part], in_full))
     return tuple(split)
 
-
-def _is_pattern(entry: str) -> bool:
-    return any(wildcard in entry for wildcard in "*?[")
-
-
-def _listed_rows(samples, part: str, entries: list, in_full: set) -> np.ndarray:
-    "Rows whose subject is listed, or whose sample is where no subject is"
-    ids = samples.subject
-    if ids is None or not _listed_ids(ids, entries, in_full):
-        ids = samples.sample
-    known = set(ids)
-    unknown = [entry for entry in entries if entry in in_full and entry not in known]
-    if unknown:
-        raise InputError(f"protocol.folds.{part}: {unknown[0]} is neither a subject nor a sample of the set")
-    return np.flatnonzero(np.isin(ids, _listed_ids(ids, entries, in_full)))
-
-
-def _listed_ids(ids, entries: list, in_full: set) -> list[str]:
-    "The distinct `ids` that `entries` name in full, or match where no list names them in full"
-    listed = []
-    for one in map(str, np.unique(ids)):
-        if one in in_full:
-            matches = one in entries
-        else:
-            matches = any(fnmatch.fnmatchcase(one, entry) for entry in entries)
-        if matches:
-            listed.append(one)
-    return listed
+# %% ../../nbs/10_data/04_folds.ipynb #108ec22e
+def outer_folds(
+    samples: Samples,
+    folds,  # number, "loso", or {"train": [...], "val": [...], "test": [...]}
+    seed: int = 0,
+) -> list:  # of (training rows, validation rows or None, test rows)
+    "Row numbers of the outer folds; `InputError` where the protocol does not fit the set"
+    if isinstance(folds, dict):
+        return [_fixed_fold(samples, folds)]
+    if folds == "loso":
+        return _leave_one_subject_out(samples)
+    if not isinstance(folds, int) or folds < 2:
+        raise InputError(f"folds is {folds!r}, expected a number from 2 or loso")
+    return _numbered_folds(samples, folds, seed)
 
 # %% ../../nbs/10_data/04_folds.ipynb #1ae242e2
 def annotated(samples: Samples) -> np.ndarray:  # `(N,)` bool
@@ -241,21 +241,24 @@ def annotated(samples: Samples) -> np.ndarray:  # `(N,)` bool
         labelled = ~np.isnan(samples.target).all(1)
     return labelled if samples.paired is None else labelled & samples.paired
 
+# %% ../../nbs/10_data/04_folds.ipynb #e761e531
+def _inner_split(samples, rows, share: float, seed: int, i: int) -> tuple:  # training rows, validation rows
+    "Set aside about `share` of the training subjects for inner validation"
+    subject = samples.subject
+    available = len(rows) if subject is None else len(np.unique(subject[rows]))
+    if available < 2:
+        raise InputError(f"fold {i}: {available} training subject is left; inner validation needs at least 2")
+    parts = min(max(2, round(1 / share)), available)
+    return next(_split_rows(rows, samples.target, subject, parts, seed))
 
-def nested_folds(
-    samples: Samples,
-    folds=5,  # as in `outer_folds`
-    seed: int = 0,  # the outer folds are redrawn for every seed
-    inner_validation: float = 0.25,  # share of the training subjects
-    labelled: int | None = None,  # labelled training rows; None or 0: all
-    labelled_validation: int | None = None,  # validation rows kept; None or 0: all
-) -> list[Fold]:
-    "All folds of one seed, with inner validation, label budget and pool; a leak raises `InputError`"
-    nested = []
-    for i, (train, val, test) in enumerate(outer_folds(samples, folds, seed_for("outer", seed))):
-        fold = _nested_fold(samples, i, seed, train, val, test, inner_validation, labelled, labelled_validation)
-        nested.append(fold)
-    return nested
+# %% ../../nbs/10_data/04_folds.ipynb #2cd1dca4
+def _require_parts(samples, parts: dict, i: int) -> None:
+    "Raise `InputError` where a part is empty, or lacks a class or dimension that it needs"
+    for part, rows in parts.items():
+        if not len(rows):
+            raise InputError(f"fold {i}: no annotated rows are left for {part}")
+        if part == "training" or samples.task.kind == "regression":
+            _require_classes(samples, rows, f"the rows for {part} of fold {i}")
 
 
 def _nested_fold(
@@ -289,24 +292,21 @@ def _nested_fold(
     check_fold(fold, samples.subject)
     return fold
 
-
-def _require_parts(samples, parts: dict, i: int) -> None:
-    "Raise `InputError` where a part is empty, or lacks a class or dimension that it needs"
-    for part, rows in parts.items():
-        if not len(rows):
-            raise InputError(f"fold {i}: no annotated rows are left for {part}")
-        if part == "training" or samples.task.kind == "regression":
-            _require_classes(samples, rows, f"the rows for {part} of fold {i}")
-
-
-def _inner_split(samples, rows, share: float, seed: int, i: int) -> tuple:  # training rows, validation rows
-    "Set aside about `share` of the training subjects for inner validation"
-    subject = samples.subject
-    available = len(rows) if subject is None else len(np.unique(subject[rows]))
-    if available < 2:
-        raise InputError(f"fold {i}: {available} training subject is left; inner validation needs at least 2")
-    parts = min(max(2, round(1 / share)), available)
-    return next(_split_rows(rows, samples.target, subject, parts, seed))
+# %% ../../nbs/10_data/04_folds.ipynb #05789905
+def nested_folds(
+    samples: Samples,
+    folds=5,  # as in `outer_folds`
+    seed: int = 0,  # the outer folds are redrawn for every seed
+    inner_validation: float = 0.25,  # share of the training subjects
+    labelled: int | None = None,  # labelled training rows; None or 0: all
+    labelled_validation: int | None = None,  # validation rows kept; None or 0: all
+) -> list[Fold]:
+    "All folds of one seed, with inner validation, label budget and pool; a leak raises `InputError`"
+    nested = []
+    for i, (train, val, test) in enumerate(outer_folds(samples, folds, seed_for("outer", seed))):
+        fold = _nested_fold(samples, i, seed, train, val, test, inner_validation, labelled, labelled_validation)
+        nested.append(fold)
+    return nested
 
 # %% ../../nbs/10_data/04_folds.ipynb #f9dcdb20
 def whole_fold(

@@ -119,6 +119,27 @@ _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _COLUMNS = ("method", "fold", "seed", "sample", "subject", "target", "predicted", "seen")
 
 
+def _require_usable_names(manifest) -> None:
+    "Raise `ValueError` where a modality or a class has a name that a file or a table of results cannot hold"
+    for name in manifest.modalities:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"modality {name!r}: expected letters, digits, - and _ only")
+    taken = [label for label in manifest.task.labels if label in _COLUMNS]
+    if taken:
+        raise ValueError(f"task: {taken[0]!r} is a column of every table of predictions; use another name")
+
+
+def _require_fitting_keys(manifest) -> None:
+    "Raise `ValueError` where two keys of a manifest contradict each other"
+    if not manifest.files and manifest.reader in ("npz", "table"):
+        raise ValueError(f"reader {manifest.reader} needs files; expected files: {{arrays: {{path: NAME.npz}}}}")
+    if manifest.protocol.group not in (None, manifest.subject):
+        raise ValueError(
+            f"protocol.group is {manifest.protocol.group!r}, but subject is {manifest.subject!r}; "
+            "folds are grouped by the subject"
+        )
+
+# %% ../../nbs/10_data/01_manifest.ipynb #bd2ceabf
 class DatasetManifest(_Strict):
     "A data set, as read from `data_manifests/NAME.yaml` or from a path"
 
@@ -144,34 +165,16 @@ class DatasetManifest(_Strict):
     root: Path = Path(".")
 
     @model_validator(mode="after")
-    def _names_fit(self):
-        for name in self.modalities:
-            if not _NAME.fullmatch(name):
-                raise ValueError(f"modality {name!r}: expected letters, digits, - and _ only")
-        if not self.files and self.reader in ("npz", "table"):
-            raise ValueError(f"reader {self.reader} needs files; expected files: {{arrays: {{path: NAME.npz}}}}")
-        taken = [label for label in self.task.labels if label in _COLUMNS]
-        if taken:
-            raise ValueError(f"task: {taken[0]!r} is a column of every table of predictions; use another name")
-        if self.protocol.group not in (None, self.subject):
-            raise ValueError(
-                f"protocol.group is {self.protocol.group!r}, but subject is {self.subject!r}; "
-                "folds are grouped by the subject"
-            )
+    def _parts_fit(self):
+        _require_usable_names(self)
+        _require_fitting_keys(self)
         return self
 
     def columns(self) -> dict[str, str | None]:
         "Names of the arrays or columns of target, ids and pairing; None where the set has none"
-        bag = self.pairing.key
-        if bag == "subject":
-            bag = None  # the bags are the subjects
-        return dict(
-            target=self.task.target,
-            subject=self.subject,
-            sample=self.sample,
-            bag=bag,
-            paired=self.pairing.paired,
-        )
+        bag = None if self.pairing.key == "subject" else self.pairing.key  # the bags may be the subjects
+        paired = self.pairing.paired
+        return dict(target=self.task.target, subject=self.subject, sample=self.sample, bag=bag, paired=paired)
 
     def with_role(self, role: str) -> list[str]:
         "Names of the modalities in `role`"
@@ -243,6 +246,18 @@ def list_manifests() -> list[str]:
     return sorted(path.stem for path in manifests_folder().glob("*.yaml"))
 
 
+def _manifest_path(name: str) -> Path:
+    "The file of a shipped manifest, or `name` itself where it is a path to a YAML file"
+    path = Path(name)
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return path
+    if name not in list_manifests():
+        raise InputError(
+            f"unknown manifest {name!r}; {nearest(name, list_manifests())}; or give a path to a .yaml file"
+        )
+    return manifests_folder() / f"{name}.yaml"
+
+# %% ../../nbs/10_data/01_manifest.ipynb #126d80ca
 def with_variants(
     values: dict,
     names,  # variants, applied in this order
@@ -257,7 +272,7 @@ def with_variants(
         values = changed(values, changes)
     return values
 
-
+# %% ../../nbs/10_data/01_manifest.ipynb #ab77dc57
 def load_manifest(
     manifest,  # a shipped name, a path to a YAML file, either with +VARIANT and @FOLDER, or a manifest
 ) -> DatasetManifest:
@@ -272,18 +287,6 @@ def load_manifest(
         raise InputError(f"{folder}: no such folder; expected the folder that holds {name}")
     values = with_variants(read_yaml(path), variants, str(path))
     return parse_manifest(values, folder or path.parent, str(path))
-
-
-def _manifest_path(name: str) -> Path:
-    "The file of a shipped manifest, or `name` itself where it is a path to a YAML file"
-    path = Path(name)
-    if path.suffix.lower() in (".yaml", ".yml"):
-        return path
-    if name not in list_manifests():
-        raise InputError(
-            f"unknown manifest {name!r}; {nearest(name, list_manifests())}; or give a path to a .yaml file"
-        )
-    return manifests_folder() / f"{name}.yaml"
 
 # %% ../../nbs/10_data/01_manifest.ipynb #e61525fb
 def resolve_inside(

@@ -97,34 +97,6 @@ def present_rows(
     return ~nan.any(1)
 
 # %% ../../nbs/10_data/02_samples.ipynb #fd96ee54
-def _targets(target, task: TaskSpec, sample) -> np.ndarray:
-    "Targets as class indices `(N,)`, or as values `(N, K)` with NaN where invalid"
-    target = np.asarray(target)
-    if task.kind != "regression":
-        return _class_indices(target, task, sample)
-    values = target.astype("float32").reshape(len(target), -1)
-    if values.shape[1] != len(task.names):
-        raise InputError(
-            f"target {task.target} has {values.shape[1]} columns, expected {len(task.names)} ({', '.join(task.names)})"
-        )
-    if task.invalid is not None:
-        values = np.where(values == task.invalid, np.nan, values)
-    if task.range is not None:
-        _require_range(values, task, sample)
-    return values.astype("float32")
-
-
-def _require_range(values, task: TaskSpec, sample) -> None:
-    low, high = task.range
-    outside = ((values < low) | (values > high)).any(1)
-    if outside.any():
-        first = outside.argmax()
-        raise InputError(
-            f"target {task.target}: sample {sample[first]} is {values[first].tolist()}, "
-            f"outside the range {list(task.range)}"
-        )
-
-
 def _class_indices(target, task: TaskSpec, sample) -> np.ndarray:  # `(N,)` int64
     "Class names or indices as indices"
     known = {name: i for i, name in enumerate(task.classes)}
@@ -144,7 +116,70 @@ def _class_indices(target, task: TaskSpec, sample) -> np.ndarray:  # `(N,)` int6
         )
     return index
 
+# %% ../../nbs/10_data/02_samples.ipynb #5b93739d
+def _require_range(values, task: TaskSpec, sample) -> None:
+    low, high = task.range
+    outside = ((values < low) | (values > high)).any(1)
+    if outside.any():
+        first = outside.argmax()
+        raise InputError(
+            f"target {task.target}: sample {sample[first]} is {values[first].tolist()}, "
+            f"outside the range {list(task.range)}"
+        )
+
+
+def _targets(target, task: TaskSpec, sample) -> np.ndarray:
+    "Targets as class indices `(N,)`, or as values `(N, K)` with NaN where invalid"
+    target = np.asarray(target)
+    if task.kind != "regression":
+        return _class_indices(target, task, sample)
+    values = target.astype("float32").reshape(len(target), -1)
+    if values.shape[1] != len(task.names):
+        raise InputError(
+            f"target {task.target} has {values.shape[1]} columns, expected {len(task.names)} ({', '.join(task.names)})"
+        )
+    if task.invalid is not None:
+        values = np.where(values == task.invalid, np.nan, values)
+    if task.range is not None:
+        _require_range(values, task, sample)
+    return values.astype("float32")
+
 # %% ../../nbs/10_data/02_samples.ipynb #24eefd2b
+def _require_rows(parts: dict, n: int) -> None:
+    for name, x in parts.items():
+        if x is not None and len(x) != n:
+            raise InputError(f"{name} has {len(x)} rows, the target has {n}; expected one row a sample")
+
+
+def _require_unique(sample) -> None:
+    ids, counts = np.unique(sample, return_counts=True)
+    if (counts > 1).any():
+        raise InputError(f"sample id {ids[counts.argmax()]} occurs {counts.max()} times; expected unique ids")
+
+# %% ../../nbs/10_data/02_samples.ipynb #668a9f35
+def _checked_views(views: dict, arrays: dict, presence) -> dict:  # modality -> `(N, V, ...)`
+    "All views of the recordings of a modality; each view has the shape of the one in `arrays`"
+    checked = {}
+    for i, (name, x) in enumerate(arrays.items()):
+        if name not in views:
+            continue
+        stored = np.asarray(views[name], dtype="float32")
+        if stored.shape[:1] != x.shape[:1] or stored.shape[2:] != x.shape[1:]:
+            raise InputError(
+                f"modality {name}: its views have shape {stored.shape}, expected (N, V, ...) for an array of {x.shape}"
+            )
+        if not np.isfinite(stored[presence[:, i]]).all():
+            raise InputError(
+                f"modality {name}: a view of a recording holds NaN or infinite values; expected finite numbers"
+            )
+        checked[name] = np.nan_to_num(stored)
+    return checked
+
+# %% ../../nbs/10_data/02_samples.ipynb #448a932d
+def _as_type(x, dtype):
+    return None if x is None else np.asarray(x).astype(dtype)
+
+
 def make_samples(
     arrays: dict,  # modality name -> array `(N, ...)`; NaN rows are missing
     target,  # `(N,)` class names or indices, or `(N, K)` values; None: labels are unknown
@@ -179,41 +214,6 @@ def make_samples(
         bag=_as_type(bag, str),
         paired=_as_type(paired, bool),
     )
-
-
-def _require_rows(parts: dict, n: int) -> None:
-    for name, x in parts.items():
-        if x is not None and len(x) != n:
-            raise InputError(f"{name} has {len(x)} rows, the target has {n}; expected one row a sample")
-
-
-def _require_unique(sample) -> None:
-    ids, counts = np.unique(sample, return_counts=True)
-    if (counts > 1).any():
-        raise InputError(f"sample id {ids[counts.argmax()]} occurs {counts.max()} times; expected unique ids")
-
-
-def _as_type(x, dtype):
-    return None if x is None else np.asarray(x).astype(dtype)
-
-
-def _checked_views(views: dict, arrays: dict, presence) -> dict:  # modality -> `(N, V, ...)`
-    "All views of the recordings of a modality; each view has the shape of the one in `arrays`"
-    checked = {}
-    for i, (name, x) in enumerate(arrays.items()):
-        if name not in views:
-            continue
-        stored = np.asarray(views[name], dtype="float32")
-        if stored.shape[:1] != x.shape[:1] or stored.shape[2:] != x.shape[1:]:
-            raise InputError(
-                f"modality {name}: its views have shape {stored.shape}, expected (N, V, ...) for an array of {x.shape}"
-            )
-        if not np.isfinite(stored[presence[:, i]]).all():
-            raise InputError(
-                f"modality {name}: a view of a recording holds NaN or infinite values; expected finite numbers"
-            )
-        checked[name] = np.nan_to_num(stored)
-    return checked
 
 # %% ../../nbs/10_data/02_samples.ipynb #2d0dfac4
 @dataclass(frozen=True)

@@ -80,7 +80,10 @@ def _blocks(x, step):
 
 def _spread(z, step: int, T: int):
     "Values of blocks at every point"
-    return z if step == 1 else CubicSpline(np.arange(z.shape[-1]) * step + (step - 1) / 2, z, axis=-1)(np.arange(T))
+    if step == 1:
+        return z
+    centres = np.arange(z.shape[-1]) * step + (step - 1) / 2
+    return CubicSpline(centres, z, axis=-1)(np.arange(T))
 
 # %% ../../nbs/10_data/07_signal_cleaning.ipynb #c61d3406
 def trend(
@@ -98,7 +101,7 @@ def trend(
     return _spread(z, step, x.shape[-1])
 
 
-def detrend(x, rate_hz: float, seconds: float) -> np.ndarray:  # `(..., T)`, float32
+def detrend(x, rate_hz: float, seconds: float) -> np.ndarray:  # signal `(..., T)` -> `(..., T)`, float32
     "A signal without what is slower than `seconds`"
     return (np.asarray(x, float) - trend(x, rate_hz, seconds)).astype("float32")
 
@@ -109,11 +112,9 @@ def clean(
     kind,  # a name of `SIGNAL_KINDS`, or a `Cleaning`
 ) -> np.ndarray:  # `(..., T)`, float32; missing rows stay missing
     "A signal in the band of its kind, without mains and drift"
-    how, rate_hz, x = (
-        kind if isinstance(kind, Cleaning) else cleaning_for(kind),
-        check_rate(rate_hz),
-        np.array(x, float),
-    )
+    how = kind if isinstance(kind, Cleaning) else cleaning_for(kind)
+    rate_hz = check_rate(rate_hz)
+    x = np.array(x, float)
     flat = x.reshape(-1, x.shape[-1])
     gone = np.isnan(flat).any(1)
     y = flat[~gone]
@@ -141,17 +142,22 @@ def split_eda(
     asymmetry: float = 0.01,  # `p`: how little responses pull the level up
     method: str = "smooth",  # smooth | cvxeda
 ) -> tuple:  # tonic `(..., T)`, phasic `(..., T)`; their sum is `x`
-    "The level of skin conductance, and the responses on it"
+    """The level of skin conductance, and the responses on it.
+
+    `InputError` for an unknown `method`."""
     if method not in ("smooth", "cvxeda"):
         raise InputError(f"unknown method {method!r} of splitting EDA; {nearest(method, ['smooth', 'cvxeda'])}")
     x = np.asarray(x, float)
     rows = x.reshape(-1, x.shape[-1])
-    one = (
-        (lambda v: _level(v, check_rate(rate_hz), seconds, asymmetry))
-        if method == "smooth"
-        else (lambda v: _cvxeda(v, check_rate(rate_hz)))
-    )
-    tonic = np.stack([v * np.nan if np.isnan(v).any() else one(v) for v in rows]).reshape(x.shape)
+    tonic = np.full(rows.shape, np.nan)
+    for i, row in enumerate(rows):
+        if np.isnan(row).any():
+            continue
+        if method == "smooth":
+            tonic[i] = _level(row, check_rate(rate_hz), seconds, asymmetry)
+        else:
+            tonic[i] = _cvxeda(row, check_rate(rate_hz))
+    tonic = tonic.reshape(x.shape)
     return tonic.astype("float32"), (x - tonic).astype("float32")
 
 
@@ -191,11 +197,9 @@ def bad_points(
     margin_s: float = 0.25,  # flagged on both sides as well
 ) -> np.ndarray:  # `(..., T)` bool
     "Points that should not be used"
-    how, rate_hz, x = (
-        kind if isinstance(kind, Cleaning) else cleaning_for(kind),
-        check_rate(rate_hz),
-        np.asarray(x, float),
-    )
+    how = kind if isinstance(kind, Cleaning) else cleaning_for(kind)
+    rate_hz = check_rate(rate_hz)
+    x = np.asarray(x, float)
     bad = ~np.isfinite(x)
     if how.range:
         bad |= (x < how.range[0]) | (x > how.range[1])
@@ -217,7 +221,7 @@ def _flat(same, least: int) -> np.ndarray:  # `(..., T)` bool
 def good_windows(
     x,  # raw windows `(N, C, T)`
     rate_hz: float,
-    kind,
+    kind,  # of the signal, as in `bad_points`
     most: float = 0.1,  # share of bad points that is tolerated
 ) -> np.ndarray:  # `(N,)` bool
     "Windows with few bad points in every channel"
@@ -245,6 +249,6 @@ def eda_parts(
 
 
 @inputs.register("eda_parts_statistics")
-def eda_parts_statistics(x, rate_hz: float) -> np.ndarray:  # `(N, 2C*11)`
+def eda_parts_statistics(x, rate_hz: float) -> np.ndarray:  # conductance `(N, C, T)` -> `(N, 2C*11)`
     "Statistics of level and responses"
     return window_statistics(eda_parts(x, rate_hz), rate_hz)

@@ -106,7 +106,8 @@ def parse_card(text: str, source="card") -> StudentCard:
         raise InputError(f"{source}: its card is not JSON; it is damaged, or no student of mtpkd") from None
     if isinstance(values, dict) and values.get("format") not in READABLE:
         raise InputError(
-            f"{source}: its card has format {values.get('format')!r}, this version reads {' and '.join(map(str, READABLE))}; "
+            f"{source}: its card has format {values.get('format')!r}, "
+            f"this version reads {' and '.join(map(str, READABLE))}; "
             "use the version that wrote it"
         )
     try:
@@ -193,7 +194,10 @@ class StoredStudents:
 
     def arrays(self) -> list:  # of (name, array)
         "All arrays of the file"
-        return [item for part in _PARTS for item in getattr(self, part).items()]
+        items = []
+        for part in _PARTS:
+            items += getattr(self, part).items()
+        return items
 
 
 MAX_STUDENT_BYTES = 2**32  # of a file of students; with the end of a pretrained network a file has 100 MB
@@ -209,7 +213,7 @@ def normal_shape(shape) -> tuple:
 
 
 def save_student(
-    path,
+    path,  # of the file
     params: dict,  # name -> `(R, ...)`
     normalisers,  # one a member
     card: StudentCard,

@@ -48,10 +48,27 @@ def edit(path, old, new, count=1):
     path.write_text(text.replace(old, new, count))
 
 
+def spoil_bytes(path, old, new):
+    "One occurrence of `old` becomes bytes that are no UTF-8"
+    content = path.read_bytes()
+    assert old in content, (path, old)
+    path.write_bytes(content.replace(old, new, 1))
+
+
+def rename_to_latin_1(path):
+    "A name whose bytes are no UTF-8, in the same folder"
+    os.rename(os.fsencode(path), os.fsencode(path.parent) + b"/\xe9" + os.fsencode(path.suffix))
+
+
 def row(path, n, new):
     lines = path.read_text().splitlines()
     lines[n - 1] = new if isinstance(new, str) else new(lines[n - 1])
     path.write_text("\n".join(lines) + "\n")
+
+
+def keep_rows(path, is_kept):
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(filter(is_kept, lines)))
 
 
 def dangling(path):
@@ -73,8 +90,9 @@ def fails(name, root, names=None, files=True):
     return str(e.value)
 
 
-def expect(name, tree, tmp_path, fault, words, level):
+def expect(name, tree, tmp_path, case):
     "Break a copy: the check names the place and the mend, and says whether the set can be used; reading agrees"
+    fault, words, level = case
     root = broken(tree, tmp_path, fault)
     c = check(name, root)
     assert has(c.findings, *words), "\n".join(map(str, c.findings))
@@ -200,7 +218,7 @@ BIOVID = {
         "unusable",
     ),
     "index in latin-1": (
-        lambda r: index(r).write_bytes(index(r).read_bytes().replace(b"071313", b"07131\xfc", 1)),
+        lambda r: spoil_bytes(index(r), b"071313", b"07131\xfc"),
         ["samples.csv, row 4", "0xfc", "save it as UTF-8"],
         "unusable",
     ),
@@ -234,8 +252,8 @@ BIOVID = {
 
 @pytest.mark.parametrize("fault", BIOVID)
 def test_biovid_broken(planted, tmp_path, fault):
-    do, words, level = BIOVID[fault]
-    c = expect("biovid_a", planted("biovid", trees.biovid, **SHORT), tmp_path, do, words, level)
+    c = expect("biovid_a", planted("biovid", trees.biovid, **SHORT), tmp_path, BIOVID[fault])
+    _, words, level = BIOVID[fault]
     if level == "lost" and "found none" not in words:
         assert 1 <= len(c.findings) <= 3  # one fault, not an avalanche
 
@@ -331,8 +349,7 @@ FRAMES = {
 
 @pytest.mark.parametrize("fault", FRAMES)
 def test_frame_folders_broken(planted, tmp_path, fault):
-    do, words, level = FRAMES[fault]
-    expect("biovid_b+bl1_pa4", planted("frames", trees.biovid_frames, **SHORT, last=12), tmp_path, do, words, level)
+    expect("biovid_b+bl1_pa4", planted("frames", trees.biovid_frames, **SHORT, last=12), tmp_path, FRAMES[fault])
 
 
 # the command
@@ -536,9 +553,8 @@ AFFWILD2 = {
 
 @pytest.mark.parametrize("fault", AFFWILD2)
 def test_affwild2_broken(planted, tmp_path, fault):
-    do, words, level = AFFWILD2[fault]
-    c = expect("affwild2_va", planted("affwild2", trees.affwild2), tmp_path, do, words, level)
-    if level == "lost":
+    c = expect("affwild2_va", planted("affwild2", trees.affwild2), tmp_path, AFFWILD2[fault])
+    if AFFWILD2[fault][2] == "lost":
         assert 1 <= len(c.findings) <= 4, c.findings
 
 
@@ -676,8 +692,7 @@ WESAD = {
 
 @pytest.mark.parametrize("fault", WESAD)
 def test_wesad_broken(planted, tmp_path, fault):
-    do, words, level = WESAD[fault]
-    c = expect("wesad", planted("wesad", trees.wesad), tmp_path, do, words, level)
+    c = expect("wesad", planted("wesad", trees.wesad), tmp_path, WESAD[fault])
     assert not (c.root / "executed").exists()
 
 
@@ -762,8 +777,7 @@ STRESS = {
 
 @pytest.mark.parametrize("fault", STRESS)
 def test_stress_predict_broken(planted, tmp_path, fault):
-    do, words, level = STRESS[fault]
-    expect("stress_predict", planted("stress_predict", trees.stress_predict), tmp_path, do, words, level)
+    expect("stress_predict", planted("stress_predict", trees.stress_predict), tmp_path, STRESS[fault])
 
 
 # CEAP-360VR
@@ -851,7 +865,7 @@ CEAP = {
         "unusable",
     ),
     "latin-1": (
-        lambda r: va(r).write_bytes(va(r).read_bytes().replace(b"V1", b"V\xb9", 1)),
+        lambda r: spoil_bytes(va(r), b"V1", b"V\xb9"),
         ["P2_Annotation_FrameData.json, row 7", "0xb9", "UTF-8"],
         "lost",
     ),
@@ -870,8 +884,7 @@ CEAP = {
 
 @pytest.mark.parametrize("fault", CEAP)
 def test_ceap_broken(planted, tmp_path, fault):
-    do, words, level = CEAP[fault]
-    expect("ceap", planted("ceap", trees.ceap), tmp_path, do, words, level)
+    expect("ceap", planted("ceap", trees.ceap), tmp_path, CEAP[fault])
 
 
 # StressID
@@ -941,14 +954,12 @@ STRESSID = {
         "lost",
     ),
     "latin-1": (
-        lambda r: table(r).write_bytes(table(r).read_bytes().replace(b"2hpu_Relax", b"2hp\xfc_Relax")),
+        lambda r: spoil_bytes(table(r), b"2hpu_Relax", b"2hp\xfc_Relax"),
         ["eda_features.csv, row 21", "0xfc", "UTF-8"],
         "lost",
     ),
     "empty subject": (
-        lambda r: table(r).write_text(
-            "\n".join(l for l in table(r).read_text().splitlines() if not l.startswith("2hpu"))
-        ),
+        lambda r: keep_rows(table(r), lambda line: not line.startswith("2hpu")),
         ["eda_features.csv, 2hpu_Breathing", "11 fewer", "get the file again"],
         "lost",
     ),
@@ -962,8 +973,7 @@ STRESSID = {
 
 @pytest.mark.parametrize("fault", STRESSID)
 def test_stressid_broken(planted, tmp_path, fault):
-    do, words, level = STRESSID[fault]
-    c = expect("stressid", planted("stressid", trees.stressid), tmp_path, do, words, level)
+    expect("stressid", planted("stressid", trees.stressid), tmp_path, STRESSID[fault])
 
 
 def test_stressid_labels_are_asked_for(planted, tmp_path):
@@ -1048,7 +1058,7 @@ RAV = {
         "lost",
     ),
     "latin-1 name": (
-        lambda r: os.rename(os.fsencode(film(r)), os.fsencode(film(r).parent) + b"/\xe9.mp4"),
+        lambda r: rename_to_latin_1(film(r)),
         [r"\xe9.mp4", "seven pairs", "correct the name"],
         "lost",
     ),
@@ -1083,8 +1093,7 @@ RAV = {
 
 @pytest.mark.parametrize("fault", RAV)
 def test_ravdess_broken(planted, tmp_path, fault):
-    do, words, level = RAV[fault]
-    expect("ravdess", planted("ravdess", trees.ravdess), tmp_path, do, words, level)
+    expect("ravdess", planted("ravdess", trees.ravdess), tmp_path, RAV[fault])
 
 
 # CREMA-D
@@ -1145,7 +1154,7 @@ CREMA = {
         "lost",
     ),
     "latin-1 name": (
-        lambda r: os.rename(os.fsencode(voice(r)), os.fsencode(r / "AudioWAV") + b"/\xe9.wav"),
+        lambda r: rename_to_latin_1(voice(r)),
         [r"\xe9.wav", "a name like", "correct"],
         "lost",
     ),
@@ -1170,8 +1179,7 @@ CREMA = {
 
 @pytest.mark.parametrize("fault", CREMA)
 def test_crema_d_broken(planted, tmp_path, fault):
-    do, words, level = CREMA[fault]
-    expect("crema_d", planted("crema_d", trees.crema_d), tmp_path, do, words, level)
+    expect("crema_d", planted("crema_d", trees.crema_d), tmp_path, CREMA[fault])
 
 
 # check -> prepare -> run -> report
@@ -1279,7 +1287,7 @@ def test_check_prepare_run(trained, name):
 
 def test_one_report_of_all(trained, tmp_path):
     from mtpkd.cli.main import main
-    from mtpkd.reporting.sentences import format_number
+    from mtpkd.evaluation.wording import format_number
 
     runs = [trained(n) for n in CHAIN]
     assert main(["report", *(str(r.path) for r in runs), "--out", str(tmp_path / "all.html")]) == 0

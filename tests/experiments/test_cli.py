@@ -61,6 +61,12 @@ def run_words(manifest, *words, methods="kd"):
     return ["run", "--manifest", manifest, "--methods", methods, "--seeds", "0", *words]
 
 
+def tiny_run_words(sets, *words, methods="kd"):
+    "The words of a run of the small classification set with few steps"
+    manifest = sets / "classification" / "manifest.yaml"
+    return run_words(manifest, "--config", sets / "quick.yaml", *words, methods=methods)
+
+
 # words
 
 
@@ -184,10 +190,8 @@ def test_wrong_words(words, said, refused):
     ids=lambda v: v if "=" in v else "",
 )
 def test_wrong_settings(setting, said, refused, sets):
-    words = run_words(
-        sets / "classification" / "manifest.yaml",
-        "--config",
-        sets / "quick.yaml",
+    words = tiny_run_words(
+        sets,
         "--set",
         setting,
         methods="mtpkdot,self_training",
@@ -449,10 +453,8 @@ def test_a_dry_run_writes_nothing(sets, tmp_path, capsys):
     code = main(
         [
             str(w)
-            for w in run_words(
-                sets / "classification" / "manifest.yaml",
-                "--config",
-                sets / "quick.yaml",
+            for w in tiny_run_words(
+                sets,
                 "--out",
                 tmp_path / "out",
                 "--dry-run",
@@ -465,17 +467,7 @@ def test_a_dry_run_writes_nothing(sets, tmp_path, capsys):
 
 def test_the_default_folder_is_named_after_the_set(sets, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert (
-        main(
-            [
-                str(w)
-                for w in run_words(
-                    sets / "classification" / "manifest.yaml", "--dry-run", "--config", sets / "quick.yaml"
-                )
-            ]
-        )
-        == 0
-    )
+    assert main([str(w) for w in tiny_run_words(sets, "--dry-run")]) == 0
     assert "out: runs/tiny-" in capsys.readouterr().out
 
 
@@ -502,10 +494,8 @@ def same_results(a, b):
 def done(sets):
     "A run through papermill by the command: its folder, what it printed"
     p = command(
-        *run_words(
-            sets / "classification" / "manifest.yaml",
-            "--config",
-            sets / "quick.yaml",
+        *tiny_run_words(
+            sets,
             "--out",
             sets / "done",
             methods="kd,mtpkdot",
@@ -560,6 +550,20 @@ def test_the_command_is_the_library(done, sets, tmp_path):
     same_results(folder, tmp_path / "own")
 
 
+def resume_words(sets, out):
+    return tiny_run_words(sets, "--out", out, "--resume", methods="kd,mtpkdot")
+
+
+@pytest.fixture
+def in_this_process(monkeypatch):
+    "Runs of the command are made in this process, where they can be watched, and not by a notebook"
+
+    def run_here(parameters, out):
+        return mtpkd.run(**parameters, out=out, progress=False)
+
+    monkeypatch.setattr(mtpkd.execution.notebooks, "execute", run_here)
+
+
 def half_done(done, out):
     "A copy of a finished run in which one method was never trained"
     shutil.copytree(done, out)
@@ -571,49 +575,27 @@ def half_done(done, out):
     return (out / "checkpoints" / "000-kd.done.json").stat().st_mtime_ns
 
 
-def test_resume_trains_what_is_missing(done, sets, tmp_path, monkeypatch, capsys):
+def test_resume_trains_what_is_missing(done, sets, tmp_path, in_this_process, monkeypatch, capsys):
     "The method that was done is read; the other is trained again"
     trained, run_method = [], mtpkd.experiments.scoring.run_method
-    monkeypatch.setattr(
-        mtpkd.execution.notebooks, "execute", lambda parameters, out: mtpkd.run(**parameters, out=out, progress=False)
-    )
     monkeypatch.setattr(
         mtpkd.experiments.runner,
         "run_method",
         lambda plan, room, name: trained.append(name) or run_method(plan, room, name),
     )
     kept = half_done(done[0], tmp_path / "half")
-    words = run_words(
-        sets / "classification" / "manifest.yaml",
-        "--config",
-        sets / "quick.yaml",
-        "--out",
-        tmp_path / "half",
-        "--resume",
-        methods="kd,mtpkdot",
-    )
+    words = resume_words(sets, tmp_path / "half")
     assert main([str(w) for w in words]) == 0, capsys.readouterr().err
     assert trained == ["mtpkdot"]
     same_results(done[0], tmp_path / "half")
     assert (tmp_path / "half" / "checkpoints" / "000-kd.done.json").stat().st_mtime_ns == kept
 
 
-def test_a_damaged_checkpoint_is_named(done, sets, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(
-        mtpkd.execution.notebooks, "execute", lambda parameters, out: mtpkd.run(**parameters, out=out, progress=False)
-    )
+def test_a_damaged_checkpoint_is_named(done, sets, tmp_path, in_this_process, capsys):
     half_done(done[0], tmp_path / "half")
     bad = tmp_path / "half" / "checkpoints" / "000-kd.results.parquet"
     bad.write_bytes(bad.read_bytes()[:50])
-    words = run_words(
-        sets / "classification" / "manifest.yaml",
-        "--config",
-        sets / "quick.yaml",
-        "--out",
-        tmp_path / "half",
-        "--resume",
-        methods="kd,mtpkdot",
-    )
+    words = resume_words(sets, tmp_path / "half")
     assert main([str(w) for w in words]) == 2
     err = capsys.readouterr().err.strip().splitlines()[-1]
     assert "000-kd" in err and "delete the checkpoints of kd" in err
@@ -622,17 +604,7 @@ def test_a_damaged_checkpoint_is_named(done, sets, tmp_path, monkeypatch, capsys
 @pytest.mark.slow
 def test_resume_through_papermill(done, sets, tmp_path):
     kept = half_done(done[0], tmp_path / "half")
-    p = command(
-        *run_words(
-            sets / "classification" / "manifest.yaml",
-            "--config",
-            sets / "quick.yaml",
-            "--out",
-            tmp_path / "half",
-            "--resume",
-            methods="kd,mtpkdot",
-        )
-    )
+    p = command(*resume_words(sets, tmp_path / "half"))
     assert p.wait(timeout=240) == 0, p.stderr.read()
     same_results(done[0], tmp_path / "half")
     assert (tmp_path / "half" / "run.ipynb").exists() and (tmp_path / "half" / "report.html").exists()
@@ -703,9 +675,7 @@ def test_label_budgets(sets, tmp_path, monkeypatch, capsys):
         "execute",
         lambda parameters, out: made.append(out.name) or mtpkd.run(**parameters, out=out, progress=False),
     )
-    words = run_words(
-        sets / "classification" / "manifest.yaml", "--config", sets / "quick.yaml", "--out", tmp_path / "curve"
-    )
+    words = tiny_run_words(sets, "--out", tmp_path / "curve")
     words = [str(w) for w in words]
     assert main([*words, "--labelled", "all,15", "--dry-run"]) == 0 and not (tmp_path / "curve").exists()
     assert capsys.readouterr().out.count("repeats: 3") == 2
@@ -741,7 +711,7 @@ def test_label_budgets(sets, tmp_path, monkeypatch, capsys):
 def test_the_advice_on_modality_values_can_be_followed(tmp_path):
     "A report without values of the privileged modalities says with which words a run has them"
     from mtpkd.evaluation.shapley import teachers_to_set
-    from mtpkd.reporting.sentences import describe_modalities
+    from mtpkd.reporting.findings import describe_modalities
     from tiny_runs import ROLES
 
     manifest = str(make_set(tmp_path / "set", roles=ROLES | dict(voice="privileged")))
@@ -765,10 +735,8 @@ LONG_METHODS = "kd,mtpkdot,mtpkd"
 
 
 def long_words(sets, out, *more):
-    return run_words(
-        sets / "classification" / "manifest.yaml",
-        "--config",
-        sets / "quick.yaml",
+    return tiny_run_words(
+        sets,
         *LONG,
         "--out",
         out,

@@ -18,7 +18,7 @@ import mtpkd.training.trainer
 from mtpkd.cli.main import main
 from mtpkd.core.errors import InputError, RunError
 from mtpkd.reporting.report import report
-from mtpkd.reporting.sentences import describe_diverged
+from mtpkd.reporting.limits import describe_diverged
 from tiny_runs import make_set, quick
 
 
@@ -205,7 +205,7 @@ def test_the_search_for_pickles_finds(source, found):
 
 def test_no_module_reads_pickles(root):
     said = {p.stem: unsafe(p.read_text()) for p in (root / "mtpkd").rglob("*.py")}
-    assert {k: v for k, v in said.items() if v} == {"wearables": ["pickle"]}, (
+    assert {k: v for k, v in said.items() if v} == {"wesad": ["pickle"]}, (
         "only WESAD's files, by an unpickler that makes arrays and nothing else"
     )
 

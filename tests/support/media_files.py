@@ -3,7 +3,7 @@
 from pathlib import Path
 import numpy as np, pandas as pd
 from mtpkd.core.config import to_yaml
-from mtpkd.data.video import write_video
+from mtpkd.data.media_files import write_video
 
 
 def face(mouth, brow, x, y, tone, size=64):

@@ -114,7 +114,7 @@ def _read_list(path, clips: dict, class_of: dict, log):
         row_of[sample] = row
         clips[sample] = (sample, *identity, row, int(first), int(last))
 
-
+# %% ../../../nbs/11_corpora/02_biovid.ipynb #e116331b
 def _listed(log) -> pd.DataFrame:  # sample, subject, label, row, first, last
     "Clips as the lists of frame folders name them"
     clips, class_of = {}, {}
@@ -223,30 +223,6 @@ def _present_columns(files, columns, log) -> list[str]:
     return present
 
 # %% ../../../nbs/11_corpora/02_biovid.ipynb #9c100fa7
-def _signals(clips, log, specs) -> dict:  # modality -> `(N, 1, T)`, NaN where lost
-    "Signals by modality"
-    column_of = {modality: spec.column or modality for modality, spec in specs.items()}
-    arrays = {}
-    for modality, spec in specs.items():
-        arrays[modality] = np.full((len(clips), *spec.shape), np.nan, "float32")
-    files = _signal_files(clips, log)
-    present = _present_columns(files, list(column_of.values()), log)
-    if not present:
-        return arrays
-    rate = next(iter(specs.values())).rate_hz
-    for i, file in enumerate(log.walk(files, "signals")):
-        if not file.exists():
-            log.lost(file, "a table of signals", "is missing", "copy the file again, or leave the modality out")
-            continue
-        x = numbers_of(file, ["time", *present], log)
-        if x is None or not _clock_is_valid(file, x["time"], log, rate):
-            continue
-        for modality, column in column_of.items():
-            if column in present:
-                arrays[modality][i, 0] = _part(x[column], specs[modality], log)
-    return arrays
-
-
 def _clock_is_valid(
     file,
     time,  # `(T,)`, microseconds
@@ -277,12 +253,36 @@ def _clock_is_valid(
         return False
     return True
 
-
+# %% ../../../nbs/11_corpora/02_biovid.ipynb #97b3413f
 def _part(x, spec, log) -> np.ndarray:  # `(T,)` -> `(T,)`
     "The window that the options define, with the length that the manifest declares"
     window = option(log.manifest, "window_s")
     start = round(window[0] * spec.rate_hz) if window else 0
     return x[start : start + spec.shape[-1]]
+
+
+def _signals(clips, log, specs) -> dict:  # modality -> `(N, 1, T)`, NaN where lost
+    "Signals by modality"
+    column_of = {modality: spec.column or modality for modality, spec in specs.items()}
+    arrays = {}
+    for modality, spec in specs.items():
+        arrays[modality] = np.full((len(clips), *spec.shape), np.nan, "float32")
+    files = _signal_files(clips, log)
+    present = _present_columns(files, list(column_of.values()), log)
+    if not present:
+        return arrays
+    rate = next(iter(specs.values())).rate_hz
+    for i, file in enumerate(log.walk(files, "signals")):
+        if not file.exists():
+            log.lost(file, "a table of signals", "is missing", "copy the file again, or leave the modality out")
+            continue
+        x = numbers_of(file, ["time", *present], log)
+        if x is None or not _clock_is_valid(file, x["time"], log, rate):
+            continue
+        for modality, column in column_of.items():
+            if column in present:
+                arrays[modality][i, 0] = _part(x[column], specs[modality], log)
+    return arrays
 
 # %% ../../../nbs/11_corpora/02_biovid.ipynb #2a1ffddb
 def _report_unlisted(folder, subject, names, log):
