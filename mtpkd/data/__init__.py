@@ -20,7 +20,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "media_files": ["need_av", "error_reason", "open_media", "write_video"],
     "media_probe": ["Probe", "empty_file", "probe_video", "probe_image", "probe_wav", "probe_sound"],
-    "npz_files": ["NPZ_ERRORS", "load_arrays", "npz"],
+    "npz_files": ["load_arrays", "npz"],
     "readers": [
         "naming_source", "as_numbers", "as_ids", "as_booleans", "as_target", "as_modality", "transform",
         "unprepared", "to_samples",
@@ -41,10 +41,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "mel_to_hz", "mel_filters", "log_mel",
     ],
     "sound": ["read_sound"],
-    "tables": [
-        "MISSING_TEXT", "load_table", "text_column", "number_columns", "feature_columns", "load_sample",
-        "load_paths", "table",
-    ],
+    "tables": ["load_table", "text_column", "number_columns", "feature_columns", "load_sample", "load_paths", "table"],
     "video": ["Recording", "open_recording", "read_frames"],
     "weak_pairing": [
         "Pairing", "parse_pairing", "pairing_groups", "cut_into_bags", "random_bags", "lag_in_rows",

@@ -278,7 +278,7 @@ def test_a_table_gives_the_same_samples(tmp_path, suffix):
         ({"ecg": ["../arrays.npz"] * N}, ["row 1", "leaves the folder"]),
         ({"ecg": ["/etc/hostname"] * N}, ["leaves the folder"]),
         ({"ecg": ["ecg/90.npy"] * N}, ["none of the 8 files named is there"]),
-        ({"ecg": ["t.csv"] * N}, ["t.csv: not a readable .csv file of numbers"]),
+        ({"ecg": ["t.csv"] * N}, ["t.csv: row 2 holds 'calm', expected a number"]),
         ({"ecg": ["manifest.yaml"] * N}, ["manifest.yaml: expected a .npy, .npz or .csv file"]),
     ],
     ids=lambda v: v[0][:40] if isinstance(v, list) else "",
