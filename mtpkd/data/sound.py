@@ -34,7 +34,7 @@ def _decode_sound(container, resampler, start: float, end) -> tuple:  # list of 
 
 # %% ../../nbs/10_data/11_sound.ipynb #938eadce
 def read_sound(
-    path,
+    path,  # of a recording
     rate_hz: int,
     start: float = 0.0,  # seconds
     end: float = None,  # seconds; None: to the end

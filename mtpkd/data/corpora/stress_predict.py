@@ -25,9 +25,9 @@ def _e4_header(lines) -> list:  # start, rate; shorter where they cannot be read
 
 # %% ../../../nbs/11_corpora/06_stress_predict.ipynb #f49315bf
 def read_e4(
-    path,
+    path,  # of the recording
     sensor,  # a name in `E4_HZ`
-    log,
+    log,  # `ScanLog`, which takes the findings
 ) -> tuple | None:  # start in seconds, rate in Hz, `(T, C)`
     "A recording of a wrist band, or a finding; of the acceleration, the magnitude in g"
     text = text_of(path, log.lost, log)
