@@ -3,8 +3,8 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "config": [
-        "FINITE", "MOST_ROWS", "MOST_STEPS", "Limit", "at_least", "at_most", "above", "below", "limited",
-        "check_limits", "EncoderConfig", "FusionConfig", "ScheduleConfig", "TeachersConfig",
+        "FINITE", "MOST_ROWS", "MOST_STEPS", "Limit", "at_least", "at_most", "above", "below", "require_finite",
+        "limited", "check_limits", "EncoderConfig", "FusionConfig", "ScheduleConfig", "TeachersConfig",
         "SelfDistillationConfig", "StudentConfig", "OTConfig", "ExperimentConfig", "from_dict", "to_dict",
         "to_yaml",
     ],

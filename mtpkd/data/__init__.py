@@ -22,13 +22,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "media_probe": ["Probe", "empty_file", "probe_video", "probe_image", "probe_wav", "probe_sound"],
     "npz_files": ["load_arrays", "npz"],
     "readers": [
-        "naming_source", "as_numbers", "as_ids", "as_booleans", "as_target", "as_modality", "transform",
-        "unprepared", "to_samples",
+        "naming_source", "as_numbers", "as_booleans", "as_target", "as_modality", "transform", "unprepared",
+        "to_samples",
     ],
     "reading": ["without_labels", "read"],
     "samples": [
-        "MEDIA", "as_media", "is_media", "Samples", "present_rows", "make_samples", "Normaliser",
-        "fit_normaliser",
+        "MEDIA", "UNLABELLED", "as_media", "is_media", "Samples", "present_rows", "without_mask", "as_text",
+        "as_ids", "make_samples", "has_label", "label_names", "Normaliser", "fit_normaliser",
     ],
     "save": ["npz_bytes", "write_unless_same", "save_set"],
     "signal_cleaning": [

@@ -13,6 +13,7 @@ import pandas as pd
 from ..core.errors import InputError
 from ..core.files import write_text
 from .manifest import audit, load_manifest
+from .samples import has_label
 from .readers import readers, to_samples
 from .reading import read
 from .corpora.scan import ScanLog, require_folder
@@ -123,7 +124,10 @@ def _count_samples(log, samples) -> None:
     log.fact("samples", None, len(samples))
     if samples.task.kind != "regression":
         classes = samples.task.classes
-        counts = np.bincount(samples.target, minlength=len(classes))
+        labelled = has_label(samples)
+        counts = np.bincount(samples.target[labelled], minlength=len(classes))
+        if not labelled.all():
+            log.fact("samples without a label", None, int((~labelled).sum()))
         for name, count in zip(classes, counts):
             log.fact(f"samples of {name}", None, count)
     for i, name in enumerate(samples.modalities):
