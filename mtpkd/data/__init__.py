@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "media_files": ["need_av", "error_reason", "open_media", "write_video"],
     "media_probe": ["Probe", "empty_file", "probe_video", "probe_image", "probe_wav", "probe_sound"],
+    "missing": ["LARGE_SHARE", "missing_notes", "require_recordings"],
     "npz_files": ["load_arrays", "npz"],
     "readers": [
         "naming_source", "as_numbers", "as_booleans", "as_target", "as_modality", "transform", "unprepared",

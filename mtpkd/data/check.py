@@ -13,6 +13,7 @@ import pandas as pd
 from ..core.errors import InputError
 from ..core.files import write_text
 from .manifest import audit, load_manifest
+from .missing import missing_notes
 from .samples import has_label
 from .readers import readers, to_samples
 from .reading import read
@@ -156,5 +157,12 @@ def _log_unreadable(log, m, error: InputError) -> None:
 
 
 def _finished(m, log, samples) -> Check:
-    summary = "" if samples is None else str(samples)
+    "The check, with what the samples lack; a prevalent modality that no sample has, though no file is lost, is a fault"
+    summary = ""
+    if samples is not None:
+        summary = "\n".join([str(samples), *missing_notes(samples)])
+        lost = bool(log.findings)
+        for name in set(m.with_role("prevalent")) & set(samples.modalities):
+            if not lost and not samples.presence[:, samples.modalities.index(name)].any():
+                log.unusable(m.root, f"samples with {name}", "none", "correct its files, or leave the modality out")
     return Check(m.name, m.root, log.facts, log.findings, summary)
