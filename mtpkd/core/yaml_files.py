@@ -47,7 +47,7 @@ class _YamlCheck:
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in self.sizes:
                 self.refuse(event, f"alias *{event.anchor} names nothing that ends above it; write the value out")
-            self.add(event, self.sizes[event.anchor])
+            self.add(event, self.sizes[event.anchor], new=self.sizes[event.anchor])
         elif isinstance(event, yaml.ScalarEvent):
             self.scalar(event)
         elif isinstance(event, yaml.CollectionStartEvent):
@@ -59,7 +59,7 @@ class _YamlCheck:
             node = self.open_nodes.pop()
             if node.anchor:
                 self.sizes[node.anchor] = node.size
-            self.add(event, node.size)
+            self.add(event, node.size, new=1)
 
     def scalar(self, event):
         self.check_tag(event)
@@ -68,7 +68,7 @@ class _YamlCheck:
         self.check_key(event)
         if event.implicit[0] and len(event.value) > _MOST_DIGITS and _LONG_NUMBER.match(event.value):
             self.refuse(event, f"a number of more than {_MOST_DIGITS} digits; expected one of at most 64 bits")
-        self.add(event, 1)
+        self.add(event, 1, new=1)
 
     def check_tag(self, event):
         if event.tag not in (None, "!") and event.tag not in _CORE_TAGS:
@@ -83,12 +83,12 @@ class _YamlCheck:
             self.refuse(event, f"key {event.value[:60]!r} stands twice in one mapping; keep one of them")
         node.keys.add(event.value)
 
-    def add(self, event, size: int):
-        "Count a value within all that is open around it"
+    def add(self, event, size: int, new: int):
+        "Count a value of `size` values within what is open around it, and those of them that were not counted before"
         if self.open_nodes:
             self.open_nodes[-1].children += 1
             self.open_nodes[-1].size += size
-        self.total += size
+        self.total += new
         _, most = MAX_YAML_BYTES
         if self.total > most:
             self.refuse(event, f"more than {most} values, aliases counted; expected settings, a few lines of YAML")

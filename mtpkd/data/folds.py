@@ -253,8 +253,7 @@ def _fixed_fold(samples, folds: dict) -> tuple:  # training rows, validation row
             split.append(None)
         else:
             split.append(_listed_rows(samples, part, lists[part], in_full))
-    train, val, test = split
-    return train, val, np.intersect1d(test, _labelled_rows(samples))
+    return tuple(split)
 
 # %% ../../nbs/10_data/04_folds.ipynb #108ec22e
 def outer_folds(
@@ -264,7 +263,8 @@ def outer_folds(
 ) -> list:  # of (training rows, validation rows or None, test rows)
     "Row numbers of the outer folds; `InputError` where the protocol does not fit the set"
     if isinstance(folds, dict):
-        return [_fixed_fold(samples, folds)]
+        train, val, test = _fixed_fold(samples, folds)
+        return [(train, val, np.intersect1d(test, _labelled_rows(samples)))]
     if folds == "loso":
         return _leave_one_subject_out(samples)
     if not isinstance(folds, int) or folds < 2:
@@ -359,6 +359,6 @@ def whole_fold(
     train = np.arange(len(samples))
     val = None
     if isinstance(folds, dict):
-        train, val, test = outer_folds(samples, folds)[0]
+        train, val, test = _fixed_fold(samples, folds)
         train = np.union1d(train, test)
     return _nested_fold(samples, 0, seed, train, val, None, inner_validation, labelled, labelled_validation)

@@ -127,6 +127,8 @@ def as_modality(
     x = as_numbers(x, f"modality {name}")
     if x.ndim == 1:
         x = x[:, None]
+    if x.ndim == 0 or x.size == 0:
+        raise InputError(f"modality {name} has shape {x.shape}, expected ({n}, ...) with numbers in every row")
     if len(x) != n:
         raise InputError(f"modality {name} has {len(x)} rows, the target has {n}; expected one row a sample")
     if spec.shape and x.shape[1:] != spec.shape:

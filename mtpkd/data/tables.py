@@ -155,19 +155,20 @@ def _column(frame, column: str, what: str) -> pd.Series:
 
 
 def text_column(
-    frame,  # table of `N` rows
+    frame,
     column: str,
     what: str,  # the purpose of the column, for messages
+    strip: bool = True,  # without blanks around the text
 ) -> np.ndarray:  # `(N,)` str
     "A column as text; empty cells give empty strings"
-    cells = _column(frame, column, what)
-    return np.array([_cell_text(cell) for cell in cells], dtype=str)
+    texts = [_cell_text(cell) for cell in _column(frame, column, what)]
+    return np.array([text.strip() for text in texts] if strip else texts, dtype=str)
 
 
 def _cell_text(cell) -> str:
-    "A cell without blanks around it; empty where it holds nothing"
+    "A cell as text; empty where it holds nothing"
     is_empty = cell is None or cell is pd.NA or cell is pd.NaT or isinstance(cell, float) and cell != cell
-    return "" if is_empty else str(cell).strip()
+    return "" if is_empty else str(cell)
 
 # %% ../../nbs/10_data/16_tables.ipynb #fa6409d6
 def _cell_number(cell, decimal: str) -> float | None:
@@ -185,8 +186,8 @@ def _as_floats(cells: pd.Series, decimal: str) -> tuple:  # float64 `(N,)`, row 
 
 
 def number_columns(
-    frame,  # table of `N` rows
-    columns,  # names
+    frame,
+    columns,
     what: str,  # the purpose of the columns, for messages
 ) -> np.ndarray:  # `(N, len(columns))` float32
     "Columns as numbers, NaN where a cell is empty; other text raises `InputError`"
@@ -325,9 +326,7 @@ def load_sample(
     kind: str = "features",
     shape: tuple = (),  # that the manifest says, or empty
 ) -> np.ndarray:  # float32; of a .csv `(D,)` features or a `(C, T)` signal
-    """The array in an .npy, .npz or .csv file.
-
-    `InputError` for another suffix, an unreadable file and an archive that is called .npy."""
+    "The array in an .npy, .npz or .csv file"
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix == ".npz":
@@ -351,9 +350,7 @@ def load_paths(
     manifest: DatasetManifest,
     name: str,  # modality
 ) -> np.ndarray:  # `(N, *shape)` float32, NaN rows where there is no file
-    """The arrays of a modality out of one file a sample.
-
-    `InputError` where not one file is there, and for arrays of different shapes."""
+    "The arrays of a modality out of one file a sample"
     spec = manifest.modalities[name]
     files = []
     for i, path in enumerate(paths):
@@ -439,7 +436,8 @@ def table(manifest: DatasetManifest) -> dict:
     ids = {part: column for part, column in manifest.columns().items() if part != "target"}
     frame = load_table(path, _text_columns(manifest, ids))
     with naming_source(path):
-        ids = {part: text_column(frame, column, part) if column else None for part, column in ids.items()}
+        for part, column in ids.items():
+            ids[part] = text_column(frame, column, part, strip=False) if column else None
         arrays = {name: _table_modality(frame, name, manifest) for name in manifest.modalities}
         target = _table_target(frame, task) if task.target else None
     return dict(arrays=arrays, target=target, source=str(path), **ids)
