@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from ..samples import as_media
-from ..media_probe import empty_file
+from ..media_files import empty_file
 from ..readers import readers
 from mtpkd.data.corpora.scan import (
     as_part,

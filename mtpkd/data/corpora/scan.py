@@ -15,7 +15,8 @@ import pandas as pd
 from tqdm.auto import tqdm
 from ...core.errors import InputError, nearest
 from ..manifest import DatasetManifest, manifests_folder
-from ..media_probe import empty_file, probe_image, probe_sound, probe_video
+from ..media_files import empty_file
+from ..media_probe import probe_image, probe_sound, probe_video
 
 # %% ../../../nbs/11_corpora/01_scan.ipynb #82c2e7f8
 @dataclass(frozen=True)
@@ -339,7 +340,7 @@ def check_sound(
     rate_hz=None,  # expected rate
 ) -> bool:  # whether it can be used
     "Inspect a sound file; a fault is a finding"
-    probe = probe_sound(path, log.every)
+    probe = probe_sound(path)
     if probe.fault:
         log.lost(path, "a sound file", probe.fault, "copy the file again")
         return False

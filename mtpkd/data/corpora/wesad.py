@@ -9,7 +9,7 @@ __all__ = ['CHEST_HZ', 'WRIST_HZ', 'load_arrays_only', 'wesad']
 import pickle, re
 import numpy as np
 from ...core.errors import nearest
-from ..media_probe import empty_file
+from ..media_files import empty_file
 from ..readers import readers
 from .scan import as_part, corpus, list_folder, option
 from .windowing import join_subjects, label_windows, windows_of_sensor
