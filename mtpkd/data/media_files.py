@@ -245,6 +245,8 @@ def read_picture(path) -> np.ndarray:  # `(H, W, 3)` uint8
         data = Path(path).read_bytes()
         if not picture_kind(data):
             with open_media(path) as container:
+                if not container.streams.video:
+                    raise ValueError("holds no picture")
                 frame = next(container.decode(video=0))
                 return turn_upright(frame.to_ndarray(format="rgb24"), frame_orientation(frame))
         fault = picture_structure(data)[1]

@@ -5,6 +5,7 @@ from fractions import Fraction
 import av, numpy as np, pytest
 from hypothesis import given, settings, strategies as st
 from mtpkd.core.errors import InputError
+from mtpkd.data.clips import centre_box, crop
 from mtpkd.data.faces import face_clip
 from mtpkd.data.media_files import open_media, read_picture
 from mtpkd.data.media_probe import probe_image, probe_sound, probe_video
@@ -126,9 +127,15 @@ def test_frames_have_their_own_times(tmp_path_factory, gaps, start, matroska):
 
 def test_equal_time_stamps_do_not_hide_frames(tmp_path):
     stamps = [0, 40, 40, 80, 120, 120, 160, 200, 200, 240]
-    frames = [level(20 * i) for i in range(10)]
-    path = encode(tmp_path / "film", frames, "mjpeg", "nut", "yuvj420p", stamps=stamps)
-    r = open_recording(path)
+    encode(tmp_path / "even", [level(20 * i) for i in range(10)], "mjpeg", "matroska", "yuvj420p")
+    with av.open(str(tmp_path / "even")) as even, av.open(str(tmp_path / "film"), "w", format="matroska") as film:
+        stream = film.add_stream_from_template(even.streams.video[0])
+        for packet, stamp in zip((p for p in even.demux(video=0) if p.size), stamps):
+            packet.pts = packet.dts = stamp
+            packet.stream = stream
+            film.mux(packet)
+    r = open_recording(tmp_path / "film")
+    assert len(r) == 10 and (np.diff(r.stamps) == 0).any()
     whole = [round(x.mean() / 20) for x in read_frames(r, None)]
     assert whole == list(range(10))
     assert [[round(x.mean() / 20) for x in read_frames(r, [i])] for i in range(10)] == [[i] for i in range(10)]
@@ -198,8 +205,7 @@ def test_films_are_turned_as_their_display_matrix_says(tmp_path, name):
     assert frame.shape == expected.shape and np.abs(frame.astype(int) - expected).mean() < 6
     assert probe_video(path).size == expected.shape[:2]
     clip, _ = face_clip(path, [0, 3], 48, detector="whole")
-    corners = clip[0, 6:-6:35, 6:-6:35, 0].astype(int)
-    assert np.abs(corners - expected[8:-8:31, 12:-12:39, 0][:2, :2]).max() < 40
+    assert np.abs(clip[0].astype(int) - crop(expected, centre_box(*expected.shape[:2]), 48)).mean() < 6
 
 
 def picture(path, pixels):
@@ -309,7 +315,9 @@ def test_every_kind_of_wav_is_read(tmp_path, kind):
         wav(path, kind)
     probe, x = probe_sound(path), read_sound(path, HZ)
     assert (probe.fault, probe.rate_hz, probe.channels, probe.constant) == ("", HZ, 1, False)
-    assert abs(probe.duration - 1) < 0.13 and len(x) >= HZ and np.abs(x[:HZ] - SINE).max() < 0.06
+    assert abs(probe.duration - 1) < 0.13 and len(x) >= HZ
+    settled = slice(HZ // 20, HZ)  # an adaptive code needs a moment
+    assert np.abs(x[settled] - SINE[settled]).max() < 0.06
     assert np.abs(read_sound(path, HZ, 0.25, 0.75) - SINE[4000:12000]).max() < 0.06
 
 
