@@ -339,6 +339,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                                                                  'mtpkd/data/corpora/scan.py'),
                                          'mtpkd.data.corpora.scan._parsed_numbers': ( '11_corpora/scan.html#_parsed_numbers',
                                                                                       'mtpkd/data/corpora/scan.py'),
+                                         'mtpkd.data.corpora.scan._shortened_hint': ( '11_corpora/scan.html#_shortened_hint',
+                                                                                      'mtpkd/data/corpora/scan.py'),
                                          'mtpkd.data.corpora.scan.as_part': ('11_corpora/scan.html#as_part', 'mtpkd/data/corpora/scan.py'),
                                          'mtpkd.data.corpora.scan.check_pictures': ( '11_corpora/scan.html#check_pictures',
                                                                                      'mtpkd/data/corpora/scan.py'),

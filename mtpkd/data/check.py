@@ -162,12 +162,15 @@ def _check_row(log, m, name, row, table, usable: dict) -> None:
         log.unusable(row["path"], "a file in the folder of the set", str(e), "copy it into the folder", where)
         return
     if file not in usable:
-        fault = "" if file.is_dir() else empty_file(file)
+        is_medium = spec.kind in ("video", "audio")
+        fault = "" if file.is_dir() and is_medium else empty_file(file)
+        if file.is_file() and not is_medium:
+            fault = ""  # reading refuses an empty array
         usable[file] = not fault
         if fault:
             remedy = f"correct the name or get the file; {nearest_file(file)}".rstrip("; ")
             log.lost(file, "a file", fault, remedy, where)
-        elif spec.kind in ("video", "audio"):
+        elif is_medium:
             usable[file] = log.attempt(file, _check_recording, file, log, spec.kind)
         else:
             log.attempt(file, _check_array, log, file, name, spec, where)

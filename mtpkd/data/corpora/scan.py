@@ -143,11 +143,13 @@ def as_part(
 
 # %% ../../../nbs/11_corpora/01_scan.ipynb #32f54e8a
 def scan_copy(scan, manifest, log) -> dict:
-    "What a scan returns; `InputError` where it fails in any other way"
+    "What a scan returns; `InputError` that names the set where it fails in any way"
     try:
         return scan(manifest, log)
-    except InputError:
-        raise
+    except InputError as e:
+        if manifest.name in str(e):
+            raise
+        raise InputError(f"{manifest.name}: {e}") from e
     except Exception as e:
         reason = f"{type(e).__name__}: {' '.join(str(e).split())[:100]}"
         raise InputError(
@@ -262,7 +264,15 @@ def split_rows(path, text, sep, report) -> list:  # of (row in the file, cells)
     except csv.Error as e:
         report(path, "a table", str(e)[:80], "copy or export the file again", where=f"row {reader.line_num}")
         return []
+    if not rows:
+        report(path, "a table", "no cells in it", "copy or export the file again")
     return rows
+
+
+def _shortened_hint(column, head) -> str:
+    "The nearest names of columns, and the first of all"
+    hint = nearest(column, [name[:40] for name in head[:200]])
+    return hint if len(hint) <= 200 else f"{hint[:200]}..."
 
 
 def find_columns(path, head, need, sep, report, remedy="") -> dict | None:  # column -> its place
@@ -275,7 +285,7 @@ def find_columns(path, head, need, sep, report, remedy="") -> dict | None:  # co
             return None
         separator = "a tab" if sep == "\t" else sep
         actual = f"columns {', '.join(head)}"[:120]
-        hint = f"{nearest(column, head)}; {remedy or f'the separator should be {separator}'}"
+        hint = f"{_shortened_hint(column, head)}; {remedy or f'the separator should be {separator}'}"
         report(path, f"column {column}", actual, hint, where="row 1")
         return None
     return {column: head.index(column) for column in need}

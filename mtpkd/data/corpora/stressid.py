@@ -90,6 +90,8 @@ def read_features(
         features = _feature_row(cells, head, used, path, row, log)
         if features is not None:
             rows[name] = features
+    if len(lines) == first:
+        log.lost(path, "a row for each recording", "none", _TABLE_REMEDY)
     return [head[i] for i in used], rows
 
 
