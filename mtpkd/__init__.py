@@ -21,6 +21,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "models.student": ["Student", "TNet"],
         "models.encoders": ["encoders"],
         "models.fusion": ["fusions"],
+        "losses.catalogue": ["loss_terms"],
         "distillation.self_distillation": ["SelfDistillation"],
         "transport.sinkhorn": ["sinkhorn_divergence"],
         "transport.structural": ["structural_ot"],

@@ -1,19 +1,21 @@
 """Put the tables of finished run folders into results/, from which README.md and nbs/docs/results.ipynb are made.
 
     python tools/publish_results.py runs/demo/watch runs/demo/mfeat
+    python tools/publish_results.py --pictures runs/demo/watch runs/demo/mfeat     draws the pictures anew, no more
 
-For each run: NAME.csv (every repeat), NAME_verdict.csv (the table), NAME_comparisons.csv (pairs of methods), NAME_predictions.parquet (who was taken for what), NAME.yaml (the
-settings that made them); and nbs/images/verdict.png.
+For each run: NAME.csv (every repeat), NAME_verdict.csv (the table), NAME_comparisons.csv (pairs of methods),
+NAME_predictions.parquet (the predicted class of every test sample), NAME.yaml (the settings that made them), and
+nbs/images/verdict_NAME.png.
 """
 
 import shutil, sys
 from pathlib import Path
 import pandas as pd
 from mtpkd import RunFolder
-from mtpkd.core.files import jsonable
 from mtpkd.experiments.run_folder import write_table
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS, IMAGES = ROOT / "results", ROOT / "nbs" / "images"
 ROWS = ("student_only", "self_training", "kd", "pkdot", "mtpkdot", "mtpkd")
 
 
@@ -50,42 +52,41 @@ def hard_predictions(run: RunFolder) -> pd.DataFrame:
     )
 
 
-def picture(summaries: list) -> None:
-    "The forest plots of all runs, side by side"
-    from plotly.subplots import make_subplots
+def picture(summary: dict) -> None:
+    "The forest plot of a run as nbs/images/verdict_NAME.png"
     from mtpkd import plots
 
-    kept = [
-        s | dict(methods={k: v for k, v in s["methods"].items() if k in (*ROWS, "student_all_labels")})
-        for s in summaries
-    ]
-    for s in kept:
-        fig = plots.verdict_forest(s)
-        said = f"{s['title']}: {', '.join(s['prevalent'])} taught by {', '.join(s['privileged'])}"
-        fig.update_layout(
-            title=dict(text=said, x=0.02, y=0.97, font_size=16), margin_t=90, width=900, height=fig.layout.height + 50
-        )
-        fig.write_image(ROOT / "nbs" / "images" / f"verdict_{s['name']}.png", scale=1.5)
+    shown = {name: row for name, row in summary["methods"].items() if name in (*ROWS, "student_all_labels")}
+    figure = plots.verdict_forest(summary | dict(methods=shown))
+    prevalent, privileged = (", ".join(summary[role]) for role in ("prevalent", "privileged"))
+    title = f"{summary['title']}: prevalent {prevalent}, privileged {privileged}"
+    figure.update_layout(
+        title=dict(text=title, x=0.02, y=0.97, font_size=16), margin_t=90, width=900, height=figure.layout.height + 50
+    )
+    figure.write_image(IMAGES / f"verdict_{summary['name']}.png", scale=1.5)
 
 
-def main(folders: list) -> None:
-    summaries = []
-    (ROOT / "nbs" / "images").mkdir(exist_ok=True)
+def tables(folder, run: RunFolder) -> None:
+    "The tables and settings of a run, in results/"
+    name, summary = run.summary["name"], jsonable(run.summary.to_dict())
+    write_table(RESULTS / f"{name}.csv", run.results)
+    write_table(RESULTS / f"{name}_verdict.csv", verdict(summary))
+    write_table(RESULTS / f"{name}_comparisons.csv", comparisons(summary))
+    hard_predictions(run).to_parquet(RESULTS / f"{name}_predictions.parquet", index=False, compression="zstd")
+    shutil.copy(Path(folder) / "experiment.yaml", RESULTS / f"{name}.yaml")
+
+
+def main(arguments: list) -> None:
+    folders = [argument for argument in arguments if argument != "--pictures"]
+    if not folders:
+        sys.exit(__doc__)
+    IMAGES.mkdir(exist_ok=True)
     for folder in folders:
         run = RunFolder(folder)
-        name = run.summary["name"]
-        write_table(ROOT / "results" / f"{name}.csv", run.results)
-        write_table(ROOT / "results" / f"{name}_verdict.csv", verdict(jsonable(run.summary)))
-        write_table(ROOT / "results" / f"{name}_comparisons.csv", comparisons(jsonable(run.summary)))
-        hard_predictions(run).to_parquet(
-            ROOT / "results" / f"{name}_predictions.parquet", index=False, compression="zstd"
-        )
-        shutil.copy(Path(folder) / "experiment.yaml", ROOT / "results" / f"{name}.yaml")
-        summaries.append(run.summary)
-    picture(summaries)
+        if "--pictures" not in arguments:
+            tables(folder, run)
+        picture(run.summary)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
     main(sys.argv[1:])

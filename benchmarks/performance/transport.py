@@ -492,28 +492,34 @@ COLUMNS = (
 ROWS: list = []
 
 
+# what a row tells: the first of its columns -> the text
+DETAILS = {
+    "ratio": " {ratio:8.2f}x",
+    "low": " [{low:.2f}, {high:.2f}]  ({ms:.2f} / {peer_ms:.2f} ms)",
+    "violation": "  violation {violation:.1e} / {peer_violation:.1e}",
+    "value_error": "  value {value_error:.0e} / {peer_value_error:.0e}"
+    ", gradient {gradient_error:.0e} / {peer_gradient_error:.0e}",
+    "mib": "  ({mib:.0f} / {peer_mib:.0f} MiB)",
+    "cosine": "  loss x{loss_ratio:.2f}, gradient cosine {cosine:.3f}, of a sample {sample_cosine:.2f}",
+    "reads": "  {reads} / {peer_reads} reads",
+    "difference": "  {difference:.1e} / {peer_difference:.1e}",
+}
+HEAD = "{what:<14} T={teachers} B={batch:<5} {data:<8} {peer:<12}"
+
+
 def row(**found):
     "Keep a row and print it"
     found = {"contender": "mtpkd", **found}
     ROWS.append(found)
-    text = f"{found['what']:<14} T={found.get('teachers', '-')} B={found.get('batch', '-'):<5} {found.get('data', ''):<8} {found['peer']:<12}"
-    if "ratio" in found:
-        text += f" {found['ratio']:8.2f}x"
-    if "low" in found:
-        text += f" [{found['low']:.2f}, {found['high']:.2f}]  ({found['ms']:.2f} / {found['peer_ms']:.2f} ms)"
-    if "violation" in found:
-        text += f"  violation {found['violation']:.1e} / {found['peer_violation']:.1e}"
-    if "value_error" in found:
-        text += f"  value {found['value_error']:.0e} / {found['peer_value_error']:.0e}, gradient {found['gradient_error']:.0e} / {found['peer_gradient_error']:.0e}"
-    if "mib" in found:
-        text += f"  ({found['mib']:.0f} / {found['peer_mib']:.0f} MiB)"
-    if "cosine" in found:
-        text += f"  loss x{found['loss_ratio']:.2f}, gradient cosine {found['cosine']:.3f}, of a sample {found['sample_cosine']:.2f}"
-    if "reads" in found:
-        text += f"  {found['reads']} / {found['peer_reads']} reads"
-    if "difference" in found:
-        text += f"  {found['difference']:.1e} / {found['peer_difference']:.1e}"
-    print(text + (f"  {found['setting']}" if found.get("setting") else ""), flush=True)
+    head = HEAD.format_map({"teachers": "-", "batch": "-", "data": "", **found})
+    details = [text.format_map(found) for column, text in DETAILS.items() if column in found]
+    setting = f"  {found['setting']}" if found.get("setting") else ""
+    print(head + "".join(details) + setting, flush=True)
+
+
+def compare_times(own, peer, n: int) -> dict:
+    "The columns of a comparison over `n` pairs of runs"
+    return dict(paired(pairs(own, peer, n)), pairs=n)
 
 
 def both_errors(own, peer, own_truth, peer_truth=None):
@@ -572,8 +578,7 @@ def step_rows(o):
                     eps=0.01,
                     contender=f"mtpkd, max_iters={n}",
                     peer="released",
-                    **paired(pairs(own, released, o.pairs)),
-                    pairs=o.pairs,
+                    **compare_times(own, released, o.pairs),
                     **both_errors(own(), released(), *truth) if truth else {},
                     violation=violated(n),
                     peer_violation=peer_violation,
@@ -599,8 +604,7 @@ def block_rows(o):
                 data=kind,
                 eps=0.01,
                 peer="mtpkd, whole",
-                **paired(pairs(part, whole, min(o.pairs, 7))),
-                pairs=min(o.pairs, 7),
+                **compare_times(part, whole, min(o.pairs, 7)),
                 loss_ratio=float(other / loss),
                 cosine=float((gradient * turned).sum() / (gradient.norm() * turned.norm())),
                 sample_cosine=float(torch.cosine_similarity(gradient, turned, dim=1).median()),
@@ -631,8 +635,7 @@ def core_rows(o, eps=0.01, what="core", peers=("geomloss", "released", "POT", "P
                     contender=f"mtpkd, {own_label}",
                     peer=peer,
                     setting=label,
-                    **paired(pairs(own.step, solver.step, o.pairs)),
-                    pairs=o.pairs,
+                    **compare_times(own.step, solver.step, o.pairs),
                     violation=own_violation,
                     peer_violation=v,
                     **both_errors(own.step(), solver.step(), truth),

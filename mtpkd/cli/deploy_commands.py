@@ -7,10 +7,11 @@ __all__ = ['study_options', 'deploy_commands', 'whole_number', 'do_fit', 'do_exp
 
 # %% ../../nbs/95_cli/02_deploy_commands.ipynb #074222b9
 from ..core.errors import InputError
+from ..distillation.methods import RECIPE
 
 # %% ../../nbs/95_cli/02_deploy_commands.ipynb #03023e1e
 def study_options(p) -> None:  # argparse's parser
-    "What an experiment and a fit are asked alike: data, roles, settings, where to compute"
+    "What an experiment and a fit both take: data, roles, settings, where to compute"
     p.add_argument(
         "--manifest",
         required=True,
@@ -52,9 +53,9 @@ def deploy_commands(sub, command) -> None:  # argparse's subparsers; what adds o
     study_options(p)
     p.add_argument(
         "--method",
-        default="mtpkd",
+        default=RECIPE,
         metavar="M",
-        help="whose student; default mtpkd, which falls back to the student alone where it is no better",
+        help=f"whose student; default {RECIPE}, which falls back to the student alone where it is no better",
     )
     p.add_argument(
         "--ensemble",
@@ -103,7 +104,7 @@ def _file_commands(sub, command):
     p = command(
         sub,
         "predict",
-        "what an exported student says; without torch, labels and privileged modalities",
+        "what an exported student predicts; without torch, labels and privileged modalities",
         "mtpkd predict student.onnx --manifest watch --out predictions.csv",
         do_predict,
     )
@@ -174,6 +175,6 @@ def do_predict(o) -> str:
     if blind:
         lines.append(
             f"{blind} samples have no prevalent recording at all: "
-            "their answer is the same for all and says nothing (column seen is empty)"
+            "their answer is the same for all and holds no information (column seen is empty)"
         )
     return "\n".join(lines)

@@ -32,7 +32,7 @@ def nearest(
 
 # %% ../../nbs/00_core/01_errors.ipynb #cacee513
 def check_shape(
-    x,  # array or tensor
+    x,  # array or tensor of any shape
     spec: str,  # e.g. "B D": a letter binds, a number must match, "..." stands for any leading sizes
     name: str = "x",  # name of the array in the message
     sizes: dict = None,  # sizes already bound; updated

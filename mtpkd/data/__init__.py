@@ -5,8 +5,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "check": ["Check", "check_text"],
     "clips": ["NORMALISATIONS", "clip_segments", "strided", "draw_views", "crop", "centre_box", "normalise"],
     "faces": [
-        "detectors", "LONGEST", "SMALLEST", "fill_to_full_length", "mtcnn", "overlap", "follow", "Track",
-        "fill", "track_face", "face_clip",
+        "detectors", "LONGEST", "SMALLEST", "detect_no_faces", "mtcnn", "overlap", "follow", "Track", "fill",
+        "track_face", "face_clip",
     ],
     "feature_store": ["write_shard", "open_shard", "shard_path", "gather", "prepared"],
     "folds": [

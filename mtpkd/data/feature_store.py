@@ -19,7 +19,7 @@ from .tables import load_table, number_columns, text_column
 
 # %% ../../nbs/10_data/18_feature_store.ipynb #16a2bf30
 def write_shard(
-    path,
+    path,  # of the new file
     x: np.ndarray,  # `(n, V, ...)`
     keys,  # of the `n` recordings
     facts=None,  # of the `n` recordings: a dict each of further facts
@@ -31,7 +31,7 @@ def write_shard(
 
 
 def open_shard(path) -> tuple:  # array `(n, V, ...)` mapped into memory, keys, facts
-    "Map a shard into memory; `InputError` if it is damaged"
+    "Map the shard at `path` into memory; `InputError` if it is damaged"
     try:
         with open(path, "rb") as f:
             length = int.from_bytes(f.read(8), "little")  # safetensors: length of the header, header, numbers
@@ -55,7 +55,9 @@ def gather(
     name: str,  # modality
     frame: pd.DataFrame,  # the index
 ) -> np.ndarray:  # `(N, V, ...)`, NaN where there is no recording
-    "The features of a modality for every row of the index"
+    """The features of a modality for every row of the index.
+
+    `InputError` where a shard does not fit the index, and where not one recording was prepared."""
     shard = frame[f"{name}:shard"].to_numpy()
     row = frame[f"{name}:row"].to_numpy()
     key = frame[f"{name}:key"].to_numpy()

@@ -278,7 +278,7 @@ _FORMATS = {"mp4": "mp4", "avi": "avi", "mkv": "matroska"}  # suffix of a file -
 
 
 def write_video(
-    path,
+    path,  # of the file; its suffix names the container
     frames,  # iterable of `(H, W, 3)` uint8; H and W even
     rate: int = 25,  # frames a second
     codec: str = "libx264",  # or mpeg4, mjpeg, ...

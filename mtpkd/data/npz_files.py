@@ -66,7 +66,7 @@ def _member(archive, key: str, path) -> np.ndarray:
     return x
 
 # %% ../../nbs/10_data/15_npz_files.ipynb #761b6d2e
-def load_arrays(path, keys) -> dict:  # key -> array
+def load_arrays(path, keys) -> dict:  # key -> array of any shape
     "Some arrays of an .npz file"
     with _open_npz(path) as archive:
         return {key: _member(archive, key, path) for key in keys}

@@ -45,7 +45,7 @@ def naming_source(source):
 
 # %% ../../nbs/10_data/14_readers.ipynb #9a895513
 def as_numbers(
-    x,  # any array
+    x,  # array of any shape
     what: str,  # its name, for messages
 ) -> np.ndarray:  # float32, of the same shape
     "`x` as float32; text, objects and complex numbers raise `InputError`"
@@ -59,7 +59,7 @@ def as_numbers(
 
 
 def as_ids(
-    x,
+    x,  # `(n,)`
     n: int,  # samples in the target
     what: str,  # name of the ids, for messages
 ) -> np.ndarray:  # `(n,)` str
@@ -83,7 +83,9 @@ def as_booleans(
     x,  # `(N,)`
     what: str,  # its name, for messages
 ) -> np.ndarray:  # `(N,)` bool
-    "Booleans from booleans, 0 and 1, or the words true, false, yes, no; an empty cell is False"
+    """Booleans from booleans, 0 and 1, or the words true, false, yes, no; an empty cell is False.
+
+    `InputError` for other values."""
     text = np.char.lower(np.char.strip(np.asarray(x).astype(str)))
     is_true = np.isin(text, ["true", "1", "1.0", "yes"])
     is_false = np.isin(text, ["false", "0", "0.0", "no", ""])
@@ -98,7 +100,9 @@ def as_target(
     y,  # `(N,)`, `(N, 1)`, or `(N, K)` for a regression
     task: TaskSpec,
 ) -> np.ndarray:  # `(N,)` names or indices, or `(N, K)` float32
-    "A target in a form that `make_samples` can check against the task"
+    """A target in a form that `make_samples` can check against the task.
+
+    `InputError` for a target without samples, and for classes that are not one a sample."""
     y = np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
@@ -135,7 +139,9 @@ def as_modality(
     spec,  # its manifest entry
     n: int,  # samples in the target
 ) -> np.ndarray:  # float32 `(n, ...)`, or `MEDIA` unchanged
-    "A modality's array, checked against its manifest entry; a vector `(n,)` becomes `(n, 1)`"
+    """A modality's array, checked against its manifest entry; a vector `(n,)` becomes `(n, 1)`.
+
+    `InputError` where its length does not fit the target, or its shape the entry."""
     if is_media(x):
         if x.shape != (n,):
             raise InputError(
@@ -166,7 +172,9 @@ def transform(
     present,  # `(N,)` bool: rows that are present
     spec,  # the modality's manifest entry
 ) -> np.ndarray:  # `(N, ...)`, NaN where `x` was missing
-    "Apply the manifest's input transform to one modality"
+    """Apply the manifest's input transform to one modality.
+
+    `InputError` for a transform that makes fewer or more rows than it was given."""
     if spec.input == "raw" or is_media(x):
         return x
     any_present = present.any()

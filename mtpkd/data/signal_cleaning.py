@@ -101,7 +101,7 @@ def trend(
     return _spread(z, step, x.shape[-1])
 
 
-def detrend(x, rate_hz: float, seconds: float) -> np.ndarray:  # `(..., T)`, float32
+def detrend(x, rate_hz: float, seconds: float) -> np.ndarray:  # signal `(..., T)` -> `(..., T)`, float32
     "A signal without what is slower than `seconds`"
     return (np.asarray(x, float) - trend(x, rate_hz, seconds)).astype("float32")
 
@@ -142,7 +142,9 @@ def split_eda(
     asymmetry: float = 0.01,  # `p`: how little responses pull the level up
     method: str = "smooth",  # smooth | cvxeda
 ) -> tuple:  # tonic `(..., T)`, phasic `(..., T)`; their sum is `x`
-    "The level of skin conductance, and the responses on it"
+    """The level of skin conductance, and the responses on it.
+
+    `InputError` for an unknown `method`."""
     if method not in ("smooth", "cvxeda"):
         raise InputError(f"unknown method {method!r} of splitting EDA; {nearest(method, ['smooth', 'cvxeda'])}")
     x = np.asarray(x, float)
@@ -219,7 +221,7 @@ def _flat(same, least: int) -> np.ndarray:  # `(..., T)` bool
 def good_windows(
     x,  # raw windows `(N, C, T)`
     rate_hz: float,
-    kind,
+    kind,  # of the signal, as in `bad_points`
     most: float = 0.1,  # share of bad points that is tolerated
 ) -> np.ndarray:  # `(N,)` bool
     "Windows with few bad points in every channel"
@@ -247,6 +249,6 @@ def eda_parts(
 
 
 @inputs.register("eda_parts_statistics")
-def eda_parts_statistics(x, rate_hz: float) -> np.ndarray:  # `(N, 2C*11)`
+def eda_parts_statistics(x, rate_hz: float) -> np.ndarray:  # conductance `(N, C, T)` -> `(N, 2C*11)`
     "Statistics of level and responses"
     return window_statistics(eda_parts(x, rate_hz), rate_hz)

@@ -38,7 +38,9 @@ def resample(
     rate_from: float,  # its rate in Hz
     rate_to: float,  # the new rate in Hz
 ) -> np.ndarray:  # signal `(..., ceil(T*rate_to/rate_from))`, float32
-    "`x` at another sampling rate"
+    """`x` at another sampling rate.
+
+    `InputError` for rates below 0.001 Hz."""
     to = Fraction(check_rate(rate_to)).limit_denominator(1000)
     from_ = Fraction(check_rate(rate_from)).limit_denominator(1000)
     if not to or not from_:
@@ -56,7 +58,9 @@ def bandpass(
     high_hz: float = None,  # None: no upper edge, a high-pass
     order: int = 4,
 ) -> np.ndarray:  # `(..., T)`, float32
-    "Zero-phase Butterworth filter that keeps `low_hz` to `high_hz`"
+    """Zero-phase Butterworth filter that keeps `low_hz` to `high_hz`.
+
+    `InputError` for no edge at all, and for edges in the wrong order."""
     rate_hz = check_rate(rate_hz)
     edges = {"low_hz": low_hz, "high_hz": high_hz}
     edges = {k: v for k, v in edges.items() if v is not None}
@@ -101,7 +105,9 @@ def windows(
     seconds: float,  # length of a window
     step_seconds: float,  # from the start of one to the start of the next
 ) -> np.ndarray:  # `(N, C, round(seconds*rate_hz))`, a copy
-    "Windows of a recording, in order"
+    """Windows of a recording, in order.
+
+    `InputError` for windows or steps without a point."""
     x, rate_hz = np.asarray(x), check_rate(rate_hz)
     check_shape(x, "C T", "recording")
     size, step = round(seconds * rate_hz), round(step_seconds * rate_hz)
@@ -121,7 +127,7 @@ inputs = Registry("input transform")
 def raw(
     x,  # modality of all samples `(N, ...)`
     rate_hz=None,  # not used
-) -> np.ndarray:  # the same, float32
+) -> np.ndarray:  # `(N, ...)`, float32
     "The modality as it is"
     return np.asarray(x, "float32")
 
@@ -146,7 +152,9 @@ def band_edges(rate_hz: float) -> np.ndarray:  # `(7,)`, in Hz
 def log_band_power(
     x,  # windows `(..., T)`
 ) -> np.ndarray:  # `(..., 6)`
-    "Log of the mean power in six bands of equal width, up to half the sampling rate, without the mean"
+    """Log of the mean power in six bands of equal width, up to half the sampling rate, without the mean.
+
+    `InputError` for windows of fewer than 12 points."""
     T = x.shape[-1]
     if T < 12:
         raise InputError(
@@ -182,7 +190,9 @@ def spectrogram(
     nfft: int = None,  # points of the transform; None: those of a window
     log: bool = True,  # log(1e-10 + power) instead of power
 ) -> np.ndarray:  # `(..., F, frames)`, float32; row i lies at `i*rate_hz/nfft` Hz
-    "Log power density over frequency and time"
+    """Log power density over frequency and time.
+
+    `InputError` unless the step is at most the window, and the window at most the signal."""
     x, rate_hz = np.asarray(x, float), check_rate(rate_hz)
     size, step = round(window_seconds * rate_hz), round(step_seconds * rate_hz)
     if not 1 <= step <= size or not 2 <= size <= x.shape[-1]:
@@ -209,7 +219,9 @@ def mel_filters(
     low_hz: float = 0,
     high_hz: float = None,  # None: half the sampling rate
 ) -> np.ndarray:  # `(n_mels, nfft//2 + 1)`, triangles of height 1
-    "Triangular filters on the mel scale"
+    """Triangular filters on the mel scale.
+
+    `InputError` for filters without a frequency."""
     edges = mel_to_hz(np.linspace(hz_to_mel(low_hz), hz_to_mel(high_hz or rate_hz / 2), n_mels + 2))
     low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     f = np.arange(nfft // 2 + 1) * rate_hz / nfft

@@ -156,7 +156,7 @@ def _joined(
 
 
 def read_sound(
-    path,
+    path,  # of a recording
     rate_hz: int,
     start: float = 0.0,  # seconds
     end: float = None,  # seconds; None: to the end

@@ -60,7 +60,7 @@ def _column(frame, column: str, what: str) -> pd.Series:
 
 
 def text_column(
-    frame,
+    frame,  # table of `N` rows
     column: str,
     what: str,  # the purpose of the column, for messages
 ) -> np.ndarray:  # `(N,)` str
@@ -73,8 +73,8 @@ MISSING_TEXT = "", "nan", "na", "n/a", "null", "none"  # a cell without a number
 
 
 def number_columns(
-    frame,
-    columns,
+    frame,  # table of `N` rows
+    columns,  # names
     what: str,  # the purpose of the columns, for messages
 ) -> np.ndarray:  # `(N, len(columns))` float32
     "Columns as numbers, NaN where a cell is empty; other text raises `InputError`"
@@ -137,7 +137,9 @@ def load_sample(
     name: str,  # modality: the array in an .npz of several
     kind: str = "features",
 ) -> np.ndarray:  # float32; of a .csv `(D,)` features or a `(C, T)` signal
-    "The array in an .npy, .npz or .csv file"
+    """The array in an .npy, .npz or .csv file.
+
+    `InputError` for another suffix, an unreadable file and an archive that is called .npy."""
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix == ".npz":
@@ -180,7 +182,9 @@ def load_paths(
     manifest: DatasetManifest,
     name: str,  # modality
 ) -> np.ndarray:  # `(N, *shape)` float32, NaN rows where there is no file
-    "The arrays of a modality out of one file a sample"
+    """The arrays of a modality out of one file a sample.
+
+    `InputError` where not one file is there, and for arrays of different shapes."""
     spec = manifest.modalities[name]
     files = []
     for i, path in enumerate(paths):

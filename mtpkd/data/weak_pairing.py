@@ -55,23 +55,23 @@ def parse_pairing(
 def pairing_groups(
     ids,  # `(N,)`; None: one group
     rows,  # row numbers
-) -> list:  # of arrays of `rows`, by id
+) -> list:  # arrays `(n,)` of `rows`, by id
     "Group `rows` by their `ids`"
     if ids is None:
         return [rows]
     return [rows[ids[rows] == i] for i in np.unique(ids[rows])]
 
 
-def cut_into_bags(rows, most: int) -> list:  # of arrays
-    "Cut `rows` into the least number of parts of at most `most` rows, of nearly the same size"
+def cut_into_bags(rows, most: int) -> list:  # arrays `(n,)`
+    "Cut `rows (N,)` into the least number of parts of at most `most` rows, of nearly the same size"
     if not len(rows):
         return []
     parts = -(-len(rows) // most)
     return np.array_split(rows, parts)
 
 
-def random_bags(rows, size: int, subject, random) -> list:  # of arrays
-    "Random bags of at most `size` rows of one subject"
+def random_bags(rows, size: int, subject, random) -> list:  # arrays `(n,)`
+    "Random bags of at most `size` of the `rows` of one `subject (N,)`, drawn by the generator `random`"
     bags = []
     for own in pairing_groups(subject, rows):
         for bag in cut_into_bags(random.permutation(own), size):
@@ -104,8 +104,13 @@ def shift_by_lag(
     return np.roll(np.argsort(time, kind="stable"), n % size)
 
 # %% ../../nbs/10_data/05_weak_pairing.ipynb #943baa7a
-def bag_ids(p: Pairing, samples) -> np.ndarray:  # `(N,)`
-    "The bag id of every row of the set"
+def bag_ids(
+    p: Pairing,
+    samples,  # `Samples` of N rows
+) -> np.ndarray:  # `(N,)`
+    """The bag id of every row of the set.
+
+    `InputError` where the set names no subjects or bags."""
     if p.key == "subject":
         ids, what = samples.subject, "subjects"
     else:
@@ -134,8 +139,10 @@ def form_bags(
     samples,  # `Samples` of the set
     hop,  # seconds between two rows, or None
     random,  # numpy generator
-) -> list:  # of arrays of row numbers
-    "Divide the pool `rows` into bags"
+) -> list:  # arrays `(n,)` of row numbers
+    """Divide the pool `rows` into bags.
+
+    `InputError` for a lag where the set names no subjects."""
     if p.kind == "none":
         return [np.sort(rows)] if len(rows) else []
     if p.size:
@@ -159,7 +166,7 @@ class WeakPairing:
 
     bags: list  # of arrays of pool rows
     source: np.ndarray  # `(N,)`: the row whose privileged recording is at each row
-    most: int  # rows that a bag can have in any repeat; 0: no limit
+    largest_bag: int  # rows that a bag can have in any repeat; 0: no limit
     known: bool = True  # whether `source` is the truth, for plots; False for sets that are weakly paired
 
 
@@ -205,7 +212,7 @@ def check_pairing(
         )
     if p.kind != "none" and all(_is_known(weak) for weak in repeats):
         raise InputError(f"pairing {text}: every bag has one row, so the pairing is known; use full")
-    most = max(weak.most for weak in repeats)
+    most = max(weak.largest_bag for weak in repeats)
     if most > batch:
         raise InputError(
             f"pairing {text}: a bag has up to {most} rows, a batch {batch} pool rows, "

@@ -203,7 +203,7 @@ def normal_shape(shape) -> tuple:
 
 
 def save_student(
-    path,
+    path,  # of the file
     params: dict,  # name -> `(R, ...)`
     normalisers,  # one a member
     card: StudentCard,

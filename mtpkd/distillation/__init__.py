@@ -13,9 +13,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "context": ["DistillationContext", "with_control", "teacher_context", "get_teacher", "build_students"],
     "method_resolution": ["get_method", "method_options"],
     "methods": [
-        "SHUFFLE_CONTROLS", "SCHEDULES", "BASELINE", "RECIPE", "KD_TERMS", "CONTROLS", "TEACHER_SOURCES",
-        "SINGLE_TEACHERS", "add_schedule", "schedules", "Method", "add_method", "method_names",
-        "privileged_teachers", "privileged_only_teachers",
+        "SHUFFLED_TEACHER", "SHUFFLED_PRIVILEGED", "LABEL_PERMUTATION", "SHUFFLE_CONTROLS", "CONTROLS",
+        "SCHEDULES", "TEACHER_SOURCES", "ROLES", "DEFAULTS", "BASELINE", "CEILING", "RECIPE", "KD_TERMS",
+        "add_schedule", "schedules", "privileged_teachers", "privileged_only_teachers", "joint_teacher",
+        "joint_and_privileged_teachers", "TeacherSource", "Method", "add_method", "method_names", "declared",
+        "method_role", "default_methods",
     ],
     "objective": [
         "WeakTargets", "Batch", "make_batch", "assign_batch_targets", "ObjectiveStep", "DistillationObjective",
@@ -38,15 +40,15 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "stage": ["StageSpec", "init_projections"],
     "stages": [
         "RequiredArtifacts", "required_artifacts", "fit_teachers", "self_distil", "fit_all_tnets",
-        "fit_first_stages", "run_stages",
+        "fit_first_stages", "run_stages", "count_steps",
     ],
     "students": [
         "ensemble_keys", "get_teachers", "candidate_teacher_names", "candidate_keys", "candidate_teachers",
-        "matches_ensemble", "student_members", "soft_targets_of", "get_refined_teacher", "fit_refined_teacher",
-        "target_shares", "stage_spec", "fit_student", "get_student",
+        "matches_ensemble", "member_count", "student_members", "soft_targets_of", "get_refined_teacher",
+        "fit_refined_teacher", "target_shares", "stage_spec", "fit_student", "get_student",
     ],
     "teacher_selection": ["selection_rules", "select_teachers"],
-    "teachers": ["fit_teacher", "CrossFitted", "inner_folds", "cross_fit"],
+    "teachers": ["TeacherTraining", "fit_teacher", "CrossFitted", "inner_folds", "cross_fit"],
     "tnet": [
         "get_adapted_teachers", "get_teacher_outputs", "embedding_teacher", "class_ground_cost", "FittedTNets",
         "get_tnets", "fit_tnets", "init_student_from_teacher", "needs_tnets",

@@ -18,7 +18,7 @@ from .stage import StageSpec
 
 # %% ../../nbs/50_distillation/06_batch_schedule.ipynb #d1570004
 def draw_stage_batches(spec: StageSpec, folds) -> tuple:  # rows `(R, steps, B)` int64, labelled `(B,)` bool
-    "The row numbers of all batches of a stage, labelled rows in front"
+    "The row numbers of all batches of a stage, labelled rows in front; each of `folds` is of one repeat"
     schedule, seeds = spec.schedule, spec.seeds(folds)
     batches = schedule.steps * schedule.accumulate
     labelled_seeds = [seed_for("labelled", seed) for seed in seeds]
@@ -38,7 +38,7 @@ def draw_stage_batches(spec: StageSpec, folds) -> tuple:  # rows `(R, steps, B)`
 
 
 def draw_pool_bags(spec: StageSpec, seeds) -> tuple:  # rows `(R, steps, G, S)` int64, and which places hold a row, bool
-    "The bags of all batches of a stage with weakly paired data, padded to the widest bag"
+    "The bags of all batches of a stage, padded to the widest bag; each of `seeds` is of one repeat"
     schedule, bags = spec.schedule, spec.bags
     bag_seeds = [seed_for("bags", seed) for seed in seeds]
     return draw_bag_batches(
@@ -47,7 +47,7 @@ def draw_pool_bags(spec: StageSpec, seeds) -> tuple:  # rows `(R, steps, G, S)` 
 
 # %% ../../nbs/50_distillation/06_batch_schedule.ipynb #d1570007
 def draw_modality_dropout(spec: StageSpec, folds, shape) -> Tensor:  # `(R, *shape, M)` bool: which modalities stay
-    "Which modalities of every row stay visible; one always does"
+    "Which modalities of every row of a batch of `shape` stay visible, for each of `folds`; one always does"
     drawn = []
     for fold in folds:
         random = rng("hide", *spec.seed_key, fold.seed, fold.fold)

@@ -16,10 +16,10 @@ from ..models.student import Student
 from ..training.stacked_data import make_stacked_dataset
 from ..training.controls import apply_weak_pairing, permute_labels, shuffle_inputs
 from ..training.stacked_model import StackedModel
-from .methods import SHUFFLE_CONTROLS
+from .methods import LABEL_PERMUTATION, SHUFFLE_CONTROLS, SHUFFLED_TEACHER
 from .outputs import FittedStack
 from .artifacts import ArtifactStore, ControlKey, TeacherKey
-from .teachers import cross_fit, fit_teacher
+from .teachers import cross_fit, fit_teacher, TeacherTraining
 
 # %% ../../nbs/50_distillation/11_context.ipynb #d1570604
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class DistillationContext:
             table = replace(table, together=self.config.schedule.batch)  # as the released code evaluates
         if self.weak_pairings:
             table = apply_weak_pairing(table, self.weak_pairings, self.privileged)
-        if "label_permutation" in (self.control, self.config.control):
+        if LABEL_PERMUTATION in (self.control, self.config.control):
             table = permute_labels(table, self.folds)
         return shuffle_inputs(table, self.folds, self.privileged) if self.control in SHUFFLE_CONTROLS else table
 
@@ -82,7 +82,7 @@ def with_control(context: DistillationContext, control: str) -> DistillationCont
 
 def teacher_context(context: DistillationContext) -> DistillationContext:
     "The context in which the teachers of `context` are fitted"
-    return context.origin if context.control == "shuffled_teacher" else context
+    return context.origin if context.control == SHUFFLED_TEACHER else context
 
 # %% ../../nbs/50_distillation/11_context.ipynb #d1570608
 def get_teacher(
@@ -94,24 +94,25 @@ def get_teacher(
 ) -> FittedStack:  # or `CrossFitted`
     "The teacher under a `TeacherKey` with these fields, fitted once"
     context, key = teacher_context(context), TeacherKey(name, member, modality_dropout, cross_fitted)
-    config, fit = context.config, cross_fit if cross_fitted else fit_teacher
+    seed_key, fit = (member, modality_dropout), cross_fit if cross_fitted else fit_teacher
     return context.artifacts.get_or_compute(
-        key,
-        lambda checkpoint: fit(
-            name,
-            context.ensemble,
-            context.table,
-            context.samples,
-            context.folds,
-            config.teachers,
-            config.schedule,
-            context.metric,
-            config.checkpoint,
-            modality_dropout,
-            (member, modality_dropout),
-            context.progress,
-            checkpoint,
-        ),
+        key, lambda checkpoint: fit(_teacher_training(context), name, modality_dropout, seed_key, checkpoint)
+    )
+
+
+def _teacher_training(context) -> TeacherTraining:
+    "What the teachers of a context share"
+    config = context.config
+    return TeacherTraining(
+        context.ensemble,
+        context.table,
+        context.samples,
+        context.folds,
+        config.teachers,
+        config.schedule,
+        context.metric,
+        config.checkpoint,
+        context.progress,
     )
 
 

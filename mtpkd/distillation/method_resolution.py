@@ -15,8 +15,6 @@ from mtpkd.distillation.methods import (
     CONTROLS,
     Method,
     methods,
-    privileged_only_teachers,
-    privileged_teachers,
     RECIPE,
     schedules,
     SHUFFLE_CONTROLS,
@@ -43,6 +41,8 @@ def get_method(
     if kind == "regression" and method.schedule == "long_mixup":
         method = replace(method, schedule="default")  # long schedules with mixup lower the CCC
     method = replace(method, **options)
+    if "teacher" in options:
+        _check_teacher_option(method)
     if colon:
         method = replace(method, schedule=schedule)
     if method.schedule not in schedules(config):
@@ -51,7 +51,7 @@ def get_method(
     selection_rules.get(method.rule)
     for term, _ in method.terms:
         get_term(term)
-    if config.control in SHUFFLE_CONTROLS and not method.control and method.teacher not in ("", "self"):
+    if config.control in SHUFFLE_CONTROLS and not method.control and method.source.privileged:
         method = replace(method, control=config.control)
     _check_teacher_of(method, config, options)
     if method.bags and config.pairing in ("", "full"):
@@ -70,41 +70,43 @@ def get_method(
 # %% ../../nbs/50_distillation/13_method_resolution.ipynb #63bafe38
 def _check_teacher_of(method: Method, config, options):
     "A term that compares with a teacher needs one, and the controls have none that sees privileged modalities"
-    without_teacher = {"outputs": ("",), "embeddings": ("", "self")}
+    source = method.source
+    has = {"outputs": source.privileged or source.students, "embeddings": source.privileged}
     for term, _ in method.terms:
-        if method.teacher in without_teacher.get(get_term(term).compares, ()):
+        if not has.get(get_term(term).compares, True):
             raise InputError(
                 f"method {method.name}: term {term} needs a teacher, and this method has none; "
                 f"take it out of options.{method.base}.terms"
             )
-    if "teacher" in options:
-        _check_teacher_option(method)
     if not config.privileged:
         return
     subsets = teacher_subsets([*config.prevalent, *config.privileged], config.teachers.subsets)
     where = f"options.{method.base}.teacher"
-    if method.teacher == "singles" and not privileged_teachers(subsets, config.privileged):
-        raise InputError(
-            f"{where}: teachers.subsets names no teacher beside the joint one that sees a privileged modality; "
-            "add one or use joint"
-        )
-    if method.teacher.startswith("unpaired") and not privileged_only_teachers(subsets, config.privileged):
+    if not source.privileged or source.candidates(subsets, config.privileged):
+        return
+    if source.unpaired:
         raise InputError(
             f"method {method.name}: teachers.subsets names no teacher that sees privileged modalities only; add one"
         )
+    raise InputError(
+        f"{where}: teachers.subsets names no teacher beside the joint one that sees a privileged modality; "
+        "add one or use joint"
+    )
 
 
 def _check_teacher_option(method: Method):
-    "Whether the teacher that was asked for fits the terms"
+    "Whether the teacher of the settings fits the terms"
     where = f"options.{method.base}.teacher"
-    is_control = methods.get(method.base).teacher == "self"
-    if method.teacher not in TEACHER_SOURCES or not method.compares("outputs") or is_control:
+    known = [name for name, source in TEACHER_SOURCES.items() if source.is_option]
+    is_control = methods.get(method.base).source.students
+    if method.teacher not in known or not method.compares("outputs") or is_control:
         raise InputError(
-            f"{where} is {method.teacher!r}; expected {', '.join(TEACHER_SOURCES)}, "
+            f"{where} is {method.teacher!r}; expected {', '.join(known)}, "
             "for a method that distils what teachers say, not for a control without teachers"
         )
     embedding_terms = [term for term, _ in method.terms if get_term(term).compares == "embeddings"]
-    if method.teacher in ("singles", "all", "privileged", "unpaired_ensemble") and embedding_terms:
+    source = method.source
+    if embedding_terms and (source.ensemble or source.several and not source.unpaired):
         raise InputError(
             f"{where}: term {min(embedding_terms)} compares embeddings, "
             "which only the joint teacher has in one space; use joint"
@@ -138,9 +140,9 @@ def _check_target_of(method: Method, classes: int | None):
         raise InputError(
             f"{where}: target, balance and cross_fit are for what a term such as logit_kd distils; take them out"
         )
-    if method.cross_fit and method.teacher not in TEACHER_SOURCES:
+    if method.cross_fit and not method.source.is_option:
         raise InputError(f"{where}.cross_fit: {method.name} has no teacher to cross-fit; take it out")
-    if method.target != "mean" and method.teacher in ("joint", "adapted"):
+    if method.target != "mean" and method.source.privileged and not (method.source.several or method.source.ensemble):
         raise InputError(
             f"{where}.target: {method.name} has one teacher, and {method.target} is of several; "
             "take it out, or add teacher: all"

@@ -18,7 +18,7 @@ from ..training.stacked_model import predict_stacked, StackedModel
 # %% ../../nbs/50_distillation/03_outputs.ipynb #246f1a65
 @dataclass
 class TeacherOutputs:
-    "What `T` frozen teachers say about all `N` rows, in `R` repeats; the joint teacher is the last"
+    "Outputs of `T` frozen teachers on all `N` rows, in `R` repeats; the joint teacher is the last"
 
     names: list  # of the teachers
     output: Tensor  # `(R, T, N, C)` logits or values
@@ -32,7 +32,7 @@ class TeacherOutputs:
 
 # %% ../../nbs/50_distillation/03_outputs.ipynb #4184df6f
 def to_prediction(kind: str, output: np.ndarray) -> np.ndarray:  # `(N, C)` probabilities or `(N, K)` values
-    "What a metric wants from a network's outputs"
+    "What a metric wants, from the `output (N, C)` of a network, or `(N, K)` for a regression"
     if kind == "regression":
         return output
     e = np.exp(output - output.max(-1, keepdims=True))
@@ -45,17 +45,17 @@ class FittedStack:
 
     name: str
     stack: StackedModel
-    names: tuple  # modalities it is given
+    modalities: tuple  # that it is given
     params: dict
     history: list  # (step, name, repeat, value)
     validation: np.ndarray  # metric on the inner validation rows at that checkpoint `(R,)`
-    counts: list = None  # (step, teacher weights) of a course with a choice of teachers
+    teacher_weights: list = None  # (step, weights `(R, T)`) of a stage that selects from several teachers
     checkpoints: dict = None  # the weights at every checkpoint, by its name
-    before: list = ()  # history of what came before this stage (T-Net)
+    tnet_history: list = ()  # of the T-Nets that it started from
 
     def outputs(self, table: StackedDataset, rows) -> list:
         "An `Output` of numpy arrays for each repeat's rows"
-        return predict_stacked(self.stack, self.params, table, rows, self.names)
+        return predict_stacked(self.stack, self.params, table, rows, self.modalities)
 
 # %% ../../nbs/50_distillation/03_outputs.ipynb #bc72b0fe
 def predict_all_rows(
@@ -75,7 +75,9 @@ def has_any_modality(table: StackedDataset, names) -> Tensor:  # `(N,)` bool
 def gather_teacher_outputs(
     names, outputs, embeddings, table: StackedDataset, subsets=None
 ) -> TeacherOutputs:  # lists of `(R, N, C)` and `(R, N, D)`, the joint teacher last
-    "Put what several teachers say side by side; one that sees nothing of a row never beats the joint teacher there"
+    """The outputs of several teachers in one stack; one that sees nothing of a row never beats the joint teacher there.
+
+    `names`, `outputs (R, N, C)` and `embeddings (R, N, D)` are lists over the teachers, the joint one last."""
     output, embedding = torch.stack(list(outputs), 1), torch.stack(list(embeddings), 1)
     losses = row_losses(table.kind, output, *table.all_labels())
     if subsets:

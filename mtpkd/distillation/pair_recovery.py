@@ -19,13 +19,13 @@ from .context import DistillationContext
 
 # %% ../../nbs/50_distillation/15_pair_recovery.ipynb #9391413c
 def pool_bags(context: DistillationContext, method: Method, soft_target) -> PoolBags:  # soft target `(R, N, C)`
-    "The pool of every repeat in bags"
+    "The pool of every repeat in bags, with its `soft_target (R, N, C)`"
     rows, variance = [pairing.bags for pairing in context.weak_pairings], None
     if context.table.kind == "regression":
         variances = [soft_target[r, np.concatenate(bags)].var(0) for r, bags in enumerate(rows)]
         variance = torch.stack(variances)[:, None, None, None] + 1e-6
     observed = has_any_modality(context.table, context.privileged)
-    return PoolBags(rows, context.weak_pairings[0].most, method.bags, observed, method.eps, variance)
+    return PoolBags(rows, context.weak_pairings[0].largest_bag, method.bags, observed, method.eps, variance)
 
 # %% ../../nbs/50_distillation/15_pair_recovery.ipynb #a9b94e66
 def pairing_weights(
@@ -56,7 +56,9 @@ def pair_recovery(context: DistillationContext, spec: StageSpec, students: Stack
 
     The share of the pairing weights on the true pair, what it would be by chance, and how often the true pair has the
     largest weight."""
-    padded = [tuple(map(torch.from_numpy, pad_bags(pairing.bags, pairing.most))) for pairing in context.weak_pairings]
+    padded = [
+        tuple(map(torch.from_numpy, pad_bags(pairing.bags, pairing.largest_bag))) for pairing in context.weak_pairings
+    ]
 
     def recover(weights: dict) -> dict:
         asked = [rows.flatten().numpy() for rows, _ in padded]

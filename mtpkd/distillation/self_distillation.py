@@ -52,8 +52,8 @@ class SelfDistillation(nn.Module):
 def distillation_loss(
     embeddings: Tensor,  # `(T, B, W)`, the joint teacher last
     outputs: Tensor,  # `(T, B, C)`
-    target: Tensor,
-    valid: Tensor,
+    target: Tensor,  # `(B, C)` probabilities or `(B, K)` values
+    valid: Tensor,  # `(B, K)`, 0 where not annotated
     weight: Tensor,  # `(B,)`: 1 where the row is labelled
     observed: Tensor,  # `(T-1, B)` bool: where an adapted teacher has a modality
     kind: str,

@@ -50,7 +50,7 @@ def collect_predictions(
 ) -> tuple:  # lists of predictions `(R, N, C)` and of presence `(N, 1)`
     "The predictions of several networks on every row, and whether each has a modality to look at"
     predictions = [soft_prediction(context, one, temperature) for one in fitted]
-    present = [has_any_modality(context.table, one.names).float()[:, None] for one in fitted]
+    present = [has_any_modality(context.table, one.modalities).float()[:, None] for one in fitted]
     return predictions, present
 
 # %% ../../nbs/50_distillation/12_soft_targets.ipynb #bc0dc0ca
@@ -63,7 +63,7 @@ def mean_target(context: DistillationContext, fitted: list, temperature: float) 
 
 
 def single_teacher_target(context: DistillationContext, fitted, temperature: float) -> torch.Tensor:  # `(R, N, C)`
-    "The prediction of one network, 0 where it has no modality to look at"
+    "The prediction of one `fitted` network, 0 where it has none of its modalities"
     return mean_target(context, [fitted], temperature)
 
 # %% ../../nbs/50_distillation/12_soft_targets.ipynb #d638107a

@@ -49,7 +49,7 @@ def init_projections(
     seeds,  # one a repeat
     device="cpu",
 ) -> dict:  # name -> `(R, E, D+1)`, requiring gradients
-    "Fresh weights of the projections that the terms learn beside the student"
+    "Fresh weights of the projections that the terms learn together with the student"
     made = {}
     for term in map(get_term, names):
         shapes = term.projections(student_width, teacher_width) if term.projections else {}

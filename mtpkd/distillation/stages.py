@@ -4,22 +4,31 @@
 
 # %% auto #0
 __all__ = ['RequiredArtifacts', 'required_artifacts', 'fit_teachers', 'self_distil', 'fit_all_tnets', 'fit_first_stages',
-           'run_stages']
+           'run_stages', 'count_steps']
 
 # %% ../../nbs/50_distillation/17_stages.ipynb #d1571202
 from dataclasses import dataclass
-from .methods import Method
+from .methods import Method, schedules
 from .artifacts import TeacherKey
 from .context import DistillationContext, get_teacher, with_control
 from .tnet import embedding_teacher, get_adapted_teachers, get_tnets, needs_tnets
-from .students import candidate_keys, ensemble_keys, get_student, get_teachers
+from mtpkd.distillation.students import (
+    candidate_keys,
+    ensemble_keys,
+    get_refined_teacher,
+    get_student,
+    get_teachers,
+    matches_ensemble,
+    member_count,
+)
 
 # %% ../../nbs/50_distillation/17_stages.ipynb #d1571204
 @dataclass(frozen=True)
 class RequiredArtifacts:
     "What stages 1 to 3 have to fit, by the control in whose context they are fitted"
 
-    teachers: tuple = ()  # of (control, `TeacherKey`), in the order in which they are asked for
+    teachers: tuple = ()  # of (control, `TeacherKey`), in the order in which the methods use them
+    refined: tuple = ()  # methods whose ensemble is distilled into one more network
     self_distilled: tuple = ()  # controls
     tnets: tuple = ()  # controls
 
@@ -31,51 +40,55 @@ class RequiredArtifacts:
 
         return RequiredArtifacts(
             union(self.teachers, other.teachers),
+            union(self.refined, other.refined),
             union(self.self_distilled, other.self_distilled),
             union(self.tnets, other.tnets),
         )
 
 
-def required_artifacts(context: DistillationContext, methods) -> RequiredArtifacts:
+def required_artifacts(
+    context: DistillationContext,
+    methods,
+    plans: bool = False,  # with the teachers whose transport plans to the students are shown after training
+) -> RequiredArtifacts:
     "What some methods need; nothing is trained"
     required = RequiredArtifacts()
     for method in methods:
-        required |= _required_by(context, method)
+        required |= _required_by(context, method, plans)
     return required
 
 
-def _required_by(context, method: Method) -> RequiredArtifacts:
+def _required_by(context, method: Method, plans: bool) -> RequiredArtifacts:
     "What one method needs"
-    keys, adapted = [], False
-    if method.compares("embeddings") or method.needs_ground_cost and _has_embedding_cost(context, method):
-        adapted = method.teacher == "adapted"
-        if not adapted:
-            keys.append(TeacherKey(embedding_teacher(context, method)))
-    if method.compares("outputs") and method.teacher not in ("", "self"):
-        ensemble = method.teacher in ("privileged", "unpaired_ensemble")
-        keys += ensemble_keys(context, method) if ensemble else candidate_keys(context, method)
+    source, distils_outputs = method.source, method.compares("outputs")
+    keys = [TeacherKey(name) for name in context.ensemble.names] if source.adapted else []
+    if not source.adapted and _uses_embeddings(context, method, plans):
+        keys.append(TeacherKey(embedding_teacher(context, method)))
+    if distils_outputs and source.privileged:
+        keys += ensemble_keys(context, method) if source.ensemble else candidate_keys(context, method)
     if method.from_teacher:
         keys.append(TeacherKey(context.ensemble.joint))
-        adapted = adapted or method.teacher == "adapted"
-    if adapted:
-        keys = [*(TeacherKey(name) for name in context.ensemble.names), *keys]
     tnets = method.from_teacher and needs_tnets(context)
     return RequiredArtifacts(
         tuple((method.control, key) for key in dict.fromkeys(keys)),
-        (method.control,) if adapted else (),
+        (method,) if distils_outputs and source.ensemble else (),
+        (method.control,) if source.adapted else (),
         (method.control,) if tnets else (),
     )
 
 
-def _has_embedding_cost(context, method) -> bool:
-    "Whether the cost between classes comes from embeddings of a teacher"
-    return context.table.kind != "ordinal" and method.teacher != "self"
+def _uses_embeddings(context, method: Method, plans: bool) -> bool:
+    "Whether embeddings of a teacher are compared, give the cost between classes, or are shown in a plan"
+    has_embedding_cost = method.needs_ground_cost and context.table.kind != "ordinal"
+    return method.source.privileged and (plans or method.compares("embeddings") or has_embedding_cost)
 
 # %% ../../nbs/50_distillation/17_stages.ipynb #d1571207
 def fit_teachers(context: DistillationContext, required: RequiredArtifacts) -> None:
-    "Stage 1: every teacher that a method needs, on labels alone"
+    "Stage 1: every teacher that a method needs, on labels alone; an ensemble is distilled into one more network"
     for control, key in required.teachers:
         get_teachers(with_control(context, control), [key])
+    for method in required.refined:
+        get_refined_teacher(with_control(context, method.control), method)
 
 
 def self_distil(context: DistillationContext, required: RequiredArtifacts) -> None:
@@ -95,9 +108,10 @@ def fit_first_stages(
     methods,
     upper_bounds=(),  # names of teachers that stand in the report themselves
     started=lambda stage: None,  # called with the name of each stage as it begins
+    plans: bool = False,  # with the teachers of the transport plans that are shown after training
 ) -> None:
     "Stages 1 to 3, in order, for all methods of an experiment"
-    required = required_artifacts(context, methods)
+    required = required_artifacts(context, methods, plans)
     started("teachers")
     fit_teachers(context, required)
     for name in upper_bounds:
@@ -113,3 +127,25 @@ def run_stages(context: DistillationContext, methods):  # yields (`Method`, `Fit
     fit_first_stages(context, methods)
     for method in methods:
         yield method, get_student(context, method)  # stage 4
+
+# %% ../../nbs/50_distillation/17_stages.ipynb #e1596abb
+def count_steps(context: DistillationContext, methods, upper_bounds=()) -> int:
+    "Optimiser steps of all four stages for some methods and teachers that stand in the report themselves"
+    config, required = context.config, required_artifacts(context, methods, plans=True)
+    keys = {*required.teachers, *(("", TeacherKey(name)) for name in upper_bounds)}
+    fits = sum(config.teachers.inner_folds if key.cross_fitted else 1 for _, key in keys)
+    steps = fits * config.teachers.steps
+    steps += len(required.self_distilled) * config.self_distillation.steps
+    steps += len(required.tnets) * config.student.tnet_steps
+    by_schedule = schedules(config)
+    steps += sum(by_schedule[method.schedule].steps for method in (*methods, *required.refined))
+    return steps + _steps_of_student_ensembles(context, methods)
+
+
+def _steps_of_student_ensembles(context, methods) -> int:
+    "Steps of the further students of self-training, which its candidates share, and of what is distilled from them"
+    by_schedule = schedules(context.config)
+    matching = [method for method in methods if method.source.students and matches_ensemble(context, method)]
+    members = max((member_count(context, method) for method in matching), default=1)
+    refined = sum(by_schedule[method.schedule].steps for method in matching)
+    return (members - 1) * by_schedule["default"].steps + refined

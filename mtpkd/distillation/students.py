@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['ensemble_keys', 'get_teachers', 'candidate_teacher_names', 'candidate_keys', 'candidate_teachers', 'matches_ensemble',
-           'student_members', 'soft_targets_of', 'get_refined_teacher', 'fit_refined_teacher', 'target_shares',
-           'stage_spec', 'fit_student', 'get_student']
+           'member_count', 'student_members', 'soft_targets_of', 'get_refined_teacher', 'fit_refined_teacher',
+           'target_shares', 'stage_spec', 'fit_student', 'get_student']
 
 # %% ../../nbs/50_distillation/16_students.ipynb #349b1ecb
 from dataclasses import replace
@@ -16,12 +16,11 @@ from ..training.stacked_model import StackedModel
 from mtpkd.distillation.methods import (
     BASELINE,
     KD_TERMS,
+    LABEL_PERMUTATION,
     Method,
     privileged_only_teachers,
-    privileged_teachers,
     RECIPE,
     schedules,
-    SINGLE_TEACHERS,
 )
 from .outputs import FittedStack
 from .stage import init_projections, StageSpec
@@ -51,7 +50,7 @@ def ensemble_keys(context: DistillationContext, method: Method) -> list:  # of `
     """The members of the ensemble of a method: joint teachers, joint teachers with modality dropout and the single
     privileged ones; with lost pairs as many of each kind that sees privileged modalities only"""
     config, subsets, crossed = context.config.teachers, context.ensemble.subsets, method.cross_fit
-    if method.teacher == "unpaired_ensemble":
+    if method.source.unpaired:
         names = privileged_only_teachers(subsets, context.privileged)
         return [TeacherKey(name, i, 0.0, crossed) for name, i in product(names, range(2 * config.ensemble))]
     joint, members = context.ensemble.joint, range(config.ensemble)
@@ -67,14 +66,7 @@ def get_teachers(context: DistillationContext, keys) -> list:
 # %% ../../nbs/50_distillation/16_students.ipynb #97d2b815
 def candidate_teacher_names(context: DistillationContext, method: Method) -> list:
     "The un-adapted teachers that a method names, the joint one first: of equally good ones it is the best"
-    joint, subsets = context.ensemble.joint, context.ensemble.subsets
-    if method.teacher == "singles":
-        return privileged_teachers(subsets, context.privileged)
-    if method.teacher == "all":
-        return [joint, *privileged_teachers(subsets, context.privileged)]
-    if method.teacher == "unpaired":
-        return privileged_only_teachers(subsets, context.privileged)
-    return [joint]
+    return method.source.candidates(context.ensemble.subsets, context.privileged)
 
 
 def candidate_keys(context: DistillationContext, method: Method) -> list:  # of `TeacherKey`
@@ -91,13 +83,15 @@ def matches_ensemble(context: DistillationContext, method: Method) -> bool:
     return method.schedule == get_method(RECIPE, context.config, context.table.kind).schedule
 
 
+def member_count(context: DistillationContext, method: Method) -> int:
+    "As many as the recipe has teachers, where the control is to match it, otherwise one"
+    return 2 * context.config.teachers.ensemble + len(context.privileged) if matches_ensemble(context, method) else 1
+
+
 def student_members(context: DistillationContext, method: Method) -> list:
-    "Students without a teacher: as many as the recipe has teachers, where the control is to match it, otherwise one"
-    many = 1
-    if matches_ensemble(context, method):
-        many = 2 * context.config.teachers.ensemble + len(context.privileged)
+    "The students without a teacher whose predictions a control distils"
     plain = get_method(f"{BASELINE}:default", context.config, context.table.kind)
-    return [get_student(context, plain, ("member", i) if i else ()) for i in range(many)]
+    return [get_student(context, plain, ("member", i) if i else ()) for i in range(member_count(context, method))]
 
 # %% ../../nbs/50_distillation/16_students.ipynb #936dc64a
 def soft_targets_of(context: DistillationContext, method: Method) -> torch.Tensor:  # `(R, N, C)`
@@ -110,9 +104,9 @@ def soft_targets_of(context: DistillationContext, method: Method) -> torch.Tenso
 def _teacher_target(context, method):
     "The target of the teachers by the rule of the method; of an ensemble, the prediction of its refined teacher"
     combine = target_rules.get(method.target)
-    if method.teacher in SINGLE_TEACHERS:
+    if method.source.privileged and not method.source.ensemble:
         return combine(context, candidate_teachers(context, method), method.temperature)
-    if method.teacher == "self" and not matches_ensemble(context, method):
+    if method.source.students and not matches_ensemble(context, method):
         return combine(context, student_members(context, method), method.temperature)
     return single_teacher_target(context, get_refined_teacher(context, method), method.temperature)
 
@@ -127,13 +121,13 @@ def get_refined_teacher(context: DistillationContext, method: Method) -> FittedS
 def fit_refined_teacher(context: DistillationContext, method: Method, saved=None) -> FittedStack:
     "One more network of the kind of the members, distilled from their common target on labelled rows and pool"
     seeds = [seed_for("init", "refined", fold.seed, fold.fold) for fold in context.folds]
-    if method.teacher == "self":
+    if method.source.students:
         members, modalities = student_members(context, method), context.prevalent
         stack = build_students(context, "refined")
     else:
         members = get_teachers(context, ensemble_keys(context, method))
         modalities = context.ensemble.subsets[context.ensemble.joint]
-        if method.teacher == "unpaired_ensemble":
+        if method.source.unpaired:
             modalities = context.privileged
         stack = StackedModel(lambda: context.ensemble.of(modalities), seeds, context.device)
     spec = StageSpec(
@@ -224,7 +218,7 @@ def fit_student(
     saved=None,  # `StageCheckpoint` or path
 ) -> FittedStack:
     "Stage 4: the students of a method, in all repeats"
-    if method.control == "label_permutation":
+    if method.control == LABEL_PERMUTATION:
         context = with_control(context, method.control)  # the student learns permuted labels, too
     students = build_students(context, *member)
     tnet_history = init_student_from_teacher(context, students, method, member) if method.from_teacher else []
@@ -234,7 +228,7 @@ def fit_student(
     if observes_pairs and context.weak_pairings[0].known:
         watch = pair_recovery(context, spec, students)
     fitted = _fit(context, spec, students, method.name, saved, watch)
-    fitted.before = tnet_history
+    fitted.tnet_history = tnet_history
     return fitted
 
 # %% ../../nbs/50_distillation/16_students.ipynb #e8749797

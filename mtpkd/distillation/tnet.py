@@ -59,7 +59,7 @@ def get_adapted_teachers(context: DistillationContext) -> AdaptedTeachers:
 def get_teacher_outputs(context: DistillationContext, method: Method) -> TeacherOutputs:
     "The outputs of the teachers that a method selects from, for terms that compare embeddings"
     context = with_control(context, method.control)
-    if method.teacher == "adapted":
+    if method.source.adapted:
         return get_adapted_teachers(context).outputs
     name = embedding_teacher(context, method)
     return context.artifacts.get_or_compute(TeacherOutputsKey(name), lambda checkpoint: _outputs_of(context, name))
@@ -67,7 +67,7 @@ def get_teacher_outputs(context: DistillationContext, method: Method) -> Teacher
 
 def embedding_teacher(context: DistillationContext, method: Method) -> str:
     "The un-adapted teacher whose embeddings a method compares: the joint one, or with lost pairs a privileged one"
-    if method.teacher.startswith("unpaired"):
+    if method.source.unpaired:
         return privileged_only_teachers(context.ensemble.subsets, context.privileged)[-1]
     return context.ensemble.joint
 
@@ -82,7 +82,7 @@ def class_ground_cost(context: DistillationContext, method: Method) -> torch.Ten
     context = with_control(context, method.control)
     data, repeats = context.table, len(context.folds)
     ordinal = data.kind == "ordinal"
-    if ordinal or method.teacher == "self":
+    if ordinal or not method.source.privileged:
         return class_cost(context.outputs, ordinal, data.target).float().expand(repeats, -1, -1)
     embedding = get_teacher_outputs(context, method).embedding[:, -1]
     labels = data.all_labels()[0].expand(repeats, 1, -1, -1)[:, 0]
@@ -160,7 +160,7 @@ def init_student_from_teacher(
     "Copy the weights of the joint teacher and of the T-Nets into the students"
     context = with_control(context, method.control)
     source = dict(get_teacher(context, context.ensemble.joint).params)
-    if method.teacher == "adapted":
+    if method.source.adapted:
         adapted = get_adapted_teachers(context).stack.params
         source |= {key: value.detach() for key, value in adapted.items() if key.startswith(("fusion.", "head."))}
     tnets = get_tnets(context, member) if needs_tnets(context) else FittedTNets({}, [])

@@ -68,7 +68,7 @@ def with_scores(
 def transfer(
     predictions: pd.DataFrame,  # of a run
     task: TaskSpec,
-    base: str = "student_only",
+    base: str,  # the method with which the others are compared
     methods=None,  # names; None: all but the base and names with a schedule, `name:schedule`
 ) -> pd.DataFrame:  # columns `TRANSFER`, a row for each method, subject and class
     "Gain and loss of every method against `base` by subject and by class, with counts"

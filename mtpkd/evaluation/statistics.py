@@ -38,7 +38,9 @@ def corrected_t(
     rho: float,  # test samples over training samples, `n_test/(n - n_test)`
     level: float = 0.95,
 ) -> PairedTest:
-    "Two-sided corrected resampled t-test of Nadeau and Bengio (2003)"
+    """Two-sided corrected resampled t-test of Nadeau and Bengio (2003).
+
+    `InputError` for an empty array of differences, and for a negative `rho`."""
     differences = np.asarray(diff, float)
     if differences.ndim != 1 or len(differences) == 0:
         raise InputError(f"differences have shape {differences.shape}, expected (J,) with one a fold and seed")

@@ -8,8 +8,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "fit": ["plan_fit", "members", "chosen_method", "fit_text"],
     "label_budgets": ["CURVE", "budgets_of", "budget_name", "plan_budgets", "curve_table", "same_but_labels"],
     "plan": [
-        "WEAK_PAIRING_METHODS", "MAX_STACK", "ExperimentSpec", "default_methods", "list_methods",
-        "plan_experiment", "stack_size", "precision_text", "trained_backbones_text",
+        "MAX_STACK", "ExperimentSpec", "list_methods", "plan_experiment", "stack_size", "precision_text",
+        "trained_backbones_text",
     ],
     "resume": [
         "SHOWING", "identity", "code_sha256", "claim_folder", "save_part", "load_part", "student_file",
@@ -17,7 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "run_folder": [
         "FORMAT", "write_tensors", "read_tensors", "write_table", "check_columns", "check_predictions",
-        "RunFiles", "RunFolder", "pairing_table", "task_of",
+        "RunFiles", "RunFolder", "pairing_table",
     ],
     "run_students": ["find_students", "stands_for"],
     "runner": ["train_all", "write_folder", "default_out", "run", "forecast", "check_cells"],

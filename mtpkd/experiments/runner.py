@@ -19,10 +19,10 @@ from ..core.provenance import protocol_faults, provenance_columns
 from ..evaluation.per_sample import calibration, transfer
 from ..training.distributed import init_process_group, broadcast_from_rank0, barrier, rank_and_world_size
 from ..training.checkpoint import CheckpointStore
-from ..distillation.methods import method_names, schedules
+from ..distillation.methods import BASELINE, method_names
 from ..distillation.method_resolution import get_method
 from ..distillation.students import fit_student
-from ..distillation.stages import fit_first_stages
+from ..distillation.stages import count_steps, fit_first_stages
 from .tables import COLUMNS, MethodTables, TABLES
 from mtpkd.experiments.plan import (
     trained_backbones_text,
@@ -65,7 +65,9 @@ def train_all(
         pending = [name for name in plan.methods if name not in finished]
         facts = dict(stack=stack, done=done, total=total)
         if pending:
-            _fit_stages_before_students(plan, context, pending, _stage_journal(journal, current | facts))
+            methods, upper_bounds = _methods_and_upper_bounds(plan, pending)
+            started = _stage_journal(journal, current | facts)
+            fit_first_stages(context, methods, upper_bounds, started, plans=stack == 0)
         for name in plan.methods:
             current["method"] = name
             journal.write("method", method=name, stack=stack, done=done, total=total)
@@ -114,11 +116,11 @@ def _stage_journal(journal, facts: dict):
     return started
 
 
-def _fit_stages_before_students(plan, context, names, started) -> None:
-    "Stages 1 to 3 for some methods and upper bounds, in order: teachers, self-distillation, T-Nets"
-    methods = [get_method(name, plan.config, context.table.kind) for name in names if not name.startswith("teacher_")]
-    upper_bounds = [name.removeprefix("teacher_") for name in names if name.startswith("teacher_")]
-    fit_first_stages(context, methods, upper_bounds, started)
+def _methods_and_upper_bounds(plan, names) -> tuple:  # methods, names of teachers
+    "What the rows of a run are: methods with a student, and teachers"
+    kind = plan.samples.task.kind
+    methods = [get_method(name, plan.config, kind) for name in names if not name.startswith("teacher_")]
+    return methods, [name.removeprefix("teacher_") for name in names if name.startswith("teacher_")]
 
 
 def _train_method(plan, context, name, journal) -> MethodTables:
@@ -151,8 +153,8 @@ def _save_plans_and_embeddings(plan, context, name, out, *, write: bool):
     "Transport plan of a method with a teacher, and the embeddings that are new in the context"
     method = None if name.startswith("teacher_") else get_method(name, plan.config, context.table.kind)
     tensors = None
-    if method and method.teacher not in ("", "self"):
-        tensors = plan_of(plan, context, name)  # by all processes: a teacher that is missing is trained by all of them
+    if method and method.source.privileged:
+        tensors = plan_of(plan, context, name)  # by all processes
     if not write:
         return
     if tensors:
@@ -188,7 +190,7 @@ def write_folder(plan: ExperimentSpec, out: Path, parts: dict) -> dict:  # the s
     if len(pairing):
         write("pairing.csv", pairing)
     predictions = pd.concat([part.predictions for part in parts.values()], ignore_index=True)
-    write("transfer.csv", transfer(predictions, task))
+    write("transfer.csv", transfer(predictions, task, BASELINE))
     if task.kind != "regression":
         write("calibration.csv", calibration(predictions, task))
     write_json(out / "summary.json", summary)
@@ -227,7 +229,7 @@ def run(
     out=None,  # run folder; None: runs/NAME-HASH
     pairing=None,  # full, bag:KEY, bag:ROWS, lag:SECONDS[,JITTER] or none; None: the manifest's
     resume: bool = False,  # go on with what is in `out`
-    dry_run: bool = False,  # only say what would be done
+    dry_run: bool = False,  # only report what would be done
     progress: bool = True,
 ):  # -> RunFolder, or with dry_run what is planned; None in a process of torchrun that is not the first
     "Run an experiment: every method, the same student, subject-disjoint folds, the test rows read once"
@@ -310,20 +312,17 @@ def _run(plan, facts, out, progress):
 # %% ../../nbs/60_experiments/08_runner.ipynb #88da6210
 def forecast(plan: ExperimentSpec, out) -> dict:
     "Planned repeats and steps, minutes, memory, and disk space of the stored students, both in MiB"
-    steps = {name: _steps_of(plan, name) for name in plan.methods}
     small = replace(plan.config, schedule=replace(plan.config.schedule, steps=8, evaluate=8))
     size = stack_size(plan.config, plan.samples)
     context = open_context(replace(plan, config=small), plan.folds[:size])
     started = time.perf_counter()
-    fitted = fit_student(context, get_method("student_only", small))
+    fitted = fit_student(context, get_method(BASELINE, small))
     per_step = (time.perf_counter() - started) / 8
-    teachers = plan.config.teachers
-    ensemble_steps = 2 * (2 * teachers.ensemble + 1) * teachers.steps * ("mtpkd" in steps)  # and those of its control
-    total_steps = sum(steps.values()) + ensemble_steps
+    total_steps = count_steps(replace(context, config=plan.config), *_methods_and_upper_bounds(plan, plan.methods))
     stacks = -(-len(plan.folds) // size)
     student_bytes = sum(weights.nbytes for weights in fitted.params.values())
     data_bytes = _bytes_of(plan.samples.arrays) + _bytes_of(plan.samples.views)
-    memory = student_bytes * 4 * len(steps) + data_bytes
+    memory = student_bytes * 4 * len(plan.methods) + data_bytes
     students = sum(not name.startswith("teacher_") for name in plan.methods)
     kept = student_bytes * len(plan.folds) / len(plan.folds[:size]) * students  # as `keep_students` writes them
     text = trained_backbones_text(plan)
@@ -339,14 +338,6 @@ def forecast(plan: ExperimentSpec, out) -> dict:
         memory_mb=round(memory / 2**20),
         disk_mb=round(kept / 2**20, 1),
     )
-
-
-def _steps_of(plan, name) -> int:
-    "Optimiser steps of a method or a teacher"
-    if name.startswith("teacher_"):
-        return plan.config.teachers.steps
-    method = get_method(name, plan.config, plan.samples.task.kind)
-    return schedules(plan.config)[method.schedule].steps
 
 
 def _bytes_of(arrays: dict) -> int:

@@ -69,7 +69,7 @@ def _test_scores(plan, fold, prediction) -> dict:
 
 # %% ../../nbs/60_experiments/04_scoring.ipynb #94b87483
 def predictions_of(
-    samples,
+    samples,  # of the set
     f,  # the `Fold` whose N test rows were predicted
     p,  # predictions `(N, C)`: probabilities of C classes, or C regression outputs
     name: str,  # of the method
@@ -98,11 +98,11 @@ def history_rows(history, folds, name: str, stage: str) -> list:
 # %% ../../nbs/60_experiments/04_scoring.ipynb #18d2dce2
 def teacher_rows(plan, context, fitted, m, folds) -> pd.DataFrame:  # columns `COLUMNS["teachers"]`
     "Weight of every teacher in one method, per repeat and epoch"
-    if fitted.counts:
+    if fitted.teacher_weights:
         rows = _selected_teacher_rows(plan, context, fitted, m, folds)
-    elif m.teacher in ("singles", "all", "unpaired"):
+    elif m.source.several:
         rows = _averaged_teacher_rows(plan, context, m, folds)
-    elif m.teacher not in ("", "self"):
+    elif m.source.privileged:
         rows = _fixed_teacher_rows(plan, context, m, folds)
     else:
         rows = []
@@ -113,8 +113,8 @@ def _selected_teacher_rows(plan, context, fitted, m, folds) -> list:
     "Of a method that weighs its teachers anew in every batch"
     names = get_teacher_outputs(context, m).names
     epoch_length = schedules(plan.config)[m.schedule].evaluate
-    steps = np.array([step for step, _ in fitted.counts])
-    weights = torch.stack([weight for _, weight in fitted.counts]).cpu().numpy()  # (steps, R, T)
+    steps = np.array([step for step, _ in fitted.teacher_weights])
+    weights = torch.stack([weight for _, weight in fitted.teacher_weights]).cpu().numpy()  # (steps, R, T)
     rows = []
     for epoch in np.unique(steps // epoch_length):
         share = weights[steps // epoch_length == epoch]
@@ -138,7 +138,7 @@ def _averaged_teacher_rows(plan, context, m, folds) -> list:
 def _fixed_teacher_rows(plan, context, m, folds) -> list:
     "Of a method with one teacher: the joint one, or an ensemble"
     steps = schedules(plan.config)[m.schedule].steps
-    teacher = context.ensemble.joint if m.teacher == "joint" else "ensemble"
+    teacher = "ensemble" if m.source.ensemble else context.ensemble.joint
     return [(m.name, fold.fold, fold.seed, 0, teacher, float(steps), 1.0) for fold in folds]
 
 # %% ../../nbs/60_experiments/04_scoring.ipynb #7d4d3b48
@@ -181,8 +181,8 @@ def run_method(plan: ExperimentSpec, context: DistillationContext, name: str) ->
     seconds = time.perf_counter() - started
     results, scores, predictions = score_rows(plan, folds, fitted, name, steps, seconds)
     history = history_rows(fitted.history, folds, name, stage)
-    history += history_rows(fitted.before, folds, name, "tnet")
-    if method and method.teacher == "adapted":
+    history += history_rows(fitted.tnet_history, folds, name, "tnet")
+    if method and method.source.adapted:
         adapted = get_adapted_teachers(with_control(context, method.control))
         history += history_rows(adapted.history, folds, name, "self_distillation")
     if method:
@@ -214,7 +214,7 @@ def plan_of(
     context: DistillationContext,
     name: str,  # of a method that has a student and a teacher
     size: int = 128,  # rows, at most
-) -> tuple:  # arrays by name, facts by name
+) -> tuple:  # arrays `(N, ...)` by name, facts by name
     "Transport plan `(N, N)` between the most selected teacher and the student of a method, in the first repeat"
     method = get_method(name, plan.config, context.table.kind)
     fitted, fold = context.artifacts[ReportedKey(name)], context.folds[0]
@@ -252,9 +252,9 @@ def plan_of(
 
 def _most_selected(fitted) -> int:
     "Number of the teacher with the largest mean weight in the first repeat; -1, the last one, without a selection"
-    if not fitted.counts:
+    if not fitted.teacher_weights:
         return -1
-    weights = torch.stack([weight[0] for _, weight in fitted.counts])
+    weights = torch.stack([weight[0] for _, weight in fitted.teacher_weights])
     return int(weights.mean(0).argmax())
 
 # %% ../../nbs/60_experiments/04_scoring.ipynb #d6881918

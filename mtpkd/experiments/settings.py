@@ -25,7 +25,7 @@ _WRITTEN = (
     "code_sha256",
     "data_sha256",
     "prepare",
-)  # what a file says beside the settings; `prepare` is for mtpkd data prepare
+)  # what a file holds next to the settings; `prepare` is for mtpkd data prepare
 
 
 def resolve_config(

@@ -24,10 +24,10 @@ from mtpkd.evaluation.statistics import (
 )
 from ..evaluation.per_sample import per_sample_score
 from ..evaluation.shapley import modality_values
-from ..distillation.methods import method_names
+from ..distillation.methods import BASELINE, CEILING, declared, method_names, method_role, RECIPE
 from ..distillation.method_resolution import get_method
 from .tables import MethodTables
-from .plan import ExperimentSpec, WEAK_PAIRING_METHODS
+from .plan import ExperimentSpec
 
 # %% ../../nbs/60_experiments/05_verdict.ipynb #1aa97146
 def choose_candidate(parts: dict, base: str, metric: str) -> str:  # the name of a candidate
@@ -50,7 +50,7 @@ def paired(parts: dict, a: str, b: str) -> np.ndarray:  # `(J,)`
 def fall_back(parts: dict, name: str, metric: str) -> dict:  # fell_back, both means, share of repeats
     "Whether `name` is to be the student alone, by inner validation"
     sign = direction(metric)
-    own, alone = (sign * np.asarray(parts[n].validation, float) for n in (name, "student_only"))
+    own, alone = (sign * np.asarray(parts[n].validation, float) for n in (name, BASELINE))
     own_mean, alone_mean = (np.nan_to_num(v.mean(), nan=-np.inf) for v in (own, alone))
     return dict(
         fell_back=bool(own_mean <= alone_mean),
@@ -61,17 +61,17 @@ def fall_back(parts: dict, name: str, metric: str) -> dict:  # fell_back, both m
 
 
 def with_fallbacks(plan: ExperimentSpec, parts: dict) -> tuple:  # parts, name -> facts
-    "Replace the methods that fall back by the student alone; the taught student keeps the name of its schedule"
-    tried = [name for name in method_names(falls_back=True) if name in parts and "student_only" in parts]
+    "Replace the methods that fall back by the student alone; the distilled student keeps the name of its schedule"
+    tried = [name for name in method_names(falls_back=True) if name in parts and BASELINE in parts]
     facts = {name: fall_back(parts, name, plan.metric) for name in tried}
     for name, fact in facts.items():
         if not fact["fell_back"]:
             continue
         schedule = get_method(name, plan.config, plan.samples.task.kind).schedule
-        taught_name = f"{name}:{schedule}"
-        taught = parts[name].renamed(taught_name)
-        parts = parts | {name: parts["student_only"].renamed(name)}
-        parts = parts | {taught_name: taught}
+        distilled_name = f"{name}:{schedule}"
+        distilled = parts[name].renamed(distilled_name)
+        parts = parts | {name: parts[BASELINE].renamed(name)}
+        parts = parts | {distilled_name: distilled}
     return parts, facts
 
 # %% ../../nbs/60_experiments/05_verdict.ipynb #df0ca2e5
@@ -134,14 +134,13 @@ def _method_row(parts, name, rho, task) -> dict:
         mean=values.mean(),
         sd=values.std(ddof=1) if len(values) > 1 else np.nan,
         n=len(values),
-        **compare_with_baseline(parts, name, "student_only", rho, task),
+        **compare_with_baseline(parts, name, BASELINE, rho, task),
     )
 
 
 def _add_holm(rows: dict) -> None:
     "Holm's correction over the methods; upper bounds, candidates and the student alone have none"
-    upper_bounds = ("teacher_", "student_all_labels")
-    tested = [name for name in rows if not name.startswith(upper_bounds) and ":" not in name and name != "student_only"]
+    tested = [name for name in rows if method_role(name) != "upper" and ":" not in name and name != BASELINE]
     corrected = holm([rows[name]["p"] for name in tested]) if tested else []
     for name, p in zip(tested, corrected):
         rows[name]["p_holm"] = p
@@ -151,13 +150,13 @@ def _add_holm(rows: dict) -> None:
 
 def _add_gaps(rows: dict, headroom) -> None:
     "Share of the gap to the joint teacher, and of the headroom, that each method has closed"
-    base = rows["student_only"]["mean"]
+    base = rows[BASELINE]["mean"]
     joint = rows.get("teacher_joint", {}).get("mean", np.nan)
     for row in rows.values():
         row["gap_closed"] = gap_closed(row["mean"], base, joint)
         row["headroom_closed"] = np.nan
         if headroom and headroom["significant"]:
-            row["headroom_closed"] = gap_closed(row["mean"], base, rows["student_all_labels"]["mean"])
+            row["headroom_closed"] = gap_closed(row["mean"], base, rows[CEILING]["mean"])
 
 
 def parts_results(parts) -> pd.DataFrame:
@@ -167,9 +166,9 @@ def parts_results(parts) -> pd.DataFrame:
 # %% ../../nbs/60_experiments/05_verdict.ipynb #09710225
 def _headroom(parts, rows, rho):
     "Difference of the student with all labels to the student alone; None where it was not trained"
-    if "student_all_labels" not in parts:
+    if CEILING not in parts:
         return None
-    r = rows["student_all_labels"]
+    r = rows[CEILING]
     return dict(value=r["diff"], ci95=r["ci95"], p=r["p"], significant=bool(r["p"] < 0.05 and r["diff"] > 0))
 
 
@@ -183,7 +182,7 @@ def _power(plan, parts, rho) -> dict:
     have = len(np.unique(units))
     rows = {}
     for name in parts:
-        sd = float(np.std(paired(parts, name, "student_only"), ddof=1)) if repeats > 1 else np.nan
+        sd = float(np.std(paired(parts, name, BASELINE), ddof=1)) if repeats > 1 else np.nan
         if sd > 0 and ":" not in name:
             needed = subjects_needed(sd, repeats, rho, have, EFFECT)
             rows[name] = dict(sd=sd, sees=detectable(sd, repeats, rho), needed=needed)
@@ -210,14 +209,14 @@ def _calibration(plan, parts, rho) -> dict:  # method -> ece, and its difference
     facts = {}
     for name, error in ece.items():
         if len(error):
-            t = corrected_t(error - ece["student_only"].loc[error.index], rho)
+            t = corrected_t(error - ece[BASELINE].loc[error.index], rho)
             facts[name] = dict(ece=error.mean(), diff=t.mean, ci95=[t.low, t.high], p=t.p)
     return facts
 
 # %% ../../nbs/60_experiments/05_verdict.ipynb #3e05b078
 def _comparisons(plan, parts, rho, task) -> list:
     "Differences between methods besides those to `student_only`"
-    pairs = _mtpkd_pairs(plan, parts, task) + _weak_pairing_pairs(parts) + _schedule_pairs(plan, parts, task)
+    pairs = _recipe_pairs(plan, parts, task) + _weak_pairing_pairs(parts) + _schedule_pairs(plan, parts, task)
     comparisons = []
     for a, b in dict.fromkeys(pairs):
         comparison = compare_with_baseline(parts, a, b, rho, task)
@@ -225,23 +224,22 @@ def _comparisons(plan, parts, rho, task) -> list:
     return comparisons
 
 
-def _mtpkd_pairs(plan, parts, task) -> list:
-    "`mtpkd` and every other method that is no upper bound"
-    if "mtpkd" not in parts:
+def _recipe_pairs(plan, parts, task) -> list:
+    "The recipe and every other method that is no upper bound"
+    if RECIPE not in parts:
         return []
-    schedule = get_method("mtpkd", plan.config, task.kind).schedule
-    own = ("mtpkd", f"mtpkd:{schedule}", "student_only")  # taught, and fallen back
-    bounds = ("teacher_", "student_all_labels")
-    return [("mtpkd", name) for name in parts if not name.startswith(bounds) and name not in own]
+    schedule = get_method(RECIPE, plan.config, task.kind).schedule
+    own = (RECIPE, f"{RECIPE}:{schedule}", BASELINE)  # distilled, and fallen back
+    return [(RECIPE, name) for name in parts if method_role(name) != "upper" and name not in own]
 
 
 def _weak_pairing_pairs(parts) -> list:
-    "Pairing by transport and the other methods for weakly paired data"
+    "Pairing by transport and the other methods for weakly paired data that never fall back"
+    others = [b for b in method_names(falls_back=False) if b in parts and declared(b).is_for_weak_pairs]
     pairs = []
-    for a in ("ot_pairing", "mtpkd_pairing"):
-        others = [b for b in WEAK_PAIRING_METHODS[:-1] if b in parts and b != a]
+    for a in method_names(bags="ot"):
         if a in parts:
-            pairs += [(a, b) for b in others]
+            pairs += [(a, b) for b in others if b != a]
     return pairs
 
 
@@ -252,10 +250,12 @@ def _schedule_pairs(plan, parts, task) -> list:
         if ":" in name or name in method_names(every_schedule=True) or name.startswith("teacher_"):
             continue
         schedule = get_method(name, plan.config, task.kind).schedule
-        if f"student_only:{schedule}" not in parts:
+        if f"{BASELINE}:{schedule}" not in parts:
             continue
-        taught = f"{name}:{schedule}" if f"{name}:{schedule}" in parts else name  # where it fell back: what was taught
-        pairs.append((taught, f"student_only:{schedule}"))
+        distilled = (
+            f"{name}:{schedule}" if f"{name}:{schedule}" in parts else name
+        )  # where it fell back: what was trained
+        pairs.append((distilled, f"{BASELINE}:{schedule}"))
     return pairs
 
 # %% ../../nbs/60_experiments/05_verdict.ipynb #ad5e9604

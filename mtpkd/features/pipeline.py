@@ -52,7 +52,7 @@ def piece_path(out, key: str) -> Path:
 
 
 def save_piece(
-    out,
+    out,  # folder of the prepared set
     key: str,
     x: np.ndarray,  # features `(V, ...)`
     facts: dict,
@@ -62,7 +62,7 @@ def save_piece(
 
 
 def load_piece(out, key: str):  # features `(V, ...)` and facts, or None if the file is absent or incomplete
-    "A finished piece"
+    "The finished piece `key` in the folder `out`"
     try:
         data = piece_path(out, key).read_bytes()
     except OSError:
@@ -121,7 +121,7 @@ def plan_modality(
     recipe: Recipe,
     x,  # `(N,)` of `MEDIA` or `(N, ...)` numbers
     presence,  # `(N,)` bool: whether the sample has the modality
-    root,
+    root,  # folder of the files of the set
     digests: dict,  # path -> sha256
     bad: dict,  # path -> error message
     is_corpus: bool = False,  # links may lead to another disk
@@ -259,7 +259,7 @@ def known_shards(out) -> dict:  # key -> (path, row, facts)
 
 
 def collect(
-    out,
+    out,  # folder of the prepared set
     m: Modality,
     key: str,
     stored: dict,  # as from `known_shards`

@@ -19,7 +19,7 @@ from ..core.yaml_files import apply_set, read_yaml
 from ..core.config import from_dict, to_yaml
 from ..data.manifest import load_manifest
 from ..data.feature_store import open_shard, shard_path
-from ..models.backbones import learning_text
+from ..models.backbones import trainable_text
 from .recipes import backbone, PrepareConfig
 from .pipeline import Modality, plan_set, prepare_modality, shard_name
 
@@ -233,7 +233,7 @@ def describe(m: Modality) -> str:
     line = f"{r.modality}: {len(m.pieces)} recordings by {r.encoder}"
     if not r.weights:
         return line
-    learning = learning_text(backbone(r.encoder, r.weights, r.settings.finetune))
+    learning = trainable_text(backbone(r.encoder, r.weights, r.settings.finetune))
     return f"{line}, weights {r.weights}; {learning}"
 
 # %% ../../nbs/25_features/03_prepare.ipynb #b85a7b2d

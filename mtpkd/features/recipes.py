@@ -19,7 +19,14 @@ from ..data.clips import draw_views, normalise
 from ..data.sound import read_sound
 from ..data.video import open_recording
 from ..data.faces import face_clip
-from ..models.backbones import build_backbone, kind_of, BACKBONE_KINDS, BACKBONE_PARTS, set_learning, weights_sha256
+from mtpkd.models.backbones import (
+    build_backbone,
+    kind_of,
+    BACKBONE_KINDS,
+    BACKBONE_PARTS,
+    set_trainable,
+    weights_sha256,
+)
 
 # %% ../../nbs/25_features/01_recipes.ipynb #1fb916b9
 @dataclass(frozen=True)
@@ -177,7 +184,7 @@ def backbone(
 ):
     "The frozen part of a network: everything before the part `finetune`, or the whole of it"
     last = "layer4" if finetune == "none" else BACKBONE_PARTS[BACKBONE_PARTS.index(finetune) - 1]
-    return set_learning(build_backbone(name, weights, last=last), "none").to(device)
+    return set_trainable(build_backbone(name, weights, last=last), "none").to(device)
 
 # %% ../../nbs/25_features/01_recipes.ipynb #dc19f380
 @dataclass(frozen=True)
@@ -276,7 +283,7 @@ def standardise(
 
 # %% ../../nbs/25_features/01_recipes.ipynb #d60cd256
 def run_network(
-    net,
+    net,  # module of torch
     x,  # batch `(B, ...)`
     device="cpu",
 ) -> np.ndarray:  # `(B, ...)` float32

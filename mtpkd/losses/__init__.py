@@ -3,10 +3,6 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "alignment": ["alignments", "align_cosine", "align_mse", "align_kl", "align_mmd"],
-    "base": [
-        "LEVELS", "COMPARED", "terms", "weighted_mean", "TermInputs", "LossTerm", "loss_term", "get_term",
-        "term_names",
-    ],
     "feature": ["TINY", "mmd", "unit_rows", "project", "fitnets", "cosine_mse", "crd"],
     "relation": ["relative_distances", "angles", "rkd_distance", "rkd_angle", "sp", "cc", "pkt"],
     "response": ["soften", "logit_kd", "target_class", "tckd", "nckd", "prototype_cost", "wkd"],
@@ -14,5 +10,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "task": [
         "cross_entropy", "cumulative_probabilities", "ordinal_cross_entropy", "concordance", "row_losses",
         "task_loss",
+    ],
+    "terms": [
+        "LEVELS", "COMPARED", "loss_terms", "weighted_mean", "TermInputs", "LossTerm", "loss_term", "get_term",
+        "term_names",
     ],
 })

@@ -14,19 +14,19 @@ alignments = Registry("alignment")
 
 
 @alignments.register("cosine")
-def align_cosine(z_a, z_j, out_a, out_j):  # embeddings `(B, D)`, outputs `(B, C)` of adapted and joint -> scalar
+def align_cosine(z_a, z_j, out_a, out_j):  # `(B, D)`, `(B, D)`, `(B, C)`, `(B, C)` -> scalar
     "One minus the cosine of each pair of rows"
     return (1 - torch.nn.functional.cosine_similarity(z_a, z_j, dim=-1)).mean(-1)
 
 
 @alignments.register("mse")
-def align_mse(z_a, z_j, out_a, out_j):
+def align_mse(z_a, z_j, out_a, out_j):  # `(B, D)`, `(B, D)`, `(B, C)`, `(B, C)` -> scalar
     "Mean squared difference"
     return ((z_a - z_j) ** 2).mean((-2, -1))
 
 
 @alignments.register("kl")
-def align_kl(z_a, z_j, out_a, out_j, temperature: float = 2.0):
+def align_kl(z_a, z_j, out_a, out_j, temperature: float = 2.0):  # `(B, D)`, `(B, D)`, `(B, C)`, `(B, C)` -> scalar
     "Kullback-Leibler divergence of softened outputs, times T^2"
     p = (out_j / temperature).softmax(-1)
     return temperature**2 * (p * ((out_j / temperature).log_softmax(-1) - (out_a / temperature).log_softmax(-1))).sum(
@@ -35,7 +35,7 @@ def align_kl(z_a, z_j, out_a, out_j, temperature: float = 2.0):
 
 # %% ../../nbs/35_losses/03_alignment.ipynb #37e4dd41
 @alignments.register("mmd")
-def align_mmd(z_a, z_j, out_a, out_j):
+def align_mmd(z_a, z_j, out_a, out_j):  # `(B, D)`, `(B, D)`, `(B, C)`, `(B, C)` -> scalar
     "Squared maximum mean discrepancy, Gaussian kernels of half, one and two times the mean distance"
     z = torch.cat([z_a, z_j], -2)
     square = (z * z).sum(-1)

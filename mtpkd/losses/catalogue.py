@@ -7,4 +7,4 @@ __all__ = []
 
 # %% ../../nbs/35_losses/08_catalogue.ipynb #ca7a1093
 import mtpkd.losses.feature, mtpkd.losses.relation, mtpkd.losses.response, mtpkd.losses.structural, mtpkd.losses.task
-from .base import get_term, loss_term, LossTerm, term_names, TermInputs, terms
+from .terms import get_term, loss_term, loss_terms, LossTerm, term_names, TermInputs

@@ -9,14 +9,14 @@ __all__ = ['TINY', 'mmd', 'unit_rows', 'project', 'fitnets', 'cosine_mse', 'crd'
 import torch
 from torch import Tensor
 from ..core.errors import InputError
-from .base import loss_term
+from .terms import loss_term
 
 # %% ../../nbs/35_losses/05_feature.ipynb #7be2a972
 def mmd(
     x: Tensor,  # `(N, D)`
     y: Tensor,  # `(M, D)`
-    w: Tensor,
-    v: Tensor,  # weights of the rows `(N,)`, `(M,)`
+    w: Tensor,  # weights of the rows of `x` `(N,)`
+    v: Tensor,  # weights of the rows of `y` `(M,)`
 ) -> Tensor:  # scalar
     "Squared maximum mean discrepancy, Gaussian kernels of half, one and two times the mean squared distance"
     z, mass = (
@@ -71,8 +71,10 @@ def fitnets(
     return ((project(z_s, regressor) - z_t) ** 2).mean((-2, -1))
 
 
-def cosine_mse(z_s: Tensor, z_t: Tensor) -> Tensor:  # `(B, D)` both -> scalar
-    "One minus the cosine of each pair, plus the mean squared error"
+def cosine_mse(z_s: Tensor, z_t: Tensor) -> Tensor:  # `(B, D)`, `(B, D)` -> scalar
+    """One minus the cosine of each pair, plus the mean squared error.
+
+    `InputError` for embeddings of different widths."""
     if z_s.shape != z_t.shape:
         raise InputError(
             f"student embeddings are {tuple(z_s.shape)}, the teacher's {tuple(z_t.shape)}; "

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 from ..transport.geometry import cosine_gram
-from .base import loss_term
+from .terms import loss_term
 from .feature import TINY, unit_rows
 
 # %% ../../nbs/35_losses/07_relation.ipynb #8718d7c3
@@ -40,7 +40,7 @@ def rkd_distance(
     return smooth_l1_loss(relative_distances(z_s), relative_distances(z_t), reduction="none").mean((-2, -1))
 
 
-def rkd_angle(z_s: Tensor, z_t: Tensor) -> Tensor:  # as `rkd_distance`
+def rkd_angle(z_s: Tensor, z_t: Tensor) -> Tensor:  # `(B, Ds)`, `(B, Dt)` -> scalar
     "Huber loss of the angles of triplets"
     return smooth_l1_loss(angles(z_s), angles(z_t), reduction="none").mean((-3, -2, -1))
 
@@ -63,13 +63,13 @@ def sp(
     return ((unit_rows(z_s @ z_s.mT) - unit_rows(z_t @ z_t.mT)) ** 2).mean((-2, -1))
 
 
-def cc(z_s: Tensor, z_t: Tensor, gamma: float = 0.4) -> Tensor:  # as `sp`
+def cc(z_s: Tensor, z_t: Tensor, gamma: float = 0.4) -> Tensor:  # `(B, Ds)`, `(B, Dt)` -> scalar
     "Mean squared difference of Gaussian kernels of directions"
     kernel = lambda z: (2 * gamma * (cosine_gram(z) - 1)).exp()
     return ((kernel(z_s) - kernel(z_t)) ** 2).mean((-2, -1))
 
 
-def pkt(z_s: Tensor, z_t: Tensor) -> Tensor:  # as `sp`
+def pkt(z_s: Tensor, z_t: Tensor) -> Tensor:  # `(B, Ds)`, `(B, Dt)` -> scalar
     "Mean divergence of neighbour probabilities"
 
     def neighbours(z):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from ..transport.geometry import cosine_gram
 from ..transport.barycenters import class_cost, histogram_divergence
-from .base import loss_term, weighted_mean
+from .terms import loss_term, weighted_mean
 from .task import concordance
 from .feature import _unpaired_weight, mmd, TINY
 
@@ -18,7 +18,7 @@ from .feature import _unpaired_weight, mmd, TINY
 def soften(
     probabilities: Tensor,  # `(..., C)`
     temperature: float,
-) -> Tensor:
+) -> Tensor:  # `(..., C)`
     "Probabilities at another temperature: $p^{1/T}$, normalised"
     return (probabilities.clamp_min(1e-8).log() / temperature).softmax(-1)
 
@@ -83,8 +83,10 @@ def tckd(
     return temperature**2 * weighted_mean(_kl(sure, log_sure), weight)
 
 
-def nckd(output: Tensor, teacher: Tensor, hit: Tensor, weight: Tensor, temperature: float = 1.0) -> Tensor:  # as `tckd`
-    "How the other classes compare among themselves, times T^2"
+def nckd(output: Tensor, teacher: Tensor, hit: Tensor, weight: Tensor, temperature: float = 1.0) -> Tensor:  # scalar
+    """How the other classes compare among themselves, times T^2.
+
+    Arguments are those of `tckd`: `output (B, C)`, `teacher (B, C)`, `hit (B, C)` and `weight (B,)`."""
     rest = teacher * ~hit
     rest = rest / rest.sum(-1, keepdim=True).clamp_min(TINY)
     return temperature**2 * weighted_mean(_kl(rest, _others((output / temperature).log_softmax(-1), hit)[0]), weight)

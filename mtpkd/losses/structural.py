@@ -11,7 +11,7 @@ from ..transport.geometry import anchor_clouds, cosine_gram, half_squared_distan
 from ..transport.structural import structural_divergence
 from ..transport.pot_solvers import exact_ot, fused_gromov_wasserstein, gromov_wasserstein, unbalanced_ot
 from ..transport.matching import row_ot
-from .base import loss_term
+from .terms import loss_term
 
 # %% ../../nbs/35_losses/04_structural.ipynb #e09c64a8
 def centroid(

@@ -8,7 +8,7 @@ __all__ = ['cross_entropy', 'cumulative_probabilities', 'ordinal_cross_entropy',
 # %% ../../nbs/35_losses/02_task.ipynb #765792ed
 import torch
 from torch import Tensor
-from .base import loss_term, weighted_mean
+from .terms import loss_term, weighted_mean
 
 # %% ../../nbs/35_losses/02_task.ipynb #1a672d84
 def cross_entropy(
@@ -57,7 +57,9 @@ def row_losses(
 
 
 def task_loss(kind: str, output: Tensor, target: Tensor, weight: Tensor, valid: Tensor = None) -> Tensor:  # scalar
-    "Cross-entropy, ordinal cross-entropy, or 1 - CCC over the rows with `weight (B,)`"
+    """Cross-entropy, ordinal cross-entropy, or 1 - CCC over the rows with `weight (B,)`.
+
+    Classes have `output (B, C)` and `target (B, C)`; values `(B, K)`, and `valid (B, K)` is 0 where not annotated."""
     if kind != "regression":
         return weighted_mean(row_losses(kind, output, target), weight)
     w = weight[..., None] * (torch.ones_like(target) if valid is None else valid)

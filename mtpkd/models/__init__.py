@@ -4,7 +4,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "backbones": [
         "BACKBONE_PARTS", "CHANNELS", "WIDTH", "BACKBONE_KINDS", "BackboneKind", "kind_of", "Affine",
-        "freeze_norms", "Backbone", "build_backbone", "set_learning", "learning_table", "learning_text",
+        "freeze_norms", "Backbone", "build_backbone", "set_trainable", "trainable_table", "trainable_text",
         "weights_sha256", "first_trained_part", "Pretrained",
     ],
     "encoders": ["AUTO", "build_encoder", "MLP", "Conv1d", "TCN"],

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['BACKBONE_PARTS', 'CHANNELS', 'WIDTH', 'BACKBONE_KINDS', 'BackboneKind', 'kind_of', 'Affine', 'freeze_norms',
-           'Backbone', 'build_backbone', 'set_learning', 'learning_table', 'learning_text', 'weights_sha256',
+           'Backbone', 'build_backbone', 'set_trainable', 'trainable_table', 'trainable_text', 'weights_sha256',
            'first_trained_part', 'Pretrained']
 
 # %% ../../nbs/20_models/02_backbones.ipynb #86c94ff8
@@ -176,17 +176,17 @@ class Backbone(nn.Module):
         self.name = name
         self.parts = nn.ModuleDict(parts)
         self.pooled = "layer4" in parts
-        self.by_frame = kind_of(name).takes == "frames"
+        self.per_frame = kind_of(name).takes == "frames"
 
     def forward(self, x: Tensor) -> Tensor:
         size = x.shape[0]  # not len(x), which an export would take for a constant
-        if self.by_frame:
+        if self.per_frame:
             x = x.transpose(1, 2).flatten(0, 1)  # every frame is a picture
         for part in self.parts.values():
             x = part(x)
         if self.pooled:
             x = x.flatten(2).mean(2)
-        if self.by_frame:
+        if self.per_frame:
             x = x.unflatten(0, (size, -1)).transpose(1, 2)
         return x
 
@@ -215,7 +215,7 @@ def build_backbone(
     return Backbone(name, parts).eval()
 
 # %% ../../nbs/20_models/02_backbones.ipynb #a6e6391f
-def set_learning(backbone: Backbone, finetune: str = "none") -> Backbone:
+def set_trainable(backbone: Backbone, finetune: str = "none") -> Backbone:
     "Freeze the parts before `finetune`; changes and returns `backbone`; `InputError` for an unknown part"
     known = ("none", *BACKBONE_PARTS, "all")
     if finetune not in known:
@@ -233,7 +233,7 @@ def _part_of(parameter: str) -> str:
     return parts[0] if parts else words[0]
 
 
-def learning_table(module: nn.Module) -> list:  # (part, weights, how many are trained)
+def trainable_table(module: nn.Module) -> list:  # (part, weights, how many are trained)
     "Which parts of a network are trained"
     rows = {}
     for name, parameter in module.named_parameters():
@@ -250,9 +250,9 @@ def _learning_state(weights: int, trained: int) -> str:
     return f"({trained:,} learn)" if trained else "frozen"
 
 
-def learning_text(module: nn.Module) -> str:
-    "`learning_table` as a line"
-    rows = learning_table(module)
+def trainable_text(module: nn.Module) -> str:
+    "`trainable_table` as a line"
+    rows = trainable_table(module)
     texts = [f"{part} {weights:,} weights {_learning_state(weights, trained)}" for part, weights, trained in rows]
     return ", ".join(texts)
 
@@ -299,7 +299,7 @@ class Pretrained(nn.Module):
                 "use auto, or prepare it for this encoder"
             )
         first = first_trained_part(name, shape[0])
-        self.backbone = set_learning(build_backbone(name, weights, first), finetune)
+        self.backbone = set_trainable(build_backbone(name, weights, first), finetune)
         if kind.takes == "frames":
             self.token = TCN((WIDTH, shape[1]), width, depth)
         else:

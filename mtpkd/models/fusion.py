@@ -33,6 +33,16 @@ def _perceptron(inputs: int, width: int) -> nn.Module:
     "One layer to `width` with LayerNorm and GELU"
     return nn.Sequential(nn.Linear(inputs, width), nn.LayerNorm(width), nn.GELU())
 
+
+def _modality_embedding(modalities: int, width: int) -> nn.Parameter:
+    "A learned vector for each modality `(M, W)`; it is stored as `which`, the key of all saved weights"
+    return nn.Parameter(0.02 * torch.randn(modalities, width))
+
+
+def _embed_modalities(tokens: Tensor, presence: Tensor, which: Tensor) -> Tensor:  # `(B, M, W)`
+    "The tokens, zero where absent, each with the vector of its modality"
+    return torch.where(presence[..., None], tokens, 0.0) + which
+
 # %% ../../nbs/20_models/03_fusion.ipynb #329cb52d
 @fusions.register("concat")
 class Concat(nn.Module):
@@ -54,9 +64,9 @@ class Concat(nn.Module):
 # %% ../../nbs/20_models/03_fusion.ipynb #ad1196fa
 def masked_softmax(
     scores: Tensor,  # `(..., M)`, or the modalities along another `dim`
-    presence: Tensor,  # bool, broadcast to `scores`
+    presence: Tensor,  # bool `(..., M)`, or what broadcasts to `scores`
     dim: int = -1,
-) -> Tensor:  # weights, 0 where absent; all 0 where nothing is present
+) -> Tensor:  # weights `(..., M)`, 0 where absent; all 0 where nothing is present
     "Softmax over the present entries only"
     return scores.masked_fill(~presence, -1e4).softmax(dim) * presence
 
@@ -160,7 +170,7 @@ class Tokens(nn.Module):
     def __init__(self, modalities, width, heads=4, depth=1):
         super().__init__()
         self.summary = nn.Parameter(torch.zeros(1, width))
-        self.which = nn.Parameter(0.02 * torch.randn(modalities, width))
+        self.which = _modality_embedding(modalities, width)
         self.blocks = nn.ModuleList([Block(width, heads) for _ in range(depth)])
         self.norm = nn.LayerNorm(width)
 
@@ -169,7 +179,7 @@ class Tokens(nn.Module):
         tokens: Tensor,  # `(B, M, W)`
         presence: Tensor,  # bool `(B, M)`
     ) -> Tensor:  # `(B, W)`
-        tokens = torch.where(presence[..., None], tokens, 0.0) + self.which
+        tokens = _embed_modalities(tokens, presence, self.which)
         summary = self.summary.expand(tokens.shape[0], 1, -1)
         x = torch.cat([summary, tokens], 1)
         presence = torch.cat([torch.ones_like(presence[:, :1]), presence], 1)
@@ -194,7 +204,7 @@ class CrossAttention(nn.Module):
 
     def __init__(self, modalities, width, heads=4, depth=1):
         super().__init__()
-        self.which = nn.Parameter(0.02 * torch.randn(modalities, width))
+        self.which = _modality_embedding(modalities, width)
         self.joint = nn.Linear(width, width)
         self.attention = nn.ModuleList([Attention(width, heads) for _ in range(depth)])
         self.norm = nn.LayerNorm(width)
@@ -204,7 +214,7 @@ class CrossAttention(nn.Module):
         tokens: Tensor,  # `(B, M, W)`
         presence: Tensor,  # bool `(B, M)`
     ) -> Tensor:  # `(B, W)`
-        x = torch.where(presence[..., None], tokens, 0.0) + self.which
+        x = _embed_modalities(tokens, presence, self.which)
         with_joint = torch.cat([presence, torch.ones_like(presence[:, :1])], 1)
         for attention in self.attention:
             joint = self.joint(present_mean(x, presence))
@@ -222,7 +232,7 @@ class AcrossBatch(Tokens):
         tokens: Tensor,  # `(B, M, W)`
         presence: Tensor,  # bool `(B, M)`
     ) -> Tensor:  # `(B, W)`
-        tokens = torch.where(presence[..., None], tokens, 0.0) + self.which
+        tokens = _embed_modalities(tokens, presence, self.which)
         x = tokens.transpose(0, 1)
         for block in self.blocks:
             x = block(x, presence.T)

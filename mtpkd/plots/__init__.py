@@ -12,10 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "verdict_forest", "repeat_differences", "repeat_scatter", "interval_ends", "transfer_bars",
         "difference_forest", "modality_forest", "inflation_forest",
     ],
-    "palette": [
-        "PALETTE", "METHOD_COLOURS", "SYMBOLS", "method_colour", "class_colours", "class_symbols",
-        "teacher_colours",
-    ],
+    "palette": ["PALETTE", "SYMBOLS", "method_colour", "class_colours", "class_symbols", "teacher_colours"],
     "plans": ["SHARE", "SIGNED", "class_mass", "mass_within", "plan_heatmap", "class_mass_matrix", "matrix_panels"],
     "theme": ["INK", "GRID", "TEMPLATE", "SEQUENTIAL_COLOURS", "CONFIG", "style", "label_text", "to_html", "plotly_js"],
 })

@@ -14,16 +14,22 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 from ..core.errors import InputError
 from ..evaluation.wording import metric_label
-from .palette import _pick, class_colours, method_colour, METHOD_COLOURS, PALETTE, teacher_colours
+from ..distillation.methods import BASELINE, declared
+from .palette import _pick, class_colours, method_colour, PALETTE, teacher_colours
 from .theme import style, label_text
 
 # %% ../../nbs/70_plots/04_curves.ipynb #31bd94e2
 def _line_colour(line, lines):
     "The colour of a method or a teacher; of any other line, a colour by position"
-    if line in METHOD_COLOURS:
+    if _declares_colour(line):
         return method_colour(line)
-    others = [name for name in lines if name not in METHOD_COLOURS]
+    others = [name for name in lines if not _declares_colour(name)]
     return _pick(others.index(line) + 4)
+
+
+def _declares_colour(line) -> bool:
+    "Whether a line is the joint teacher or a method with a colour of its own"
+    return line == "teacher_joint" or ":" not in str(line) and bool(declared(str(line)).colour)
 
 
 def line_panels(
@@ -129,7 +135,7 @@ def _budget_traces(rows: pd.DataFrame, method, shift: float):
     )
     hover = "%{customdata} labels: %{y:.1f}"
     yield go.Scatter(x=rows["n_train"], y=100 * rows["mean"], hovertemplate=hover, **common)
-    if method == "student_only":
+    if method == BASELINE:
         return
     contains_zero = (rows["low"] <= 0) & (rows["high"] >= 0)
     yield go.Scatter(
@@ -150,7 +156,7 @@ def budget_curves(
     "Score, and difference to `student_only` with its 95% interval, over label budgets"
     methods = list(dict.fromkeys(curve["method"]))
     label = metric_label(metric) or "score"
-    fig = make_subplots(1, 2, subplot_titles=["level", "difference to student_only"], horizontal_spacing=0.09)
+    fig = make_subplots(1, 2, subplot_titles=["level", f"difference to {BASELINE}"], horizontal_spacing=0.09)
     for i, method in enumerate(methods):
         rows = curve[curve["method"] == method].sort_values("n_train")
         for column, trace in enumerate(_budget_traces(rows, method, i - len(methods) / 2), start=1):
@@ -187,7 +193,8 @@ def pairing_curves(
 ) -> go.Figure:
     "Share of the plan on the true partner, mean over folds and seeds, with a band of one standard deviation"
     fig = go.Figure()
-    matched = pairing[pairing["method"] != "bag_mean"]
+    has_a_plan = pairing["method"].map(lambda name: declared(name).bags != "mean")
+    matched = pairing[has_a_plan]
     for method, rows in matched.groupby("method", sort=False):
         mass = rows.groupby("step")["mass"]
         mean = mass.mean() * 100

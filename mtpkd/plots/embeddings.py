@@ -18,7 +18,9 @@ def project(
     z,  # embedding `(N, D)`
     method: str = "pca",  # "pca" or "umap"
 ) -> tuple:  # `(N, 2)`, titles of the two axes
-    "Two dimensions of an embedding"
+    """Two dimensions of an embedding.
+
+    `InputError` for an unknown `method`, and for umap without its package."""
     z = np.nan_to_num(np.asarray(z, dtype=float))
     if method == "pca":
         return _pca(z)
@@ -60,7 +62,7 @@ def _tall_svd(z):
 def thin_out(
     target,  # classes `(N,)`, or values `(N,)` or `(N, K)`
     most: int,  # points to keep
-) -> np.ndarray:  # indices, ascending
+) -> np.ndarray:  # indices `(n,)`, ascending
     "Every sample, or an even selection along the sorted target where there are too many to draw"
     target = np.asarray(target)
     first = target if target.ndim == 1 else target[:, 0]

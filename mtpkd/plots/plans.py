@@ -21,7 +21,9 @@ def class_mass(
     target,  # classes `(B,)`, or a continuous target
     classes=None,  # class names; None for a continuous target
 ) -> tuple:  # mass between groups `(C, C)`, group names
-    "The mass of a plan, summed by teacher class and student class"
+    """The mass of a plan, summed by teacher class and student class.
+
+    `InputError` for a plan of another batch than the target."""
     plan = np.asarray(plan, dtype=float)
     groups, names = target_groups(target, classes)
     if plan.shape != (len(groups),) * 2:

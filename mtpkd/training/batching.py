@@ -15,12 +15,14 @@ from ..core.runtime import rng
 
 # %% ../../nbs/45_training/04_batching.ipynb #b28ecfb0
 def draw_batches(
-    rows,  # one array of row numbers a repeat
+    rows,  # one array `(n,)` of row numbers a repeat
     batch: int,
     steps: int,
     seeds,  # one a repeat
 ) -> Tensor:  # `(R, steps, batch)` int64
-    "Row numbers of all batches, in shuffled passes over each repeat's rows"
+    """Row numbers of all batches, in shuffled passes over each repeat's rows.
+
+    `InputError` for a repeat without rows."""
     need, drawn = batch * steps, []
     for own, seed in zip(rows, seeds):
         if len(own) == 0:
@@ -32,7 +34,9 @@ def draw_batches(
 
 # %% ../../nbs/45_training/04_batching.ipynb #137ecec2
 def draw_mixup(alpha: float, batch: int, steps: int, seeds) -> Tensor:  # `(R, steps, batch)` in [1/2, 1]
-    "How much of itself every row keeps when it is mixed with another: Beta(alpha, alpha), the larger part"
+    """How much of itself every row keeps when it is mixed with another: Beta(alpha, alpha), the larger part.
+
+    Each of `seeds` is of one repeat."""
     drawn = np.stack([rng("mixup", seed).beta(alpha, alpha, (steps, batch)).astype("float32") for seed in seeds])
     return torch.from_numpy(np.maximum(drawn, 1 - drawn))
 
@@ -48,11 +52,11 @@ def mix(
 
 # %% ../../nbs/45_training/04_batching.ipynb #15d0b1d8
 def draw_bag_batches(
-    bags,  # per repeat: a list of arrays of row numbers
+    bags,  # per repeat: a list of arrays `(n,)` of row numbers
     most: int,  # rows of the widest bag there can be; 0: no bags, rows as they come
     batch: int,
     steps: int,
-    seeds,
+    seeds,  # one a repeat
 ) -> tuple:  # rows `(R, steps, G, S)` int64, and which of them count
     "Whole bags of all batches, in shuffled passes over each repeat's bags"
     if not most:
@@ -66,12 +70,12 @@ def draw_bag_batches(
 
 
 def pad_bags(bags, most: int) -> tuple:  # rows `(G, S)` int64, and which of them count
-    "Bags padded to `most` rows each"
+    "The `bags`, arrays `(n,)` of row numbers, padded to `most` rows each"
     rows = [np.r_[bag, np.full(most - len(bag), bag[0])] for bag in bags]
     in_bag = [np.arange(most) < len(bag) for bag in bags]
     return np.stack(rows).astype("int64"), np.stack(in_bag)
 
 # %% ../../nbs/45_training/04_batching.ipynb #8477580c
 def draw_views(shape, seeds) -> Tensor:  # `(R, *shape)` int64
-    "Numbers that say which view of its recording a row of a batch is"
+    "Numbers that say which view of its recording a row of a batch of `shape` is; each of `seeds` is of one repeat"
     return torch.from_numpy(np.stack([rng("looks", seed).integers(0, 2**30, shape) for seed in seeds]))

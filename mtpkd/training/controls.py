@@ -15,8 +15,8 @@ from .stacked_data import StackedDataset
 # %% ../../nbs/45_training/03_controls.ipynb #3b236f51
 def permute_within(
     parts,  # of row numbers; other rows keep their place
-    n: int,
-    random,
+    n: int,  # rows in all
+    random,  # numpy generator
     itself: bool,
 ) -> np.ndarray:  # `(n,)`; `itself`: whether a row may stand in for itself
     "Row numbers that stand in for one another within each part"
@@ -27,8 +27,8 @@ def permute_within(
     return source
 
 
-def rows_by_presence(rows, there) -> list:  # of arrays of row numbers
-    "`rows` in groups that have the same modalities: there `(N, M)` bool"
+def rows_by_presence(rows, there) -> list:  # arrays `(n,)` of row numbers
+    "`rows` in groups that have the same modalities, by `there (N, M)` bool"
     kinds = there[rows] @ (1 << np.arange(there.shape[1]))
     return [rows[kinds == k] for k in np.unique(kinds)]
 

@@ -61,11 +61,13 @@ def _sizes(x, dim) -> list:  # rows a process
 
 
 def gather_batch(
-    x: Tensor,  # this process's rows along `dim`
+    x: Tensor,  # this process's rows, `(..., n, ...)` along `dim`
     dim: int = 0,
     whole: int | None = None,  # rows of the whole batch, of which each process holds its share; None: ask the others
-) -> Tensor:  # the rows of all processes, in their order; itself where there is one
-    "The whole batch out of the processes' parts, with gradients"
+) -> Tensor:  # rows of all processes in their order, `(..., N, ...)`; itself where there is one
+    """The whole batch out of the processes' parts, with gradients.
+
+    `InputError` for a part that is not the share of this process."""
     if rank_and_world_size()[1] == 1:
         return x
     sizes = _sizes(x, dim) if whole is None else row_shares(whole)
@@ -81,7 +83,9 @@ def distributed_forward(
     net,  # a function of `inputs` -> a named tuple of tensors `(R, B, ...)`
     *inputs,  # tensors, or dicts of tensors, `(R, B, ...)`
 ):
-    "The outputs of `net` for a whole batch, of which each process computes its share"
+    """The outputs of `net` for a whole batch, of which each process computes its share.
+
+    `InputError` for a batch of fewer rows than processes."""
     if rank_and_world_size()[1] == 1:
         return net(*inputs)
     first = next(iter(inputs[0].values())) if isinstance(inputs[0], dict) else inputs[0]

@@ -101,11 +101,13 @@ def predict_stacked(
     stack: StackedModel,
     params: dict,
     table: StackedDataset,
-    rows,  # one array of row numbers a repeat
-    names,
+    rows,  # one array `(n,)` of row numbers a repeat
+    names,  # of the modalities
     chunk: int = 512,
-) -> list:  # an Output of numpy arrays a repeat
-    "The outputs of every repeat for its own rows"
+) -> list:  # an Output of numpy arrays `(n, ...)` a repeat
+    """The outputs of every repeat for its own rows.
+
+    `InputError` for no rows at all."""
     lengths = [len(own) for own in rows]
     longest = max(lengths)
     if longest == 0:

@@ -165,7 +165,7 @@ def _weight_and_moments(trainer: Trainer, p: Tensor) -> list:
 def keep_best_weights(
     trainer: Trainer, values
 ) -> None:  # validation metric of every repeat `(R,)`; NaN where one has diverged
-    "Remember the weights of the repeats that have just become better than ever"
+    "Remember the weights of the repeats that have just become better than ever, by `values (R,)`"
     now, values = trainer.weights(), trainer.sign * np.array(values, float)
     values[np.isnan(values)] = -np.inf
     if trainer.best is None:

@@ -15,7 +15,7 @@ from .geometry import _at_least_single
 def class_cost(
     classes: int,  # number of classes `C`
     ordinal: bool = False,  # classes are levels of a scale
-    like: Tensor | None = None,  # a tensor on the device of the result
+    like: Tensor | None = None,  # tensor of any shape, on the device of the result
 ) -> Tensor:  # costs `(C, C)`, from 0 to 1
     "Ground cost between classes: 0 or 1, or steps of a scale as a share of the whole"
     device = {} if like is None else dict(device=like.device)

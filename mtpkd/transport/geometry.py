@@ -59,7 +59,9 @@ def least_similar(
     gram: Tensor,  # similarities `(..., B, B)`
     k: int,  # anchors a row, below `B`
 ) -> Tensor:  # indices `(..., B, K)`
-    "Indices of the `k` least similar columns of every row, ascending, ties by lower index"
+    """Indices of the `k` least similar columns of every row, ascending, ties by lower index.
+
+    `InputError` for a batch of fewer than two rows, and for a `k` that is not below their number."""
     b = gram.shape[-1]
     if b < 2:
         raise InputError(f"structural distillation compares samples within a batch; got {b} row, expected at least 2")

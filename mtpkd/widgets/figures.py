@@ -14,6 +14,7 @@ from plotly.subplots import make_subplots
 from .. import plots
 from ..core.errors import InputError, nearest
 from ..evaluation.per_sample import target_groups
+from ..distillation.methods import BASELINE
 from ..plots.palette import class_colours, class_symbols, PALETTE, teacher_colours
 from ..plots.theme import INK, style, label_text
 from ..plots.embeddings import project
@@ -198,7 +199,7 @@ def batch_of(
     run = open_run(run)
     method = method or next(iter(plan_names(run)), "")
     if teacher or number is not None:
-        return drawn_batch(run, method or "student_only", teacher or "teacher_joint", number or 0)
+        return drawn_batch(run, method or BASELINE, teacher or "teacher_joint", number or 0)
     if not method:
         raise InputError("this run has no transport plans")
     return stored_batch(run, method)
@@ -256,7 +257,9 @@ def project_all(
     z: dict,  # name -> `(N, D)`
     method: str = "pca",  # "pca" or "umap"
 ) -> dict:  # name -> `(N, 2)`
-    "Two dimensions of every space, aligned with the first"
+    """Two dimensions of every space, aligned with the first.
+
+    `InputError` for an unknown `method`."""
     if method == "umap":
         return _project_umap(z)
     if method != "pca":
@@ -268,7 +271,7 @@ def project_all(
 # %% ../../nbs/80_widgets/03_figures.ipynb #14e92fee
 def _errors_of(s: EmbeddingSpaces, method: str) -> tuple:
     "Rows that a method predicts wrongly, as groups; for a continuous target the absolute error"
-    predictions = s.facts[f"{method} says"]
+    predictions = s.facts[f"{method} predicts"]
     targets = s.facts["target"]
     if s.classes is None:
         return np.abs(predictions.to_numpy(float) - targets.to_numpy(float)), None, None
@@ -280,7 +283,9 @@ def colour_groups(
     s: EmbeddingSpaces,
     by: str,  # one of `colourings`
 ) -> tuple:  # number of the group of each row or the value `(N,)`, group names or None for a value, their colours
-    "Groups or values by which the rows are coloured"
+    """Groups or values by which the rows are coloured.
+
+    `InputError` for another colouring than those of `colourings`."""
     if by not in colourings(s):
         raise InputError(f"rows cannot be coloured by {by!r}; {nearest(by, colourings(s))}")
     if by.startswith("error of "):
@@ -351,7 +356,9 @@ def embedding_figure(
     method: str = "pca",  # "pca" or "umap"
     places: dict = None,  # name -> `(N, 2)`, where they are known already
 ) -> go.Figure:
-    "The same rows in several spaces, aligned, in the chosen colours"
+    """The same rows in several spaces, aligned, in the chosen colours.
+
+    `InputError` for an unknown space."""
     s = spaces if isinstance(spaces, EmbeddingSpaces) else embedding_spaces(open_run(spaces))
     names = list(names or default_embedding_spaces(s))
     for name in names:
@@ -387,7 +394,7 @@ def hover_texts(
     by: str = "",  # as in `colour_groups`
 ) -> list:  # of N texts
     "Sample, subject, target and the meaning of the colour of each row; the table of a selection holds the rest"
-    prediction = f"{by.removeprefix('error of ')} says"
+    prediction = f"{by.removeprefix('error of ')} predicts"
     columns = ["subject", "target", prediction]
     if by == "chosen teacher":
         columns.append("teacher")

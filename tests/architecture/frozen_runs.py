@@ -36,23 +36,13 @@ HERE = Path(__file__).resolve().parent
 REFERENCE = HERE / "reference.json"
 ROOT = HERE.parent.parent
 
+sys.path.insert(0, str(HERE.parent / "support"))
+from tiny_runs import QUICK, ROLES, fixed_folds, make_set, run_tiny
+
 # what is tolerated on another machine than the one that wrote the reference
 RELATIVE, ABSOLUTE, SCORE = 1e-3, 1e-4, 0.03
 
-# settings under which an experiment takes seconds
-
-QUICK = {
-    "schedule": {"steps": 6, "evaluate": 3, "batch": 12, "pool_batch": 16},
-    "teachers": {"steps": 6, "ensemble": 1},
-    "encoder": {"width": 8, "depth": 1},
-    "fusion": {"heads": 2},
-    "self_distillation": {"steps": 4, "batch": 16},
-    "student": {"tnet_steps": 4},
-    "ot": {"k": 6},
-}
-
-TWO = {"face": "prevalent", "physio": "privileged"}
-THREE = {"face": "prevalent", "physio": "privileged", "voice": "privileged"}
+THREE = ROLES | {"voice": "privileged"}
 
 BASES = ["student_only", "self_training", "student_all_labels"]
 PAPER = ["kd", "pkdot", "mtpkdot", "mtpkd"]
@@ -72,74 +62,6 @@ SOME = ["kd", "mtpkdot", "mtpkd"]
 # sets of data
 
 
-def synthetic_set(
-    folder,
-    kind="classification",
-    subjects=9,
-    per_subject=10,
-    roles=None,
-    protocol=None,
-    missing=None,
-    invalid=0.0,
-    alone=False,
-    signals=False,
-    inputs=None,
-    hop=None,
-    bags=False,
-    seed=0,
-):
-    """A synthetic set as a manifest with arrays.
-
-    `is_missing` names shares of rows without a modality, `invalid` is the share of values that nobody annotated, `alone`
-    takes the subjects away, `bags` makes a set that is weakly paired by itself.
-    """
-    roles = roles or TWO
-    samples = mtpkd.synthetic(kind, subjects=subjects, per_subject=per_subject, classes=3, seed=seed)
-    random = np.random.default_rng(7)
-    arrays = {name: samples.arrays[name].copy() for name in samples.arrays if name in roles}
-    if signals:
-        arrays = {name: array.reshape(len(array), 2, -1).copy() for name, array in arrays.items()}
-    if inputs:
-        arrays = {
-            name: np.tile(array, (1, 1, 4)) * np.linspace(1, 2, 4 * array.shape[2]) for name, array in arrays.items()
-        }
-    for name, share in (missing or {}).items():
-        arrays[name][random.random(len(samples)) < share] = np.nan
-    target = np.array(samples.target)
-    if invalid:
-        target[random.random(target.shape) < invalid] = np.nan
-    protocol = {"folds": 3, "labelled": 24, "labelled_validation": 12} | (protocol or {})
-    weak = {}
-    if bags:
-        weak["bag"] = np.array([f"{who}-{i % 3}" for i, who in enumerate(samples.subject)])
-        weak["paired"] = np.arange(len(samples)) % 2 == 0
-    rates = {name: 16.0 for name in arrays} if inputs else None
-    path = mtpkd.save_set(
-        folder,
-        "tiny",
-        arrays,
-        target,
-        samples.task,
-        None if alone else samples.subject,
-        samples.sample,
-        roles=dict(roles),
-        rates=rates,
-        inputs=inputs,
-        protocol=protocol,
-        **weak,
-    )
-    if hop:
-        path = with_entries(path, hop_s=hop)
-    return path
-
-
-def with_entries(path, **entries):
-    "The manifest at `path` with other entries"
-    values = yaml.safe_load(path.read_text())
-    path.write_text(yaml.safe_dump(values | entries))
-    return path
-
-
 def set_of_maps(folder, face, physio):
     "A set whose modalities have the given shapes, such as what the last part but one of a pretrained network puts out"
     folder.mkdir(parents=True)
@@ -153,7 +75,7 @@ def set_of_maps(folder, face, physio):
     np.savez(folder / "arrays.npz", **arrays, label=np.array(["calm", "stress"])[label], subject=subject)
     kinds = {4: "video", 3: "audio", 2: "signal", 1: "features"}
     modalities = {
-        name: {"kind": kinds[array.ndim - 1], "shape": list(array.shape[1:]), "role": TWO[name]}
+        name: {"kind": kinds[array.ndim - 1], "shape": list(array.shape[1:]), "role": ROLES[name]}
         for name, array in arrays.items()
     }
     values = {
@@ -191,22 +113,13 @@ class Experiment:
     settings: dict = dataclasses.field(default_factory=dict)
     asked: dict = dataclasses.field(default_factory=dict)
     seeds: tuple = (0,)
-    make: object = synthetic_set
+    make: object = make_set
     config: dict = dataclasses.field(default_factory=lambda: QUICK)
 
     def run(self, folder):
         "Make the set and run; returns the run folder"
         manifest = self.make(folder / "set", **self.data)
-        mtpkd.run(
-            str(manifest),
-            methods=self.methods,
-            seeds=list(self.seeds),
-            config=self.config,
-            set=self.settings,
-            out=folder / "run",
-            progress=False,
-            **self.asked,
-        )
+        run_tiny(manifest, folder / "run", self.methods, self.seeds, self.config, self.settings, self.asked)
         return folder / "run"
 
 
@@ -255,16 +168,14 @@ def parts():
 
 def folds():
     "Every kind of fold and of budget"
-    by_subject = {"train": ["s000", "s001", "s002", "s003"], "val": ["s004"], "test": ["s005", "s006"]}
-    ranges = {"train": range(50), "val": range(50, 70), "test": range(70, 90)}
-    by_sample = {name: [f"{i:06d}" for i in rows] for name, rows in ranges.items()}
+    fixed = fixed_folds()
     few = {"folds": "loso", "labelled": 16, "labelled_validation": 8}
     return {
         "two seeds": Experiment(None, seeds=(0, 1)),
         "one subject out": Experiment(["kd"], {"subjects": 5, "per_subject": 12}, asked=few),
-        "fixed folds by subject": Experiment(SOME, {"protocol": {"folds": by_subject, "labelled_validation": 8}}),
+        "fixed folds by subject": Experiment(SOME, {"protocol": {"folds": fixed["subject"], "labelled_validation": 8}}),
         "fixed folds by sample": Experiment(
-            ["kd"], {"alone": True, "protocol": {"folds": by_sample, "labelled_validation": 8}}
+            ["kd"], {"alone": True, "protocol": {"folds": fixed["sample"], "labelled_validation": 8}}
         ),
         "without subjects": Experiment(SOME, {"alone": True}),
         "all labels": Experiment(
@@ -564,7 +475,7 @@ def kept_of_predictions(table):
 
 def fitted_student(folder):
     "A fit of two students on all data, the file that is exported, and what it predicts"
-    manifest = synthetic_set(folder / "set", missing={"face": 0.1, "physio": 0.2})
+    manifest = make_set(folder / "set", missing={"face": 0.1, "physio": 0.2})
     facts = mtpkd.fit(str(manifest), method="kd", ensemble=2, out=folder / "fit", config=QUICK, progress=False)
     mtpkd.export(folder / "fit", folder / "student.onnx")
     found = kept_of_predictions(mtpkd.predict(folder / "student.onnx", str(manifest)))
@@ -582,7 +493,7 @@ def student_of_a_run(folder):
 
 def label_budgets(folder):
     "A curve over two budgets, and its runs compared"
-    manifest = str(synthetic_set(folder / "set"))
+    manifest = str(make_set(folder / "set"))
     runs = mtpkd.learning_curve(
         labelled="16,24",
         out=folder / "curve",

@@ -22,7 +22,7 @@ import mtpkd.distillation.outputs
 import mtpkd.distillation.stage
 import mtpkd.distillation.students
 import mtpkd.distillation.tnet
-import mtpkd.losses.base
+import mtpkd.losses.terms
 import mtpkd.losses.feature
 import mtpkd.losses.response
 import mtpkd.training.batching
@@ -34,7 +34,7 @@ from mtpkd.core.config import ExperimentConfig, from_dict
 from mtpkd.distillation.method_resolution import get_method
 from mtpkd.distillation.context import DistillationContext, build_students, get_teacher
 from mtpkd.distillation.tnet import get_adapted_teachers
-from mtpkd.losses.base import terms
+from mtpkd.losses.terms import loss_terms
 from mtpkd.losses.catalogue import term_names
 from mtpkd.data.samples import fit_normaliser
 from mtpkd.data.synthetic import synthetic
@@ -192,7 +192,7 @@ def test_rivals_on_cuda(name):
 
     def step(batch):
         own = {k: batch[k].requires_grad_() for k in ("embedding", "output")}
-        losses = torch.func.vmap(lambda b: terms.get(name)(b, dict(temperature=1.5)))({**batch, **own})
+        losses = torch.func.vmap(lambda b: loss_terms.get(name)(b, dict(temperature=1.5)))({**batch, **own})
         return losses, torch.autograd.grad(losses.sum(), list(own.values()), allow_unused=True)
 
     out, pinned = on_fake_cuda(step, batch)

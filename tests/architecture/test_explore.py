@@ -1,9 +1,10 @@
 "The companion notebooks run top to bottom in time; what they keep is small, whole and says nothing of the machine it was made on."
 
-import json, re, resource
+import ast, importlib, json, re, resource
 from pathlib import Path
 import nbformat, pytest
 from nbclient import NotebookClient
+from pyflakes import checker, messages
 from project_layout import ROOT, cells
 
 EXPLORE = ROOT / "nbs" / "explore"
@@ -94,6 +95,37 @@ def test_code_fits_the_page(notebook):
     assert too_long == [], (
         f"JupyterLab cuts lines of more than {WIDTH} characters off at the edge of a page of usual width"
     )
+
+
+def unknown_names(code):
+    "Names that code uses and nothing defines, and those that it takes from modules of the library that lack them"
+    tree, modules = ast.parse(code), {}
+    found = [str(fault) for fault in checker.Checker(tree).messages if isinstance(fault, messages.UndefinedName)]
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.ImportFrom) or not node.module.startswith("mtpkd"):
+            continue
+        module = importlib.import_module(node.module)
+        for alias in node.names:
+            if not hasattr(module, alias.name):
+                found.append(f"{node.module}.{alias.name}")
+            elif type(getattr(module, alias.name)) is type(ast):
+                modules[alias.asname or alias.name] = getattr(module, alias.name)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
+            if not hasattr(modules[node.value.id], node.attr):
+                found.append(f"{node.value.id}.{node.attr}")
+    return found
+
+
+def test_names_in_the_code_exist(notebook):
+    code = "\n".join(source for kind, source in cells(notebook) if kind == "code")
+    assert unknown_names(code) == []
+
+
+def test_the_check_sees_an_unknown_name():
+    code = "from mtpkd import plots\nfrom mtpkd.reporting import no_report\nplots.no_plot(words.of(1))\nplots.verdict_forest"
+    found = unknown_names(code)
+    assert len(found) == 3 and {"mtpkd.reporting.no_report", "plots.no_plot"} < {*found}
 
 
 @pytest.mark.parametrize(

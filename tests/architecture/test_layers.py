@@ -37,8 +37,12 @@ TORCH_FREE = {"core", "data", "evaluation"}
 TORCH_FREE_MODULES = {
     "deployment.predictor",
     "deployment.student_file",
+    "distillation.methods",
     "experiments.run_folder",
     "experiments.tables",
+    "reporting.ranking",
+    "reporting.findings",
+    "reporting.limits",
     "reporting.sentences",
     "reporting.tables",
 }

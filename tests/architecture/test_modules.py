@@ -69,6 +69,20 @@ def test_a_package_face_lists_the_public_names():
             assert hasattr(face, name)
 
 
+TOP_LEVEL = """run learning_curve compare sweep fit export predict Predictor RunFolder read save_set synthetic load_manifest
+TeacherEnsemble Student TNet SelfDistillation sinkhorn_divergence structural_ot encoders fusions loss_terms add_method report"""
+
+
+def test_the_names_of_the_top_level():
+    "What `mtpkd.NAME` offers; packages besides"
+    import mtpkd
+
+    assert {*mtpkd.__all__} - {*FLOOR} == {*TOP_LEVEL.split()}
+    for name in TOP_LEVEL.split():
+        assert getattr(mtpkd, name) is not None
+    assert {"task", "logit_kd", "ot", "fitnets"} <= {*mtpkd.loss_terms.names()}
+
+
 def test_no_notebook_carries_widget_state_or_broken_outputs():
     for path in ROOT.glob("nbs/**/*.ipynb"):
         if ".ipynb_checkpoints" in path.parts:
@@ -100,7 +114,15 @@ for name in {names}:
 """
 SLOW = ("umap", "ot", "papermill")
 TORCH_FREE = ("core.", "data.", "evaluation.")
-READS_A_RUN = ("experiments.run_folder", "experiments.tables", "reporting.sentences", "reporting.tables")
+READS_A_RUN = (
+    "experiments.run_folder",
+    "experiments.tables",
+    "reporting.ranking",
+    "reporting.findings",
+    "reporting.limits",
+    "reporting.sentences",
+    "reporting.tables",
+)
 
 
 def imported_by(names, before, heavy):

@@ -23,7 +23,7 @@ from mtpkd.core.errors import InputError
 from mtpkd.data.manifest import load_manifest
 from mtpkd.data.reading import read
 from mtpkd.distillation.teacher_selection import selection_rules
-from tiny_runs import make_set, quick
+from tiny_runs import fixed_folds, make_set, run_tiny
 
 COLUMNS = {
     "results.csv": "method,fold,seed,metric,value,n_train,n_pool,n_val,n_test,steps,checkpoint,seconds",
@@ -175,16 +175,7 @@ def check_summary(run):
 def go(tmp_path, manifest=None, *, methods=TAUGHT, seeds=(0,), set=None, name="run", asked=None, **how):
     "Run and check; `how` makes the set, settings go through `asked`"
     manifest = manifest or make_set(tmp_path / "set", **how)
-    run = mtpkd.run(
-        str(manifest),
-        methods=methods,
-        seeds=list(seeds),
-        config=quick(),
-        set=set,
-        out=tmp_path / name,
-        progress=False,
-        **(asked or {}),
-    )
+    run = run_tiny(manifest, tmp_path / name, methods, seeds, settings=set, asked=asked)
     everything(run, read(manifest, names=[*run.summary["prevalent"], *run.summary["privileged"]]))
     return run
 
@@ -269,14 +260,8 @@ def test_the_same_seed_gives_the_same_bits(whole, tmp_path):
 def test_a_seed_alone_is_the_seed_in_company(whole, tmp_path):
     "Six repeats trained together and three of them alone: float32 sums in another order, so equal to a tolerance"
     folder, both = whole
-    alone = mtpkd.run(
-        str(folder / "set" / "manifest.yaml"),
-        methods=["kd", "mtpkdot", "mtpkd"],
-        seeds=[1],
-        config=quick(),
-        out=tmp_path / "alone",
-        progress=False,
-    )
+    manifest = folder / "set" / "manifest.yaml"
+    alone = run_tiny(manifest, tmp_path / "alone", ["kd", "mtpkdot", "mtpkd"], seeds=[1])
     assert_same_predictions(alone, both)
 
 
@@ -284,15 +269,9 @@ def test_chunks_of_a_stack_are_the_stack(whole, tmp_path, monkeypatch):
     "Four repeats at a time instead of six"
     folder, run = whole
     monkeypatch.setattr(mtpkd.experiments.plan, "MAX_STACK", 4)
-    chunked = mtpkd.run(
-        str(folder / "set" / "manifest.yaml"),
-        methods=["mtpkdot"],
-        seeds=[0, 1],
-        config=quick(),
-        out=tmp_path / "chunks",
-        progress=False,
-    )
-    everything(chunked, read(folder / "set" / "manifest.yaml"))
+    manifest = folder / "set" / "manifest.yaml"
+    chunked = run_tiny(manifest, tmp_path / "chunks", ["mtpkdot"], seeds=[0, 1])
+    everything(chunked, read(manifest))
     assert len(list((chunked.path / "checkpoints").glob("*mtpkdot.done.json"))) == 2
     assert_same_predictions(chunked, run)
 
@@ -353,24 +332,10 @@ def test_leave_one_subject_out(tmp_path):
 
 @pytest.mark.parametrize("by", ["subject", "sample"])
 def test_fixed_folds(by, tmp_path):
-    if by == "subject":
-        folds, alone, tested = (
-            dict(train=["s000", "s001", "s002", "s003"], val=["s004"], test=["s005", "s006"]),
-            False,
-            20,
-        )
-    else:
-        folds, alone, tested = (
-            {
-                n: [f"{i:06d}" for i in r]
-                for n, r in dict(train=range(50), val=range(50, 70), test=range(70, 90)).items()
-            },
-            True,
-            20,
-        )
-    run = go(tmp_path, methods=["kd"], alone=alone, protocol=dict(folds=folds, labelled_validation=8))
-    assert (run.results.n_test == tested).all() and run.results.fold.eq(0).all()
-    assert run.predictions["sample"].nunique() == tested
+    protocol = dict(folds=fixed_folds()[by], labelled_validation=8)
+    run = go(tmp_path, methods=["kd"], alone=by == "sample", protocol=protocol)
+    assert (run.results.n_test == 20).all() and run.results.fold.eq(0).all()
+    assert run.predictions["sample"].nunique() == 20
 
 
 def test_all_labels_and_no_pool(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np, pytest
 import mtpkd
 from mtpkd.core.errors import InputError
 from mtpkd.losses.catalogue import term_names
-from mtpkd.losses.base import terms
+from mtpkd.losses.terms import loss_terms
 from tiny_runs import make_set, quick
 
 BASELINE_TERMS = [t for t in (*term_names(level="feature"), *term_names(level="relation")) if t != "feature_mmd"]
@@ -83,7 +83,7 @@ def test_permitted_rivals_on_values(tmp_path):
 def test_every_rival_is_a_term_and_a_method():
     from mtpkd.distillation.methods import methods
 
-    assert {*BASELINE_TERMS, *term_names(classification_only=True)} <= set(terms.names()) and set(RIVALS) <= set(
+    assert {*BASELINE_TERMS, *term_names(classification_only=True)} <= set(loss_terms.names()) and set(RIVALS) <= set(
         methods.names()
     )
 

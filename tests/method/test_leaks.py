@@ -238,8 +238,8 @@ def findings(run, kept) -> dict:  # name -> array
             for c, weights in thing.checkpoints.items():
                 found |= {f"weights of {name} {c} {k}": v.numpy() for k, v in weights.items()}
             found[f"declared validation of {name}"] = np.asarray(thing.validation)
-            if thing.counts:
-                found[f"choice of {name}"] = torch.stack([w for _, w in thing.counts]).numpy()
+            if thing.teacher_weights:
+                found[f"choice of {name}"] = torch.stack([w for _, w in thing.teacher_weights]).numpy()
         if isinstance(thing, AdaptedTeachers):
             found |= {f"adapter weights {k}": v.detach().numpy() for k, v in thing.stack.params.items()}
     for column in ("step", "value"):

@@ -1,9 +1,12 @@
-"Small synthetic sets on disk and settings under which a whole experiment takes seconds."
+"""Small synthetic sets on disk, and settings under which a whole experiment takes seconds.
 
-import numpy as np
+Only what `import mtpkd` offers is used: frozen_runs.py, which needs this, holds for any arrangement of the library.
+"""
+
 from dataclasses import replace
-from mtpkd.data.save import save_set
-from mtpkd.data.synthetic import synthetic
+import numpy as np
+import yaml
+import mtpkd
 
 ROLES = dict(face="prevalent", physio="privileged")
 QUICK = dict(
@@ -23,38 +26,97 @@ def quick(**changes):
     return merged | {k: v for k, v in changes.items() if k not in QUICK}
 
 
+def fixed_folds():
+    "Folds by subject, and by sample, for the 90 rows of `make_set`"
+    ranges = dict(train=range(50), val=range(50, 70), test=range(70, 90))
+    by_sample = {part: [f"{row:06d}" for row in rows] for part, rows in ranges.items()}
+    by_subject = dict(train=["s000", "s001", "s002", "s003"], val=["s004"], test=["s005", "s006"])
+    return dict(subject=by_subject, sample=by_sample)
+
+
+def tiny_arrays(samples, roles, missing, signals, inputs, random):
+    "The arrays of the modalities in `roles`, some as signals, some of their rows missing"
+    arrays = {name: array.copy() for name, array in samples.arrays.items() if name in roles}
+    for name, array in arrays.items():
+        if signals:
+            array = as_signal(array)
+        if inputs:
+            array = np.tile(array, (1, 1, 4)) * np.linspace(1, 2, 4 * array.shape[2])
+        arrays[name] = array
+    for name, share in missing.items():
+        arrays[name][random.random(len(samples)) < share] = np.nan
+    return arrays
+
+
+def weakly_paired(samples):
+    "Bags of a set that is weakly paired by itself: three a subject, every other row with its pair"
+    bags = [f"{subject}-{row % 3}" for row, subject in enumerate(samples.subject)]
+    return dict(bag=np.array(bags), paired=np.arange(len(samples)) % 2 == 0)
+
+
 def make_set(
     folder,
     kind="classification",
     subjects=9,
     per_subject=10,
-    roles=ROLES,
+    roles=None,
     protocol=None,
     missing=None,
     invalid=0.0,
     alone=False,
     signals=False,
+    inputs=None,
+    hop=None,
+    bags=False,
     **how,
 ):
-    "A synthetic set in `folder`; `is_missing` names shares of rows without a modality, `invalid` the share of values that nobody annotated"
-    s, random = synthetic(kind, subjects=subjects, per_subject=per_subject, classes=3, **how), np.random.default_rng(7)
-    arrays = {n: as_signal(a) if signals else a.copy() for n, a in s.arrays.items() if n in roles}
-    for n, share in (missing or {}).items():
-        arrays[n][random.random(len(s)) < share] = np.nan
-    target = np.array(s.target)
+    """A synthetic set as a manifest with arrays in `folder`.
+
+    `missing` names shares of rows without a modality, `invalid` is the share of values that nobody annotated, `alone` takes
+    the subjects away, `inputs` names transforms of signals, `hop` is the seconds between two rows, `bags` makes a set that is
+    weakly paired by itself; `how` is of `mtpkd.synthetic`."""
+    roles = roles or ROLES
+    samples = mtpkd.synthetic(kind, subjects=subjects, per_subject=per_subject, classes=3, **how)
+    random = np.random.default_rng(7)
+    arrays = tiny_arrays(samples, roles, missing or {}, signals, inputs, random)
+    target = np.array(samples.target)
     if invalid:
         target[random.random(target.shape) < invalid] = np.nan
-    protocol = dict(folds=3, labelled=24, labelled_validation=12) | (protocol or {})
-    return save_set(
+    path = mtpkd.save_set(
         folder,
         "tiny",
         arrays,
         target,
-        s.task,
-        None if alone else s.subject,
-        s.sample,
+        samples.task,
+        None if alone else samples.subject,
+        samples.sample,
         roles=dict(roles),
-        protocol=protocol,
+        rates={name: 16.0 for name in arrays} if inputs else None,
+        inputs=inputs,
+        protocol=dict(folds=3, labelled=24, labelled_validation=12) | (protocol or {}),
+        **(weakly_paired(samples) if bags else {}),
+    )
+    return with_entries(path, hop_s=hop) if hop else path
+
+
+def with_entries(path, **entries):
+    "The manifest at `path` with other entries"
+    values = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump(values | entries))
+    return path
+
+
+def run_tiny(manifest, out, methods, seeds=(0,), config=QUICK, settings=None, asked=None):
+    "Run methods on a set under `QUICK`, without a bar; `settings` are single ones, `asked` further arguments of `mtpkd.run`"
+    return mtpkd.run(
+        str(manifest),
+        methods=methods,
+        seeds=list(seeds),
+        config=config,
+        set=settings,
+        out=out,
+        progress=False,
+        **(asked or {}),
     )
 
 

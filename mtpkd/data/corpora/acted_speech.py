@@ -100,7 +100,7 @@ def unique_files(
 def as_files(
     clips,  # `N` names
     have: dict,  # clip -> path
-    log,
+    log,  # findings, with the root of the corpus
 ) -> np.ndarray:  # MEDIA `(N,)`
     "The file of each clip; empty where it has none"
     return as_media([have[clip].relative_to(log.root).as_posix() if clip in have else "" for clip in clips])

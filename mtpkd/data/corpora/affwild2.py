@@ -58,7 +58,7 @@ def _annotations(log) -> Path:
 
 # %% ../../../nbs/11_corpora/03_affwild2.ipynb #260c54e5
 def read_labels(path, log) -> np.ndarray | None:  # `(T, 2)` float32, NaN where a frame is not annotated
-    "The labels of one annotation file; a row with a fault is a finding and counts as not annotated"
+    "The labels of the file at `path`; a row with a fault is a finding in `log` and counts as not annotated"
     text = text_of(path, log.lost, log)
     if text is None:
         return None

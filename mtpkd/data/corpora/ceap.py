@@ -106,7 +106,7 @@ def _series(entries, fields, path, video, log) -> np.ndarray | None:  # `(T, len
 def read_part(
     kind,  # a name in `CEAP_PARTS`
     who,  # number of the participant
-    log,
+    log,  # `ScanLog` with the root of the corpus, which takes the findings
 ) -> dict:  # video -> `(T, len(fields))`
     "One of the files of a participant; faults are findings"
     file, outer, inner, series, fields = CEAP_PARTS[kind]

@@ -121,7 +121,7 @@ def option(manifest, name: str, default=None):
 
 # %% ../../../nbs/11_corpora/01_scan.ipynb #889a6daa
 def as_part(
-    log,
+    log,  # findings, with the manifest of the set
     arrays,  # modality -> `(N, ...)`
     target,  # `(N,)`
     subject,  # `(N,)`
@@ -349,9 +349,9 @@ def _parsed_numbers(text, need, sep) -> dict | None:  # column -> float64 `(T,)`
 
 # %% ../../../nbs/11_corpora/01_scan.ipynb #1aa24dc1
 def numbers_of(
-    path,
+    path,  # of the table
     need,  # names of the required columns
-    log,
+    log,  # findings
     sep="\t",
 ) -> dict | None:  # column -> float64 `(T,)`
     "A long table of finite numbers; a fault loses it"

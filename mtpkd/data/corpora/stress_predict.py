@@ -47,9 +47,9 @@ def _first_bad_line(lines, width: int) -> tuple:  # row in the file, the line
 
 
 def read_e4(
-    path,
+    path,  # of the recording
     sensor,  # a name in `E4_HZ`
-    log,
+    log,  # `ScanLog`, which takes the findings
 ) -> tuple | None:  # start in seconds, rate in Hz, `(T, C)`
     "A recording of a wrist band, or a finding; of the acceleration, the magnitude in g"
     text = text_of(path, log.lost, log)

@@ -63,8 +63,8 @@ def _feature_row(cells, head, used, path, row, log) -> np.ndarray | None:  # `(D
 
 
 def read_features(
-    path,
-    log,
+    path,  # of the table
+    log,  # findings
     header: bool = True,  # whether the first line names the columns
     skip=(),  # columns that are not read
 ) -> tuple:  # names of the columns, recording -> `(D,)` float32 with NaN where a cell is empty

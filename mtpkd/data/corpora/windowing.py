@@ -97,7 +97,7 @@ def windows_of_sensor(
 # %% ../../../nbs/11_corpora/04_windowing.ipynb #3777e251
 def join_subjects(
     parts,  # one a subject: modality -> `(n, C, T)`
-    manifest,
+    manifest,  # whose modalities and option `quality` are read
     log,  # `ScanLog`
 ) -> dict:  # modality -> `(N, C, T)`
     "Windows of all subjects by modality; windows of poor quality are missing where the option `quality` asks for it"
