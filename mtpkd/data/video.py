@@ -66,7 +66,7 @@ class Recording:
         return np.arange(low, high)
 
 # %% ../../nbs/10_data/09_video.ipynb #aec9ac39
-_IMAGE_NAME = re.compile(r"(\d+)\.(?:jpe?g|png|bmp)$", re.I)
+_IMAGE_NAME = re.compile(r"([0-9]{1,18})\.(?:jpe?g|png|bmp)$", re.I)
 
 
 def _folder_frames(path):

@@ -6,7 +6,7 @@ import av, numpy as np, pytest
 from hypothesis import given, settings, strategies as st
 from mtpkd.core.errors import InputError
 from mtpkd.data.clips import centre_box, crop
-from mtpkd.data.faces import face_clip
+from mtpkd.data.faces import face_clip, track_face
 from mtpkd.data.media_files import open_media, read_picture
 from mtpkd.data.media_probe import probe_image, probe_sound, probe_video
 from mtpkd.data.sound import read_sound
@@ -418,6 +418,26 @@ def test_silence_and_one_colour_are_seen(tmp_path):
     one = encode(tmp_path / "one", [level(90)] * 9, "libx264", "mp4")
     fading = encode(tmp_path / "fading", [level(90 + 9 * i) for i in range(9)], "libx264", "mp4")
     assert [probe_video(path).constant for path in (one, fading)] == [True, False]
+
+
+def test_a_film_that_changes_its_size(tmp_path):
+    "Every frame is read; a face cannot be followed from one size to another"
+    encode(tmp_path / "small", [level(20 * i) for i in range(6)], "mjpeg", "matroska", "yuvj420p")
+    encode(tmp_path / "large", [level(20 * i, 96, 128) for i in range(6)], "mjpeg", "matroska", "yuvj420p")
+    with av.open(str(tmp_path / "both"), "w", format="matroska") as film:
+        stream, stamp = None, 0
+        for name in ("small", "large"):
+            with av.open(str(tmp_path / name)) as part:
+                stream = stream or film.add_stream_from_template(part.streams.video[0])
+                for packet in (p for p in part.demux(video=0) if p.size):
+                    packet.pts = packet.dts = stamp
+                    packet.stream = stream
+                    film.mux(packet)
+                    stamp += 40
+    assert [x.shape[0] for x in read_frames(tmp_path / "both", None)] == [48] * 6 + [96] * 6
+    assert face_clip(tmp_path / "both", [0, 11], 32, detector="whole")[0].shape == (2, 32, 32, 3)
+    with pytest.raises(InputError, match="both: frames change from 64 x 48 to 128 x 96 pixels"):
+        track_face(tmp_path / "both", [0, 11], detector="whole")
 
 
 # what is no recording
