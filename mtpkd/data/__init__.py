@@ -18,8 +18,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "DatasetManifest", "parse_manifest", "split_address", "changed", "manifests_folder", "list_manifests",
         "with_variants", "load_manifest", "resolve_inside", "audit", "require_files",
     ],
-    "media_files": ["need_av", "error_reason", "open_media", "write_video"],
-    "media_probe": ["Probe", "empty_file", "probe_video", "probe_image", "probe_wav", "probe_sound"],
+    "media_files": [
+        "UPRIGHT", "need_av", "error_reason", "empty_file", "nearest_file", "open_media", "recording_start",
+        "can_seek", "turn_upright", "turn_size", "matrix_orientation", "frame_orientation", "picture_kind",
+        "picture_structure", "picture_orientation", "read_picture", "write_video",
+    ],
+    "media_probe": ["Probe", "probe_video", "probe_image", "probe_wav", "probe_sound"],
     "missing": ["LARGE_SHARE", "missing_notes", "require_recordings"],
     "npz_files": ["load_arrays", "npz"],
     "readers": [
@@ -41,9 +45,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "raw", "apply_input", "band_edges", "log_band_power", "window_statistics", "spectrogram", "hz_to_mel",
         "mel_to_hz", "mel_filters", "log_mel",
     ],
-    "sound": ["read_sound"],
-    "tables": ["load_table", "text_column", "number_columns", "feature_columns", "load_sample", "load_paths", "table"],
-    "video": ["Recording", "open_recording", "read_frames"],
+    "sound": ["WavHeader", "wav_header", "decode_stretches", "read_sound"],
+    "tables": [
+        "load_table", "text_column", "number_columns", "feature_columns", "load_sample", "warn_absent",
+        "load_paths", "named_files", "table",
+    ],
+    "video": ["Recording", "scan_film", "open_recording", "is_picture_file", "read_frames"],
     "weak_pairing": [
         "Pairing", "parse_pairing", "pairing_groups", "cut_into_bags", "random_bags", "lag_in_rows",
         "shift_by_lag", "bag_ids", "widest_bag", "form_bags", "WeakPairing", "simulate_weak_pairing",
