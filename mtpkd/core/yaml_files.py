@@ -134,7 +134,7 @@ def parse_yaml(
     with parsing(source, "not valid YAML", _FOREIGN_VALUE):
         for event in yaml.parse(text, Loader=_PlainLoader):
             check.event(event)
-        values = yaml.load(text, Loader=_PlainLoader)
+        values = _PlainLoader(text).get_single_data()
     _require_plain_values(values, source)
     return values
 

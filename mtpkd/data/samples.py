@@ -116,7 +116,7 @@ def without_mask(x) -> np.ndarray:
 
 # %% ../../nbs/10_data/02_samples.ipynb #732c8364
 def _plain_text(cell) -> str:
-    "A cell as text in one Unicode form, without blanks and invisible characters around it; empty where nothing is there"
+    "A cell as text in one Unicode form, without blanks or invisible characters around it; empty without a value"
     if cell is None or cell is pd.NA or cell is pd.NaT or isinstance(cell, (float, np.floating)) and cell != cell:
         return ""
     if isinstance(cell, bytes):

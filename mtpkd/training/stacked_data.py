@@ -82,7 +82,7 @@ class StackedDataset:
 
 # %% ../../nbs/45_training/02_stacked_data.ipynb #9c4a3a23
 def _one_hot(samples) -> tuple:  # `(N, C)` and `(N, 1)`, float32
-    "Classes as probabilities, and whether they are known; a row that nobody labelled has the probability 0 of every class"
+    "Classes as probabilities, and whether they are known; 0 throughout where nobody labelled the row"
     labelled = has_label(samples)
     target = np.eye(len(samples.task.classes), dtype="float32")[np.where(labelled, samples.target, 0)]
     valid = labelled[:, None].astype("float32")
