@@ -54,6 +54,7 @@ _RUN = (
     "device",
     "pairing",
     "protocol",
+    "trust",
 )
 
 
@@ -144,7 +145,7 @@ def do_sweep(o) -> str:
     "mtpkd sweep"
     from mtpkd.api import sweep
 
-    folder = sweep(o.file, o.out, jobs=o.jobs, resume=o.resume, ray=o.ray)
+    folder = sweep(o.file, o.out, jobs=o.jobs, resume=o.resume, ray=o.ray, trust=o.trust)
     text = sweep_text(folder) if folder.done else ""
     if not folder.failed:
         return text

@@ -16,7 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "manifest": [
         "FileSpec", "ModalitySpec", "TaskSpec", "ProtocolSpec", "PairingSpec", "PublishedSpec",
         "DatasetManifest", "parse_manifest", "split_address", "changed", "manifests_folder", "list_manifests",
-        "with_variants", "load_manifest", "resolve_inside", "audit", "require_files",
+        "with_variants", "load_manifest", "resolve_inside", "came_with_data", "audit", "require_files",
     ],
     "media_files": ["need_av", "error_reason", "open_media", "write_video"],
     "media_probe": ["Probe", "empty_file", "probe_video", "probe_image", "probe_wav", "probe_sound"],

@@ -13,6 +13,7 @@ import torch
 import numpy as np
 from torch import nn
 from ..core.errors import InputError, RunError
+from ..core.registry import trusting
 from ..core.files import write_bytes
 from ..core.config import EncoderConfig, FusionConfig
 from ..models.student import Student
@@ -32,7 +33,7 @@ def build_student(card: StudentCard, trust=()) -> Student:  # on the meta device
     fusion = FusionConfig(**card.fusion.model_dump())
     shapes = {spec.name: spec.shape for spec in card.inputs}
     outputs = card.task.outputs
-    with torch.device("meta"):
+    with trusting(trust), torch.device("meta"):
         net = Student(shapes, card.privileged, outputs, encoder, fusion, card.tnet, card.tnet_scale)
         return net.eval()
 

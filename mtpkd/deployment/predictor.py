@@ -185,6 +185,7 @@ def predict(
     manifest,  # shipped name, path, or a manifest: recordings of the same kind as in training
     out=None,  # a .csv to write
     root=None,  # folder with the files; None: the manifest's own
+    trust=(),  # code, `package.module:name`, that the manifest may name
 ) -> pd.DataFrame:  # sample, subject, predicted, one column a class or dimension, seen (the present modalities)
     "The predictions of an exported student for a data set"
     if out is not None and Path(out).suffix != ".csv":
@@ -192,7 +193,7 @@ def predict(
     predictor = model if isinstance(model, Predictor) else Predictor(model)
     manifest = load_manifest(manifest)
     check_manifest(predictor.card, manifest)
-    samples = read(manifest, predictor.names, root=root, labels=False)
+    samples = read(manifest, predictor.names, root=root, labels=False, trust=trust)
     arrays = {}
     for i, (name, array) in enumerate(samples.arrays.items()):
         arrays[name] = _nan_where_missing(array, samples.presence[:, i])

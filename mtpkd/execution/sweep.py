@@ -16,8 +16,9 @@ from pathlib import Path
 from tqdm.auto import tqdm
 from ..core.errors import InputError, nearest
 from ..core.files import claim_output_folder, FolderKind, write_text
+from ..core.registry import addresses_in, trusted_addresses
 from ..core.yaml_files import _split_setting, read_yaml
-from ..data.manifest import list_manifests
+from ..data.manifest import came_with_data, list_manifests
 from .notebooks import find_notebook, Follow, notebook_parameters
 from .workers import execute_warm
 
@@ -63,6 +64,8 @@ def read_sweep(
     if not isinstance(values.get("out") or "", (str, Path)):
         raise InputError(f"out: expected the path of a folder, got {values['out']!r}")
     cells = _cells(_combinations(values), folder)
+    for cell in cells:
+        _require_names(source, cell.parameters, cell.parameters.get("set"))
     counts = Counter(cell.key for cell in cells)
     for cell in cells:
         if counts[cell.key] > 1:
@@ -75,7 +78,7 @@ def read_sweep(
 def _cells(combinations, folder) -> list:
     "A cell for each combination of settings; a config file is read once"
     varying = _varying(combinations)
-    options = [n for n in notebook_parameters(find_notebook()) if n not in ("out", "resume")]
+    options = [n for n in notebook_parameters(find_notebook()) if n not in ("out", "resume", "trust")]
     shipped = {*list_manifests()}
 
     @cache
@@ -131,7 +134,9 @@ def _cell(
 ) -> Cell:
     "The parameters of one run"
     asked = {name: value for name, value in asked.items() if value is not None}
+    config_file = None
     if "config" in asked and not isinstance(asked["config"], dict):
+        config_file = folder / str(asked["config"])
         asked["config"] = config(str(asked["config"]))
     parameters = {name: _plain(name, value) for name, value in asked.items() if name in options and name != "set"}
     settings = _settings(asked.get("set") or {})
@@ -145,8 +150,26 @@ def _cell(
         parameters["manifest"] = str((folder / manifest).resolve())
     if settings:
         parameters["set"] = settings
+    _require_names(config_file, parameters, parameters.get("config"))
     label = ", ".join(f"{name}={_short(asked.get(name))}" for name in varying)
     return Cell(key, label, asked, parameters)
+
+
+def _require_names(
+    file,  # a sweep, or the file of settings that it names
+    parameters: dict,  # of a cell
+    settings: dict | None,  # from that file
+) -> None:
+    "Refuse addresses of code in a file that came with the data"
+    if not came_with_data(file, parameters.get("manifest")):
+        return
+    parts = {name: value for name, value in (settings or {}).items() if name not in ("pairing", "methods", "manifest")}
+    foreign = [address for address in addresses_in(parts) if address not in trusted_addresses()]
+    if foreign:
+        raise InputError(
+            f"{file}: {foreign[0]} is the address of code, and a file in the folder of its data may only choose "
+            f"registered names; if you know that code, say --trust {foreign[0]}"
+        )
 
 
 def _settings(value) -> dict:

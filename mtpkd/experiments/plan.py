@@ -10,6 +10,7 @@ __all__ = ['MAX_STACK', 'ExperimentSpec', 'list_methods', 'plan_experiment', 'st
 from dataclasses import dataclass
 import torch
 from ..core.errors import InputError, nearest
+from ..core.registry import trusting
 from ..core.runtime import check_memory
 from ..core.config import check_limits, ExperimentConfig
 from ..data.manifest import load_manifest
@@ -91,9 +92,15 @@ def _teacher_rows(config) -> list:
 # %% ../../nbs/60_experiments/03_plan.ipynb #d2367a8e
 def plan_experiment(
     draw=None,  # (config, samples) -> folds, in place of `draw_folds`
+    trust=(),  # code, `package.module:name`, that data may name too
     **asked,  # arguments of `resolve_config`
 ) -> ExperimentSpec:
     "Check everything a run needs: settings, data, folds, methods, device; `InputError` where something is wrong"
+    with trusting(trust):
+        return _plan_experiment(draw, asked)
+
+
+def _plan_experiment(draw, asked) -> ExperimentSpec:
     config = resolve_config(**asked)
     manifest = load_manifest(config.manifest)
     config = with_protocol(config, manifest)
