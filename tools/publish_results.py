@@ -12,7 +12,6 @@ import shutil, sys
 from pathlib import Path
 import pandas as pd
 from mtpkd import RunFolder
-from mtpkd.core.files import jsonable
 from mtpkd.experiments.run_folder import write_table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,7 +68,7 @@ def picture(summary: dict) -> None:
 
 def tables(folder, run: RunFolder) -> None:
     "The tables and settings of a run, in results/"
-    name, summary = run.summary["name"], jsonable(run.summary)
+    name, summary = run.summary["name"], jsonable(run.summary.to_dict())
     write_table(RESULTS / f"{name}.csv", run.results)
     write_table(RESULTS / f"{name}_verdict.csv", verdict(summary))
     write_table(RESULTS / f"{name}_comparisons.csv", comparisons(summary))

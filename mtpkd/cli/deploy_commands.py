@@ -22,7 +22,7 @@ def trust_option(p) -> None:  # argparse's parser
 
 
 def study_options(p) -> None:  # argparse's parser
-    "What an experiment and a fit are asked alike: data, roles, settings, where to compute"
+    "What an experiment and a fit both take: data, roles, settings, where to compute"
     p.add_argument(
         "--manifest",
         required=True,
@@ -110,7 +110,7 @@ def _file_commands(sub, command):
     p = command(
         sub,
         "predict",
-        "what an exported student says; without torch, labels and privileged modalities",
+        "what an exported student predicts; without torch, labels and privileged modalities",
         "mtpkd predict student.onnx --manifest watch --out predictions.csv",
         do_predict,
     )
@@ -192,6 +192,6 @@ def do_predict(o) -> str:
     if blind:
         lines.append(
             f"{blind} samples have no prevalent recording at all: "
-            "their answer is the same for all and says nothing (column seen is empty)"
+            "their answer is the same for all and holds no information (column seen is empty)"
         )
     return "\n".join(lines)

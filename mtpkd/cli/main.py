@@ -54,7 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--dry-run",
         action="store_true",
-        help="only say how many trainings, how long, how much memory, how much disk the kept students take",
+        help="only report how many trainings, how long, how much memory, how much disk the kept students take",
     )
     p = _command(
         sub,
@@ -64,7 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
         do_sweep,
     )
     p.add_argument("file", metavar="SWEEP.yaml", help="keys out, minutes (a run), fixed, grid, list")
-    p.add_argument("--out", metavar="DIR", help="folder of the sweep; default: as the file says, or runs/NAME")
+    p.add_argument("--out", metavar="DIR", help="folder of the sweep; default: as the file states, or runs/NAME")
     p.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at a time, at most one a core")
     p.add_argument("--resume", action="store_true", help="run only what is missing or failed")
     p.add_argument("--ray", metavar="auto|ADDRESS", help="run on a Ray cluster that sees the same files (extra: scale)")
@@ -156,15 +156,15 @@ def main(args=None) -> int:  # exit code
             print(options.call(options))
         return 0
     except InputError as e:
-        return _say(e, 2)
+        return _fail(e, 2)
     except RunError as e:
-        return _say(e, 1)
+        return _fail(e, 1)
     except OSError as e:
-        return _say(f"{e.filename or 'a file'} cannot be read or written ({e.strerror or e})", 1)
+        return _fail(f"{e.filename or 'a file'} cannot be read or written ({e.strerror or e})", 1)
     except KeyboardInterrupt:
-        return _say("interrupted; what was finished is kept, go on with --resume", 130)
+        return _fail("interrupted; what was finished is kept, go on with --resume", 130)
 
 
-def _say(message, code):
+def _fail(message, code):
     print("mtpkd: " + " ".join(str(message).split()), file=sys.stderr)
     return code

@@ -14,6 +14,8 @@ from ..core.errors import InputError, RunError
 from ..core.runtime import torchrun_rank_and_size
 from ..core.provenance import FAULTS, provenance_text
 from ..distillation.methods import BASELINE, default_methods
+from ..evaluation.summary import Summary
+from ..evaluation.wording import difference_with_interval, format_interval, format_number, format_p, format_signed
 from .deploy_commands import study_options
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #b9f049e7
@@ -65,15 +67,15 @@ def do_run(o) -> str:
     from mtpkd.experiments.resume import claim_folder, identity
     from mtpkd.experiments.runner import default_out, forecast
 
-    asked = {name: getattr(o, name) for name in _RUN}
+    arguments = {name: getattr(o, name) for name in _RUN}
     if "," in (o.labelled or ""):
-        return do_budgets(o, asked)
-    plan = plan_experiment(**asked)
+        return do_budgets(o, arguments)
+    plan = plan_experiment(**arguments)
     out = Path(o.out) if o.out else default_out(plan)
     rank = torchrun_rank_and_size()[0]
     if rank:
         if not o.dry_run:
-            mtpkd.run(**asked, out=out, resume=o.resume, progress=False)
+            mtpkd.run(**arguments, out=out, resume=o.resume, progress=False)
         return f"process {rank} is done"
     claim_folder(out, identity(plan), o.resume)
     if o.dry_run:
@@ -83,7 +85,7 @@ def do_run(o) -> str:
         print(warning, file=sys.stderr)
     from mtpkd.execution.notebooks import execute
 
-    execute(asked | dict(resume=o.resume), out)
+    execute(arguments | dict(resume=o.resume), out)
     run = RunFolder(out)
     return f"{verdict_text(run.summary)}\n\nrun folder: {out}\nreport:     {out / 'report.html'}"
 
@@ -97,14 +99,14 @@ def _forecast_text(facts: dict) -> str:
     return "\n".join(lines)
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #0348f1e0
-def do_budgets(o, asked) -> str:
+def do_budgets(o, arguments) -> str:
     "mtpkd run --labelled 50,100,all: a run a budget, and the curve"
     from mtpkd.experiments.label_budgets import curve_table, plan_budgets
     from mtpkd.api import finish_curve
     from mtpkd.experiments.run_folder import RunFolder
     from mtpkd.experiments.runner import forecast
 
-    planned = plan_budgets(asked.pop("labelled"), o.out, o.resume, **asked)
+    planned = plan_budgets(arguments.pop("labelled"), o.out, o.resume, **arguments)
     if o.dry_run:
         return "\n\n".join(_forecast_text(forecast(plan, out)) for _, plan, out in planned)
     from mtpkd.reporting.tables import describe_budgets
@@ -125,8 +127,8 @@ def do_budgets(o, asked) -> str:
 def _level_or_difference(row) -> str:
     "Mean of the baseline; difference to it, with interval, of another method; in points"
     if row["method"] == BASELINE:
-        return f"{100 * row['mean']:.1f}"
-    return f"{100 * row['diff']:+.1f} [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
+        return format_number(row["mean"], terminal=True)
+    return difference_with_interval(row["diff"], row["low"], row["high"], terminal=True)
 
 
 def curve_text(curve) -> str:  # lines of a table
@@ -220,35 +222,27 @@ def _aligned(rows) -> list:
     return lines
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #0df7a0a5
-def verdict_text(summary: dict) -> str:  # lines of a table
+def verdict_text(summary: Summary) -> str:  # lines of a table
     "The verdict table for a terminal, in points of the metric"
     provenance = provenance_text(summary)
     lines = [provenance] if provenance else []
-    lines.append(
-        f"{summary['metric']} x 100, {summary['n']} samples, {summary['folds']} folds x {len(summary['seeds'])} seeds"
-    )
+    lines.append(f"{summary.metric} x 100, {summary.n} samples, {summary.folds} folds x {len(summary.seeds)} seeds")
     lines.append(f"{'method':<28}{'mean':>7}{'diff':>8}  {'95% interval':<16}{'p':>7}")
-    for name, row in summary["methods"].items():
+    for name, row in summary.methods.items():
         lines.append(_verdict_line(name, row))
     return "\n".join(lines)
 
 
 def _verdict_line(name, row) -> str:
     "One method of the verdict table; the baseline and a diverged method have no interval"
-    low, high = row["ci95"]
     interval = ""
     p = ""
-    if low is not None and row["diff"]:
-        interval = f"[{100 * low:+.1f}, {100 * high:+.1f}]"
-        p = f"{row['p']:.3f}"
-    mean = _points(row["mean"], ".1f")
-    difference = _points(row["diff"], "+.1f")
+    if row.low is not None and row.diff:
+        interval = format_interval(row.low, row.high, terminal=True)
+        p = format_p(row.p, missing="-")
+    mean = format_number(row.mean, terminal=True)
+    difference = format_signed(row.diff, terminal=True)
     return f"{name:<28}{mean:>7}{difference:>8}  {interval:<16}{p:>7}"
-
-
-def _points(value, form) -> str:
-    "A value in points of the metric"
-    return "-" if value is None else f"{100 * value:{form}}"
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #d46d1915
 def do_demo(o) -> str:

@@ -143,7 +143,9 @@ def _row_numbers(frame, column: str) -> np.ndarray:  # `(N,)` int64
     wrong = ~np.isfinite(numbers) | (numbers != np.round(numbers)) | (np.abs(numbers) > 2**31)
     if wrong.any():
         first = int(wrong.argmax())
-        raise InputError(f"column {column}: row {first + 1} is {str(frame[column].iloc[first])[:40]!r}, expected a number")
+        raise InputError(
+            f"column {column}: row {first + 1} is {str(frame[column].iloc[first])[:40]!r}, expected a number"
+        )
     return numbers.astype("int64")
 
 # %% ../../nbs/10_data/18_feature_store.ipynb #8fb26839

@@ -19,5 +19,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "PairedTest", "rho_for", "corrected_t", "holm", "wilcoxon_p", "scores_by_subject", "bootstrap_subjects",
         "detection_power", "detectable", "subjects_needed",
     ],
-    "wording": ["METRICS", "GROUPS", "with_minus_sign", "format_points", "metric_label", "forest_rows", "format_p"],
+    "summary": [
+        "FORMAT", "GROUPS", "Record", "Difference", "MethodRow", "Comparison", "CalibrationRow",
+        "ModalityValue", "Headroom", "MethodPower", "Power", "Modalities", "Fallback", "DivergedRepeat",
+        "RunTask", "Summary", "parse_summary", "example_summary", "forest_rows",
+    ],
+    "wording": [
+        "METRICS", "with_minus_sign", "format_points", "is_missing", "format_number", "format_signed",
+        "format_percent", "metric_label", "format_p", "format_p_value", "format_interval",
+        "difference_with_interval", "format_difference", "join_words",
+    ],
 })

@@ -15,7 +15,7 @@ from ..evaluation.statistics import corrected_t, holm, rho_for
 from ..evaluation.per_sample import KEYS
 from .verdict import compare_with_baseline as compare_methods
 from ..distillation.methods import BASELINE
-from .run_folder import RunFolder, task_of
+from .run_folder import RunFolder
 
 # %% ../../nbs/60_experiments/09_comparison.ipynb #bccdf1b6
 def open_folder(run):
@@ -33,6 +33,11 @@ _MUST_AGREE = dict(
 )  # of the summary, in the words of a message
 
 
+def _plain(value):
+    "A tuple as a list, as it stands in a message"
+    return list(value) if isinstance(value, tuple) else value
+
+
 def check_pairable(a, b) -> None:
     "Refuse two runs whose test rows are not the same"
     protocols = ""
@@ -46,10 +51,11 @@ def check_pairable(a, b) -> None:
         )
 
     for key, words in _MUST_AGREE.items():
-        if a.summary.get(key) != b.summary.get(key):
-            differ(words, a.summary.get(key), b.summary.get(key))
-    if task_of(a.summary) != task_of(b.summary):
-        differ("task", task_of(a.summary).labels, task_of(b.summary).labels)
+        first, second = (_plain(getattr(run.summary, key)) for run in (a, b))
+        if first != second:
+            differ(words, first, second)
+    if a.summary.task != b.summary.task:
+        differ("task", a.summary.task.labels, b.summary.task.labels)
     x, y = (_test_rows(run.predictions) for run in (a, b))
     if len(x) != len(y) or not (x.index == y.index).all():
         differ("test rows", f"{len(x)} of the baseline", f"{len(y)}, of other samples or folds")
@@ -87,19 +93,19 @@ PAIRS = [
 
 def pairs_of(a, b, methods=None) -> list:  # (method of the first, method of the second)
     "Pairs of methods to compare: those of both runs, or the two that are named"
-    known_methods = [list(run.summary["methods"]) for run in (a, b)]
+    known_methods = [list(run.summary.methods) for run in (a, b)]
     if methods is None:
         return [(m, m) for m in known_methods[0] if m in known_methods[1] and ":" not in m]
     names = methods.split(",") if isinstance(methods, str) else methods
-    asked = [name.strip() for name in names]
-    if len(asked) != 2:
+    pair = [name.strip() for name in names]
+    if len(pair) != 2:
         raise InputError(
-            f"methods: expected two, one of the first run and one of the second, got {', '.join(asked) or 'none'}"
+            f"methods: expected two, one of the first run and one of the second, got {', '.join(pair) or 'none'}"
         )
-    for name, run, known in zip(asked, (a, b), known_methods):
+    for name, run, known in zip(pair, (a, b), known_methods):
         if name not in known:
             raise InputError(f"unknown method {name!r} in {run.path}; {nearest(name, known)}")
-    return [tuple(asked)]
+    return [tuple(pair)]
 
 
 def _rows_of(run, method) -> SimpleNamespace:  # `results` and `predictions`, as `MethodTables` has them
@@ -123,7 +129,7 @@ def compare(
     a, b = open_folder(a), open_folder(b)
     check_pairable(a, b)
     n_test = a.results[a.results["method"] == BASELINE]["n_test"]
-    rho, task = rho_for(a.summary["n"], n_test.mean()), task_of(a.summary)
+    rho, task = rho_for(a.summary.n, n_test.mean()), a.summary.task
     rows = []
     for first, second in pairs_of(a, b, methods):
         parts = dict(a=_rows_of(a, first), b=_rows_of(b, second))
@@ -140,8 +146,8 @@ def compare(
         protocols=protocols,
         a=str(a.path),
         b=str(b.path),
-        metric=a.summary["metric"],
-        n=a.summary["n"],
+        metric=a.summary.metric,
+        n=a.summary.n,
         settings=_other_settings(a.config, b.config),
     )
     return table
@@ -183,18 +189,19 @@ def inflation(
 def _inflation_rows(honest, run) -> list:
     "Level of every method under the faults of `run`, and without them"
     for key in _MUST_AGREE:
-        if run.summary[key] != honest.summary[key]:
+        faulty_value, honest_value = (_plain(getattr(folder.summary, key)) for folder in (run, honest))
+        if faulty_value != honest_value:
             raise InputError(
-                f"{run.path}: {key} is {run.summary[key]}, and {honest.summary[key]} in {honest.path}; "
+                f"{run.path}: {key} is {faulty_value}, and {honest_value} in {honest.path}; "
                 "run both on the same data, folds and seeds"
             )
     rows = []
-    for method in honest.summary["methods"]:
-        if method not in run.summary["methods"] or ":" in method:
+    for method in honest.summary.methods:
+        if method not in run.summary.methods or ":" in method:
             continue
         without, with_fault = (_rows_of(folder, method).results for folder in (honest, run))
         difference = (with_fault["value"] - without["value"]).values
-        t = corrected_t(difference, rho_for(honest.summary["n"], without["n_test"].mean()))
+        t = corrected_t(difference, rho_for(honest.summary.n, without["n_test"].mean()))
         levels = (without["value"].mean(), with_fault["value"].mean())
         rows.append((provenance_text(run.summary), method, *levels, t.mean, t.low, t.high, t.p))
     return rows

@@ -39,19 +39,19 @@ def plan_budgets(
     labelled,  # as `budgets_of` takes them
     out=None,  # folder of the run folders; None: runs/NAME-labels-HASH
     resume: bool = False,  # go on with runs that have begun
-    **asked,  # arguments of `plan_experiment`
+    **arguments,  # arguments of `plan_experiment`
 ) -> list:  # (arguments, plan, folder), one a budget
     "Check everything that the runs need, all of them before the first begins"
     budgets = budgets_of(labelled)
-    arguments = [asked | dict(labelled=budget_name(n)) for n in budgets]
-    plans = [plan_experiment(**each) for each in arguments]
+    each_run = [arguments | dict(labelled=budget_name(n)) for n in budgets]
+    plans = [plan_experiment(**each) for each in each_run]
     out = Path(out) if out else _default_out(plans)
     if (out / "experiment.yaml").exists():
         raise InputError(f"{out} holds a single run; label budgets have a folder each below --out, use another")
     folders = [out / f"labelled-{budget_name(n)}" for n in budgets]
     for plan, folder in zip(plans, folders):
         claim_folder(folder, identity(plan), resume and folder.exists())
-    return list(zip(arguments, plans, folders))
+    return list(zip(each_run, plans, folders))
 
 
 def _default_out(plans) -> Path:
@@ -94,13 +94,12 @@ def curve_table(
 def _curve_rows(run) -> list:
     "The rows of one run"
     n_train = run.results[run.results["method"] == BASELINE]["n_train"].mean()
-    budget = budget_name(run.summary.get("labelled"))
+    budget = budget_name(run.summary.labelled)
     rows = []
-    for method, values in run.summary["methods"].items():
+    for method, row in run.summary.methods.items():
         if ":" in method or method_role(method) == "upper":
             continue
-        low, high = values.get("ci95") or (None, None)
-        rows.append((method, budget, n_train, values["mean"], values.get("diff"), low, high, values.get("p")))
+        rows.append((method, budget, n_train, row.mean, row.diff, row.low, row.high, row.p))
     return rows
 
 # %% ../../nbs/60_experiments/10_label_budgets.ipynb #9924a873
@@ -110,19 +109,18 @@ _SAME = ("name", "metric", "prevalent", "privileged", "folds", "seeds", "checkpo
 def same_but_labels(runs) -> list:  # those runs, fewest labels first; empty where they are no curve
     "Runs of one experiment that differ in their number of labels alone"
     finished = [run for run in runs if _is_finished(run)]
-    budgets = {run.summary.get("labelled") or 0 for run in finished}
+    budgets = {run.summary.labelled or 0 for run in finished}
     experiments = {_experiment_text(run) for run in finished}
     if len(finished) < 2 or len(finished) < len(runs) or len(budgets) < len(finished) or len(experiments) > 1:
         return []
-    return sorted(finished, key=lambda run: run.summary.get("labelled") or np.inf)
+    return sorted(finished, key=lambda run: run.summary.labelled or np.inf)
 
 
 def _is_finished(run) -> bool:
-    summary = getattr(run, "summary", None)
-    return bool(summary) and "methods" in summary and getattr(run, "results", None) is not None
+    return bool(getattr(run, "summary", None)) and getattr(run, "results", None) is not None
 
 
 def _experiment_text(run) -> str:
     "What runs of one curve have in common"
-    values = [run.summary.get(key) for key in _SAME]
+    values = [getattr(run.summary, key) for key in _SAME]
     return provenance_text(run.summary) + json.dumps(values, default=str)

@@ -55,15 +55,15 @@ def list_methods(
     "Methods, candidates by schedule, and upper bounds of a run"
     names = list(config.methods) or default_methods(config.pairing, privileged=bool(config.privileged), pool=pool)
     teachers = [name for name in names if name.startswith("teacher_")]
-    asked = [name for name in names if not name.startswith("teacher_")]
-    methods = [get_method(name, config, kind) for name in asked]
+    requested = [name for name in names if not name.startswith("teacher_")]
+    methods = [get_method(name, config, kind) for name in requested]
     for method in methods:
         if method.source.privileged and not config.privileged:
             raise InputError(
                 f"method {method.name} needs a teacher, but there is no privileged modality; give --privileged"
             )
     candidates = _candidates(methods, pool=pool)
-    rest = [name for name in dict.fromkeys(asked) if name not in (*method_names(every_schedule=True), *candidates)]
+    rest = [name for name in dict.fromkeys(requested) if name not in (*method_names(every_schedule=True), *candidates)]
     return [*candidates, *rest, *dict.fromkeys(teachers or _teacher_rows(config))]
 
 
@@ -71,11 +71,11 @@ def _candidates(methods, *, pool: bool) -> list:
     "The student alone and the methods that are trained by every schedule, by every schedule in use"
     schedules = dict.fromkeys(["default", *(m.schedule for m in methods if ":" not in m.name)])
     from_scratch = {"default", *(m.schedule for m in methods if not m.from_teacher)}
-    asked = {method.name for method in methods}
+    requested = {method.name for method in methods}
     candidates = []
     for name in method_names(every_schedule=True):
         needs_labels_of_pool = declared(name).all_labels  # its student is initialised from scratch
-        if name not in (BASELINE, *asked) or needs_labels_of_pool and not pool:
+        if name not in (BASELINE, *requested) or needs_labels_of_pool and not pool:
             continue
         own = [schedule for schedule in schedules if schedule in from_scratch] if needs_labels_of_pool else schedules
         candidates += [f"{name}:{schedule}" for schedule in own]
@@ -93,15 +93,15 @@ def _teacher_rows(config) -> list:
 def plan_experiment(
     draw=None,  # (config, samples) -> folds, in place of `draw_folds`
     trust=(),  # code, `package.module:name`, that data may name too
-    **asked,  # arguments of `resolve_config`
+    **settings,  # arguments of `resolve_config`
 ) -> ExperimentSpec:
     "Check everything a run needs: settings, data, folds, methods, device; `InputError` where something is wrong"
     with trusting(trust):
-        return _plan_experiment(draw, asked)
+        return _plan_experiment(draw, settings)
 
 
-def _plan_experiment(draw, asked) -> ExperimentSpec:
-    config = resolve_config(**asked)
+def _plan_experiment(draw, settings) -> ExperimentSpec:
+    config = resolve_config(**settings)
     manifest = load_manifest(config.manifest)
     config = with_protocol(config, manifest)
     samples = read(with_bags(config, manifest), names=[*config.prevalent, *config.privileged])

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['FORMAT', 'write_tensors', 'read_tensors', 'write_table', 'check_columns', 'check_predictions', 'RunFiles',
-           'RunFolder', 'pairing_table', 'task_of']
+           'RunFolder', 'pairing_table']
 
 # %% ../../nbs/60_experiments/06_run_folder.ipynb #3f1ef8ec
 import json
@@ -18,8 +18,8 @@ from ..core.errors import InputError
 from ..core.files import atomic_path, jsonable, write_bytes
 from ..core.yaml_files import read_yaml
 from ..core.provenance import provenance_columns
-from ..data.manifest import TaskSpec
 from ..evaluation.per_sample import calibration, transfer
+from ..evaluation.summary import parse_summary, Summary
 from .tables import COLUMNS
 
 # %% ../../nbs/60_experiments/06_run_folder.ipynb #a76dc271
@@ -145,8 +145,8 @@ class RunFolder(RunFiles):
         return _check_format(read_yaml(self._file("experiment.yaml")), self.path)
 
     @cached_property
-    def summary(self):
-        return self._json("summary.json")
+    def summary(self) -> Summary:
+        return parse_summary(self._json("summary.json"), self.path / "summary.json")
 
     @cached_property
     def environment(self):
@@ -162,14 +162,14 @@ class RunFolder(RunFiles):
     calibration = cached_property(lambda self: self._explained("calibration", calibration))
 
     def _predictions(self):
-        task = task_of(self.summary) if (self.path / "summary.json").exists() else None  # None: the run is unfinished
+        task = self.summary.task if (self.path / "summary.json").exists() else None  # None: the run is unfinished
         return self._read("predictions.parquet", lambda p: check_predictions(pd.read_parquet(p), task))
 
     def _explained(self, name, make):
         "A table of explanations, from the predictions where the folder was written before there was one"
         if (self.path / f"{name}.csv").exists():
             return self._csv(f"{name}.csv", dtype=dict(method=str, group=str), keep_default_na=False, na_values=[""])
-        return make(self.predictions, task_of(self.summary))
+        return make(self.predictions, self.summary.task)
 
 
 for _n in ("results", "metrics", "history", "teachers", "predictions", "pairing", "transfer", "calibration"):
@@ -186,18 +186,6 @@ def pairing_table(history: pd.DataFrame) -> pd.DataFrame:  # method, fold, seed,
     wide = rows.pivot(index=keys, columns="name", values="value").reset_index()
     wide = wide.rename(columns=lambda column: column.removeprefix("pairing_")).rename_axis(columns=None)
     return wide.reindex(columns=[*keys, "mass", "chance", "hit"])
-
-
-def task_of(summary: dict) -> TaskSpec:
-    "The task that a summary names"
-    try:
-        task = {key: value for key, value in summary["task"].items() if key != "chance"}
-        return TaskSpec(target="target", **task)
-    except (KeyError, AttributeError, TypeError, ValueError) as e:
-        raise InputError(
-            f"the summary is damaged (its task is none: {' '.join(str(e).split())[:100]}); "
-            "restore summary.json, or run again into a new folder"
-        ) from e
 
 
 def _check_format(values, path):

@@ -8,6 +8,7 @@ __all__ = ['find_students', 'stands_for']
 # %% ../../nbs/60_experiments/12_run_students.ipynb #675ee3df
 from pathlib import Path
 from ..core.errors import InputError, nearest
+from ..evaluation.summary import Summary
 from ..distillation.methods import BASELINE, method_names, RECIPE
 from ..deployment.student_file import join_students, StoredStudents, load_student
 from .run_folder import RunFolder
@@ -35,7 +36,7 @@ def _of_run(run: RunFolder, method) -> StoredStudents:
         raise InputError(
             f"{run.path} holds no students: it was made by an earlier version, or they were deleted; use mtpkd fit"
         )
-    known = [name for name in summary["methods"] if stands_for(summary, name) in files]
+    known = [name for name in summary.methods if stands_for(summary, name) in files]
     method = method or (RECIPE if RECIPE in known else None)
     if method is None:
         raise InputError(f"{run.path} holds the students of several methods; give --method, one of {', '.join(known)}")
@@ -43,9 +44,9 @@ def _of_run(run: RunFolder, method) -> StoredStudents:
         raise InputError(f"{run.path} holds no students of {method!r}; {nearest(method, known)}")
     paths = files[stands_for(summary, method)]
     students = join_students([load_student(path) for path in paths])
-    if not summary.get("fallback", {}).get(method, {}).get("fell_back"):
+    if method not in summary.fallback or not summary.fallback[method].fell_back:
         return students
-    words = f"{method} was asked for and has fallen back to the student alone"
+    words = f"{method} was requested and has fallen back to the student alone"
     card = students.card.model_copy(update=dict(words=words))
     return StoredStudents(card, students.params, students.mean, students.scale)
 
@@ -59,12 +60,12 @@ def _student_files(folder: Path) -> dict:
     return files
 
 
-def stands_for(summary: dict, method: str) -> str:
+def stands_for(summary: Summary, method: str) -> str:
     "The name under which the students of a method of the report were trained"
-    fell = [n for n, f in summary.get("fallback", {}).items() if f["fell_back"]]
+    fell = [name for name, fallback in summary.fallback.items() if fallback.fell_back]
     if method in fell:
         method = BASELINE
     if method in method_names(every_schedule=True):
-        return f"{method}:{summary.get(f'{method}_schedule')}"
+        return f"{method}:{summary.schedules.get(method)}"
     base = method.partition(":")[0]
     return base if base in fell else method

@@ -230,7 +230,7 @@ def run(
     out=None,  # run folder; None: runs/NAME-HASH
     pairing=None,  # full, bag:KEY, bag:ROWS, lag:SECONDS[,JITTER] or none; None: the manifest's
     resume: bool = False,  # go on with what is in `out`
-    dry_run: bool = False,  # only say what would be done
+    dry_run: bool = False,  # only report what would be done
     progress: bool = True,
     trust=(),  # code, `package.module:name`, that data may name too
 ):  # -> RunFolder, or with dry_run what is planned; None in a process of torchrun that is not the first

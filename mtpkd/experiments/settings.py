@@ -52,7 +52,7 @@ _WRITTEN = (
     "data_sha256",
     "trust",
     "prepare",
-)  # what a file says beside the settings; `prepare` is for mtpkd data prepare
+)  # what a file holds next to the settings; `prepare` is for mtpkd data prepare
 
 
 def resolve_config(

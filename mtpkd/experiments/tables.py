@@ -8,6 +8,7 @@ __all__ = ['TABLES', 'COLUMNS', 'MethodTables']
 # %% ../../nbs/60_experiments/01_tables.ipynb #3c07b49b
 from dataclasses import dataclass
 import pandas as pd
+from ..evaluation.per_sample import CALIBRATION, TRANSFER
 
 # %% ../../nbs/60_experiments/01_tables.ipynb #eee210ce
 @dataclass
@@ -46,19 +47,6 @@ COLUMNS = dict(
     metrics=["method", "fold", "seed", "checkpoint", "metric", "value"],
     history=["method", "fold", "seed", "stage", "step", "name", "value"],
     teachers=["method", "fold", "seed", "epoch", "teacher", "count", "share"],
-    transfer=[
-        "method",
-        "kind",
-        "group",
-        "samples",
-        "n",
-        "alone",
-        "value",
-        "diff",
-        "turned_right",
-        "turned_wrong",
-        "seeds",
-        "seeds_worse",
-    ],
-    calibration=["method", "bin", "n", "confidence", "right"],
+    transfer=TRANSFER,
+    calibration=CALIBRATION,
 )

@@ -61,17 +61,17 @@ def fall_back(parts: dict, name: str, metric: str) -> dict:  # fell_back, both m
 
 
 def with_fallbacks(plan: ExperimentSpec, parts: dict) -> tuple:  # parts, name -> facts
-    "Replace the methods that fall back by the student alone; the taught student keeps the name of its schedule"
+    "Replace the methods that fall back by the student alone; the distilled student keeps the name of its schedule"
     tried = [name for name in method_names(falls_back=True) if name in parts and BASELINE in parts]
     facts = {name: fall_back(parts, name, plan.metric) for name in tried}
     for name, fact in facts.items():
         if not fact["fell_back"]:
             continue
         schedule = get_method(name, plan.config, plan.samples.task.kind).schedule
-        taught_name = f"{name}:{schedule}"
-        taught = parts[name].renamed(taught_name)
+        distilled_name = f"{name}:{schedule}"
+        distilled = parts[name].renamed(distilled_name)
         parts = parts | {name: parts[BASELINE].renamed(name)}
-        parts = parts | {taught_name: taught}
+        parts = parts | {distilled_name: distilled}
     return parts, facts
 
 # %% ../../nbs/60_experiments/05_verdict.ipynb #df0ca2e5
@@ -229,7 +229,7 @@ def _recipe_pairs(plan, parts, task) -> list:
     if RECIPE not in parts:
         return []
     schedule = get_method(RECIPE, plan.config, task.kind).schedule
-    own = (RECIPE, f"{RECIPE}:{schedule}", BASELINE)  # trained, and fallen back
+    own = (RECIPE, f"{RECIPE}:{schedule}", BASELINE)  # distilled, and fallen back
     return [(RECIPE, name) for name in parts if method_role(name) != "upper" and name not in own]
 
 
@@ -252,8 +252,10 @@ def _schedule_pairs(plan, parts, task) -> list:
         schedule = get_method(name, plan.config, task.kind).schedule
         if f"{BASELINE}:{schedule}" not in parts:
             continue
-        taught = f"{name}:{schedule}" if f"{name}:{schedule}" in parts else name  # where it fell back: what was taught
-        pairs.append((taught, f"{BASELINE}:{schedule}"))
+        distilled = (
+            f"{name}:{schedule}" if f"{name}:{schedule}" in parts else name
+        )  # where it fell back: what was trained
+        pairs.append((distilled, f"{BASELINE}:{schedule}"))
     return pairs
 
 # %% ../../nbs/60_experiments/05_verdict.ipynb #ad5e9604

@@ -13,35 +13,30 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 from ..core.errors import InputError
 from ..core.provenance import provenance_text
+from ..evaluation.summary import Difference, forest_rows, GROUPS, Summary
 from mtpkd.evaluation.wording import (
-    format_p,
-    forest_rows,
-    GROUPS,
+    difference_with_interval,
+    format_p_value,
+    format_points,
     metric_label,
     with_minus_sign,
-    format_points,
 )
 from ..distillation.methods import BASELINE, method_role
 from .palette import method_colour, PALETTE, teacher_colours
 from .theme import INK, style, label_text
 
 # %% ../../nbs/70_plots/03_forest.ipynb #e72f092c
-def _interval(
-    row: dict,  # entry of a method in the summary
-) -> tuple:  # difference, lower and upper end, in points
-    "Difference and interval in points; without an interval both ends are the difference"
-    difference = format_points(row["diff"]).item()
-    low, high = row.get("ci95") or (None, None)
-    low = difference if low is None else format_points(low).item()
-    high = difference if high is None else format_points(high).item()
-    return difference, low, high
+def _interval(row: Difference) -> tuple:  # difference, lower and upper end, in shares
+    "Difference and interval; without an interval both ends are the difference"
+    low = row.diff if row.low is None else row.low
+    high = row.diff if row.high is None else row.high
+    return row.diff, low, high
 
 
-def _forest_trace(method, row, y, colour):
+def _forest_trace(method, row: Difference, y, colour):
     "One method: a marker with its interval"
-    difference, low, high = _interval(row)
-    significant = row.get("p") is not None and row["p"] < 0.05
-    symbol = "circle" if significant else "circle-open"
+    difference, low, high = format_points(_interval(row)).tolist()
+    symbol = "circle" if row.is_significant else "circle-open"
     error = dict(array=[high - difference], arrayminus=[difference - low])
     return go.Scatter(
         x=[difference],
@@ -51,7 +46,7 @@ def _forest_trace(method, row, y, colour):
         showlegend=False,
         marker=dict(size=11, color=colour, symbol=symbol, line=dict(width=2, color=colour)),
         error_x=dict(type="data", **error, color=colour, thickness=2, width=5),
-        hovertemplate=f"{difference:+.1f} points, {low:+.1f} to {high:+.1f}<br>p = {format_p(row.get('p'))}",
+        hovertemplate=f"{difference:+.1f} points, {low:+.1f} to {high:+.1f}<br>{format_p_value(row.p)}",
     )
 
 
@@ -67,12 +62,10 @@ def _row_axis(fig, labels, last: float, first: float):
     )
 
 # %% ../../nbs/70_plots/03_forest.ipynb #ad52fe4c
-def verdict_forest(
-    summary: dict,  # summary of a run: `methods` with `diff`, `ci95`, `p`
-) -> go.Figure:
+def verdict_forest(summary: Summary) -> go.Figure:
     "Difference to `student_only` with its 95% interval, one row per method, in points"
     rows = forest_rows(summary, method_role, BASELINE)
-    methods = summary["methods"]
+    methods = summary.methods
     colours = teacher_colours([m for _, m in rows if m and m.startswith("teacher_")])
     fig = go.Figure()
     for i, (_, method) in enumerate(rows):
@@ -80,13 +73,12 @@ def verdict_forest(
             continue
         colour = colours.get(method, method_colour(method))
         fig.add_trace(_forest_trace(method, methods[method], -i, colour))
-        difference, low, high = _interval(methods[method])
-        text = with_minus_sign(f"{difference:+.1f} [{low:.1f}, {high:.1f}]")
+        text = difference_with_interval(*_interval(methods[method]))
         fig.add_annotation(x=1.01, xref="paper", y=-i, text=text, showarrow=False, xanchor="left")
     _significance_legend(fig)
     fig.add_vline(x=0, line=dict(color=PALETTE["grey"], width=2))
     _row_axis(fig, [label_text(label) if m else f"<b>{label}</b>" for label, m in rows], 0.3, 0.7)
-    metric = metric_label(summary.get("metric", ""))
+    metric = metric_label(summary.metric)
     title = f"difference to {BASELINE} in {metric} (points, 95% interval)"
     if provenance_text(summary):
         title += f"<br>{label_text(provenance_text(summary))}"
@@ -230,14 +222,15 @@ def transfer_bars(
 
 # %% ../../nbs/70_plots/03_forest.ipynb #fbc7cbd7
 def difference_forest(
-    rows: dict,  # name -> diff, ci95, p; the first is drawn on top
+    rows: dict,  # name -> `Difference`, or a dict of its fields; the first is drawn on top
     what: str,  # the difference in words, for the axis
     metric: str = "",
     colour: str | dict = PALETTE["blue"],  # one for all, or by row
 ) -> go.Figure:
     "Differences with their 95% intervals, one below the other"
     fig = go.Figure()
-    for i, (name, row) in enumerate(rows.items()):
+    differences = {name: Difference.model_validate(row) for name, row in rows.items()}
+    for i, (name, row) in enumerate(differences.items()):
         row_colour = colour[name] if isinstance(colour, dict) else colour
         fig.add_trace(_forest_trace(name, row, -i, row_colour))
     _significance_legend(fig)
@@ -249,12 +242,12 @@ def difference_forest(
 
 # %% ../../nbs/70_plots/03_forest.ipynb #280a82e1
 def modality_forest(
-    values: dict,  # modality -> value, ci95, p
+    values: dict,  # modality -> `ModalityValue`
     metric: str = "",
 ) -> go.Figure:
     "The Shapley value of every privileged modality to the teachers"
-    order = sorted(values, key=lambda modality: -values[modality]["value"])
-    rows = {modality: values[modality] | dict(diff=values[modality]["value"]) for modality in order}
+    order = sorted(values, key=lambda modality: -values[modality].value)
+    rows = {modality: values[modality].difference for modality in order}
     fig = difference_forest(rows, "Shapley value in the teachers", metric, PALETTE["green"])
     return fig.update_yaxes(title="modality")
 
@@ -267,6 +260,6 @@ def inflation_forest(
     rows, colours = {}, {}
     for entry in table.itertuples():
         name = f"{entry.fault}: {entry.method}"
-        rows[name] = dict(diff=entry.diff, ci95=(entry.low, entry.high), p=entry.p)
+        rows[name] = Difference(diff=entry.diff, ci95=(entry.low, entry.high), p=entry.p)
         colours[name] = method_colour(entry.method)
     return difference_forest(rows, "with the fault minus without", metric, colours)

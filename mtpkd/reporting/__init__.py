@@ -2,7 +2,23 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
+    "findings": [
+        "describe_winners", "describe_unclear", "describe_transport", "same_schedule", "describe_controls",
+        "describe_baselines", "describe_teacher", "describe_fallback", "describe_headroom",
+        "describe_calibration", "describe_modalities",
+    ],
+    "limits": [
+        "describe_multiple_tests", "describe_limits", "describe_power", "most_hurt", "describe_hurt",
+        "describe_diverged", "describe_unfinished", "describe_provenance",
+    ],
+    "page": ["Page"],
+    "part_figures": ["figure_or_note"],
+    "ranking": ["fallen_back", "verdict_rows", "best_method"],
     "report": ["render", "comparison_page"],
+    "result_sections": [
+        "budget_section", "teacher_section", "transfer_section", "calibration_section", "modality_section",
+        "pairing_section", "describe_unit", "repeat_section",
+    ],
     "row_facts": [
         "EmbeddingSpaces", "embedding_spaces", "first_repeat", "prediction_losses", "chosen_teacher",
         "default_embedding_spaces", "presets", "colourings", "choice_by_group", "changed_samples",
@@ -14,25 +30,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "Batch", "stored_batch", "drawn_batch", "explain_plan", "anchors_of", "find_runs", "run_line",
         "flatten_settings", "settings_that_differ",
     ],
-    "sections": [
-        "Page", "budget_section", "teacher_section", "transfer_section", "calibration_section",
-        "modality_section", "pairing_section", "plan_section", "embedding_section", "curve_sections",
-        "describe_unit", "repeat_section", "as_yaml", "run_section", "figure_or_note",
+    "sections": ["as_yaml", "run_section"],
+    "sentences": ["verdict_sentences", "setting_rows"],
+    "sweep_ranks": [
+        "RANKS", "mean_ranks", "critical_difference", "cliques", "rank_figure", "describe_ranks",
+        "describe_counts", "describe_failed",
     ],
-    "sentences": [
-        "is_missing", "format_number", "format_signed", "format_percent", "format_interval",
-        "difference_with_interval", "format_p_value", "join_words", "format_difference", "is_significant",
-        "fallen_back", "verdict_rows", "best_method", "describe_winners", "example_summary", "describe_unclear",
-        "describe_transport", "same_schedule", "describe_controls", "describe_baselines", "describe_teacher",
-        "describe_fallback", "describe_headroom", "describe_multiple_tests", "describe_limits",
-        "describe_power", "describe_calibration", "describe_modalities", "most_hurt", "describe_hurt",
-        "describe_diverged", "describe_unfinished", "describe_provenance", "verdict_sentences", "setting_rows",
-    ],
-    "sweep_report": [
-        "SWEEP", "RANKS", "SWEEP_PAGE", "sweep_groups", "pool_results", "is_upper_bound", "group_rows",
-        "sweep_table", "mean_ranks", "critical_difference", "cliques", "rank_figure", "describe_ranks",
-        "describe_counts", "describe_failed", "table_cell", "table_rows", "curve_figures",
-    ],
+    "sweep_report": ["SWEEP_PAGE", "table_cell", "table_rows", "curve_figures"],
+    "sweep_table": ["SWEEP", "sweep_groups", "pool_results", "is_upper_bound", "group_rows"],
     "tables": [
         "PAIRED_HEAD", "method_extras", "verdict_table", "overview", "first_unpaying_budget",
         "describe_budgets", "paired_cells", "protocols_to_name",
@@ -42,4 +47,5 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "EVENT_FILES", "slug", "curves", "lost_repeats", "verdict_numbers", "writer", "claim_log_folder",
         "track_run", "track",
     ],
+    "training_sections": ["plan_section", "embedding_arguments", "embedding_section", "curve_sections"],
 })

@@ -13,6 +13,7 @@ import pandas as pd
 from ..core.errors import InputError, nearest
 from ..distillation.methods import BASELINE
 from ..evaluation.per_sample import target_groups, with_scores
+from ..evaluation.summary import Summary
 from mtpkd.reporting.run_view import (
     optional_table,
     panel_order,
@@ -89,9 +90,9 @@ def _with_predictions(
     for method in methods:
         rows = p[p["method"] == method]
         if classes:
-            facts[f"{method} says"] = np.array(classes, dtype=object)[rows[classes].values.argmax(1)]
+            facts[f"{method} predicts"] = np.array(classes, dtype=object)[rows[classes].values.argmax(1)]
         else:
-            facts[f"{method} says"] = rows[summary["task"]["names"][0]].values
+            facts[f"{method} predicts"] = rows[target_name(summary)].values
     chosen = chosen_teacher(p, summary)
     if chosen is not None:
         facts = facts.assign(teacher=chosen.reindex(facts["sample"]).values)
@@ -100,12 +101,12 @@ def _with_predictions(
 # %% ../../nbs/75_reporting/02_row_facts.ipynb #d6121e61
 def prediction_losses(
     p: pd.DataFrame,  # predictions
-    summary: dict,  # of the run
+    summary: Summary,
 ) -> pd.Series:  # indexed as `p`
     "The cross-entropy of every prediction, or its mean squared error over the targets that are known"
     classes = task_classes(summary)
     if classes is None:
-        errors = [(p[name] - p[f"target_{name}"]) ** 2 for name in summary["task"]["names"]]
+        errors = [(p[name] - p[f"target_{name}"]) ** 2 for name in summary.task.names]
         return pd.Series(np.nanmean(errors, axis=0), index=p.index)
     positions = {name: i for i, name in enumerate(classes)}
     target = p["target"].map(positions).to_numpy()
@@ -115,7 +116,7 @@ def prediction_losses(
 
 def chosen_teacher(
     p: pd.DataFrame,  # predictions of one repeat
-    summary: dict,  # of the run
+    summary: Summary,
 ) -> pd.Series:  # sample -> teacher; None where there are not two to choose from
     "For every row of one repeat, the teacher with the lowest loss"
     p = p[p["method"].str.startswith("teacher_")]
@@ -157,7 +158,7 @@ def presets(s: EmbeddingSpaces) -> dict:  # title -> names
 
 def colourings(s: EmbeddingSpaces) -> list:  # names
     "By what the rows can be coloured"
-    methods = [column.removesuffix(" says") for column in s.facts if column.endswith(" says")]
+    methods = [column.removesuffix(" predicts") for column in s.facts if column.endswith(" predicts")]
     names = ["class" if s.classes else s.value]
     if "subject" in s.facts and s.facts["subject"].astype(str).ne("").any():
         names.append("subject")
@@ -169,7 +170,7 @@ def colourings(s: EmbeddingSpaces) -> list:  # names
 # %% ../../nbs/75_reporting/02_row_facts.ipynb #c23ed122
 def choice_by_group(
     p: pd.DataFrame,  # predictions of all folds and seeds
-    summary: dict,  # of the run
+    summary: Summary,
     kind: str = "class",  # class or subject
 ) -> pd.DataFrame:  # index: group, a column a teacher, in percent
     "How often each teacher has the lowest loss on a test row, by class or subject, over all folds and seeds"
@@ -197,7 +198,7 @@ def _groups(rows, summary, kind):
         return rows["subject"]
     if task_classes(summary):
         return rows["target"]
-    target = rows[f"target_{summary['task']['names'][0]}"]
+    target = rows[f"target_{target_name(summary)}"]
     thirds, names = target_groups(target.to_numpy())
     return pd.Series(np.array(names, dtype=object)[thirds], index=rows.index)
 
@@ -217,11 +218,9 @@ def changed_samples(
     group: str,  # its name
 ) -> pd.DataFrame:  # sample, subject, class, gained, lost, change; ascending by change
     "The test rows of a subject or a class on which a method and `student_only` differ"
-    from mtpkd.experiments.run_folder import task_of
-
     predictions = required_table(run, "predictions")
     predictions = predictions[predictions["method"].isin([BASELINE, method])]
-    scores = with_scores(predictions, task_of(run.summary))
+    scores = with_scores(predictions, run.summary.task)
     scores = scores[scores[kind].astype(str) == str(group)]
     keys = ["fold", "seed", "sample", "subject", "class"]
     scores = scores.pivot(index=keys, columns="method", values="score")

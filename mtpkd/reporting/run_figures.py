@@ -10,6 +10,7 @@ import pandas as pd
 from .. import plots
 from ..core.errors import InputError
 from ..distillation.methods import BASELINE
+from ..evaluation.summary import Summary
 from .run_view import is_regression, main_rows, open_run, required_table
 from .row_facts import choice_by_group
 
@@ -35,7 +36,7 @@ def choice_figure(
     raise InputError("no method of this run chose between teachers")
 
 # %% ../../nbs/75_reporting/03_run_figures.ipynb #fa3d77c3
-def transfer_unit(summary: dict) -> str:
+def transfer_unit(summary: Summary) -> str:
     "In what gains and losses are counted"
     return "negative squared error, times 100" if is_regression(summary) else "share right, points"
 

@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 from ..core.errors import InputError, nearest
 from ..distillation.methods import declared, default_methods, method_names, method_role, RECIPE
+from ..evaluation.summary import Summary
+from ..evaluation.wording import format_signed
 from ..transport.geometry import anchor_clouds, cosine_gram, least_similar
 from ..transport.sinkhorn import sinkhorn_divergence
 
@@ -34,7 +36,7 @@ def value_or_reason(
     *args,
     **kwargs,
 ) -> tuple:  # (value, "") or (None, first line of the error)
-    "The value of a call, or one line that says why there is none"
+    "The value of a call, or one line about why there is none"
     try:
         return function(*args, **kwargs), ""
     except ABSENT as error:
@@ -79,23 +81,19 @@ def open_run(run):  # a path, or anything with the attributes of a run folder
     return RunFolder(run)
 
 # %% ../../nbs/75_reporting/01_run_view.ipynb #2b54a25e
-def is_regression(summary: dict) -> bool:
+def is_regression(summary: Summary) -> bool:
     "Whether the target of a run is continuous"
-    task = summary.get("task") or {}
-    return task.get("kind") == "regression"
+    return summary.task.kind == "regression"
 
 
-def task_classes(summary: dict) -> list:  # class names, or None for a continuous target
+def task_classes(summary: Summary) -> list:  # class names, or None for a continuous target
     "The class names, where the target has classes"
-    task = summary.get("task") or {}
-    return None if is_regression(summary) else task.get("classes")
+    return None if is_regression(summary) else summary.task.classes
 
 
-def target_name(summary: dict) -> str:
+def target_name(summary: Summary) -> str:
     "The name of a continuous target, else `target`"
-    task = summary.get("task") or {}
-    names = task.get("names") or ["target"]
-    return names[0]
+    return summary.task.names[0] if is_regression(summary) else "target"
 
 # %% ../../nbs/75_reporting/01_run_view.ipynb #0247b867
 def plan_names(run) -> list:  # methods with a plan, the paper's first
@@ -133,12 +131,12 @@ def panel_order(names) -> list:  # teachers, then adapted teachers, then student
 
 def panels_of(
     found: dict,  # tensors `(N, ...)` of a run's embeddings, by name
-    summary: dict,  # of the run
+    summary: Summary,
 ) -> dict:  # name -> (N, D)
     "The embeddings among the tensors, with the chosen schedule of a method instead of its candidates"
     spaces = {name: z for name, z in found.items() if name.startswith(_KINDS)}
     for method in method_names(role="control"):
-        schedule = summary.get(f"{method}_schedule")
+        schedule = summary.schedules.get(method)
         chosen = spaces.get(f"student_{method}:{schedule}")
         if chosen is not None:
             spaces[f"student_{method}"] = chosen
@@ -277,9 +275,7 @@ def find_runs(root) -> list:  # paths
 def _best_row(methods):
     "The method with the largest difference to the baseline, or an empty name"
     differences = {
-        name: row["diff"]
-        for name, row in methods.items()
-        if row.get("diff") is not None and method_role(name) == "method"
+        name: row.diff for name, row in methods.items() if row.diff is not None and method_role(name) == "method"
     }
     return max(differences, key=differences.get, default="")
 
@@ -292,19 +288,19 @@ def run_line(path) -> dict:  # run, state, title, n, folds, seeds, best, differe
     if run is None:
         return line | dict(state=error)
     summary, reason = optional_table(run, "summary")
-    if summary is None or not summary.get("methods"):
+    if summary is None:
         if (Path(path) / "journal.jsonl").exists():
             return line | dict(state="unfinished: go on with --resume")
-        return line | dict(state=reason or "no methods")
-    best = _best_row(summary["methods"])
+        return line | dict(state=reason)
+    best = _best_row(summary.methods)
     if best:
-        line["difference"] = f"{100 * summary['methods'][best]['diff']:+.1f}"
+        line["difference"] = format_signed(summary.methods[best].diff)
     return line | dict(
         state="finished",
-        title=summary.get("title", summary.get("name", "")),
-        n=summary.get("n", ""),
-        folds=summary.get("folds", ""),
-        seeds=len(summary.get("seeds") or []),
+        title=summary.title,
+        n=summary.n,
+        folds=summary.folds,
+        seeds=len(summary.seeds),
         best=best,
     )
 

@@ -42,7 +42,7 @@ class Explorer(w.VBox):
         control_box = w.Box(controls, layout=w.Layout(flex_flow=wrap))
         super().__init__([control_box, self.status, self.stage, self.details], **kw)
 
-    def say(self, line: str = ""):
+    def show_status(self, line: str = ""):
         "Write a line of text into the status line"
         self.status.value = f"<i>{html.escape(line)}</i>" if line else ""
 
@@ -55,7 +55,7 @@ class Explorer(w.VBox):
         try:
             return do(*args)
         except ABSENT as e:
-            self.say(first_line_of(e))
+            self.show_status(first_line_of(e))
             self.clear()
             self.details.value = ""
 
@@ -90,7 +90,7 @@ def open_or_explain(
         return None
     summary, reason = optional_table(run, "summary")
     if summary is None:
-        explorer.say(f"{reason}; go on with --resume to finish the run")
+        explorer.show_status(f"{reason}; go on with --resume to finish the run")
         return None
     return run
 

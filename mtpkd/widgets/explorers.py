@@ -68,7 +68,7 @@ class EmbeddingExplorer(Explorer):
             self._compute_umap(names)
             projection = "pca"
         else:
-            self.say("; ".join(self.spaces.notes))
+            self.show_status("; ".join(self.spaces.notes))
         self.attempt(self._draw, names, projection)
 
 # %% ../../nbs/80_widgets/05_explorers.ipynb #6fa4bf7f
@@ -113,15 +113,15 @@ def _compute_umap(self, names):
         try:
             self.places["umap", *names] = project_all(spaces, "umap")
         except ABSENT as error:
-            self.say(first_line_of(error))
+            self.show_status(first_line_of(error))
             return
         if self.method.value == "umap" and list(self.view.value) == names:
             self.refresh()
 
     if self.thread is not None and self.thread.is_alive():
-        self.say("UMAP of the last choice is still being computed; choose again when it is there")
+        self.show_status("UMAP of the last choice is still being computed; choose again when it is there")
         return
-    self.say("UMAP is being computed (half a minute the first time); meanwhile this is PCA")
+    self.show_status("UMAP is being computed (half a minute the first time); meanwhile this is PCA")
     self.thread = threading.Thread(target=_work, daemon=True)
     self.thread.start()
 
@@ -188,7 +188,7 @@ class TeacherChoice(Explorer):
         "Draw what the controls ask for"
         over_training = self.by.value == "epoch"
         by_loss = "on test rows of all folds and seeds: the teacher with the lowest loss on the row"
-        self.say("" if over_training else by_loss)
+        self.show_status("" if over_training else by_loss)
         self.method.disabled = not over_training
         figure = self.attempt(choice_figure, self.run, self.method.value, self.by.value)
         if figure is not None:
@@ -209,7 +209,7 @@ class TransferLedger(Explorer):
         table = None if self.run is None else optional_table(self.run, "transfer")[0]
         if table is None:
             if self.run is not None and not self.status.value:
-                self.say("this run has no predictions to compare; finish it with --resume")
+                self.show_status("this run has no predictions to compare; finish it with --resume")
             return
         methods = list(dict.fromkeys(table["method"]))
         self.method.options = methods
@@ -222,7 +222,7 @@ class TransferLedger(Explorer):
         figure = self.attempt(ledger_figure, self.run, self.method.value)
         if figure is None:
             return
-        self.say()
+        self.show_status()
         (self.figure,) = self.show(figure)
         kinds = [annotation.text.removeprefix("by ") for annotation in figure.layout.annotations]
         for bars, kind in zip(self.figure.data, kinds):
@@ -264,7 +264,7 @@ class RunBrowser(Explorer):
         if self.paths is None:
             return
         if not self.paths:
-            self.say(f"{root}: no run folder here or below; `mtpkd demo` makes some")
+            self.show_status(f"{root}: no run folder here or below; `mtpkd demo` makes some")
             return
         self.lines = [run_line(path) for path in self.paths]
         for line, path in zip(self.lines, self.paths):
@@ -294,7 +294,7 @@ def refresh(self, *_):
     "Show the chosen runs, the settings in which they differ, and their curves"
     if self.quiet:
         return
-    self.say(f"{len(self.runs.options)} of {len(self.lines)} run folders")
+    self.show_status(f"{len(self.runs.options)} of {len(self.lines)} run folders")
     chosen = list(self.runs.value)
     listed = [self.lines[i] for i in chosen or range(len(self.lines))]
     runs = self._open_runs(chosen)

@@ -271,7 +271,7 @@ def project_all(
 # %% ../../nbs/80_widgets/03_figures.ipynb #14e92fee
 def _errors_of(s: EmbeddingSpaces, method: str) -> tuple:
     "Rows that a method predicts wrongly, as groups; for a continuous target the absolute error"
-    predictions = s.facts[f"{method} says"]
+    predictions = s.facts[f"{method} predicts"]
     targets = s.facts["target"]
     if s.classes is None:
         return np.abs(predictions.to_numpy(float) - targets.to_numpy(float)), None, None
@@ -394,7 +394,7 @@ def hover_texts(
     by: str = "",  # as in `colour_groups`
 ) -> list:  # of N texts
     "Sample, subject, target and the meaning of the colour of each row; the table of a selection holds the rest"
-    prediction = f"{by.removeprefix('error of ')} says"
+    prediction = f"{by.removeprefix('error of ')} predicts"
     columns = ["subject", "target", prediction]
     if by == "chosen teacher":
         columns.append("teacher")

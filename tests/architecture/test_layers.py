@@ -40,6 +40,9 @@ TORCH_FREE_MODULES = {
     "distillation.methods",
     "experiments.run_folder",
     "experiments.tables",
+    "reporting.ranking",
+    "reporting.findings",
+    "reporting.limits",
     "reporting.sentences",
     "reporting.tables",
 }

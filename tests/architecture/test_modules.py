@@ -114,7 +114,15 @@ for name in {names}:
 """
 SLOW = ("umap", "ot", "papermill")
 TORCH_FREE = ("core.", "data.", "evaluation.")
-READS_A_RUN = ("experiments.run_folder", "experiments.tables", "reporting.sentences", "reporting.tables")
+READS_A_RUN = (
+    "experiments.run_folder",
+    "experiments.tables",
+    "reporting.ranking",
+    "reporting.findings",
+    "reporting.limits",
+    "reporting.sentences",
+    "reporting.tables",
+)
 
 
 def imported_by(names, before, heavy):

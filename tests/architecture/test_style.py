@@ -83,6 +83,18 @@ def private_words(source):
     ]
 
 
+EVIDENCE = ("cli", "evaluation", "experiments", "plots", "reporting", "widgets")
+INFORMAL_WORDS = re.compile(
+    r"(?<![a-z])(taught|beside|told apart|be told|says?|saying|said|(?<!\.)asked)(?![a-z])", re.I
+)
+
+
+def informal_words(source):
+    "In the evidence wing: what predicts, states or differs is written so; `cell.asked` is a key of the cells of a sweep"
+    lines = enumerate(source.splitlines(), 1)
+    return [f"line {i}: {match[0]}" for i, line in lines for match in INFORMAL_WORDS.finditer(line)]
+
+
 GATES = [long_lines, nested_comprehensions, one_line_blocks, tuples_as_statements, private_words]
 PLANTED = {
     long_lines: "__all__ = ['x']\nx = 1  # " + "long " * 30,
@@ -117,6 +129,31 @@ def test_other_blocks_on_one_line_are_seen(source):
 )
 def test_private_words_are_seen_inside_names(source):
     assert private_words(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "# what was taught",
+        "def say(line): pass",
+        "x = f'{method} says'",
+        "'kd cannot be told from it'",
+        "y = asked",
+        "# beside",
+    ],
+)
+def test_informal_words_are_seen(source):
+    assert informal_words(source)
+
+
+def test_field_words_are_not_informal():
+    assert not informal_words("keys |= dict.fromkeys(cell.asked)\n# besides those to `student_only`; the sayings")
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if name_of(path).split(".")[0] in EVIDENCE], ids=name_of)
+def test_words_of_the_evidence_wing(path):
+    faults = informal_words(path.read_text(encoding="utf-8"))
+    assert not faults, "\n".join(faults)
 
 
 @pytest.mark.parametrize("path", NUMBERED, ids=lambda path: path.stem)

@@ -1287,7 +1287,7 @@ def test_check_prepare_run(trained, name):
 
 def test_one_report_of_all(trained, tmp_path):
     from mtpkd.cli.main import main
-    from mtpkd.reporting.sentences import format_number
+    from mtpkd.evaluation.wording import format_number
 
     runs = [trained(n) for n in CHAIN]
     assert main(["report", *(str(r.path) for r in runs), "--out", str(tmp_path / "all.html")]) == 0

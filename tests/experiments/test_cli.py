@@ -715,7 +715,7 @@ def test_label_budgets(sets, tmp_path, monkeypatch, capsys):
 def test_the_advice_on_modality_values_can_be_followed(tmp_path):
     "A report without values of the privileged modalities says with which words a run has them"
     from mtpkd.evaluation.shapley import teachers_to_set
-    from mtpkd.reporting.sentences import describe_modalities
+    from mtpkd.reporting.findings import describe_modalities
     from tiny_runs import ROLES
 
     manifest = str(make_set(tmp_path / "set", roles=ROLES | dict(voice="privileged")))

@@ -10,7 +10,8 @@ from mtpkd.core.files import folder_lock
 from mtpkd.execution.sweep import SweepFolder, fitting_jobs, last_events, read_sweep, write_cells
 from mtpkd.experiments.runner import check_cells
 from mtpkd.api import sweep
-from mtpkd.reporting.sweep_report import critical_difference, mean_ranks, sweep_table
+from mtpkd.reporting.sweep_ranks import critical_difference, mean_ranks
+from mtpkd.reporting.sweep_table import sweep_table
 from tiny_runs import make_set, quick
 
 FAST = dict(schedule=dict(steps=2, evaluate=1, batch=8, pool_batch=8))
@@ -381,7 +382,9 @@ def test_a_node_that_is_killed(sets, tmp_path):
 
 def test_a_repeat_that_diverged_leaves_the_others():
     from types import SimpleNamespace
-    from mtpkd.reporting.sweep_report import group_rows, describe_failed
+    from mtpkd.evaluation.summary import example_summary
+    from mtpkd.reporting.sweep_ranks import describe_failed
+    from mtpkd.reporting.sweep_table import group_rows
 
     rows = pd.DataFrame(
         [
@@ -391,7 +394,7 @@ def test_a_repeat_that_diverged_leaves_the_others():
         ]
     )
     rows.loc[2, "value"] = float("nan")
-    run = SimpleNamespace(results=rows, summary=dict(n=50, name="toy", metric="accuracy", labelled=None))
+    run = SimpleNamespace(results=rows, summary=example_summary() | dict(n=50, name="toy", metric="accuracy"))
     table = group_rows("", [run])
     kd = table.set_index("method").loc["kd"]
     assert (kd["n"], kd["pairs"]) == (5, 4) and kd["low"] < kd["diff"] < kd["high"]

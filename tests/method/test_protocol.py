@@ -14,6 +14,7 @@ import mtpkd.experiments.plan
 import mtpkd.experiments.run_folder
 import mtpkd.experiments.scoring
 import mtpkd.reporting.report
+from mtpkd.evaluation.summary import parse_summary
 from mtpkd.cli.main import main
 from mtpkd.experiments.comparison import compare
 from mtpkd.core.provenance import FAULTS, provenance_columns
@@ -287,7 +288,8 @@ def test_other_test_rows_are_not_paired(name, runs):
 def test_older_folders_are_honest(runs):
     "A folder that was written before there were protocols does not name one"
     old = RunFolder(runs["honest"].path)
-    old.summary = {k: v for k, v in runs["honest"].summary.items() if k not in ("protocol", "control")}
+    values = runs["honest"].summary.to_dict()
+    old.summary = parse_summary({key: value for key, value in values.items() if key not in ("protocol", "control")})
     old.config = {k: v for k, v in runs["honest"].config.items() if k != "protocol"}
     table = compare(old, runs["honest"])
     assert table.attrs["settings"] == [] and table.attrs["protocols"] == ["honest"] * 2 and (table["diff"] == 0).all()

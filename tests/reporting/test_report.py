@@ -4,6 +4,7 @@ import re, shutil
 from types import SimpleNamespace
 import pytest
 import fake_run_folder
+from mtpkd.evaluation.summary import parse_summary
 from mtpkd.reporting.report import report
 from mtpkd.reporting.sentences import verdict_sentences
 from mtpkd.core.errors import InputError
@@ -81,10 +82,10 @@ def test_same_input_same_page(page, runs, tmp_path):
 def test_data_stays_text(evil, tmp_path):
     levels = fake_run_folder.LEVELS | {evil: 0.5}
     r = fake_run_folder.FakeRun(evil, evil, [evil, "b", "c"], levels=levels, seeds=2)
-    r.summary.update(citation=evil, licence=evil)
+    r.summary |= dict(citation=evil, licence=evil)
     r.teachers["teacher"] = r.teachers["teacher"].replace("gyro", evil)
     r.transfer = r.transfer.replace("P0", evil)
-    r.summary["modalities"] = dict(values={evil: dict(value=0.1, ci95=[0.05, 0.15], p=0.01)}, missing=[], exact=True)
+    r.summary |= dict(modalities=dict(values={evil: dict(value=0.1, ci95=[0.05, 0.15], p=0.01)}))
     assert (
         {evil} <= {*r.transfer["group"]} and {evil} <= {*r.transfer["method"]} and {evil} <= {*r.calibration["method"]}
     )
@@ -105,7 +106,7 @@ def test_a_half_finished_run_says_what_is_missing(runs, tmp_path):
     bare = {
         k: v for k, v in runs[0].summary.items() if k not in ("power", "calibration", "modalities")
     }  # as an older run left it
-    text = body(report(stopped(summary=bare), tmp_path / "r.html"))
+    text = body(report(stopped(summary=parse_summary(bare)), tmp_path / "r.html"))
     for said in [
         "No repeats to show",
         "No method of this run chose between teachers",
@@ -171,13 +172,13 @@ def test_words_do_not_claim_too_much(runs):
 def test_no_headroom_is_said_on_the_page(tmp_path):
     "In words, and no share of a headroom that is not there"
     r = fake_run_folder.FakeRun("flat", "Nothing left to learn")
-    r.summary["headroom"] = dict(value=0.014, p=0.41, significant=False)
+    r.summary |= dict(headroom=dict(value=0.014, p=0.41, significant=False))
     text = body(report(r, tmp_path / "r.html"))
     assert (
         "no significant headroom. This prevalent modality cannot show more, whatever the teacher knows." in text
         and "headroom closed" not in text.lower()
     )
-    r.summary["headroom"] = None
+    r.summary |= dict(headroom=None)
     assert "headroom is not known" in body(report(r, tmp_path / "r.html"))
 
 
@@ -194,7 +195,8 @@ def budgets(gains):  # one run a budget, mtpkd ahead by so much
     made = []
     for n, gain in gains.items():
         r = fake_run_folder.FakeRun("watch", "Watch", levels=fake_run_folder.LEVELS | dict(mtpkd=0.501 + gain), seeds=2)
-        r.summary["labelled"], r.results["n_train"] = n, n or 1470
+        r.summary |= dict(labelled=n)
+        r.results["n_train"] = n or 1470
         made.append(r)
     return made
 

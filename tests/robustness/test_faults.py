@@ -18,7 +18,7 @@ import mtpkd.training.trainer
 from mtpkd.cli.main import main
 from mtpkd.core.errors import InputError, RunError
 from mtpkd.reporting.report import report
-from mtpkd.reporting.sentences import describe_diverged
+from mtpkd.reporting.limits import describe_diverged
 from tiny_runs import make_set, quick
 
 

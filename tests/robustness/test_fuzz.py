@@ -432,7 +432,7 @@ NUMBERS = dict(
     history=["fold", "seed", "step", "value"],
     teachers=["fold", "seed", "epoch", "count", "share"],
     transfer=["samples", "n", "alone", "value", "diff", "turned_right", "turned_wrong", "seeds", "seeds_worse"],
-    calibration=["bin", "n", "confidence", "right"],
+    calibration=["bin", "low", "high", "n", "confidence", "right"],
 )
 
 
@@ -483,8 +483,8 @@ def test_a_summary_without_a_task_is_damage(run, tmp_path):
     shutil.copytree(run.path, tmp_path / "run")
     (tmp_path / "run" / "transfer.csv").unlink()
     for task in (None, 3, dict(kind="x"), dict(kind="classification", classes=[])):
-        (tmp_path / "run" / "summary.json").write_text(json.dumps(run.summary | dict(task=task)))
-        with pytest.raises(InputError, match="the summary is damaged"):
+        (tmp_path / "run" / "summary.json").write_text(json.dumps(run.summary.to_dict() | dict(task=task)))
+        with pytest.raises(InputError, match="summary.json is damaged"):
             RunFolder(tmp_path / "run").transfer
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 import numpy as np, pandas as pd
 from scipy import stats
+from mtpkd.evaluation.summary import parse_summary
 
 CLASSES = ["PEN", "ABD", "FEL", "IR", "ER", "TRAP", "ROW"]
 LEVELS = {
@@ -113,7 +114,7 @@ class FakeRun:
             if regression
             else dict(kind="classification", classes=self.classes, chance=1 / len(self.classes))
         )
-        self.summary = dict(
+        summary = dict(
             name=name,
             title=title,
             task=task,
@@ -133,10 +134,10 @@ class FakeRun:
             headroom=headroom,
             comparisons=comparisons,
             frozen={},
-            words=[],
             licence="BSD-3-Clause",
             citation="Burns et al., Physiol. Meas. 39 (2018)",
         )
+        self.summary = parse_summary(summary)
         self.config = dict(
             format=1,
             manifest=name,
@@ -256,10 +257,9 @@ class FakeRun:
     def _explained(self):
         "Predictions and what they explain: transfer, calibration; a power note, and no value of modalities"
         from mtpkd.evaluation.per_sample import calibration, transfer
-        from mtpkd.experiments.run_folder import task_of
 
         r, labels = np.random.default_rng(3), ["valence", "arousal"] if self.regression else self.classes
-        who = np.arange(60) % self.summary["subjects"] if self.summary["subjects"] else None
+        who = np.arange(60) % self.summary.subjects if self.summary.subjects else None
 
         def said(m, s):
             t = pd.DataFrame(
@@ -288,7 +288,7 @@ class FakeRun:
         self.predictions = pd.concat(
             [said(m, s) for m in self.levels if ":" not in m for s in self.seeds[:2]], ignore_index=True
         )
-        self.transfer, self.calibration = (f(self.predictions, task_of(self.summary)) for f in (transfer, calibration))
+        self.transfer, self.calibration = (f(self.predictions, self.summary.task) for f in (transfer, calibration))
         ece = (
             {}
             if self.regression
@@ -303,23 +303,23 @@ class FakeRun:
                 if ":" not in m
             }
         )
-        have = self.summary["subjects"] or self.n
+        have = self.summary.subjects or self.n
         needed = {
             m: dict(sd=0.04, sees=0.063, needed=round(9.9 * have))
             for m in self.levels
             if ":" not in m and m != "student_only"
         }
-        self.summary.update(
+        self.summary |= dict(
             power=dict(
                 effect=0.02,
                 power=0.8,
                 level=0.05,
-                unit="subjects" if self.summary["subjects"] else "samples",
+                unit="subjects" if self.summary.subjects else "samples",
                 have=have,
                 methods=needed,
             ),
             calibration=ece,
-            modalities=dict(values={}, missing=[self.summary["prevalent"]], exact=True),
+            modalities=dict(values={}, missing=[self.summary.prevalent], exact=True),
         )
 
     def _clouds(self, n, width=16, spread=1.0):
@@ -402,7 +402,7 @@ def write(run, path):
     run.predictions.to_parquet(p / "predictions.parquet", index=False)
     run.transfer.to_csv(p / "transfer.csv", index=False)
     run.calibration.to_csv(p / "calibration.csv", index=False)
-    (p / "summary.json").write_text(json.dumps(run.summary, indent=1))
+    (p / "summary.json").write_text(json.dumps(run.summary.to_dict(), indent=1))
     (p / "environment.json").write_text(json.dumps(run.environment))
     import yaml
 

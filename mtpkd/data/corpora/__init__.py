@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "biovid": ["BIOVID_CLASSES", "parse_name"],
     "ceap": ["CEAP_PARTS", "LIMITS", "read_part", "head_signal", "eye_signal"],
     "scan": [
-        "Finding", "show_path", "ScanLog", "require_folder", "corpus", "option", "as_part", "list_folder",
+        "Finding", "show_path", "ScanLog", "require_folder", "option", "as_part", "corpus", "list_folder",
         "nearest_names", "text_of", "rows_of", "numbers_of", "check_video", "check_sound", "numbered",
         "check_pictures",
     ],
