@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 from ..core.errors import InputError, nearest
 from ..core.files import claim_output_folder, FolderKind, write_text
 from ..core.registry import addresses_in, trusted_addresses
+from ..core.stored_files import regular_file
 from ..core.yaml_files import _split_setting, read_yaml
 from ..data.manifest import came_with_data, list_manifests
 from .notebooks import find_notebook, Follow, notebook_parameters
@@ -247,9 +248,8 @@ def read_cells(path) -> list:
     "The cells of a folder; raises `InputError` for a damaged file"
     path = Path(path)
     try:
-        if path.stat().st_size > MAX_CELL_BYTES:
-            raise ValueError(f"{path.stat().st_size} bytes, expected at most {MAX_CELL_BYTES}")
-        lines = path.read_text(encoding="utf-8").splitlines()
+        file = regular_file(path.parent, path.name, MAX_CELL_BYTES)
+        lines = file.read_text(encoding="utf-8").splitlines()
         if len(lines) > MOST:
             raise ValueError(f"{len(lines)} cells, expected at most {MOST}")
         cells = [Cell(**json.loads(line)) for line in lines]
@@ -270,7 +270,8 @@ def _check_cell(cell) -> None:
 def last_events(path) -> dict:  # key -> event
     "The last event of each cell in the journal; an incomplete last line is skipped"
     events = {}
-    lines = Path(path).read_bytes().splitlines() if Path(path).exists() else []
+    path = Path(path)
+    lines = regular_file(path.parent, path.name).read_bytes().splitlines() if os.path.lexists(path) else []
     for line in lines:
         try:
             event = json.loads(line)

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from ..core.errors import InputError
 from ..core.files import atomic_path, claim_output_folder, file_sha256, folder_lock, FolderKind, write_text
 from ..core.registry import allow_addresses, trusted_addresses, trusting
+from ..core.stored_files import read_parquet, regular_file
 from ..core.yaml_files import apply_set, read_yaml
 from ..core.config import from_dict, to_yaml
 from ..data.manifest import came_with_data, load_manifest
@@ -276,7 +277,7 @@ def _modality_lines(name, spec, frame) -> list:
 def prepared_text(out) -> str:
     "A summary of a preparation, and the command that uses it"
     out = Path(out)
-    frame = pd.read_parquet(out / "index.parquet")
+    frame = read_parquet(regular_file(out, "index.parquet"))
     lines = []
     for name, spec in load_manifest(out / "manifest.yaml").modalities.items():
         lines += _modality_lines(name, spec, frame)
