@@ -28,7 +28,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "reading": ["without_labels", "read"],
     "samples": [
         "MEDIA", "as_media", "is_media", "Samples", "present_rows", "make_samples", "Normaliser",
-        "fit_normaliser",
+        "fit_normaliser", "fit_target_unit",
     ],
     "save": ["npz_bytes", "write_unless_same", "save_set"],
     "signal_cleaning": [
@@ -36,9 +36,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "good_windows", "eda_parts", "eda_parts_statistics",
     ],
     "signals": [
-        "inputs", "STATISTICS", "check_rate", "check_below_nyquist", "resample", "bandpass", "notch", "windows",
-        "raw", "apply_input", "band_edges", "log_band_power", "window_statistics", "spectrogram", "hz_to_mel",
-        "mel_to_hz", "mel_filters", "log_mel",
+        "inputs", "STATISTICS", "RANGE", "SILENT", "check_rate", "check_below_nyquist", "resample", "bandpass",
+        "notch", "window_starts", "windows", "raw", "apply_input", "band_edges", "log_power", "log_band_power",
+        "window_statistics", "spectrogram", "hz_to_mel", "mel_to_hz", "mel_filters", "log_mel",
     ],
     "sound": ["read_sound"],
     "tables": [
