@@ -8,7 +8,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "detectors", "LONGEST", "SMALLEST", "detect_no_faces", "mtcnn", "overlap", "follow", "Track", "fill",
         "track_face", "face_clip",
     ],
-    "feature_store": ["write_shard", "open_shard", "shard_path", "gather", "prepared"],
+    "feature_store": [
+        "MOST_SHARD_BYTES", "write_shard", "open_shard", "shard_path", "read_shard", "gather", "prepared",
+    ],
     "folds": [
         "Fold", "check_fold", "strata", "draw_stratified", "outer_folds", "annotated", "nested_folds",
         "whole_fold",
