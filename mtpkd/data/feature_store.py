@@ -94,8 +94,7 @@ def read_shard(
     x, keys, _ = open_shard(path)
     if sha256 and file_sha256(path) != sha256:
         raise InputError(f"{path}: is not what mtpkd data prepare has written (wrong SHA-256); {_AGAIN}")
-    finite = all(np.isfinite(row).all() for row in x)
-    if not finite:
+    if not all(np.isfinite(row).all() for row in x):
         raise InputError(f"{path}: holds NaN or infinite numbers, which no preparation writes; {_AGAIN}")
     return x, keys
 
@@ -115,6 +114,10 @@ def gather(
     shard = text_column(frame, f"{name}:shard", "the shards")
     row = _row_numbers(frame, f"{name}:row")
     key = text_column(frame, f"{name}:key", "the keys")
+    nowhere = (shard == "") & ((row >= 0) | (key != ""))
+    if nowhere.any():
+        first = int(nowhere.argmax())
+        raise InputError(f"column {name}:shard: row {first + 1} is empty, but it has a key and a row; {_AGAIN}")
     out = None
     for one in sorted(set(shard) - {""}):
         x, keys = read_shard(root, one, (digests or {}).get(one))

@@ -23,10 +23,10 @@ def open_graph(data: bytes, threads: int = 1):
 
 
 def run_graph(
-    session,
+    session,  # of `open_graph`
     feeds: dict,  # input -> `(B, ...)`
     seconds: float,  # after which the run ends with an error
-) -> list:  # of arrays
+) -> list:  # outputs `(B, ...)`
     "The outputs of a graph; onnxruntime looks at the clock between two nodes, and in every round of a loop"
     import onnxruntime
 

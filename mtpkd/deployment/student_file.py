@@ -260,7 +260,8 @@ def load_student(path) -> StoredStudents:
         card = card.model_copy(update=dict(words=words))
     elif digest != arrays_sha256(arrays, text):
         raise InputError(
-            f"{path}: its numbers or its card are not what was written (wrong SHA-256); restore the file, or train again"
+            f"{path}: its numbers or its card are not what was written (wrong SHA-256); "
+            "restore the file, or train again"
         )
     kept = StoredStudents(card, *(_arrays_below(part, arrays) for part in _PARTS))
     _check_sizes(kept, path)

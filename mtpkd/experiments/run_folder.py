@@ -103,7 +103,8 @@ class RunFiles:
             return how(path)
         except (ValueError, OSError) as e:
             raise InputError(
-                f"{self.path / name} is damaged ({' '.join(str(e).split())[:100]}); restore it, or run again into a new folder"
+                f"{self.path / name} is damaged ({' '.join(str(e).split())[:100]}); "
+                "restore it, or run again into a new folder"
             ) from e
 
     def _csv(self, name, **how):

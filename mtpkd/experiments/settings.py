@@ -79,7 +79,7 @@ def resolve_config(
     allow_parts(apply_set({}, set))
     values = apply_set(values, set)
     if "trust" in values:
-        raise InputError("trust is no setting; say --trust package.module:name (in Python trust=[...])")
+        raise InputError("trust is no setting; give --trust package.module:name (in Python trust=[...])")
     named = dict(
         manifest=None if manifest is None else str(manifest),
         prevalent=_names(prevalent),

@@ -248,6 +248,10 @@ def test_cells_of_the_index(prepared, column):
         changed[column] = [str(value) if isinstance(value, str) else value] * 12
         changed.to_parquet(prepared / "index.parquet", index=False)
         one_line(lambda: mtpkd.read(str(prepared / "manifest.yaml")), "")
+        changed = frame.astype({column: object})
+        changed.loc[5, column] = value
+        changed.astype({column: str}).to_parquet(prepared / "index.parquet", index=False)
+        one_line(lambda: mtpkd.read(str(prepared / "manifest.yaml")), "index.parquet: ")
     frame.drop(columns=column).to_parquet(prepared / "index.parquet", index=False)
     one_line(lambda: mtpkd.read(str(prepared / "manifest.yaml")), "no column")
 
