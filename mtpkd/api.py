@@ -10,6 +10,7 @@ import contextlib
 from pathlib import Path
 from .core.errors import InputError
 from .core.files import folder_lock, write_text
+from .core.registry import trusted_addresses, trusting
 from .core.config import to_yaml
 from .core.yaml_files import read_yaml
 from .experiments import run_folder as run_folders
@@ -67,6 +68,7 @@ def sweep(
     resume: bool = False,  # run only what is missing or failed
     ray: str | None = None,  # `auto`, or the address of a Ray cluster
     progress: bool = True,
+    trust=(),  # code, `package.module:name`, that data may name too
 ):  # -> SweepFolder; its `.failed` names what failed
     "Run every cell of a sweep, and report on all"
     if ray and jobs != 1:
@@ -85,7 +87,12 @@ def sweep(
     )
     from mtpkd.execution.workers import Pool, value_of
 
-    s = read_sweep(source)
+    with trusting(trust):
+        s = read_sweep(source)
+        trusted = list(trusted_addresses())
+    if trusted:
+        for cell in s.cells:
+            cell.parameters["trust"] = trusted
     out = Path(out or s.out)
     if not ray:
         jobs = fitting_jobs(jobs, s.cells)

@@ -10,6 +10,7 @@ import sys
 from ..core.errors import InputError
 from ..data.manifest import audit, list_manifests, load_manifest
 from .parser import _command
+from .deploy_commands import trust_option
 
 # %% ../../nbs/95_cli/03_data_commands.ipynb #bf1f0308
 def _data_commands(sub):
@@ -23,6 +24,7 @@ def _data_commands(sub):
     _command(data, "list", "shipped data sets", "mtpkd data list", do_data_list)
     p = _command(data, "show", "a manifest and what is in the set", "mtpkd data show watch", do_data_show)
     p.add_argument("manifest", metavar="NAME|PATH")
+    trust_option(p)
     p = _command(
         data,
         "check",
@@ -41,6 +43,7 @@ def _data_commands(sub):
         action="store_true",
         help="decode every frame, not the first alone: finds damage in the middle, takes long",
     )
+    trust_option(p)
     _prepare_options(
         _command(
             data,
@@ -93,6 +96,7 @@ def _prepare_options(p):
     p.add_argument(
         "--set", action="append", metavar="key=value", help="one setting, such as faces=whole; may be repeated"
     )
+    trust_option(p)
     p.add_argument("--jobs", type=int, metavar="N", help="processes; default: one a core")
     p.add_argument("--device", default="cpu", metavar="cpu|cuda", help="where the backbones run")
 

@@ -10,9 +10,10 @@ import argparse, importlib.util, os, platform, shutil, sys
 from importlib.metadata import PackageNotFoundError, version
 import mtpkd
 from ..core.errors import InputError, RunError
+from ..core.registry import trusting
 from ..core.runtime import torchrun_rank_and_size
 from .parser import _command, _Parser
-from .deploy_commands import deploy_commands
+from .deploy_commands import deploy_commands, trust_option
 from .data_commands import _data_commands
 from .run_commands import _run_options, do_compare, do_demo, do_report, do_run, do_sweep, do_track
 
@@ -67,6 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
     p.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at a time, at most one a core")
     p.add_argument("--resume", action="store_true", help="run only what is missing or failed")
     p.add_argument("--ray", metavar="auto|ADDRESS", help="run on a Ray cluster that sees the same files (extra: scale)")
+    trust_option(p)
     p = _command(
         sub, "report", "one HTML page about run folders", "mtpkd report runs/demo/watch --out watch.html", do_report
     )
@@ -150,7 +152,8 @@ def main(args=None) -> int:  # exit code
             raise InputError(
                 f"torchrun spreads the batches of one mtpkd run over processes; call mtpkd {options.command} without it"
             )
-        print(options.call(options))
+        with trusting(getattr(options, "trust", None)):
+            print(options.call(options))
         return 0
     except InputError as e:
         return _fail(e, 2)

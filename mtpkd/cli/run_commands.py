@@ -12,6 +12,7 @@ from pathlib import Path
 import mtpkd
 from ..core.errors import InputError, RunError
 from ..core.runtime import torchrun_rank_and_size
+from ..core.stored_files import regular_file
 from ..core.provenance import FAULTS, provenance_text
 from ..distillation.methods import BASELINE, default_methods
 from ..evaluation.summary import Summary
@@ -56,6 +57,7 @@ _RUN = (
     "device",
     "pairing",
     "protocol",
+    "trust",
 )
 
 
@@ -146,7 +148,7 @@ def do_sweep(o) -> str:
     "mtpkd sweep"
     from mtpkd.api import sweep
 
-    folder = sweep(o.file, o.out, jobs=o.jobs, resume=o.resume, ray=o.ray)
+    folder = sweep(o.file, o.out, jobs=o.jobs, resume=o.resume, ray=o.ray, trust=o.trust)
     text = sweep_text(folder) if folder.done else ""
     if not folder.failed:
         return text
@@ -161,7 +163,7 @@ def sweep_text(folder) -> str:  # lines of a table
     "Difference to student_only by group, for a terminal; the baseline's own level first"
     import pandas as pd
 
-    table = pd.read_csv(folder.path / "sweep.csv", dtype=dict(group=str, labelled=str))
+    table = pd.read_csv(regular_file(folder.path, "sweep.csv"), dtype=dict(group=str, labelled=str))
     lines = [f"{len(folder.done)} of {len(folder.cells)} runs are done"]
     for group, rows in table.groupby("group", sort=False):
         lines.append(f"{group} ({rows['metric'].iloc[0]} x 100, {rows['n'].iloc[0]} repeats)")

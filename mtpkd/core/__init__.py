@@ -18,10 +18,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "write_json", "folder_lock", "file_sha256", "FolderKind", "claim_output_folder",
     ],
     "provenance": ["FAULTS", "protocol_faults", "provenance_columns", "provenance_text"],
-    "registry": ["Registry", "import_name"],
+    "registry": [
+        "Registry", "is_address", "addresses_in", "allow_addresses", "trusting", "trusted_addresses",
+        "permissions", "grant", "find_by_address", "import_name",
+    ],
     "runtime": [
         "TORCHRUN_VARIABLES", "seed_for", "rng", "torchrun_rank_and_size", "pick_device", "memory_bytes",
         "check_memory", "flushes_denormals", "torch_threads",
     ],
+    "stored_files": ["MOST_BYTES", "MOST_VALUES", "regular_file", "read_json_file", "read_parquet", "arrays_sha256"],
     "yaml_files": ["MAX_YAML_BYTES", "parse_yaml", "read_yaml", "apply_set"],
 })

@@ -193,6 +193,7 @@ class ExperimentConfig:
     student: StudentConfig = field(default_factory=StudentConfig)
     ot: OTConfig = field(default_factory=OTConfig)
     options: dict = field(default_factory=dict)  # per method: {"mtpkd": {"temperature": 2}}
+    trust: tuple[str, ...] = ()  # code that was trusted, `package.module:name`; for the record, never read from a file
 
 # %% ../../nbs/00_core/06_config.ipynb #f709e5a6
 def _coerce(value, kind, where: str):

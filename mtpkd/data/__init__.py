@@ -8,7 +8,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "detectors", "LONGEST", "SMALLEST", "detect_no_faces", "mtcnn", "overlap", "follow", "Track", "fill",
         "track_face", "face_clip",
     ],
-    "feature_store": ["write_shard", "open_shard", "shard_path", "gather", "prepared"],
+    "feature_store": [
+        "MOST_SHARD_BYTES", "write_shard", "open_shard", "shard_path", "read_shard", "gather", "prepared",
+    ],
     "folds": [
         "Fold", "check_fold", "strata", "draw_stratified", "outer_folds", "annotated", "nested_folds",
         "whole_fold",
@@ -16,7 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "manifest": [
         "FileSpec", "ModalitySpec", "TaskSpec", "ProtocolSpec", "PairingSpec", "PublishedSpec",
         "DatasetManifest", "parse_manifest", "split_address", "changed", "manifests_folder", "list_manifests",
-        "with_variants", "load_manifest", "resolve_inside", "audit", "require_files",
+        "with_variants", "load_manifest", "resolve_inside", "came_with_data", "audit", "require_files",
     ],
     "media_files": [
         "UPRIGHT", "need_av", "error_reason", "empty_file", "nearest_file", "open_media", "recording_start",

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from ..core.errors import InputError
 from ..core.files import write_text
+from ..core.registry import trusting
 from .manifest import audit, load_manifest, resolve_inside
 from .media_files import empty_file, nearest_file
 from .media_probe import probe_sound
@@ -196,8 +197,14 @@ def check(
     *,
     every: bool = False,  # decode every frame
     progress: bool = False,  # show a bar
+    trust=(),  # code, `package.module:name`, that the manifest may name
 ) -> Check:
     "Compare a copy of a set with its manifest; `InputError` only where there is no such folder or reader"
+    with trusting(trust):
+        return _check(manifest, root, every=every, progress=progress)
+
+
+def _check(manifest, root, *, every: bool, progress: bool) -> Check:
     m = load_manifest(manifest)
     used = {name: spec for name, spec in m.modalities.items() if spec.role != "unused"}
     m = m.model_copy(update={"root": Path(root or m.root), "modalities": used})

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FileSpec', 'ModalitySpec', 'TaskSpec', 'ProtocolSpec', 'PairingSpec', 'PublishedSpec', 'DatasetManifest',
            'parse_manifest', 'split_address', 'changed', 'manifests_folder', 'list_manifests', 'with_variants',
-           'load_manifest', 'resolve_inside', 'audit', 'require_files']
+           'load_manifest', 'resolve_inside', 'came_with_data', 'audit', 'require_files']
 
 # %% ../../nbs/10_data/01_manifest.ipynb #020af9e9
 import re
@@ -321,6 +321,21 @@ def resolve_inside(
     if Path(path).is_absolute() or not full.is_relative_to(root):
         raise InputError(f"{what}: path {str(path)!r} leaves the folder {root}; use a relative path inside it")
     return full
+
+# %% ../../nbs/10_data/01_manifest.ipynb #2c0468e2
+def came_with_data(
+    config,  # a file of settings, a mapping, or None
+    manifest,  # address of the data set
+) -> bool:
+    "Whether the settings are a file in the folder of the data set"
+    if not isinstance(config, (str, Path)) or not isinstance(manifest, (str, Path)):
+        return False
+    name, _, folder = split_address(manifest)
+    folders = [Path(folder)] if folder else []
+    if Path(name).is_file():
+        folders.append(Path(name).parent)
+    place = Path(config).resolve()
+    return any(place.is_relative_to(folder.resolve()) for folder in folders)
 
 # %% ../../nbs/10_data/01_manifest.ipynb #1a4af3db
 def audit(

@@ -12,6 +12,7 @@ import mtpkd.data.feature_store, mtpkd.data.npz_files, mtpkd.data.tables  # each
 import mtpkd.data.corpora.acted_speech, mtpkd.data.corpora.affwild2, mtpkd.data.corpora.biovid, mtpkd.data.corpora.ceap
 import mtpkd.data.corpora.stress_predict, mtpkd.data.corpora.stressid, mtpkd.data.corpora.wesad
 from ..core.errors import InputError, nearest
+from ..core.registry import trusting
 from .manifest import DatasetManifest, load_manifest
 from .samples import Samples
 from .readers import naming_source, readers, to_samples, unprepared
@@ -62,8 +63,14 @@ def read(
     root=None,  # folder with the files; None: the manifest's own
     files: bool = False,  # leave video and sound as files (`MEDIA`), for `mtpkd data prepare`
     labels: bool = True,  # False: recordings without labels; the target is not read
+    trust=(),  # code, `package.module:name`, that the manifest may name
 ) -> Samples:
     "Read the samples of a data set; `InputError` names the manifest, the file or the modality"
+    with trusting(trust):
+        return _read(manifest, names, inputs=inputs, root=root, files=files, labels=labels)
+
+
+def _read(manifest, names, *, inputs: bool, root, files: bool, labels: bool) -> Samples:
     m = load_manifest(manifest)
     selected = _selected_modalities(m, names)
     m = m.model_copy(update={"modalities": selected, "root": Path(root or m.root)})

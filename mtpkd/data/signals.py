@@ -153,7 +153,7 @@ def raw(
 
 
 def apply_input(
-    name: str,  # registered name or `package.module:function`
+    name: str,  # registered name, or a trusted `package.module:function`
     x,  # modality of all samples `(N, ...)`
     rate_hz=None,  # sampling rate in Hz, for signals
 ) -> np.ndarray:  # `(N, ...)`

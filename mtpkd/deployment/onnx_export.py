@@ -13,11 +13,12 @@ import torch
 import numpy as np
 from torch import nn
 from ..core.errors import InputError, RunError
+from ..core.registry import trusting
 from ..core.files import write_bytes
 from ..core.config import EncoderConfig, FusionConfig
 from ..models.student import Student
 from .student_file import StoredStudents, StudentCard, complete_members
-from .predictor import METADATA, MAX_ONNX_BYTES, open_session
+from .predictor import METADATA, MAX_ONNX_BYTES, open_session, seal
 
 # %% ../../nbs/55_deployment/03_onnx_export.ipynb #3b3770c0
 def build_student(card: StudentCard, trust=()) -> Student:  # on the meta device: its weights take no memory
@@ -32,7 +33,7 @@ def build_student(card: StudentCard, trust=()) -> Student:  # on the meta device
     fusion = FusionConfig(**card.fusion.model_dump())
     shapes = {spec.name: spec.shape for spec in card.inputs}
     outputs = card.task.outputs
-    with torch.device("meta"):
+    with trusting(trust), torch.device("meta"):
         net = Student(shapes, card.privileged, outputs, encoder, fusion, card.tnet, card.tnet_scale)
         return net.eval()
 
@@ -311,7 +312,7 @@ def write_onnx(
     path = Path(path)
     kept = complete_members(kept)
     _check_exportable(kept, path)
-    data = as_onnx(kept, trust).SerializeToString()
+    data = seal(as_onnx(kept, trust).SerializeToString())
     onnx.checker.check_model(data)
     unchecked = write_bytes(path.with_name(f".{path.stem}.unchecked.onnx"), data)
     try:

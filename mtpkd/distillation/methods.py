@@ -13,7 +13,7 @@ __all__ = ['SHUFFLED_TEACHER', 'SHUFFLED_PRIVILEGED', 'LABEL_PERMUTATION', 'SHUF
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from ..core.errors import InputError, nearest
-from ..core.registry import Registry
+from ..core.registry import allow_addresses, Registry
 from ..core.config import ExperimentConfig
 
 # %% ../../nbs/50_distillation/01_methods.ipynb #f15c9d4f
@@ -163,6 +163,9 @@ def add_method(m: Method) -> Method:
     for key, known in (("teacher", TEACHER_SOURCES), ("role", ROLES), ("default_for", DEFAULTS)):
         if getattr(m, key) not in known:
             raise InputError(f"method {m.name}: unknown {key} {getattr(m, key)!r}; {nearest(getattr(m, key), known)}")
+    allow_addresses("distillation term", [term for term, _ in m.terms])
+    allow_addresses("teacher rule", [m.rule])
+    allow_addresses("target", [m.target])
     return methods.register(m.name)(m)
 
 

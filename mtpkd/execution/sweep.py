@@ -16,8 +16,10 @@ from pathlib import Path
 from tqdm.auto import tqdm
 from ..core.errors import InputError, nearest
 from ..core.files import claim_output_folder, FolderKind, write_text
+from ..core.registry import addresses_in, trusted_addresses
+from ..core.stored_files import regular_file
 from ..core.yaml_files import _split_setting, read_yaml
-from ..data.manifest import list_manifests
+from ..data.manifest import came_with_data, list_manifests
 from .notebooks import find_notebook, Follow, notebook_parameters
 from .workers import execute_warm
 
@@ -63,6 +65,8 @@ def read_sweep(
     if not isinstance(values.get("out") or "", (str, Path)):
         raise InputError(f"out: expected the path of a folder, got {values['out']!r}")
     cells = _cells(_combinations(values), folder)
+    for cell in cells:
+        _require_names(source, cell.parameters, cell.parameters.get("set"))
     counts = Counter(cell.key for cell in cells)
     for cell in cells:
         if counts[cell.key] > 1:
@@ -75,7 +79,7 @@ def read_sweep(
 def _cells(combinations, folder) -> list:
     "A cell for each combination of settings; a config file is read once"
     varying = _varying(combinations)
-    options = [n for n in notebook_parameters(find_notebook()) if n not in ("out", "resume")]
+    options = [n for n in notebook_parameters(find_notebook()) if n not in ("out", "resume", "trust")]
     shipped = {*list_manifests()}
 
     @cache
@@ -131,7 +135,9 @@ def _cell(
 ) -> Cell:
     "The parameters of one run"
     asked = {name: value for name, value in asked.items() if value is not None}
+    config_file = None
     if "config" in asked and not isinstance(asked["config"], dict):
+        config_file = folder / str(asked["config"])
         asked["config"] = config(str(asked["config"]))
     parameters = {name: _plain(name, value) for name, value in asked.items() if name in options and name != "set"}
     settings = _settings(asked.get("set") or {})
@@ -145,8 +151,26 @@ def _cell(
         parameters["manifest"] = str((folder / manifest).resolve())
     if settings:
         parameters["set"] = settings
+    _require_names(config_file, parameters, parameters.get("config"))
     label = ", ".join(f"{name}={_short(asked.get(name))}" for name in varying)
     return Cell(key, label, asked, parameters)
+
+
+def _require_names(
+    file,  # a sweep, or the file of settings that it names
+    parameters: dict,  # of a cell
+    settings: dict | None,  # from that file
+) -> None:
+    "Refuse addresses of code in a file that came with the data"
+    if not came_with_data(file, parameters.get("manifest")):
+        return
+    parts = {name: value for name, value in (settings or {}).items() if name not in ("pairing", "methods", "manifest")}
+    foreign = [address for address in addresses_in(parts) if address not in trusted_addresses()]
+    if foreign:
+        raise InputError(
+            f"{file}: {foreign[0]} is the address of code, and a file in the folder of its data may only choose "
+            f"registered names; if you know that code, say --trust {foreign[0]}"
+        )
 
 
 def _settings(value) -> dict:
@@ -224,9 +248,8 @@ def read_cells(path) -> list:
     "The cells of a folder; raises `InputError` for a damaged file"
     path = Path(path)
     try:
-        if path.stat().st_size > MAX_CELL_BYTES:
-            raise ValueError(f"{path.stat().st_size} bytes, expected at most {MAX_CELL_BYTES}")
-        lines = path.read_text(encoding="utf-8").splitlines()
+        file = regular_file(path.parent, path.name, MAX_CELL_BYTES)
+        lines = file.read_text(encoding="utf-8").splitlines()
         if len(lines) > MOST:
             raise ValueError(f"{len(lines)} cells, expected at most {MOST}")
         cells = [Cell(**json.loads(line)) for line in lines]
@@ -247,7 +270,8 @@ def _check_cell(cell) -> None:
 def last_events(path) -> dict:  # key -> event
     "The last event of each cell in the journal; an incomplete last line is skipped"
     events = {}
-    lines = Path(path).read_bytes().splitlines() if Path(path).exists() else []
+    path = Path(path)
+    lines = regular_file(path.parent, path.name).read_bytes().splitlines() if os.path.lexists(path) else []
     for line in lines:
         try:
             event = json.loads(line)

@@ -26,8 +26,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "first_outputs", "plan_of", "embeddings_of",
     ],
     "settings": [
-        "resolve_config", "with_protocol", "with_bags", "window_step", "weak_pairings_of", "with_faults",
-        "draw_folds",
+        "allow_parts", "resolve_config", "with_protocol", "with_bags", "window_step", "weak_pairings_of",
+        "with_faults", "draw_folds",
     ],
     "tables": ["TABLES", "COLUMNS", "MethodTables"],
     "verdict": [

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 import numpy as np
 from ..core.errors import InputError, RunError
+from ..core.registry import trusting
 from ..core.runtime import torch_threads
 from ..core.files import folder_lock, write_json, write_text
 from ..core.config import to_dict, to_yaml
@@ -92,6 +93,7 @@ def fit(
     device=None,
     pairing=None,  # as in `run`
     progress: bool = True,
+    trust=(),  # code, `package.module:name`, that data may name too
 ) -> dict:  # what is known about the student; its score is of inner validation rows, no test score
     "Train the student of a method on all data"
     plan = plan_fit(
@@ -107,10 +109,11 @@ def fit(
         set=set,
         device=device,
         pairing=pairing,
+        trust=trust,
     )
     out = Path(out) if out else Path("fits") / f"{Path(plan.manifest.name).name}-{method.replace(':', '~')}"
     claim_folder(out, {}, False)
-    with folder_lock(out):
+    with trusting(trust), folder_lock(out):
         with torch_threads(plan.config.threads):
             context = open_context(plan, progress=progress)
             methods = [get_method(name, plan.config, context.table.kind) for name in plan.methods]

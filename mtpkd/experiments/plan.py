@@ -11,6 +11,7 @@ import warnings
 from dataclasses import dataclass
 import torch
 from ..core.errors import InputError, nearest
+from ..core.registry import trusting
 from ..core.runtime import check_memory
 from ..core.config import check_limits, ExperimentConfig
 from ..data.manifest import load_manifest
@@ -93,9 +94,15 @@ def _teacher_rows(config) -> list:
 # %% ../../nbs/60_experiments/03_plan.ipynb #d2367a8e
 def plan_experiment(
     draw=None,  # (config, samples) -> folds, in place of `draw_folds`
+    trust=(),  # code, `package.module:name`, that data may name too
     **settings,  # arguments of `resolve_config`
 ) -> ExperimentSpec:
     "Check everything a run needs: settings, data, folds, methods, device; `InputError` where something is wrong"
+    with trusting(trust):
+        return _plan_experiment(draw, settings)
+
+
+def _plan_experiment(draw, settings) -> ExperimentSpec:
     config = resolve_config(**settings)
     manifest = load_manifest(config.manifest)
     config = with_protocol(config, manifest)

@@ -7,7 +7,7 @@ __all__ = ['SHOWING', 'identity', 'code_sha256', 'claim_folder', 'save_part', 'l
            'Journal', 'environment']
 
 # %% ../../nbs/60_experiments/07_resume.ipynb #6760bb28
-import hashlib, json, platform, time
+import hashlib, json, os, platform, time
 from pathlib import Path
 import torch
 import numpy as np
@@ -15,6 +15,7 @@ import pandas as pd
 import mtpkd
 from ..core.errors import InputError
 from ..core.files import claim_output_folder, file_sha256, folder_lock, FolderKind, jsonable, write_json
+from ..core.stored_files import read_json_file, read_parquet, regular_file
 from ..core.yaml_files import read_yaml
 from ..core.config import to_dict
 from ..distillation.artifacts import ReportedKey
@@ -69,7 +70,9 @@ def claim_folder(
     "Make sure that `out` may be written to: new, empty, or this very experiment to be resumed; else `InputError`"
 
     def check_same_experiment(mark):
-        theirs = read_yaml(mark)
+        theirs = read_yaml(regular_file(out, mark.name))
+        if os.path.lexists(out / "journal.jsonl"):
+            regular_file(out, "journal.jsonl")  # what is appended to
         other = [key for key in sorted({*theirs} | {*facts}) if theirs.get(key) != facts.get(key)]
         if other:
             key = other[0]
@@ -115,12 +118,13 @@ def load_part(out: Path, name: str, chunk: int):
     if not mark.exists():
         return None
     try:
-        facts = json.loads(mark.read_text())
-        files = {table: _table_file(out, name, chunk, table) for table in TABLES}
+        facts = read_json_file(out, mark.relative_to(out))
+        places = {table: _table_file(out, name, chunk, table) for table in TABLES}
+        files = {table: regular_file(out, place.relative_to(out)) for table, place in places.items()}
         for table, sha in facts["sha256"].items():
             if file_sha256(files[table]) != sha:
                 raise ValueError(f"{files[table].name} is not what was written")
-        tables = {table: pd.read_parquet(path) for table, path in files.items()}
+        tables = {table: read_parquet(path) for table, path in files.items()}
         validation = [np.nan if value is None else value for value in facts["validation"]]
         return MethodTables(**tables, validation=validation)
     except Exception as e:

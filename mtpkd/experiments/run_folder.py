@@ -7,7 +7,7 @@ __all__ = ['FORMAT', 'write_tensors', 'read_tensors', 'write_table', 'check_colu
            'RunFolder', 'pairing_table']
 
 # %% ../../nbs/60_experiments/06_run_folder.ipynb #3f1ef8ec
-import json
+import json, os
 from functools import cached_property, partial
 from pathlib import Path
 import numpy as np
@@ -16,6 +16,7 @@ from safetensors import safe_open
 from safetensors.numpy import save
 from ..core.errors import InputError
 from ..core.files import atomic_path, jsonable, write_bytes
+from ..core.stored_files import read_json_file, read_parquet, regular_file
 from ..core.yaml_files import read_yaml
 from ..core.provenance import provenance_columns
 from ..evaluation.per_sample import calibration, transfer
@@ -33,8 +34,9 @@ def write_tensors(path, arrays: dict, facts: dict) -> None:
 
 def read_tensors(path) -> dict:
     "Arrays and facts of a safetensors file"
+    path = Path(path)
     try:
-        with safe_open(path, "np") as f:
+        with safe_open(regular_file(path.parent, path.name), "np") as f:
             return {k: f.get_tensor(k) for k in f.keys()} | (f.metadata() or {})
     except Exception as e:
         raise InputError(f"{path}: cannot be read ({e}); run the experiment again") from e
@@ -91,9 +93,9 @@ class RunFiles:
 
     def _file(self, name):
         p = self.path / name
-        if not p.exists():
+        if not os.path.lexists(p):
             raise InputError(f"{p} is missing; the run is unfinished (go on with --resume) or this is no run folder")
-        return p
+        return regular_file(self.path, name)
 
     def _read(self, name, how):
         "What `how` reads from a file; damage is one line"
@@ -102,13 +104,14 @@ class RunFiles:
             return how(path)
         except (ValueError, OSError) as e:
             raise InputError(
-                f"{path} is damaged ({' '.join(str(e).split())[:100]}); restore it, or run again into a new folder"
+                f"{self.path / name} is damaged ({' '.join(str(e).split())[:100]}); "
+                "restore it, or run again into a new folder"
             ) from e
 
     def _csv(self, name, **how):
         def table(path):
             options = dict(keep_default_na=True, dtype=dict(method=str, teacher=str)) | how
-            expected = COLUMNS.get(path.stem, ["method"])
+            expected = COLUMNS.get(Path(name).stem, ["method"])
             numbers = [column for column in expected if column not in _TEXT]
             rows = check_columns(pd.read_csv(path, **options), expected, numbers)
             unknown = {*rows["kind"]} - {"subject", "class"} if "kind" in rows else ()
@@ -119,7 +122,7 @@ class RunFiles:
         return self._read(name, table)
 
     def _json(self, name) -> dict:
-        facts = self._read(name, lambda path: json.loads(path.read_text()))
+        facts = self._read(name, lambda path: read_json_file(self.path, name))
         if not isinstance(facts, dict):
             raise InputError(
                 f"{self.path / name} is damaged (it holds no settings by name); "
@@ -135,7 +138,7 @@ class RunFolder(RunFiles):
         self.path = Path(path)
         if not self.path.is_dir():
             raise InputError(f"{path}: no such run folder")
-        if (self.path / "experiment.yaml").exists():
+        if os.path.lexists(self.path / "experiment.yaml"):
             self.config  # an unknown format is refused here
 
     def __repr__(self):
@@ -163,12 +166,12 @@ class RunFolder(RunFiles):
     calibration = cached_property(lambda self: self._explained("calibration", calibration))
 
     def _predictions(self):
-        task = self.summary.task if (self.path / "summary.json").exists() else None  # None: the run is unfinished
-        return self._read("predictions.parquet", lambda p: check_predictions(pd.read_parquet(p), task))
+        task = self.summary.task if os.path.lexists(self.path / "summary.json") else None  # None: the run is unfinished
+        return self._read("predictions.parquet", lambda p: check_predictions(read_parquet(p), task))
 
     def _explained(self, name, make):
         "A table of explanations, from the predictions where the folder was written before there was one"
-        if (self.path / f"{name}.csv").exists():
+        if os.path.lexists(self.path / f"{name}.csv"):
             return self._csv(f"{name}.csv", dtype=dict(method=str, group=str), keep_default_na=False, na_values=[""])
         return make(self.predictions, self.summary.task)
 
@@ -206,7 +209,7 @@ def _plan(self, method: str) -> dict:
     "The transport plan of a method: arrays `plan`, `row`, `target`, `anchors`, ... and facts as text"
     if method not in self.plans():
         raise InputError(f"{self.path} holds no transport plan of {method}; there: {', '.join(self.plans()) or 'none'}")
-    return read_tensors(self.path / "plans" / f"{method}.safetensors")
+    return read_tensors(self._file(f"plans/{method}.safetensors"))
 
 
 def _embeddings(self) -> dict:
@@ -214,7 +217,7 @@ def _embeddings(self) -> dict:
     files = sorted((self.path / "embeddings").glob("*.safetensors"))
     if not files:
         raise InputError(f"{self.path} holds no embeddings; the run is unfinished")
-    return read_tensors(files[0])
+    return read_tensors(self._file(files[0].relative_to(self.path)))
 
 
 RunFolder.plans, RunFolder.plan, RunFolder.embeddings = _plans, _plan, _embeddings

@@ -44,7 +44,7 @@ def _of_run(run: RunFolder, method) -> StoredStudents:
     if method not in known:
         raise InputError(f"{run.path} holds no students of {method!r}; {nearest(method, known)}")
     paths = files[stands_for(summary, method)]
-    students = join_students([load_student(path) for path in paths])
+    students = join_students([load_student(run._file(path.relative_to(run.path))) for path in paths])
     if method not in summary.fallback or not summary.fallback[method].fell_back:
         return students
     words = f"{method} was requested and has fallen back to the student alone"

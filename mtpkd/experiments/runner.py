@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm.auto import tqdm
 from ..core.errors import InputError, RunError
+from ..core.registry import trusting
 from ..core.runtime import torch_threads, torchrun_rank_and_size
 from ..core.files import folder_lock, jsonable, write_json, write_text
 from ..core.config import to_dict, to_yaml
@@ -231,9 +232,10 @@ def run(
     resume: bool = False,  # go on with what is in `out`
     dry_run: bool = False,  # only report what would be done
     progress: bool = True,
+    trust=(),  # code, `package.module:name`, that data may name too
 ):  # -> RunFolder, or with dry_run what is planned; None in a process of torchrun that is not the first
     "Run an experiment: every method, the same student, subject-disjoint folds, the test rows read once"
-    plan = plan_experiment(
+    asked = dict(
         manifest=manifest,
         prevalent=prevalent,
         privileged=privileged,
@@ -248,6 +250,12 @@ def run(
         pairing=pairing,
         protocol=protocol,
     )
+    with trusting(trust):
+        return _run_experiment(asked, out, resume=resume, dry_run=dry_run, progress=progress)
+
+
+def _run_experiment(asked: dict, out, *, resume: bool, dry_run: bool, progress: bool):
+    plan = plan_experiment(**asked)
     if torchrun_rank_and_size()[1] > 1 and "batch_attention" in protocol_faults(plan.config.protocol):
         raise InputError(
             "protocol batch_attention: rows attend to their batch-mates, "

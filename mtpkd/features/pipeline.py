@@ -18,6 +18,7 @@ import numpy as np
 from safetensors.numpy import load, save
 from tqdm.auto import tqdm
 from ..core.errors import InputError, RunError
+from ..core.registry import grant, permissions
 from ..core.files import write_bytes, write_json
 from ..data.manifest import load_manifest, resolve_inside
 from ..data.samples import is_media
@@ -190,9 +191,11 @@ def plan_set(
     return samples, m, modalities
 
 # %% ../../nbs/25_features/02_pipeline.ipynb #daab8ef3
-def _start_worker(parent: int):
+def _start_worker(parent: int, allowed: tuple):
     "One thread for torch, and an end when the parent process ends"
     import torch
+
+    grant(allowed)
 
     torch.set_num_threads(1)
 
@@ -228,7 +231,8 @@ def run_pieces(
         for recipe, key, piece in todo:
             yield key, do_piece(recipe, key, piece, out, device)
         return
-    with ProcessPoolExecutor(jobs, get_context("spawn"), _start_worker, (os.getpid(),)) as pool:
+    start = _start_worker, (os.getpid(), permissions())
+    with ProcessPoolExecutor(jobs, get_context("spawn"), *start) as pool:
         running = {}
         remaining = iter(todo)
         try:

@@ -15,9 +15,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 from ..core.errors import InputError
 from ..core.files import atomic_path, claim_output_folder, file_sha256, folder_lock, FolderKind, write_text
+from ..core.registry import allow_addresses, trusted_addresses, trusting
+from ..core.stored_files import read_parquet, regular_file
 from ..core.yaml_files import apply_set, read_yaml
 from ..core.config import from_dict, to_yaml
-from ..data.manifest import load_manifest
+from ..data.manifest import came_with_data, load_manifest
 from ..data.samples import label_names
 from ..data.feature_store import open_shard, shard_path
 from ..models.backbones import trainable_text
@@ -193,13 +195,21 @@ def prepare(
     device: str = "cpu",
     progress: bool = True,
     labels: bool = True,  # without labels the result serves `mtpkd predict` only
+    trust=(),  # code, `package.module:name`, that the manifest may name
     **settings,
 ) -> Path:  # of the manifest
     "Compute the features of a data set of recordings, and write its shards, index and manifest"
     c = prepare_settings(config, set, **settings)
+    typed = apply_set({}, set).get("faces")
+    allow_addresses("face detector", [typed if came_with_data(config, manifest) else c.faces])
+    with trusting(trust):
+        return _prepare(manifest, root, out, c, jobs, device, progress=progress, labels=labels)
+
+
+def _prepare(manifest, root, out, c: PrepareConfig, jobs, device, *, progress: bool, labels: bool) -> Path:
     out = Path(out)
     manifest = load_manifest(manifest)
-    claim_prepared_folder(out, dict(set=manifest.name, manifest=manifest_digest(manifest), **asdict(c)))
+    claim_prepared_folder(out, dict(set=manifest.name, manifest=manifest_digest(manifest), **asdict(c)) | _trusted())
     with folder_lock(out):
         if not labels and holds_labels(out):
             raise InputError(
@@ -215,6 +225,12 @@ def prepare(
         write_text(out / "manifest.yaml", to_yaml(prepared_manifest(old, samples, modalities, out)))
         _remove_leftovers(out, modalities)
     return out / "manifest.yaml"
+
+
+def _trusted() -> dict:
+    "What `prepare.yaml` says about trusted code; nothing where there is none"
+    addresses = trusted_addresses()
+    return dict(trust=list(addresses)) if addresses else {}
 
 
 def _remove_leftovers(out, modalities):
@@ -262,7 +278,7 @@ def _modality_lines(name, spec, frame) -> list:
 def prepared_text(out) -> str:
     "A summary of a preparation, and the command that uses it"
     out = Path(out)
-    frame = pd.read_parquet(out / "index.parquet")
+    frame = read_parquet(regular_file(out, "index.parquet"))
     lines = []
     for name, spec in load_manifest(out / "manifest.yaml").modalities.items():
         lines += _modality_lines(name, spec, frame)

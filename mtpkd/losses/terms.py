@@ -100,7 +100,7 @@ def loss_term(name: str, level: str, compares: str = "", **properties):
 
 
 def get_term(name: str) -> LossTerm:
-    "The term called `name`; a function of another package, `package.module:name`, is a custom term"
+    "The term called `name`; a trusted function, `package.module:name`, is a custom term"
     term = loss_terms.get(name)
     return term if isinstance(term, LossTerm) else LossTerm(name, term)
 

@@ -24,7 +24,7 @@ AUTO = {
 
 
 def build_encoder(
-    name: str,  # a registered name, `auto`, or `package.module:name`
+    name: str,  # a registered name or `auto`; also `package.module:name`, as `core.registry` says
     shape,  # shape of one sample: `(D,)` or `(C, T)`
     width: int = 64,  # of the token `W`
     depth: int = 2,  # layers or blocks

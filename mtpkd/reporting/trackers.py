@@ -13,6 +13,7 @@ import pandas as pd
 from ..core.errors import InputError
 from ..core.files import claim_output_folder, FolderKind, write_text
 from ..core.provenance import provenance_text
+from ..core.stored_files import regular_file
 from ..evaluation.summary import MethodRow
 from ..execution.sweep import SweepFolder
 from .run_view import open_run
@@ -83,7 +84,7 @@ def claim_log_folder(place, source) -> None:  # both folders
     here = str(Path(source).resolve())
 
     def check_same_source(mark):
-        theirs = mark.read_text(encoding="utf-8")
+        theirs = regular_file(place, mark.name, 2**16).read_text(encoding="utf-8")
         if theirs != here:
             raise InputError(f"{place} holds the logs of {theirs}, not of {here}; use another --to, or delete them")
 

@@ -7,7 +7,7 @@ __all__ = ['SECONDS_BETWEEN_CHECKPOINTS', 'save_checkpoint', 'resume_checkpoint'
            'StageCheckpoint']
 
 # %% ../../nbs/45_training/07_checkpoint.ipynb #d64678cd
-import hashlib, json, time
+import hashlib, json, os, time
 from dataclasses import dataclass
 from pathlib import Path
 import torch
@@ -16,6 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import load, save
 from ..core.errors import InputError
 from ..core.files import write_bytes
+from ..core.stored_files import regular_file
 from .distributed import broadcast_from_rank0, rank_and_world_size
 from .trainer import Trainer
 
@@ -59,15 +60,15 @@ def _sha256(tensors, meta) -> str:  # of the whole state: what was damaged is no
 # %% ../../nbs/45_training/07_checkpoint.ipynb #efc7ded0
 def resume_checkpoint(trainer: Trainer, path) -> bool:  # whether there was one
     "Bring the trainer to the state in `path`, if the file exists and fits"
-    t = trainer
+    t, path = trainer, Path(path)
+    if not os.path.lexists(path):
+        return False
     try:
-        with safe_open(path, "pt") as f:
+        with safe_open(regular_file(path.parent, path.name), "pt") as f:
             said, tensors = f.metadata(), {k: f.get_tensor(k) for k in f.keys()}
         meta = json.loads(said["state"])
         if said["sha256"] != _sha256(tensors, meta):
             raise ValueError("its content is not what was written")
-    except FileNotFoundError:
-        return False
     except Exception as e:
         raise InputError(f"{path}: not a checkpoint of this program ({e}); delete it to start this stage again") from e
     want, have = (

@@ -307,7 +307,11 @@ DATA = {
     "a wrong kind of task": (dict(task__kind="clasification"), ["manifest.yaml: task.kind"]),
     "one class": (dict(task__classes=["level 0"]), ["at least two classes"]),
     "an unknown reader": (dict(reader="nzp"), ["unknown reader 'nzp'; did you mean npz?"]),
-    "a reader that cannot be imported": (dict(reader="nobody:read"), ["reader 'nobody:read' cannot be imported"]),
+    "a reader by its address": (
+        dict(reader="nobody:read"),
+        ["reader 'nobody:read' is the address of code", "--trust nobody:read"],
+    ),
+    "a reader of the standard library": (dict(reader="os:system"), ["reader 'os:system'", "is never taken"]),
     "an unknown input": (dict(modalities__face__input="raww"), ["did you mean raw?"]),
     "a metric of another task": (
         dict(protocol__metric="ccc"),

@@ -1,11 +1,14 @@
 "The student in the field: exported, it says what it said in torch, alone as in a batch, without torch, labels or privileged modalities; whatever is wrong with a file is one line."
 
-import json, os, re, subprocess, sys
+import json, os, shutil, subprocess, sys
 import numpy as np, onnx, pandas as pd, pytest, torch, yaml
 from onnx import helper
+from safetensors import safe_open
+from safetensors.numpy import save
 from mtpkd.cli.main import main
 from mtpkd.core.config import EncoderConfig
 from mtpkd.core.errors import InputError
+from mtpkd.core.stored_files import arrays_sha256
 from mtpkd.deployment.predictor import Predictor, predict
 from mtpkd.distillation.method_resolution import get_method
 from mtpkd.distillation.students import get_student
@@ -242,7 +245,7 @@ def test_a_fallen_back_run_exports_the_student_alone(finished, tmp_path):
         said["fallback"]["mtpkd"]["fell_back"] = fell
         other = tmp_path / str(fell)
         other.mkdir()
-        (other / "checkpoints").symlink_to(finished / "run" / "checkpoints")
+        shutil.copytree(finished / "run" / "checkpoints", other / "checkpoints")
         (other / "experiment.yaml").write_text((finished / "run" / "experiment.yaml").read_text())
         (other / "summary.json").write_text(json.dumps(said))
         kept = find_students(other, "mtpkd")
@@ -336,7 +339,7 @@ def test_other_tasks_from_the_command(kind, tmp_path, capsys):
 def spoil(path, out, **card):
     "The exported file with another card"
     model = onnx.load(path)
-    said = {e.key: e.value for e in model.metadata_props}
+    said = {e.key: e.value for e in model.metadata_props if e.key != "sha256"}
     del model.metadata_props[:]
     helper.set_model_props(model, said | {"mtpkd": json.dumps(json.loads(said["mtpkd"]) | card)})
     onnx.save(model, out)
@@ -429,13 +432,24 @@ def test_wrong_folders_and_tampered_students(small, tmp_path, capsys):
         code, text = says(capsys, "export", tmp_path / "fit", "--out", tmp_path / "x.onnx")
         assert code == 2 and words in text and text.count("\n") == 1 and not list(tmp_path.glob("*.onnx")), text
 
-    swap = lambda a, b: good.replace(a, b.ljust(len(a)))  # of the same length: safetensors counts its header
+    def forged(**card):  # by somebody who knows the format
+        with safe_open(folder / "fit" / "student.safetensors", "np") as f:
+            arrays = {name: f.get_tensor(name) for name in f.keys()}
+            values = json.loads(f.metadata()["student"])
+        values |= card
+        values.pop("sha256")
+        values["sha256"] = arrays_sha256(arrays, json.dumps(values, sort_keys=True))
+        return save(arrays, {"student": json.dumps(values)}), values
+
     expect(good[:100], "cannot be read as safetensors")
     expect(good[:-4], "cannot be read as safetensors")
-    part = re.search(rb'\\"encoder\\":\{\\"name\\":\\"\w+\\",\\"width\\":8', good)[0]
-    expect(swap(part, b'\\"encoder\\":{\\"name\\":\\"a:b\\",\\"width\\":8'), "--trust a:b")
-    expect(swap(b'\\"width\\":8', b'\\"width\\":6'), "do not fit the card")
-    expect(swap(b'\\"format\\":1', b'\\"format\\":7'), "format 7")
+    honest, card = forged()
+    for at in (good.index(b"width") + 10, len(good) - 3, len(good) // 2):
+        expect(good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :], "student.safetensors: ")
+    expect(forged(encoder=card["encoder"] | dict(name="a:b"))[0], "--trust a:b")
+    expect(forged(encoder=card["encoder"] | dict(name="os:system"))[0], "made of os:system")
+    expect(forged(encoder=card["encoder"] | dict(width=6))[0], "do not fit the card")
+    expect(forged(format=7)[0], "format 7")
     code, text = says(capsys, "export", tmp_path, "--out", tmp_path / "x.onnx")
     assert code == 2 and "the run is unfinished" in text
     code, text = says(

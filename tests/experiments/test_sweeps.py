@@ -46,8 +46,11 @@ def mixed(sets):
     "Four cells, of which two fail while they run: a network of the user's own that raises when it is trained, and one that has its process killed"
     (sets / "parts").mkdir()
     (sets / "parts" / "boom.py").write_text(
-        "import custom_components\nclass Encoder(custom_components.Encoder):\n    def forward(self, x): raise ArithmeticError('on purpose')\n"
-        "class Killed(custom_components.Encoder):\n    def forward(self, x): __import__('os').kill(__import__('os').getpid(), 9)\n"
+        "import custom_components\nfrom mtpkd.models.encoders import encoders\n"
+        "@encoders.register('raises')\nclass Encoder(custom_components.Encoder):\n"
+        "    def forward(self, x): raise ArithmeticError('on purpose')\n"
+        "@encoders.register('dies')\nclass Killed(custom_components.Encoder):\n"
+        "    def forward(self, x): __import__('os').kill(__import__('os').getpid(), 9)\n"
     )
     paths = os.pathsep.join([str(sets / "parts"), str(Path(__file__).parents[1] / "support")])
     with pytest.MonkeyPatch.context() as m:
