@@ -11,8 +11,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "errors": ["printable", "shortened", "one_line", "InputError", "RunError", "nearest", "check_shape"],
     "files": [
         "MAX_NAME", "nearest_existing", "check_output_file", "is_partial", "remove_partial", "atomic_path",
-        "write_bytes", "as_utf8", "write_text", "jsonable", "write_json", "folder_lock", "file_sha256",
-        "FolderKind", "claim_output_folder", "scratch_folder",
+        "write_bytes", "as_utf8", "write_text", "jsonable", "write_json", "folder_lock", "with_sorted_facts",
+        "file_sha256", "FolderKind", "claim_output_folder", "scratch_folder",
     ],
     "provenance": ["FAULTS", "protocol_faults", "provenance_columns", "provenance_text"],
     "registry": ["Registry", "import_name"],

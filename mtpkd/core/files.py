@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['MAX_NAME', 'nearest_existing', 'check_output_file', 'is_partial', 'remove_partial', 'atomic_path', 'write_bytes',
-           'as_utf8', 'write_text', 'jsonable', 'write_json', 'folder_lock', 'file_sha256', 'FolderKind',
-           'claim_output_folder', 'scratch_folder']
+           'as_utf8', 'write_text', 'jsonable', 'write_json', 'folder_lock', 'with_sorted_facts', 'file_sha256',
+           'FolderKind', 'claim_output_folder', 'scratch_folder']
 
 # %% ../../nbs/00_core/04_files.ipynb #0664193e
 import contextlib, errno, hashlib, json, os, platform, shutil, stat, tempfile, time
@@ -193,6 +193,18 @@ def folder_lock(folder):  # created if it does not exist
             yield
         finally:
             path.unlink(missing_ok=True)
+
+# %% ../../nbs/00_core/04_files.ipynb #34d11849
+def with_sorted_facts(
+    data: bytes,  # a safetensors file
+) -> bytes:  # of the same length
+    "The same file with the facts of its header in the order of their names"
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    if "__metadata__" in header:
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode().ljust(length)
+    return len(text).to_bytes(8, "little") + text + data[8 + length :]
 
 # %% ../../nbs/00_core/04_files.ipynb #73b51f0d
 def file_sha256(path) -> str:

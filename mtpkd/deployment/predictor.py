@@ -7,12 +7,11 @@ __all__ = ['MAX_ONNX_BYTES', 'METADATA', 'CHUNK', 'open_session', 'card_in', 'Pr
            'check_manifest']
 
 # %% ../../nbs/55_deployment/02_predictor.ipynb #e8bad406
-import tempfile
 from pathlib import Path
 import numpy as np
 import pandas as pd
 from ..core.errors import InputError
-from ..core.files import atomic_path
+from ..core.files import atomic_path, scratch_folder
 from ..data.manifest import load_manifest
 from ..data.samples import present_rows
 from ..data.readers import as_numbers, naming_source, transform
@@ -46,8 +45,8 @@ def open_session(path, threads: int = 1):
     how.intra_op_num_threads, how.inter_op_num_threads, how.log_severity_level = threads, 1, 4
     data = path.read_bytes()
     try:
-        with tempfile.TemporaryDirectory() as empty:  # where weights outside of the file would be looked for
-            how.add_session_config_entry("session.model_external_initializers_file_folder_path", empty)
+        with scratch_folder() as empty:  # where weights outside of the file would be looked for
+            how.add_session_config_entry("session.model_external_initializers_file_folder_path", str(empty))
             return ort.InferenceSession(data, how, providers=["CPUExecutionProvider"])
     except Exception as e:
         raise InputError(
@@ -207,7 +206,7 @@ def predict(
     table["seen"] = [" ".join(names[row]) for row in samples.presence]
     if out is not None:
         with atomic_path(out) as tmp:
-            table.to_csv(tmp, index=False, lineterminator="\n")
+            table.to_csv(tmp, index=False, lineterminator="\n", errors="backslashreplace")
     return table
 
 # %% ../../nbs/55_deployment/02_predictor.ipynb #9808839b

@@ -7,11 +7,11 @@ __all__ = ['ONE_THREAD', 'batch_folder', 'find_notebook', 'batch_names', 'notebo
            'own_kernel', 'Follow', 'following_journal', 'execute', 'execute_many', 'raise_first']
 
 # %% ../../nbs/65_execution/01_notebooks.ipynb #d63ffc30
-import contextlib, importlib.resources, json, os, subprocess, sys, tempfile, threading, time
+import contextlib, importlib.resources, json, os, subprocess, sys, threading, time
 from pathlib import Path
 from tqdm.auto import tqdm
 from ..core.errors import InputError, nearest, RunError
-from ..core.files import write_bytes
+from ..core.files import scratch_folder, write_bytes
 
 # %% ../../nbs/65_execution/01_notebooks.ipynb #3ce03e16
 def batch_folder():  # a folder, in the checkout or in the installed package
@@ -176,8 +176,8 @@ def execute(
 
     source, parameters = find_notebook(notebook), dict(parameters, out=str(out))
     check_parameters(parameters, source)
-    with tempfile.TemporaryDirectory() as tmp, following_journal(out, progress):
-        done = Path(tmp) / "run.ipynb"
+    with scratch_folder() as tmp, following_journal(out, progress):
+        done = tmp / "run.ipynb"
         try:
             papermill.execute_notebook(
                 source,
@@ -247,7 +247,7 @@ def _result(p, run, folder, i) -> dict:
     p.stdin.close()
     answer, log = folder / f"{i}.json", (folder / f"{i}.log").read_text(errors="replace").strip().splitlines()
     if answer.exists():
-        return dict(out=str(run["out"])) | json.loads(answer.read_text())
+        return dict(out=str(run["out"])) | json.loads(answer.read_text(encoding="utf-8"))
     return dict(
         out=str(run["out"]),
         error=f"the process ended with code {p.returncode}{': ' + log[-1] if log else ''}",
@@ -266,15 +266,15 @@ def execute_many(
         raise InputError(f"jobs is {jobs}; expected at least 1")
     find_notebook(notebook)
     waiting, live, done, bars = list(range(len(runs))), {}, {}, {}
-    with tempfile.TemporaryDirectory() as tmp:
+    with scratch_folder() as tmp:
         try:
             while waiting or live:
                 while waiting and len(live) < jobs:
                     i = waiting.pop(0)
                     bars[i] = Follow(runs[i]["out"], progress, position=i)
-                    live[i] = _start(runs[i], notebook, Path(tmp), i)
+                    live[i] = _start(runs[i], notebook, tmp, i)
                 for i in [i for i, p in live.items() if p.poll() is not None]:
-                    done[i] = _result(live.pop(i), runs[i], Path(tmp), i)
+                    done[i] = _result(live.pop(i), runs[i], tmp, i)
                 _redraw(bars, done)
                 time.sleep(0.2)
         finally:

@@ -15,7 +15,7 @@ import pandas as pd
 from safetensors import safe_open
 from safetensors.numpy import save
 from ..core.errors import InputError
-from ..core.files import atomic_path, jsonable, write_bytes
+from ..core.files import as_utf8, atomic_path, jsonable, with_sorted_facts, write_bytes
 from ..core.yaml_files import read_yaml
 from ..core.provenance import provenance_columns
 from ..data.manifest import TaskSpec
@@ -26,8 +26,10 @@ from .tables import COLUMNS
 def write_tensors(path, arrays: dict, facts: dict) -> None:
     "Arrays to safetensors, facts to its header"
     tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    header = {name: fact if isinstance(fact, str) else json.dumps(jsonable(fact)) for name, fact in facts.items()}
-    write_bytes(path, save(tensors, header))
+    header = {}
+    for name, fact in facts.items():
+        header[name] = as_utf8(fact).decode() if isinstance(fact, str) else json.dumps(jsonable(fact))
+    write_bytes(path, with_sorted_facts(save(tensors, header)))
 
 
 def read_tensors(path) -> dict:
@@ -43,7 +45,7 @@ def write_table(path, table: pd.DataFrame) -> None:
     "A table to CSV or Parquet, whole or not at all"
     with atomic_path(path) as tmp:
         if Path(path).suffix == ".csv":
-            table.to_csv(tmp, index=False, lineterminator="\n")
+            table.to_csv(tmp, index=False, lineterminator="\n", errors="backslashreplace")
         else:
             table.to_parquet(tmp, index=False)
 
@@ -118,7 +120,7 @@ class RunFiles:
         return self._read(name, table)
 
     def _json(self, name) -> dict:
-        facts = self._read(name, lambda path: json.loads(path.read_text()))
+        facts = self._read(name, lambda path: json.loads(path.read_text(encoding="utf-8")))
         if not isinstance(facts, dict):
             raise InputError(
                 f"{self.path / name} is damaged (it holds no settings by name); "

@@ -101,7 +101,7 @@ def digest_files(
     memo = Path(out) / ".work" / "digests.json"
     stored = {}
     with contextlib.suppress(OSError, ValueError):
-        stored = json.loads(memo.read_text())
+        stored = json.loads(memo.read_text(encoding="utf-8"))
     entries, bad = {}, {}
     for i, path in enumerate(tqdm(paths, desc="digests", disable=not progress, leave=False)):
         try:
