@@ -116,6 +116,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
             'mtpkd.core.files': { 'mtpkd.core.files.FolderKind': ('00_core/files.html#folderkind', 'mtpkd/core/files.py'),
                                   'mtpkd.core.files._foreign_entries': ('00_core/files.html#_foreign_entries', 'mtpkd/core/files.py'),
                                   'mtpkd.core.files._is_open_file': ('00_core/files.html#_is_open_file', 'mtpkd/core/files.py'),
+                                  'mtpkd.core.files._is_running': ('00_core/files.html#_is_running', 'mtpkd/core/files.py'),
                                   'mtpkd.core.files._locked': ('00_core/files.html#_locked', 'mtpkd/core/files.py'),
                                   'mtpkd.core.files._new_scratch_folder': ('00_core/files.html#_new_scratch_folder', 'mtpkd/core/files.py'),
                                   'mtpkd.core.files._remove_abandoned': ('00_core/files.html#_remove_abandoned', 'mtpkd/core/files.py'),

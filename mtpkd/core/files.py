@@ -8,7 +8,7 @@ __all__ = ['MAX_NAME', 'nearest_existing', 'check_output_file', 'is_partial', 'r
            'FolderKind', 'claim_output_folder', 'scratch_folder']
 
 # %% ../../nbs/00_core/04_files.ipynb #0664193e
-import contextlib, errno, hashlib, json, os, platform, shutil, stat, tempfile, time
+import contextlib, errno, hashlib, json, os, platform, shutil, stat, tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -271,6 +271,17 @@ def _foreign_entries(folder, ignored):
 _SCRATCH = "mtpkd-scratch-"
 
 
+def _is_running(process: str) -> bool:
+    "Whether there is a process of this number"
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, ValueError, OverflowError):
+        return False
+    except OSError:
+        return True  # another user's
+    return True
+
+
 def _remove_abandoned(folder: Path) -> None:
     "Remove a temporary folder of this user that no process holds"
     with contextlib.suppress(OSError):
@@ -278,8 +289,8 @@ def _remove_abandoned(folder: Path) -> None:
         if not stat.S_ISDIR(facts.st_mode) or hasattr(os, "getuid") and facts.st_uid != os.getuid():
             return
         if not (folder / ".lock").is_file():
-            if time.time() - facts.st_mtime > 600:
-                folder.rmdir()  # killed before it was locked; one with files in it is not ours, and stays
+            if not _is_running(folder.name.removeprefix(_SCRATCH).partition("-")[0]):
+                folder.rmdir()  # killed before it was locked; a folder with files in it would stay
             return
         file = _locked(folder / ".lock")
         if file is not None:
@@ -290,7 +301,7 @@ def _remove_abandoned(folder: Path) -> None:
 def _new_scratch_folder() -> tuple:  # the folder, its lock as an open file
     "A new temporary folder, locked by this process"
     while True:
-        folder = Path(tempfile.mkdtemp(prefix=_SCRATCH))
+        folder = Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}{os.getpid()}-"))
         with contextlib.suppress(FileNotFoundError):  # taken for an abandoned one in this very moment: another one
             file = _locked(folder / ".lock")
             if file is not None:
