@@ -9,7 +9,7 @@ __all__ = ['do_data_list', 'do_data_show', 'do_data_check', 'do_data_prepare']
 import sys
 from ..core.errors import InputError
 from ..data.manifest import audit, list_manifests, load_manifest
-from .parser import _command
+from .parser import _command, say
 
 # %% ../../nbs/95_cli/03_data_commands.ipynb #bf1f0308
 def _data_commands(sub):
@@ -149,7 +149,7 @@ def do_data_check(o) -> str:
     text = check_text(c) + (f"\ntable: {c.save(o.csv)}" if o.csv else "")
     if c.usable:
         return text
-    print(text)
+    say(text)
     raise InputError(f"{c.name} is not usable: {next(f for f in c.findings if f.level == 'unusable')}")
 
 

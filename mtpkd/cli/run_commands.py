@@ -15,6 +15,7 @@ from ..core.runtime import torchrun_rank_and_size
 from ..core.provenance import FAULTS, provenance_text
 from ..distillation.methods import BASELINE, default_methods
 from .deploy_commands import study_options
+from .parser import say
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #b9f049e7
 def _run_options(p):
@@ -79,7 +80,7 @@ def do_run(o) -> str:
         return _forecast_text(forecast(plan, out))
     warning = trained_backbones_text(plan)
     if warning:
-        print(warning, file=sys.stderr)
+        say(warning, sys.stderr)
     from mtpkd.execution.notebooks import execute
 
     execute(asked | dict(resume=o.resume), out)
@@ -149,7 +150,7 @@ def do_sweep(o) -> str:
     if not folder.failed:
         return text
     failures = [f"failed: {cell.label} ({folder.path / cell.key}): {error}" for cell, error in folder.failed]
-    print(text, *failures, sep="\n")
+    say("\n".join([text, *failures]))
     raise RunError(
         f"{len(folder.failed)} of {len(folder.cells)} runs failed; what was finished is kept, go on with --resume"
     )

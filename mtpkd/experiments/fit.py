@@ -93,7 +93,8 @@ def claim_fit_folder(
     "Make sure that `out` may be written to: new, empty, or this very fit before its end; else `InputError`"
 
     def check_unfinished(mark):
-        if (out / "fit.json").exists():
+        killed = (out / ".lock").exists()  # perhaps at its very end
+        if (out / "fit.json").exists() and not killed:
             raise InputError(f"{out} holds a student already; use an empty folder or another --out")
         check_same_work(mark, facts, "fit")
 

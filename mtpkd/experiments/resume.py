@@ -22,7 +22,7 @@ from ..distillation.context import DistillationContext
 from ..deployment.student_file import card_of, save_student
 from .tables import MethodTables, TABLES
 from .plan import ExperimentSpec
-from .run_folder import FORMAT, write_table
+from .run_folder import FORMAT, read_parquet, write_table
 
 # %% ../../nbs/60_experiments/07_resume.ipynb #859d6f09
 def identity(plan: ExperimentSpec) -> dict:
@@ -129,7 +129,7 @@ def load_part(out: Path, name: str, chunk: int):
         for table, sha in facts["sha256"].items():
             if file_sha256(files[table]) != sha:
                 raise ValueError(f"{files[table].name} is not what was written")
-        tables = {table: pd.read_parquet(path) for table, path in files.items()}
+        tables = {table: read_parquet(path) for table, path in files.items()}
         validation = [np.nan if value is None else value for value in facts["validation"]]
         return MethodTables(**tables, validation=validation)
     except Exception as e:

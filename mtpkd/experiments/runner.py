@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 import pandas as pd
 from tqdm.auto import tqdm
-from ..core.errors import InputError, RunError
+from ..core.errors import InputError, RunError, printable
 from ..core.runtime import torch_threads, torchrun_rank_and_size
 from ..core.files import folder_lock, jsonable, write_json, write_text
 from ..core.config import to_dict, to_yaml
@@ -57,7 +57,7 @@ def train_all(
     stacks = [plan.folds[start : start + size] for start in range(0, len(plan.folds), size)]
     parts = {name: [] for name in plan.methods}
     total, done = len(stacks) * len(plan.methods), 0
-    bar = tqdm(total=total, desc=plan.manifest.name, disable=not progress)
+    bar = tqdm(total=total, desc=printable(plan.manifest.name), disable=not progress)
     for stack, folds in enumerate(stacks):
         finished = _finished_parts(plan, out, stack)
         current = dict(method=next((name for name in plan.methods if name not in finished), ""))

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load, save
 from tqdm.auto import tqdm
-from ..core.errors import InputError, RunError
+from ..core.errors import InputError, printable, RunError
 from ..core.files import write_bytes, write_json
 from ..data.manifest import load_manifest, resolve_inside
 from ..data.samples import is_media
@@ -309,7 +309,7 @@ def prepare_modality(
     with tqdm(
         total=len(m.pieces),
         initial=len(m.pieces) - len(missing),
-        desc=f"{recipe.modality} ({recipe.encoder})",
+        desc=printable(f"{recipe.modality} ({recipe.encoder})"),
         unit="clip",
         disable=not progress,
     ) as bar:
