@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "write_bytes", "as_utf8", "write_text", "jsonable", "write_json", "folder_lock", "with_sorted_facts",
         "file_sha256", "FolderKind", "claim_output_folder", "scratch_folder",
     ],
+    "plugins": ["is_own", "description", "naming_plugin", "call_plugin"],
     "provenance": ["FAULTS", "protocol_faults", "provenance_columns", "provenance_text"],
     "registry": ["Registry", "import_name"],
     "runtime": [

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from ..core.errors import InputError
 from ..core.files import write_text
+from ..core.plugins import call_plugin
 from .manifest import audit, load_manifest
 from .readers import readers, to_samples
 from .reading import read
@@ -109,7 +110,8 @@ def check(
     log = ScanLog(m, True, every, progress)
     samples = None
     try:
-        samples = to_samples(m, reader.scan(m, log), inputs=False, files=True)
+        raw = call_plugin("reader", m.reader, reader.scan, m, log, expected="a mapping with arrays")
+        samples = to_samples(m, raw, inputs=False, files=True)
     except InputError as e:
         if not any(finding.level == "unusable" for finding in log.findings):
             _log_unreadable(log, m, e)

@@ -15,7 +15,7 @@ from ..core.files import FolderKind, claim_output_folder, folder_lock, write_jso
 from ..core.config import to_dict, to_yaml
 from ..core.provenance import provenance_text
 from ..data.folds import whole_fold
-from ..evaluation.metrics import metrics
+from ..evaluation.metrics import score
 from ..distillation.outputs import to_prediction
 from ..distillation.methods import BASELINE, method_names, RECIPE
 from ..distillation.method_resolution import get_method
@@ -181,12 +181,12 @@ def _verdict(plan, context, fitted_by_name, name) -> dict:
     outputs = fitted_by_name[name].outputs(context.table, [fold.val] * len(context.folds))
     predictions = [to_prediction(kind, output.logits) for output in outputs]
     ensemble = np.mean(predictions, 0)
-    score = float(metrics.get(plan.metric)(plan.samples.target[fold.val], ensemble))
+    kept = score(plan.metric, plan.samples.target[fold.val], ensemble)
     members = list(map(float, fitted_by_name[name].validation))
     means = {n: float(np.mean(fitted.validation)) for n, fitted in fitted_by_name.items()}
     return dict(
         metric=plan.metric,
-        inner_validation=dict(kept=score, members=members, means=means),
+        inner_validation=dict(kept=kept, members=members, means=means),
         members=len(context.folds),
         n_train=len(fold.train),
         n_pool=len(fold.pool),

@@ -27,6 +27,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "describe_fallback", "describe_headroom", "describe_multiple_tests", "describe_limits",
         "describe_power", "describe_calibration", "describe_modalities", "most_hurt", "describe_hurt",
         "describe_diverged", "describe_unfinished", "describe_provenance", "verdict_sentences", "setting_rows",
+        "markdown_text", "as_markdown",
     ],
     "sweep_report": [
         "SWEEP", "RANKS", "SWEEP_PAGE", "sweep_groups", "pool_results", "is_upper_bound", "group_rows",

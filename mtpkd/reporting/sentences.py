@@ -9,11 +9,13 @@ __all__ = ['is_missing', 'format_number', 'format_signed', 'format_percent', 'fo
            'same_schedule', 'describe_controls', 'describe_baselines', 'describe_teacher', 'describe_fallback',
            'describe_headroom', 'describe_multiple_tests', 'describe_limits', 'describe_power', 'describe_calibration',
            'describe_modalities', 'most_hurt', 'describe_hurt', 'describe_diverged', 'describe_unfinished',
-           'describe_provenance', 'verdict_sentences', 'setting_rows']
+           'describe_provenance', 'verdict_sentences', 'setting_rows', 'markdown_text', 'as_markdown']
 
 # %% ../../nbs/75_reporting/04_sentences.ipynb #f844181f
+import html, re
 import numpy as np
 import pandas as pd
+from ..core.errors import printable
 from ..core.provenance import provenance_text
 from ..evaluation.wording import format_p, metric_label, with_minus_sign
 from ..distillation.methods import BASELINE, CEILING, declared, method_role
@@ -571,3 +573,23 @@ def setting_rows(
         "cite": known.get("citation"),
     }
     return [(name, value) for name, value in rows.items() if value]
+
+# %% ../../nbs/75_reporting/04_sentences.ipynb #ed344b03
+def markdown_text(text) -> str:
+    "A text that Markdown shows as it is, in one line"
+    plain = html.escape(" ".join(printable(text).split()), quote=False)
+    return re.sub(r"([\\`*_{}\[\]#|~$!])", r"\\\1", plain)
+
+
+def as_markdown(
+    items,  # sentences, or (name, value)
+) -> str:  # a list in Markdown
+    "Sentences, or rows of `setting_rows`, for `IPython.display.Markdown`"
+    lines = []
+    for item in items:
+        if isinstance(item, tuple):
+            name, value = map(markdown_text, item)
+            lines.append(f"- **{name}**: {value}")
+        else:
+            lines.append(f"- {markdown_text(item)}")
+    return "\n".join(lines)
