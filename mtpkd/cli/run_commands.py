@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 import mtpkd
 from ..core.errors import InputError, RunError
+from ..core.files import check_output_file
 from ..core.runtime import torchrun_rank_and_size
 from ..core.provenance import FAULTS, provenance_text
 from ..distillation.methods import BASELINE, default_methods
@@ -176,6 +177,8 @@ def do_compare(o) -> str:
 
     if o.out and Path(o.out).suffix not in (".csv", ".html"):
         raise InputError(f"--out {o.out}: expected a .csv or .html file")
+    if o.out:
+        check_output_file(o.out)
     table = compare(o.first, o.second, o.methods)
     if not o.out:
         return compare_text(table)

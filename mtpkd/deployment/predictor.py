@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from ..core.errors import InputError
-from ..core.files import atomic_path, scratch_folder
+from ..core.files import atomic_path, check_output_file, scratch_folder
 from ..data.manifest import load_manifest
 from ..data.samples import present_rows
 from ..data.readers import as_numbers, naming_source, transform
@@ -188,6 +188,8 @@ def predict(
     "The predictions of an exported student for a data set"
     if out is not None and Path(out).suffix != ".csv":
         raise InputError(f"{out}: expected a .csv file for the predictions")
+    if out is not None:
+        check_output_file(out)
     predictor = model if isinstance(model, Predictor) else Predictor(model)
     manifest = load_manifest(manifest)
     check_manifest(predictor.card, manifest)

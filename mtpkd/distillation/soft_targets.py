@@ -10,6 +10,7 @@ __all__ = ['target_rules', 'combine_targets', 'soft_prediction', 'collect_predic
 # %% ../../nbs/50_distillation/12_soft_targets.ipynb #6205f0fb
 import torch
 import numpy as np
+from ..core.plugins import call_plugin
 from ..core.registry import Registry
 from ..transport.barycenters import balance_labels, barycentre, class_cost
 from ..evaluation.metrics import direction
