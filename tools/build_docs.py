@@ -47,7 +47,16 @@ FOLDER_WINGS = {
     "60": "Evidence",
     "90": "Foundations",
 }
-GUIDES = ("overview", "results", "own_data", "corpora", "sweeps_and_clusters", "deployment", "transport_engine")
+GUIDES = (
+    "overview",
+    "results",
+    "own_data",
+    "bad_data",
+    "corpora",
+    "sweeps_and_clusters",
+    "deployment",
+    "transport_engine",
+)
 
 
 def wing_of(path):
