@@ -9,7 +9,7 @@ __all__ = ['RunFolder', 'run', 'learning_curve', 'finish_curve', 'sweep', 'demo'
 import contextlib
 from pathlib import Path
 from .core.errors import InputError
-from .core.files import folder_lock, write_text
+from .core.files import check_output_file, folder_lock, write_text
 from .core.registry import trusted_addresses, trusting
 from .core.config import to_yaml
 from .core.yaml_files import read_yaml
@@ -164,6 +164,7 @@ def export(
     from mtpkd.deployment.student_file import select_members
     from mtpkd.experiments.run_students import find_students
 
+    check_output_file(out)
     kept = find_students(folder, method)
     if fold is not None or seed is not None:
         kept = select_members(kept, lambda m: fold in (None, m.fold) and seed in (None, m.seed))

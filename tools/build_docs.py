@@ -51,6 +51,7 @@ GUIDES = (
     "overview",
     "results",
     "own_data",
+    "bad_data",
     "corpora",
     "sweeps_and_clusters",
     "deployment",

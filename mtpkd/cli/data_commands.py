@@ -8,8 +8,9 @@ __all__ = ['do_data_list', 'do_data_show', 'do_data_check', 'do_data_prepare']
 # %% ../../nbs/95_cli/03_data_commands.ipynb #3be46d98
 import sys
 from ..core.errors import InputError
+from ..core.files import check_output_file
 from ..data.manifest import audit, list_manifests, load_manifest
-from .parser import _command
+from .parser import _command, say
 from .deploy_commands import trust_option
 
 # %% ../../nbs/95_cli/03_data_commands.ipynb #bf1f0308
@@ -151,11 +152,13 @@ def do_data_check(o) -> str:
     "mtpkd data check: what is in a copy of a set, against what should be"
     from mtpkd.data.check import check, check_text
 
+    if o.csv:
+        check_output_file(o.csv)
     c = check(o.manifest, o.root, every=o.every_frame, progress=sys.stderr.isatty())
     text = check_text(c) + (f"\ntable: {c.save(o.csv)}" if o.csv else "")
     if c.usable:
         return text
-    print(text)
+    say(text)
     raise InputError(f"{c.name} is not usable: {next(f for f in c.findings if f.level == 'unusable')}")
 
 

@@ -6,13 +6,13 @@
 __all__ = ['build_parser', 'do_doctor', 'main']
 
 # %% ../../nbs/95_cli/05_main.ipynb #85d220d9
-import argparse, importlib.util, os, platform, shutil, sys
+import argparse, errno, importlib.util, os, platform, shutil, sys
 from importlib.metadata import PackageNotFoundError, version
 import mtpkd
-from ..core.errors import InputError, RunError
+from ..core.errors import InputError, one_line, RunError, shortened
 from ..core.registry import trusting
 from ..core.runtime import torchrun_rank_and_size
-from .parser import _command, _Parser
+from .parser import _command, _Parser, say
 from .deploy_commands import deploy_commands, trust_option
 from .data_commands import _data_commands
 from .run_commands import _run_options, do_compare, do_demo, do_report, do_run, do_sweep, do_track
@@ -153,18 +153,43 @@ def main(args=None) -> int:  # exit code
                 f"torchrun spreads the batches of one mtpkd run over processes; call mtpkd {options.command} without it"
             )
         with trusting(getattr(options, "trust", None)):
-            print(options.call(options))
+            say(options.call(options))
         return 0
     except InputError as e:
         return _fail(e, 2)
     except RunError as e:
         return _fail(e, 1)
     except OSError as e:
-        return _fail(f"{e.filename or 'a file'} cannot be read or written ({e.strerror or e})", 1)
+        return _fail(*_file_error(e))
+    except UnicodeEncodeError as e:
+        return _fail(*_name_error(e))
+    except MemoryError as e:
+        return _fail(
+            f"the memory of this machine does not suffice ({e or 'no more is known'}); what was finished is kept", 1
+        )
     except KeyboardInterrupt:
         return _fail("interrupted; what was finished is kept, go on with --resume", 130)
 
 
 def _fail(message, code):
-    print("mtpkd: " + " ".join(str(message).split()), file=sys.stderr)
+    say("mtpkd: " + " ".join(one_line(message).split()), sys.stderr)
     return code
+
+# %% ../../nbs/95_cli/05_main.ipynb #9902adbe
+_WRONG_PATH = {errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENOENT, errno.EINVAL, errno.EEXIST}
+
+
+def _file_error(e: OSError) -> tuple:  # message, exit code
+    "What to say about a file that cannot be read or written"
+    place = e.filename if e.filename is not None else "a file"
+    place = os.fsdecode(place) if isinstance(place, bytes) else str(place)
+    reason = f"{place} cannot be read or written ({e.strerror or e})"
+    if e.errno in _WRONG_PATH:
+        return f"{reason}; use another path", 2
+    return reason, 1
+
+
+def _name_error(e: UnicodeEncodeError) -> tuple:  # message, exit code
+    "What to say about a name that the encoding of file names, or of a file, cannot hold"
+    name = shortened(e.object, 100)
+    return f"{name!r} cannot be written in the encoding {e.encoding}; set PYTHONUTF8=1, or use a name in ASCII", 2

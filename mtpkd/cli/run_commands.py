@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 import mtpkd
 from ..core.errors import InputError, RunError
+from ..core.files import check_output_file
 from ..core.runtime import torchrun_rank_and_size
 from ..core.stored_files import regular_file
 from ..core.provenance import FAULTS, provenance_text
@@ -18,6 +19,7 @@ from ..distillation.methods import BASELINE, default_methods
 from ..evaluation.summary import Summary
 from ..evaluation.wording import difference_with_interval, format_interval, format_number, format_p, format_signed
 from .deploy_commands import study_options
+from .parser import say
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #b9f049e7
 def _run_options(p):
@@ -83,7 +85,7 @@ def do_run(o) -> str:
         return _forecast_text(forecast(plan, out))
     warning = trained_backbones_text(plan)
     if warning:
-        print(warning, file=sys.stderr)
+        say(warning, sys.stderr)
     from mtpkd.execution.notebooks import execute
 
     execute(arguments | dict(resume=o.resume), out)
@@ -153,7 +155,7 @@ def do_sweep(o) -> str:
     if not folder.failed:
         return text
     failures = [f"failed: {cell.label} ({folder.path / cell.key}): {error}" for cell, error in folder.failed]
-    print(text, *failures, sep="\n")
+    say("\n".join([text, *failures]))
     raise RunError(
         f"{len(folder.failed)} of {len(folder.cells)} runs failed; what was finished is kept, go on with --resume"
     )
@@ -179,6 +181,8 @@ def do_compare(o) -> str:
 
     if o.out and Path(o.out).suffix not in (".csv", ".html"):
         raise InputError(f"--out {o.out}: expected a .csv or .html file")
+    if o.out:
+        check_output_file(o.out)
     table = compare(o.first, o.second, o.methods)
     if not o.out:
         return compare_text(table)

@@ -12,11 +12,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "MISSING_TEXT", "SEPARATORS", "is_missing", "as_number", "table_rows", "header_names", "Dialect",
         "sniff",
     ],
-    "errors": ["InputError", "RunError", "nearest", "check_shape", "parsing"],
+    "errors": ["printable", "shortened", "one_line", "InputError", "RunError", "nearest", "check_shape", "parsing"],
     "files": [
-        "atomic_path", "write_bytes", "write_text", "EncodingError", "decode_text", "read_text", "jsonable",
-        "write_json", "folder_lock", "file_sha256", "FolderKind", "claim_output_folder",
+        "MAX_NAME", "nearest_existing", "check_output_file", "is_partial", "remove_partial", "atomic_path",
+        "write_bytes", "as_utf8", "write_text", "EncodingError", "decode_text", "read_text", "jsonable",
+        "write_json", "folder_lock", "with_sorted_facts", "file_sha256", "FolderKind", "claim_output_folder",
+        "scratch_folder",
     ],
+    "plugins": ["is_own", "description", "naming_plugin", "call_plugin"],
     "provenance": ["FAULTS", "protocol_faults", "provenance_columns", "provenance_text"],
     "registry": [
         "Registry", "is_address", "addresses_in", "allow_addresses", "trusting", "trusted_addresses",

@@ -56,7 +56,7 @@ MOST_VALUES = 2**27  # rows times columns of a table
 def read_parquet(path) -> pd.DataFrame:
     "The plain columns of a parquet file; `InputError` where there are too many values, or where it is damaged"
     try:
-        with pq.ParquetFile(path) as file:
+        with open(path, "rb") as f, pq.ParquetFile(f) as file:  # pyarrow takes no path that is no UTF-8
             _require_few_values(file.metadata)
             table = file.read()
         columns = [_stored_values(column) for column in table.columns]

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from ..core.errors import InputError
 from ..core.files import write_text
+from ..core.plugins import call_plugin
 from ..core.registry import trusting
 from .manifest import audit, load_manifest, resolve_inside
 from .media_files import empty_file, nearest_file
@@ -217,7 +218,8 @@ def _check(manifest, root, *, every: bool, progress: bool) -> Check:
     log = ScanLog(m, True, every, progress)
     samples = None
     try:
-        samples = to_samples(m, scan_copy(reader.scan, m, log), inputs=False, files=True)
+        raw = call_plugin("reader", m.reader, scan_copy, reader.scan, m, log, expected="a mapping with arrays")
+        samples = to_samples(m, raw, inputs=False, files=True)
     except InputError as e:
         if not any(finding.level == "unusable" for finding in log.findings):
             _log_unreadable(log, m, e)

@@ -114,10 +114,10 @@ def gather(
     shard = text_column(frame, f"{name}:shard", "the shards")
     row = _row_numbers(frame, f"{name}:row")
     key = text_column(frame, f"{name}:key", "the keys")
-    nowhere = (shard == "") & ((row >= 0) | (key != ""))
+    nowhere = (shard == "") & (row >= 0)
     if nowhere.any():
         first = int(nowhere.argmax())
-        raise InputError(f"column {name}:shard: row {first + 1} is empty, but it has a key and a row; {_AGAIN}")
+        raise InputError(f"column {name}:shard: row {first + 1} is empty, but it has a row; {_AGAIN}")
     out = None
     for one in sorted(set(shard) - {""}):
         x, keys = read_shard(root, one, (digests or {}).get(one))

@@ -12,6 +12,7 @@ import mtpkd.data.feature_store, mtpkd.data.npz_files, mtpkd.data.tables  # each
 import mtpkd.data.corpora.acted_speech, mtpkd.data.corpora.affwild2, mtpkd.data.corpora.biovid, mtpkd.data.corpora.ceap
 import mtpkd.data.corpora.stress_predict, mtpkd.data.corpora.stressid, mtpkd.data.corpora.wesad
 from ..core.errors import InputError, nearest
+from ..core.plugins import call_plugin, is_own, naming_plugin
 from ..core.registry import trusting
 from .manifest import DatasetManifest, load_manifest
 from .samples import Samples
@@ -79,4 +80,16 @@ def _read(manifest, names, *, inputs: bool, root, files: bool, labels: bool) -> 
         _require_no_media(m)  # before anything is read
     if not labels:
         m = without_labels(m)
-    return to_samples(m, reader(m), inputs=inputs, files=files, labels=labels)
+    raw = call_plugin(
+        "reader",
+        m.reader,
+        reader,
+        m,
+        expected="a mapping with arrays, a mapping of modalities to arrays, and target, subject and the like",
+        accepts=lambda raw: isinstance(raw, dict) and isinstance(raw.get("arrays"), dict),
+    )
+    guard = (
+        contextlib.nullcontext() if is_own(reader) else naming_plugin("reader", m.reader, "arrays of one row a sample")
+    )
+    with guard:
+        return to_samples(m, raw, inputs=inputs, files=files, labels=labels)

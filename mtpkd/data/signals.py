@@ -13,6 +13,7 @@ from fractions import Fraction
 import numpy as np
 from scipy import signal
 from ..core.errors import check_shape, InputError
+from ..core.plugins import call_plugin
 from ..core.registry import Registry
 
 # %% ../../nbs/10_data/06_signals.ipynb #a8675987
@@ -158,7 +159,15 @@ def apply_input(
     rate_hz=None,  # sampling rate in Hz, for signals
 ) -> np.ndarray:  # `(N, ...)`
     "Run the input transform called `name`"
-    return inputs.get(name)(x, rate_hz)
+    return call_plugin(
+        "input transform",
+        name,
+        inputs.get(name),
+        x,
+        rate_hz,
+        expected=f"an array of numbers with {len(x)} rows",
+        accepts=lambda made: np.issubdtype(made.dtype, np.number) and len(made) == len(x),
+    )
 
 # %% ../../nbs/10_data/06_signals.ipynb #869aa332
 STATISTICS = ("mean", "sd", "min", "max", "mean absolute difference", *(f"log power band {b}" for b in range(6)))

@@ -6,9 +6,10 @@
 __all__ = ['SECONDS', 'MORE_BYTES', 'open_graph', 'run_graph', 'limit_process', 'serve', 'first_batch', 'check_answer']
 
 # %% ../../nbs/55_deployment/00_first_batch.ipynb #e6c24c1c
-import json, subprocess, sys, tempfile, threading
+import json, subprocess, sys, threading
 import numpy as np
 from ..core.errors import InputError
+from ..core.files import scratch_folder
 
 # %% ../../nbs/55_deployment/00_first_batch.ipynb #f264cacf
 def open_graph(data: bytes, threads: int = 1):
@@ -17,8 +18,8 @@ def open_graph(data: bytes, threads: int = 1):
 
     how = onnxruntime.SessionOptions()
     how.intra_op_num_threads, how.inter_op_num_threads, how.log_severity_level = threads, 1, 4
-    with tempfile.TemporaryDirectory() as empty:  # where weights outside of the file would be looked for
-        how.add_session_config_entry("session.model_external_initializers_file_folder_path", empty)
+    with scratch_folder() as empty:  # where weights outside of the file would be looked for
+        how.add_session_config_entry("session.model_external_initializers_file_folder_path", str(empty))
         return onnxruntime.InferenceSession(data, how, providers=["CPUExecutionProvider"])
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from torch import nn
 from ..core.errors import InputError, RunError
 from ..core.registry import trusting
-from ..core.files import write_bytes
+from ..core.files import atomic_path
 from ..core.config import EncoderConfig, FusionConfig
 from ..models.student import Student
 from .student_file import StoredStudents, StudentCard, complete_members
@@ -314,17 +314,14 @@ def write_onnx(
     _check_exportable(kept, path)
     data = seal(as_onnx(kept, trust).SerializeToString())
     onnx.checker.check_model(data)
-    unchecked = write_bytes(path.with_name(f".{path.stem}.unchecked.onnx"), data)
-    try:
+    with atomic_path(path) as unchecked:
+        unchecked.write_bytes(data)
         difference = largest_difference(kept, unchecked, trust)
-    finally:
-        unchecked.unlink()
-    if not difference < TOLERANCE:
-        raise RunError(
-            f"{path}: the exported student differs from torch by {difference:.1e}, more than {TOLERANCE:.0e}; "
-            "nothing was written"
-        )
-    write_bytes(path, data)
+        if not difference < TOLERANCE:
+            raise RunError(
+                f"{path}: the exported student differs from torch by {difference:.1e}, more than {TOLERANCE:.0e}; "
+                "nothing was written"
+            )
     return dict(
         path=str(path),
         method=kept.card.method,

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from ..core.errors import InputError
-from ..core.files import atomic_path
+from ..core.files import atomic_path, check_output_file
 from ..data.manifest import load_manifest
 from ..data.samples import present_rows
 from ..data.readers import as_numbers, naming_source, transform
@@ -239,6 +239,8 @@ def predict(
     "The predictions of an exported student for a data set"
     if out is not None and Path(out).suffix != ".csv":
         raise InputError(f"{out}: expected a .csv file for the predictions")
+    if out is not None:
+        check_output_file(out)
     predictor = model if isinstance(model, Predictor) else Predictor(model)
     manifest = load_manifest(manifest)
     check_manifest(predictor.card, manifest)
@@ -257,7 +259,7 @@ def predict(
     table["seen"] = [" ".join(names[row]) for row in samples.presence]
     if out is not None:
         with atomic_path(out) as tmp:
-            table.to_csv(tmp, index=False, lineterminator="\n")
+            table.to_csv(tmp, index=False, lineterminator="\n", errors="backslashreplace")
     return table
 
 # %% ../../nbs/55_deployment/02_predictor.ipynb #9808839b

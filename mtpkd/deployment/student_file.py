@@ -9,7 +9,7 @@ __all__ = ['CARD', 'READABLE', 'MAX_CARD_CHARACTERS', 'MAX_STUDENT_BYTES', 'Inpu
 
 # %% ../../nbs/55_deployment/01_student_file.ipynb #706d23d7
 import json, os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 import numpy as np

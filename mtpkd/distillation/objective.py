@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.func import vmap
 from ..transport.structural import structural_divergence
 from ..losses.catalogue import get_term
-from ..evaluation.metrics import direction, metrics
+from ..evaluation.metrics import direction, score
 from ..training.distributed import average_gradients, distributed_forward
 from ..training.stacked_data import gather_rows, StackedDataset
 from ..training.batching import mix
@@ -277,7 +277,7 @@ class _Evaluation:
 
     def __init__(self, spec, stack, data, samples, metric):
         self.spec, self.stack, self.data, self.samples = spec, stack, data, samples
-        self.score = metrics.get(metric)
+        self.metric = metric
 
     def __call__(self, weights: dict, rows) -> np.ndarray:  # one array of row numbers a repeat -> `(R,)`
         outputs = predict_stacked(self.stack, weights, self.data, rows, self.spec.modalities)
@@ -288,7 +288,7 @@ class _Evaluation:
 
     def _score(self, rows, prediction):
         "The metric; NaN where the repeat has diverged"
-        return self.score(self.samples.target[rows], prediction) if np.isfinite(prediction).all() else np.nan
+        return score(self.metric, self.samples.target[rows], prediction) if np.isfinite(prediction).all() else np.nan
 
 
 def label_rows(data: StackedDataset, rows) -> list:  # one array `(n,)` of row numbers a repeat

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import nn, Tensor
 from torch.func import vmap
+from ..core.plugins import call_plugin
 from ..core.runtime import seed_for
 from ..core.config import ScheduleConfig, SelfDistillationConfig
 from ..models.fusion import build_fusion
@@ -63,7 +64,7 @@ def distillation_loss(
     joint, joint_output = embeddings[-1], outputs[-1]
     if config.detach:
         joint, joint_output = joint.detach(), joint_output.detach()
-    align = alignments.get(config.alignment)
+    alignment = alignments.get(config.alignment)
     shares = [*observed.float(), torch.ones_like(weight)]
     tasks = [task_loss(kind, output, target, weight * share, valid) for output, share in zip(outputs, shares)]
 
@@ -74,7 +75,19 @@ def distillation_loss(
     for own, own_output, present in zip(embeddings[:-1], outputs[:-1], observed):
         own = where_observed(own, joint, present)
         own_output = where_observed(own_output, joint_output, present)
-        aligned.append(align(own, joint, own_output, joint_output))
+        aligned.append(
+            call_plugin(
+                "alignment",
+                config.alignment,
+                alignment,
+                own,
+                joint,
+                own_output,
+                joint_output,
+                expected="a tensor of one number",
+                accepts=lambda value: isinstance(value, Tensor) and not value.ndim,
+            )
+        )
     if not aligned:
         return tasks[-1]
     return 0.5 * sum(aligned) / len(aligned) + 0.5 * (tasks[-1] + sum(tasks[:-1]) / len(aligned))

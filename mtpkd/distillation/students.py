@@ -39,6 +39,7 @@ from mtpkd.distillation.soft_targets import (
     collect_predictions,
     confidence_weights,
     single_teacher_target,
+    combine_targets,
     target_rules,
 )
 from .method_resolution import get_method
@@ -103,11 +104,10 @@ def soft_targets_of(context: DistillationContext, method: Method) -> torch.Tenso
 
 def _teacher_target(context, method):
     "The target of the teachers by the rule of the method; of an ensemble, the prediction of its refined teacher"
-    combine = target_rules.get(method.target)
     if method.source.privileged and not method.source.ensemble:
-        return combine(context, candidate_teachers(context, method), method.temperature)
+        return combine_targets(method.target, context, candidate_teachers(context, method), method.temperature)
     if method.source.students and not matches_ensemble(context, method):
-        return combine(context, student_members(context, method), method.temperature)
+        return combine_targets(method.target, context, student_members(context, method), method.temperature)
     return single_teacher_target(context, get_refined_teacher(context, method), method.temperature)
 
 
@@ -136,7 +136,7 @@ def fit_refined_teacher(context: DistillationContext, method: Method, saved=None
         schedules(context.config)[method.schedule],
         ("refined", method.teacher),
         pool=True,
-        soft_target=target_rules.get(method.target)(context, members, method.temperature),
+        soft_target=combine_targets(method.target, context, members, method.temperature),
         temperature=method.temperature,
     )
     return _fit(context, spec, stack, f"refined_{method.teacher}", saved)

@@ -8,6 +8,7 @@ __all__ = ['selection_rules', 'select_teachers']
 # %% ../../nbs/50_distillation/02_teacher_selection.ipynb #31e0d85b
 import torch
 from torch import Tensor
+from ..core.plugins import call_plugin
 from ..core.registry import Registry
 
 # %% ../../nbs/50_distillation/02_teacher_selection.ipynb #f7e91de8
@@ -21,7 +22,18 @@ def select_teachers(
 ) -> Tensor:  # weights `(T, B)`, summing to 1 over the teachers
     "Weights of the teachers for every sample of a batch; the joint teacher is the last row"
     mean = torch.where(labelled, losses, 0.0).sum(-1, keepdim=True) / labelled.sum().clamp_min(1)
-    return selection_rules.get(rule)(losses, mean.expand_as(losses), labelled)
+    return call_plugin(
+        "teacher rule",
+        rule,
+        selection_rules.get(rule),
+        losses,
+        mean.expand_as(losses),
+        labelled,
+        expected=f"weights of shape {tuple(losses.shape)}, a row a teacher",
+        accepts=lambda weights: (
+            isinstance(weights, Tensor) and weights.shape == losses.shape and weights.is_floating_point()
+        ),
+    )
 
 
 def _one_hot(scores):

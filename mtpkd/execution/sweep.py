@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tqdm.auto import tqdm
-from ..core.errors import InputError, nearest
+from ..core.errors import InputError, nearest, printable
 from ..core.files import claim_output_folder, FolderKind, write_text
 from ..core.registry import addresses_in, trusted_addresses
 from ..core.stored_files import regular_file
@@ -324,7 +324,7 @@ class SweepJournal:
         self.bar = tqdm(
             total=total,
             initial=done,
-            desc=out.name,
+            desc=printable(out.name),
             disable=not progress,
             smoothing=0,
             bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.1f} of {total} runs [{elapsed}<{remaining}{postfix}]",

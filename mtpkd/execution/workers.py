@@ -7,13 +7,12 @@ __all__ = ['KERNEL', 'PRELOAD', 'CAN_FORK', 'Forked', 'fork_kernel', 'ForkedProv
            'execute_warm', 'serve_jobs', 'preload_module', 'Pool', 'value_of']
 
 # %% ../../nbs/65_execution/02_workers.ipynb #e596a5f3
-import contextlib, gc, importlib.metadata, json, os, select, shutil, signal
-import subprocess, sys, tempfile, threading, time, traceback
-from pathlib import Path
+import contextlib, gc, importlib.metadata, json, os, select, signal
+import subprocess, sys, threading, time, traceback
 from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
 from ..core.errors import InputError, RunError
 from ..core.registry import import_name
-from ..core.files import write_text
+from ..core.files import scratch_folder, write_text
 from .notebooks import execute, kernel_env, own_kernel
 
 # %% ../../nbs/65_execution/02_workers.ipynb #85ee9384
@@ -266,7 +265,8 @@ class Pool:
             [],
             b"",
         )
-        self.folder = Path(tempfile.mkdtemp(prefix="mtpkd-"))
+        self.scratch = contextlib.ExitStack()
+        self.folder = self.scratch.enter_context(scratch_folder())
         if warm:
             self._start()
 
@@ -338,7 +338,7 @@ def _result(self, key, code):
     file, log = self.folder / f"{key}.json", self.folder / f"{key}.log"
     said = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
     if file.exists():
-        found = json.loads(file.read_text())
+        found = json.loads(file.read_text(encoding="utf-8"))
         file.unlink()
         return found
     why = (
@@ -376,7 +376,7 @@ def _close(self) -> None:
         self.server.stdout.close()
         self.log.close()
     self.live = {}
-    shutil.rmtree(self.folder, ignore_errors=True)
+    self.scratch.close()
 
 
 def _wait(self, key: str) -> dict:

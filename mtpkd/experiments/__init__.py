@@ -5,15 +5,15 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "comparison": [
         "PAIRS", "INFLATION", "open_folder", "protocol_of", "check_pairable", "pairs_of", "compare", "inflation",
     ],
-    "fit": ["plan_fit", "members", "chosen_method", "fit_text"],
+    "fit": ["plan_fit", "members", "claim_fit_folder", "chosen_method", "fit_text"],
     "label_budgets": ["CURVE", "budgets_of", "budget_name", "plan_budgets", "curve_table", "same_but_labels"],
     "plan": [
         "MAX_STACK", "ExperimentSpec", "list_methods", "plan_experiment", "stack_size", "precision_text",
         "trained_backbones_text",
     ],
     "resume": [
-        "SHOWING", "identity", "code_sha256", "claim_folder", "save_part", "load_part", "student_file",
-        "keep_students", "Journal", "environment",
+        "SHOWING", "identity", "code_sha256", "check_same_work", "claim_folder", "save_part", "load_part",
+        "student_file", "keep_students", "Journal", "environment",
     ],
     "run_folder": [
         "FORMAT", "write_tensors", "read_tensors", "write_table", "check_columns", "check_predictions",

@@ -14,11 +14,13 @@ from ..core.errors import InputError, nearest
 from ..core.registry import trusting
 from ..core.runtime import check_memory
 from ..core.config import check_limits, ExperimentConfig
+from ..core.plugins import call_plugin, is_own
 from ..data.manifest import load_manifest
 from ..data.weak_pairing import check_pairing, parse_pairing
 from ..data.reading import read
 from ..data.missing import missing_notes, require_recordings
-from ..models.encoders import build_encoder
+from ..models.encoders import build_encoder, encoders
+from ..models.fusion import build_fusion, fusions
 from ..models.backbones import trainable_text
 from ..models.teacher_ensemble import teacher_subsets, TeacherEnsemble
 from ..models.student import Student
@@ -152,7 +154,29 @@ def _check_parts(c, samples):
         student = Student(prevalent, c.privileged, outputs, c.encoder, c.fusion, c.student.tnet, c.student.tnet_scale)
         ensemble = TeacherEnsemble(shapes, outputs, c.encoder, c.fusion, c.teachers.subsets)
         networks = [student, *(ensemble.build(n) for n in ensemble.names)]
+    _check_foreign_parts(c, shapes)
     _check_sizes(c, networks, stack_size(c, samples))
+
+# %% ../../nbs/60_experiments/03_plan.ipynb #ec864cc0
+def _check_foreign_parts(c, shapes: dict):
+    "Refuse encoders and fusions of the user's own that do not return tokens"
+    width, rows = c.encoder.width, 2
+
+    def is_token(value):
+        return isinstance(value, torch.Tensor) and value.shape == (rows, width) and value.is_floating_point()
+
+    how = dict(expected=f"tokens of shape {(rows, width)} for {rows} rows, as numbers with a point", accepts=is_token)
+    if c.encoder.name != "auto" and not is_own(encoders.get(c.encoder.name)):
+        for shape in dict.fromkeys(map(tuple, shapes.values())):
+            encoder = build_encoder(c.encoder.name, shape, width, c.encoder.depth)
+            with torch.no_grad():
+                call_plugin("encoder", c.encoder.name, encoder, torch.zeros(rows, *shape), **how)
+    if not is_own(fusions.get(c.fusion.name)):
+        modalities = len(c.prevalent)
+        fusion = build_fusion(c.fusion.name, modalities, width, c.fusion.heads, c.fusion.depth)
+        tokens, presence = torch.zeros(rows, modalities, width), torch.ones(rows, modalities, dtype=torch.bool)
+        with torch.no_grad():
+            call_plugin("fusion", c.fusion.name, fusion, tokens, presence, **how)
 
 # %% ../../nbs/60_experiments/03_plan.ipynb #18c5e5ce
 MAX_STACK = 25  # repeats trained at a time

@@ -15,7 +15,7 @@ import pandas as pd
 from safetensors import safe_open
 from safetensors.numpy import save
 from ..core.errors import InputError
-from ..core.files import atomic_path, jsonable, write_bytes
+from ..core.files import as_utf8, atomic_path, jsonable, with_sorted_facts, write_bytes
 from ..core.stored_files import read_json_file, read_parquet, regular_file
 from ..core.yaml_files import read_yaml
 from ..core.provenance import provenance_columns
@@ -28,8 +28,10 @@ from .tables import COLUMNS
 def write_tensors(path, arrays: dict, facts: dict) -> None:
     "Arrays to safetensors, facts to its header"
     tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    header = {name: fact if isinstance(fact, str) else json.dumps(jsonable(fact)) for name, fact in facts.items()}
-    write_bytes(path, save(tensors, header))
+    header = {}
+    for name, fact in facts.items():
+        header[name] = as_utf8(fact).decode() if isinstance(fact, str) else json.dumps(jsonable(fact))
+    write_bytes(path, with_sorted_facts(save(tensors, header)))
 
 
 def read_tensors(path) -> dict:
@@ -46,9 +48,10 @@ def write_table(path, table: pd.DataFrame) -> None:
     "A table to CSV or Parquet, whole or not at all"
     with atomic_path(path) as tmp:
         if Path(path).suffix == ".csv":
-            table.to_csv(tmp, index=False, lineterminator="\n")
+            table.to_csv(tmp, index=False, lineterminator="\n", errors="backslashreplace")
         else:
-            table.to_parquet(tmp, index=False)
+            with open(tmp, "wb") as f:  # pyarrow takes no path that is no UTF-8
+                table.to_parquet(f, index=False)
 
 # %% ../../nbs/60_experiments/06_run_folder.ipynb #1c409ae0
 FORMAT = 1

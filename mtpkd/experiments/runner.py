@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 import pandas as pd
 from tqdm.auto import tqdm
-from ..core.errors import InputError, RunError
+from ..core.errors import InputError, printable, RunError
 from ..core.registry import trusting
 from ..core.runtime import torch_threads, torchrun_rank_and_size
 from ..core.files import folder_lock, jsonable, write_json, write_text
@@ -58,7 +58,7 @@ def train_all(
     stacks = [plan.folds[start : start + size] for start in range(0, len(plan.folds), size)]
     parts = {name: [] for name in plan.methods}
     total, done = len(stacks) * len(plan.methods), 0
-    bar = tqdm(total=total, desc=plan.manifest.name, disable=not progress)
+    bar = tqdm(total=total, desc=printable(plan.manifest.name), disable=not progress)
     for stack, folds in enumerate(stacks):
         finished = _finished_parts(plan, out, stack)
         current = dict(method=next((name for name in plan.methods if name not in finished), ""))
@@ -68,18 +68,20 @@ def train_all(
         if pending:
             methods, upper_bounds = _methods_and_upper_bounds(plan, pending)
             started = _stage_journal(journal, current | facts)
-            fit_first_stages(context, methods, upper_bounds, started, plans=stack == 0)
+            with _status_of(", ".join(pending), journal):
+                fit_first_stages(context, methods, upper_bounds, started, plans=stack == 0)
         for name in plan.methods:
             current["method"] = name
             journal.write("method", method=name, stack=stack, done=done, total=total)
             part = finished.get(name)
             if name not in finished:
-                part = _train_method(plan, context, name, journal)
-                if stack == 0:
-                    _save_plans_and_embeddings(plan, context, name, out, write=first)
-                if first:
-                    keep_students(plan, context, name, student_file(out, name, stack))
-                    save_part(out, name, stack, part)
+                with _status_of(name, journal):
+                    part = _train_method(plan, context, name, journal)
+                    if stack == 0:
+                        _save_plans_and_embeddings(plan, context, name, out, write=first)
+                    if first:
+                        keep_students(plan, context, name, student_file(out, name, stack))
+                        save_part(out, name, stack, part)
             parts[name].append(part)
             done += 1
             bar.update()
@@ -122,6 +124,22 @@ def _methods_and_upper_bounds(plan, names) -> tuple:  # methods, names of teache
     kind = plan.samples.task.kind
     methods = [get_method(name, plan.config, kind) for name in names if not name.startswith("teacher_")]
     return methods, [name.removeprefix("teacher_") for name in names if name.startswith("teacher_")]
+
+
+@contextlib.contextmanager
+def _status_of(name: str, journal):
+    "The one place that turns whatever ends a method into its status: an event of the journal, and an error by name"
+    try:
+        yield
+    except (InputError, RunError, OSError) as e:
+        journal.write("failed", method=name, error=str(e))
+        raise
+    except Exception as e:
+        journal.write("failed", method=name, error=f"{type(e).__name__}: {e}")
+        raise RunError(
+            f"method {name} failed ({type(e).__name__}: {e}); what was finished is kept, "
+            "go on with --resume, or without this method"
+        ) from e
 
 
 def _train_method(plan, context, name, journal) -> MethodTables:

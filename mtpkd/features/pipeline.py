@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load, save
 from tqdm.auto import tqdm
-from ..core.errors import InputError, RunError
+from ..core.errors import InputError, printable, RunError
 from ..core.registry import grant, permissions
 from ..core.files import write_bytes, write_json
 from ..data.manifest import load_manifest, resolve_inside
@@ -105,7 +105,7 @@ def digest_files(
     memo = Path(out) / ".work" / "digests.json"
     stored = {}
     with contextlib.suppress(OSError, ValueError):
-        stored = json.loads(memo.read_text())
+        stored = json.loads(memo.read_text(encoding="utf-8"))
     entries, bad = {}, {}
     for i, path in enumerate(tqdm(paths, desc="digests", disable=not progress, leave=False)):
         try:
@@ -328,7 +328,7 @@ def prepare_modality(
     with tqdm(
         total=len(m.pieces),
         initial=len(m.pieces) - len(missing),
-        desc=f"{recipe.modality} ({recipe.encoder})",
+        desc=printable(f"{recipe.modality} ({recipe.encoder})"),
         unit="clip",
         disable=not progress,
     ) as bar:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-from ..core.errors import InputError
+from ..core.errors import InputError, printable
 from ..core.files import atomic_path, claim_output_folder, file_sha256, folder_lock, FolderKind, write_text
 from ..core.registry import allow_addresses, trusted_addresses, trusting
 from ..core.stored_files import read_parquet, regular_file
@@ -182,7 +182,8 @@ def holds_labels(out) -> bool:
     path = Path(out) / "index.parquet"
     if not path.is_file():
         return False
-    return any(name.partition(":")[0] == "target" for name in pq.read_schema(path).names)
+    with open(path, "rb") as f:
+        return any(name.partition(":")[0] == "target" for name in pq.read_schema(f).names)
 
 
 def prepare(
@@ -218,10 +219,10 @@ def _prepare(manifest, root, out, c: PrepareConfig, jobs, device, *, progress: b
         samples, old, modalities = plan_set(manifest, root, out, c, progress, labels)
         for m in modalities:
             if progress:
-                print(describe(m), file=sys.stderr)
+                print(printable(describe(m)), file=sys.stderr)
             prepare_modality(m, out, jobs or len(os.sched_getaffinity(0)), device, progress)
-        with atomic_path(out / "index.parquet") as tmp:
-            index_frame(samples, modalities, out).to_parquet(tmp, index=False)
+        with atomic_path(out / "index.parquet") as tmp, open(tmp, "wb") as f:
+            index_frame(samples, modalities, out).to_parquet(f, index=False)
         write_text(out / "manifest.yaml", to_yaml(prepared_manifest(old, samples, modalities, out)))
         _remove_leftovers(out, modalities)
     return out / "manifest.yaml"

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from torch import Tensor
 from ..core.errors import InputError, nearest
+from ..core.plugins import call_plugin
 from ..core.registry import Registry
 
 # %% ../../nbs/35_losses/01_terms.ipynb #fcbf05f5
@@ -84,7 +85,15 @@ class LossTerm:
 
     def __call__(self, inputs, options: dict) -> Tensor:  # `TermInputs`, or a dictionary of its fields -> scalar
         "The value of the term on one batch"
-        return self.function(TermInputs.of(inputs) if isinstance(inputs, dict) else inputs, options)
+        return call_plugin(
+            "distillation term",
+            self.name,
+            self.function,
+            TermInputs.of(inputs) if isinstance(inputs, dict) else inputs,
+            options,
+            expected="a tensor of one number, such as a mean over the rows",
+            accepts=lambda value: isinstance(value, Tensor) and not value.ndim and value.is_floating_point(),
+        )
 
 
 loss_terms = Registry("distillation term")

@@ -9,6 +9,7 @@ __all__ = ['encoders', 'AUTO', 'build_encoder', 'MLP', 'Conv1d', 'TCN']
 import math
 from torch import nn, Tensor
 from ..core.errors import InputError
+from ..core.plugins import call_plugin
 from ..core.registry import Registry
 
 # %% ../../nbs/20_models/01_encoders.ipynb #9fa5275d
@@ -40,7 +41,17 @@ def build_encoder(
     if getattr(make, "dims", dims) != dims:
         make = encoders.get(AUTO[dims])
     known = [option for option in getattr(make, "options", ()) if option in options]
-    return make(tuple(shape), width, depth, **{option: options[option] for option in known})
+    return call_plugin(
+        "encoder",
+        name,
+        make,
+        tuple(shape),
+        width,
+        depth,
+        expected=f"a torch module from samples of shape {tuple(shape)} to tokens of width {width}",
+        accepts=lambda module: isinstance(module, nn.Module),
+        **{option: options[option] for option in known},
+    )
 
 # %% ../../nbs/20_models/01_encoders.ipynb #f39d6639
 def _layer_sizes(inputs: int, width: int, depth: int) -> list:

@@ -10,6 +10,7 @@ __all__ = ['fusions', 'MANY_KEYS', 'ACROSS_BATCH', 'build_fusion', 'Concat', 'ma
 import torch
 from torch import nn, Tensor
 from ..core.errors import InputError
+from ..core.plugins import call_plugin
 from ..core.registry import Registry
 
 # %% ../../nbs/20_models/03_fusion.ipynb #616ec649
@@ -26,7 +27,17 @@ def build_fusion(
     "The fusion called `name` for `modalities` tokens; `InputError` where the heads do not divide the width"
     if width % heads:
         raise InputError(f"fusion: {heads} heads do not divide the width {width}")
-    return fusions.get(name)(modalities, width, heads, depth)
+    return call_plugin(
+        "fusion",
+        name,
+        fusions.get(name),
+        modalities,
+        width,
+        heads,
+        depth,
+        expected=f"a torch module from {modalities} tokens of width {width} to one",
+        accepts=lambda module: isinstance(module, nn.Module),
+    )
 
 
 def _perceptron(inputs: int, width: int) -> nn.Module:

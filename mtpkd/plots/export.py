@@ -10,6 +10,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 from .. import plots
 from ..core.errors import InputError, nearest
+from ..core.files import atomic_path, write_text
 
 # %% ../../nbs/70_plots/07_export.ipynb #ad573f77
 PAGES = dict(light=("#FFFFFF", "#333333"), dark=("#111418", "#D8D8D8"))
@@ -38,15 +39,15 @@ def save_figure(
     if kind not in kinds:
         raise InputError(f"{path.name}: a figure is written as one of {', '.join(kinds)}; name the file so")
     if kind == "html":
-        path.write_text(plots.to_html(fig, include_js=True), encoding="utf-8")
-        return path
+        return write_text(path, plots.to_html(fig, include_js=True))
     try:
         import kaleido  # noqa: F401
     except ImportError as e:
         raise InputError(f"{kind} needs the package kaleido; pip install mtpkd[figures], or write .html") from e
     size = dict(width=fig.layout.width or width, height=fig.layout.height)
     try:
-        fig.write_image(path, **size, scale=scale if kind == "png" else 1)
+        with atomic_path(path) as tmp:
+            fig.write_image(tmp, format=kind, **size, scale=scale if kind == "png" else 1)
     except Exception as e:
         if "chrom" not in str(e).lower() and "chrom" not in type(e).__name__.lower():
             raise

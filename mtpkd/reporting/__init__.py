@@ -31,7 +31,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "flatten_settings", "settings_that_differ",
     ],
     "sections": ["as_yaml", "run_section"],
-    "sentences": ["verdict_sentences", "setting_rows"],
+    "sentences": ["verdict_sentences", "setting_rows", "markdown_text", "as_markdown"],
     "sweep_ranks": [
         "RANKS", "mean_ranks", "critical_difference", "cliques", "rank_figure", "describe_ranks",
         "describe_counts", "describe_failed",

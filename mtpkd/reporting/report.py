@@ -12,7 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 from .. import plots
 from ..core.errors import InputError, nearest
-from ..core.files import write_text
+from ..core.files import check_output_file, write_text
 from ..evaluation.wording import join_words, metric_label
 from .run_view import open_run
 from .tables import overview, paired_cells, PAIRED_HEAD, protocols_to_name
@@ -57,6 +57,7 @@ def report(
     embedding: str = "pca",  # projection of the embeddings: pca or umap
 ) -> Path:  # `out`
     "One self-contained HTML page about one run or several"
+    check_output_file(out)
     if embedding not in ("pca", "umap"):
         raise InputError(f"unknown embedding {embedding!r}; {nearest(embedding, ['pca', 'umap'])}")
     folders = run_folders if isinstance(run_folders, (list, tuple)) else [run_folders]

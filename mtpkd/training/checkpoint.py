@@ -15,7 +15,7 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.torch import load, save
 from ..core.errors import InputError
-from ..core.files import write_bytes
+from ..core.files import with_sorted_facts, write_bytes
 from ..core.stored_files import regular_file
 from .distributed import broadcast_from_rank0, rank_and_world_size
 from .trainer import Trainer
@@ -24,7 +24,8 @@ from .trainer import Trainer
 def save_checkpoint(trainer: Trainer, path) -> None:
     "Write the trainer's state, whole or not at all"
     tensors, meta = _state(trainer)
-    write_bytes(path, save(tensors, {"state": json.dumps(meta), "sha256": _sha256(tensors, meta)}))
+    data = save(tensors, {"state": json.dumps(meta), "sha256": _sha256(tensors, meta)})
+    write_bytes(path, with_sorted_facts(data))
 
 
 def _state(t) -> tuple:  # tensors and the rest

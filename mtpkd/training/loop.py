@@ -9,6 +9,7 @@ __all__ = ['train']
 from pathlib import Path
 import torch
 from tqdm.auto import tqdm
+from ..core.errors import printable
 from .distributed import rank_and_world_size
 from .trainer import gather_gradients, keep_best_weights, Trainer, optimiser_step
 from .checkpoint import agree_on_start, resume_checkpoint, StageCheckpoint
@@ -31,7 +32,7 @@ def train(
         resume_checkpoint(trainer, checkpoint.path)
     agree_on_start(trainer)
     schedule, notes = trainer.schedule, []
-    bar = tqdm(total=schedule.steps, initial=trainer.step, desc=title, leave=False, disable=not progress)
+    bar = tqdm(total=schedule.steps, initial=trainer.step, desc=printable(title), leave=False, disable=not progress)
     while trainer.step < schedule.steps:
         step_notes = gather_gradients(trainer, loss)
         optimiser_step(trainer)
