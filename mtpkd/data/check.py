@@ -6,6 +6,7 @@
 __all__ = ['Check', 'check_text', 'check']
 
 # %% ../../nbs/12_reading/02_check.ipynb #7948d9a8
+import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 import numpy as np
@@ -13,10 +14,24 @@ import pandas as pd
 from ..core.errors import InputError
 from ..core.files import write_text
 from ..core.registry import trusting
-from .manifest import audit, load_manifest
+from .manifest import audit, load_manifest, resolve_inside
+from .media_files import empty_file, nearest_file
+from .media_probe import probe_sound
+from .missing import missing_notes
+from .samples import has_label, is_media
+from .tables import load_sample
+from .video import open_recording, read_frames
 from .readers import readers, to_samples
 from .reading import read
-from .corpora.scan import ScanLog, require_folder
+from mtpkd.data.corpora.scan import (
+    check_pictures,
+    check_sound,
+    check_video,
+    numbered,
+    require_folder,
+    scan_copy,
+    ScanLog,
+)
 
 # %% ../../nbs/12_reading/02_check.ipynb #00c86552
 @dataclass(frozen=True)
@@ -86,8 +101,94 @@ def check_text(
 def _verdict(c: Check) -> str:
     if not c.findings:
         return "nothing is wrong"
-    lost = sum(finding.level == "lost" for finding in c.findings)
-    return f"{lost} recordings or rows lost, {len(c.findings) - lost} faults that make the set unusable"
+    levels = [finding.level for finding in c.findings]
+    lost, unusable, suspect = (levels.count(level) for level in ("lost", "unusable", "suspect"))
+    text = f"{lost} recordings or rows lost, {unusable} faults that make the set unusable"
+    return f"{text}, {suspect} recordings to look at" if suspect else text
+
+# %% ../../nbs/12_reading/02_check.ipynb #fcc3e247
+def _check_array(log, file, name, spec, where) -> None:
+    "Findings on a file with the array of one sample"
+    try:
+        x = load_sample(file, name, spec.kind, spec.shape)
+    except InputError as e:
+        log.unusable(file, f"an array of modality {name}", str(e).removeprefix(f"{file}: "), "write it again", where)
+        return
+    if spec.shape and x.shape != spec.shape:
+        log.unusable(file, f"shape {spec.shape}", x.shape, "cut or pad it, or correct the manifest", where)
+    elif not x.size or not np.isfinite(x).any():
+        log.suspect(file, "numbers", "none", "it counts as not recorded", where)
+    elif spec.kind == "signal" and np.isfinite(x).all() and (np.ptp(x, -1) == 0).all():
+        log.suspect(file, "a signal", "one value throughout", "look at the recording; it is used as it is", where)
+
+
+def _check_recording(file, log, kind) -> bool:  # whether it can be used
+    "Findings on a file of video or sound, or on a folder of pictures"
+    if kind == "audio":
+        return check_sound(file, log)
+    if not file.is_dir():
+        return check_video(file, log)
+    before = len(log.findings)
+    check_pictures(file, log, numbered(file, log, r".*?([0-9]{1,9})\.(?:jpe?g|png|bmp)"))
+    try:
+        recording = open_recording(file)
+        positions = np.arange(len(recording)) if log.every else np.unique([0, len(recording) // 2, len(recording) - 1])
+        for _ in read_frames(recording, positions):
+            pass
+    except InputError as e:
+        log.lost(file, "a folder of pictures", str(e).removeprefix(f"{file}: "), "copy or extract them again")
+    return len(log.findings) == before
+
+# %% ../../nbs/12_reading/02_check.ipynb #82e119b9
+def _limits_fault(file, row, spec) -> str:  # "" where there is none
+    "Whether the part of a recording that a row names lies outside of it"
+    if row["first"] < 0 and row["last"] < 0:
+        return ""
+    if spec.kind == "audio":
+        end = probe_sound(file).duration * (spec.rate_hz or 16000)
+        return f"{end:.0f} samples" if row["first"] > end else ""
+    try:
+        open_recording(file).between(row["first"], row["last"])
+    except InputError as e:
+        return str(e).removeprefix(f"{file}: ")
+    return ""
+
+
+def _check_row(log, m, name, row, table, usable: dict) -> None:
+    "Findings on the file that one row of a table names; `usable` holds the files seen before"
+    spec = m.modalities[name]
+    where = f"row {row['row'] + 2} of {table.name}, modality {name}"
+    try:
+        file = resolve_inside(m.root, row["path"], f"modality {name}")
+    except InputError as e:
+        log.unusable(row["path"], "a file in the folder of the set", str(e), "copy it into the folder", where)
+        return
+    if file not in usable:
+        is_medium = spec.kind in ("video", "audio")
+        fault = "" if file.is_dir() and is_medium else empty_file(file)
+        if file.is_file() and not is_medium:
+            fault = ""  # reading refuses an empty array
+        usable[file] = not fault
+        if fault:
+            remedy = f"correct the name or get the file; {nearest_file(file)}".rstrip("; ")
+            log.lost(file, "a file", fault, remedy, where)
+        elif is_medium:
+            usable[file] = log.attempt(file, _check_recording, file, log, spec.kind)
+        else:
+            log.attempt(file, _check_array, log, file, name, spec, where)
+    fault = _limits_fault(file, row, spec) if usable[file] and spec.kind in ("video", "audio") else ""
+    if fault:
+        log.lost(file, f"{row['first']} to {row['last']} within it", fault, "correct the row", where)
+
+
+def _check_named_files(log, m, named_files) -> None:
+    "Findings on all files that the table of a set names"
+    table, files = named_files(m)
+    for name, rows in files.items():
+        usable = {}
+        for row in log.walk(rows[rows["path"] != ""], name):
+            _check_row(log, m, name, row, table, usable)
+        log.fact(f"files of {name}", len(usable), sum(map(bool, usable.values())))
 
 # %% ../../nbs/12_reading/02_check.ipynb #781ae49a
 def check(
@@ -111,17 +212,18 @@ def _check(manifest, root, *, every: bool, progress: bool) -> Check:
         raise InputError(f"{m.root}: no such folder; expected the folder that holds {m.name}")
     reader = readers.get(m.reader)
     if not hasattr(reader, "scan"):
-        return _check_files(m)
+        return _check_files(m, reader, every, progress)
     require_folder(m)
     log = ScanLog(m, True, every, progress)
     samples = None
     try:
-        samples = to_samples(m, reader.scan(m, log), inputs=False, files=True)
+        samples = to_samples(m, scan_copy(reader.scan, m, log), inputs=False, files=True)
     except InputError as e:
         if not any(finding.level == "unusable" for finding in log.findings):
             _log_unreadable(log, m, e)
     if samples is not None:
         _count_samples(log, samples)
+        _doubt_constant_signals(log, samples)
     return _finished(m, log, samples)
 
 # %% ../../nbs/12_reading/02_check.ipynb #b9f1d413
@@ -130,27 +232,57 @@ def _count_samples(log, samples) -> None:
     log.fact("samples", None, len(samples))
     if samples.task.kind != "regression":
         classes = samples.task.classes
-        counts = np.bincount(samples.target, minlength=len(classes))
+        labelled = has_label(samples)
+        counts = np.bincount(samples.target[labelled], minlength=len(classes))
+        if not labelled.all():
+            log.fact("samples without a label", None, int((~labelled).sum()))
         for name, count in zip(classes, counts):
             log.fact(f"samples of {name}", None, count)
     for i, name in enumerate(samples.modalities):
         log.fact(f"samples with {name}", len(samples), samples.presence[:, i].sum())
 
 
-def _check_files(m) -> Check:
-    "The check of a set with named files: audit, then reading"
-    log = ScanLog(m)
+def _doubt_constant_signals(log, samples) -> None:
+    "A finding for each modality of signals of which some keep one value throughout"
+    for name, x in samples.arrays.items():
+        if is_media(x) or x.ndim != 3 or x.shape[-1] < 2:
+            continue
+        is_constant = (np.ptp(x, -1) == 0).all(1) & samples.presence[:, samples.modalities.index(name)]
+        if is_constant.any():
+            first = samples.sample[is_constant.argmax()]
+            actual = f"one value throughout in {is_constant.sum()} of {len(x)}, the first {first}"
+            log.suspect(log.root, "signals", actual, "look at them; they are used as they are", f"modality {name}")
+
+
+def _read_after_check(log, m):
+    "The samples, or a finding; what reading warns of has been named"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return read(m, files=True)
+    except InputError as e:
+        _log_unreadable(log, m, e)
+        return None
+
+
+def _check_files(m, reader, every, progress) -> Check:
+    "The check of a set with named files: audit, the files that its table names, then reading"
+    log = ScanLog(m, True, every, progress)
     for row in audit(m, m.root):
         if row["status"] != "ok":
             log.unusable(row["path"], "the file of the manifest", row["status"], row["detail"])
         else:
             log.fact(Path(row["path"]).name, None, row["detail"])
-    samples = None
-    if not log.findings:
+    named_files = getattr(reader, "named_files", None)
+    if named_files and not log.findings:
         try:
-            samples = read(m, files=True)
+            _check_named_files(log, m, named_files)
         except InputError as e:
             _log_unreadable(log, m, e)
+    has_stopped = any(finding.level == "unusable" for finding in log.findings)
+    samples = None if has_stopped else _read_after_check(log, m)
+    if samples is not None and not named_files:
+        _doubt_constant_signals(log, samples)
     return _finished(m, log, samples)
 
 
@@ -159,5 +291,12 @@ def _log_unreadable(log, m, error: InputError) -> None:
 
 
 def _finished(m, log, samples) -> Check:
-    summary = "" if samples is None else str(samples)
+    "The check, with what the samples lack; a prevalent modality that no sample has, though no file is lost, is a fault"
+    summary = ""
+    if samples is not None:
+        summary = "\n".join([str(samples), *missing_notes(samples)])
+        lost = bool(log.findings)
+        for name in set(m.with_role("prevalent")) & set(samples.modalities):
+            if not lost and not samples.presence[:, samples.modalities.index(name)].any():
+                log.unusable(m.root, f"samples with {name}", "none", "correct its files, or leave the modality out")
     return Check(m.name, m.root, log.facts, log.findings, summary)

@@ -191,6 +191,11 @@ def track_face(
     detections = [_no_faces()] * len(positions)
     shape = None
     for i, frame in zip(inspected, read_frames(r, positions[inspected])):
+        if shape not in (None, frame.shape):
+            raise InputError(
+                f"{r.path}: frames change from {shape[1]} x {shape[0]} to {frame.shape[1]} x {frame.shape[0]} pixels, "
+                "where no face can be followed; convert the recording to one size, or use faces: whole"
+            )
         detections[i] = detect(frame)
         shape = frame.shape
     return fill(follow(detections, min_score), *shape[:2], margin)

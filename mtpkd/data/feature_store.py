@@ -147,7 +147,7 @@ def _row_numbers(frame, column: str) -> np.ndarray:  # `(N,)` int64
     if wrong.any():
         first = int(wrong.argmax())
         raise InputError(
-            f"column {column}: row {first + 1} is {str(frame[column].iloc[first])[:40]!r}, expected a number"
+            f"column {column}: row {first + 1} is {str(frame[column].iloc[first])[:40]!r}, expected a whole number"
         )
     return numbers.astype("int64")
 
@@ -156,7 +156,7 @@ def _row_numbers(frame, column: str) -> np.ndarray:  # `(N,)` int64
 def prepared(manifest: DatasetManifest) -> dict:
     "Read a folder that `mtpkd data prepare` has written"
     if "index" not in manifest.files:
-        raise InputError(f"{manifest.name}: files names no index, which the reader prepared needs; prepare it again")
+        raise InputError(f"{manifest.name}: files holds no index; expected index: {{path: index.parquet}}")
     index_only = manifest.model_copy(update={"files": {"index": manifest.files["index"]}})
     path = require_files(index_only)["index"]
     with naming_source(path):

@@ -217,7 +217,7 @@ def plan_of(
     method = get_method(name, plan.config, context.table.kind)
     fitted, fold = context.artifacts[ReportedKey(name)], context.folds[0]
     random = np.random.default_rng(0)
-    drawn = random.choice(fold.fit_rows, min(size, len(fold.fit_rows)), replace=False)
+    drawn = random.choice(fold.known_rows, min(size, len(fold.known_rows)), replace=False)
     rows = np.sort(drawn)
     outputs = get_teacher_outputs(context, method)
     favourite = _most_selected(fitted)

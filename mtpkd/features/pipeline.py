@@ -8,7 +8,7 @@ __all__ = ['SHARD', 'Modality', 'piece_path', 'save_piece', 'load_piece', 'diges
            'prepare_modality']
 
 # %% ../../nbs/25_features/02_pipeline.ipynb #a16393b3
-import contextlib, hashlib, itertools, json, os, threading, time
+import contextlib, hashlib, itertools, json, os, stat, threading, time
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -22,6 +22,7 @@ from ..core.registry import grant, permissions
 from ..core.files import write_bytes, write_json
 from ..data.manifest import load_manifest, resolve_inside
 from ..data.samples import is_media
+from ..data.readers import readers
 from ..data.reading import read
 from ..data.feature_store import open_shard, shard_path, write_shard
 from .recipes import content_sha256, features_of, make_recipe, Piece, piece_key, PrepareConfig, Recipe
@@ -81,6 +82,8 @@ def _size_and_time(path) -> list:
         state = os.stat(path)
     except OSError as e:
         raise InputError(f"{path}: cannot be read ({e.strerror}); mtpkd data check lists all such files") from e
+    if not (stat.S_ISREG(state.st_mode) or stat.S_ISDIR(state.st_mode)):
+        raise InputError(f"{path}: expected a file or a folder of pictures, got a pipe or a device; copy the recording")
     return [state.st_size, state.st_mtime_ns]
 
 
@@ -122,6 +125,7 @@ def plan_modality(
     root,  # folder of the files of the set
     digests: dict,  # path -> sha256
     bad: dict,  # path -> error message
+    is_corpus: bool = False,  # links may lead to another disk
 ) -> Modality:
     "The pieces of a modality in `N` samples"
     m = Modality(recipe, [], {})
@@ -131,7 +135,7 @@ def plan_modality(
             m.keys.append("")
             continue
         if of_files:
-            path = str(media_path(root, x[i]["path"], recipe.modality))
+            path = str(media_path(root, x[i]["path"], recipe.modality, is_corpus))
             sha = digests.get(path, "unreadable " + path)
             piece = Piece(Path(path), int(x[i]["first"]), int(x[i]["last"]), sha=sha)
             if path in bad:
@@ -144,18 +148,24 @@ def plan_modality(
     return m
 
 
-def media_path(root, path, name) -> Path:
-    "A medium's path below the root of the set; `InputError` where it leads out of it"
-    return resolve_inside(root, path, f"modality {name}")
+def media_path(root, path, name, is_corpus: bool = False) -> Path:
+    """A medium's path below the root of the set; `InputError` where it leads out of it
+
+    A copy of a corpus may have links to another disk, which its owner has put there; a table from elsewhere may not."""
+    if not is_corpus:
+        return resolve_inside(root, path, f"modality {name}")
+    if Path(path).is_absolute() or ".." in Path(path).parts:
+        raise InputError(f"modality {name}: path {str(path)!r} leaves the folder {root}; use a path inside it")
+    return Path(root) / path
 
 
-def _media_paths(recipes, samples, root) -> list:
+def _media_paths(recipes, samples, root, is_corpus: bool) -> list:
     "The paths of all media of a set, sorted"
     paths = set()
     for recipe in recipes:
         x = samples.arrays[recipe.modality]
-        if is_media(x):
-            paths |= {media_path(root, path, recipe.modality) for path in x["path"] if path}
+        for path in set(x["path"]) - {""} if is_media(x) else ():
+            paths.add(media_path(root, path, recipe.modality, is_corpus))
     return sorted(paths)
 
 
@@ -171,12 +181,13 @@ def plan_set(
     m = load_manifest(manifest)
     root = Path(root or m.root)
     samples = read(m, inputs=False, root=root, files=True, labels=labels)
+    is_corpus = getattr(readers.get(m.reader), "corpus", False)
     recipes = [make_recipe(c, name, m.modalities[name].kind, m.modalities[name].rate_hz) for name in samples.modalities]
-    digests, bad = digest_files(_media_paths(recipes, samples, root), out, progress)
+    digests, bad = digest_files(_media_paths(recipes, samples, root, is_corpus), out, progress)
     modalities = []
     for i, recipe in enumerate(recipes):
         x = samples.arrays[recipe.modality]
-        modalities.append(plan_modality(recipe, x, samples.presence[:, i], root, digests, bad))
+        modalities.append(plan_modality(recipe, x, samples.presence[:, i], root, digests, bad, is_corpus))
     return samples, m, modalities
 
 # %% ../../nbs/25_features/02_pipeline.ipynb #daab8ef3
@@ -197,11 +208,15 @@ def _start_worker(parent: int, allowed: tuple):
 
 
 def do_piece(recipe: Recipe, key: str, piece: Piece, out, device) -> str:  # empty, or the error message
-    "Compute one piece and put its file in place"
+    "Compute one piece and put its file in place; whatever goes wrong with a recording is its status alone"
     try:
-        save_piece(out, key, *features_of(recipe, piece, device))
+        x, facts = features_of(recipe, piece, device)
     except InputError as e:
         return str(e)
+    except Exception as e:  # a decoder fails in ways that nobody lists
+        reason = f"{type(e).__name__}: {' '.join(str(e).split())[:100]}"
+        return f"{piece.path or recipe.modality}: cannot be prepared ({reason}); get the recording again, or convert it"
+    save_piece(out, key, x, facts)
     return ""
 
 # %% ../../nbs/25_features/02_pipeline.ipynb #29f04bd8

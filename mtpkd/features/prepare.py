@@ -20,6 +20,7 @@ from ..core.stored_files import read_parquet, regular_file
 from ..core.yaml_files import apply_set, read_yaml
 from ..core.config import from_dict, to_yaml
 from ..data.manifest import came_with_data, load_manifest
+from ..data.samples import label_names
 from ..data.feature_store import open_shard, shard_path
 from ..models.backbones import trainable_text
 from .recipes import backbone, PrepareConfig
@@ -36,7 +37,7 @@ def _sample_columns(samples) -> dict:
     if samples.task.kind == "regression":
         columns |= {f"target:{name}": samples.target[:, i] for i, name in enumerate(samples.task.names)}
     else:
-        columns["target"] = np.array(samples.task.classes)[samples.target]
+        columns["target"] = label_names(samples)
     return columns
 
 

@@ -9,6 +9,7 @@ __all__ = ['StackedDataset', 'softmax', 'make_stacked_dataset', 'gather_rows']
 from dataclasses import dataclass, field
 import torch
 import numpy as np
+from ..data.samples import has_label
 from torch import Tensor
 from torch.func import vmap
 
@@ -112,6 +113,14 @@ def softmax(
     e = np.exp(logits - logits.max(-1, keepdims=True))
     return e / e.sum(-1, keepdims=True)
 
+# %% ../../nbs/45_training/02_stacked_data.ipynb #9c4a3a23
+def _one_hot(samples) -> tuple:  # `(N, C)` and `(N, 1)`, float32
+    "Classes as probabilities, and whether they are known; 0 throughout where nobody labelled the row"
+    labelled = has_label(samples)
+    target = np.eye(len(samples.task.classes), dtype="float32")[np.where(labelled, samples.target, 0)]
+    valid = labelled[:, None].astype("float32")
+    return target * valid, valid
+
 # %% ../../nbs/45_training/02_stacked_data.ipynb #e093a890
 def make_stacked_dataset(samples, normalisers, device="cpu") -> StackedDataset:  # Samples, one Normaliser a repeat
     "Put `samples` and the repeats' normalisers on the device"
@@ -129,8 +138,7 @@ def make_stacked_dataset(samples, normalisers, device="cpu") -> StackedDataset: 
     if samples.task.kind == "regression":
         target, valid = np.nan_to_num(samples.target), (~np.isnan(samples.target)).astype("float32")
     else:
-        target = np.eye(len(samples.task.classes), dtype="float32")[samples.target]
-        valid = np.ones((len(samples), 1), "float32")
+        target, valid = _one_hot(samples)
     views = {name: as_tensor(array) for name, array in samples.views.items()}
     inputs = {}
     for name, array in samples.arrays.items():  # the first view is the sample, and is held once

@@ -193,9 +193,9 @@ MUTANTS = [
     Mutant(
         "safe YAML",
         "core.yaml_files",
-        "        values = yaml.safe_load(text)",
-        "        values = yaml.unsafe_load(text)",
-        "robustness/test_faults.py::test_no_module_reads_pickles",
+        '        if event.tag not in (None, "!") and event.tag not in _CORE_TAGS:',
+        "        if False:",
+        "robustness/test_formats.py::test_a_value_of_yaml_is_plain_or_refused",
     ),
     Mutant(
         "sizes",

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 import numpy as np
 from ..samples import as_media
-from ..media_probe import empty_file
+from ..media_files import empty_file
 from ..readers import readers
 from mtpkd.data.corpora.scan import (
     as_part,

@@ -10,7 +10,10 @@ import re
 from pathlib import Path
 import numpy as np
 from ..samples import as_media
+from ...core.errors import InputError
+from ..media_files import need_av
 from ..media_probe import probe_video
+from ..video import open_recording
 from ..readers import readers
 from mtpkd.data.corpora.scan import (
     as_part,
@@ -19,6 +22,7 @@ from mtpkd.data.corpora.scan import (
     corpus,
     list_folder,
     nearest_names,
+    number_of,
     numbered,
     option,
     text_of,
@@ -53,32 +57,25 @@ def _annotations(log) -> Path:
     return log.root / name / "VA_Estimation_Challenge"
 
 # %% ../../../nbs/11_corpora/03_affwild2.ipynb #260c54e5
-def _numbers(line: str) -> np.ndarray:
-    "The numbers in a line; none where a cell is not a number"
-    try:
-        return np.array([float(cell) for cell in line.split(",")])
-    except ValueError:
-        return np.zeros(0)
-
-
 def read_labels(path, log) -> np.ndarray | None:  # `(T, 2)` float32, NaN where a frame is not annotated
     "The labels of the file at `path`; a row with a fault is a finding in `log` and counts as not annotated"
     text = text_of(path, log.lost, log)
     if text is None:
         return None
-    lines = text.splitlines()
+    lines = [line.strip() for line in text.splitlines()]
     if re.sub(r"\s", "", lines[0].lower()) != "valence,arousal":
         remedy = "use the file of the valence-arousal track"
         log.lost(path, "the line valence,arousal", lines[0][:40], remedy, where="row 1")
         return None
     out = np.full((len(lines) - 1, 2), np.nan, "float32")
     for row, line in enumerate(lines[1:], 2):
-        values = _numbers(line)
-        if values.shape == (2,) and (values == -5).any():
-            continue
-        if values.shape == (2,) and (np.abs(values) <= 1).all():
-            out[row - 2] = values
-            continue
+        values = [number_of(cell) for cell in line.split(",")]
+        if len(values) == 2 and None not in values:
+            if -5 in values:
+                continue
+            if max(map(abs, values)) <= 1:
+                out[row - 2] = values
+                continue
         log.lost(
             path,
             "two values in [-1, 1], or -5",
@@ -126,19 +123,21 @@ def window_rows(
 
 # %% ../../../nbs/11_corpora/03_affwild2.ipynb #100f9601
 def sound_range(
+    times,  # `(T + 1,)` seconds at which each frame appears, and the last one disappears
     first,  # frames `(N,)`, 1-based
     last,  # frames `(N,)`, 1-based and inclusive
-    fps: float,  # of the video
     rate_hz: float,  # of the sound
     seconds: float = None,  # around the middle; None: as long as the frames
 ) -> tuple:  # first and last sound sample, `(N,)` each, 1-based and inclusive
     "The sound that belongs to a window of frames"
-    start = (np.asarray(first) - 1) / fps
-    end = np.asarray(last) / fps
+    times = np.asarray(times, "float64")
+    start = times[np.asarray(first) - 1]
+    end = times[np.asarray(last)]
     if seconds:
         start = np.clip((start + end - seconds) / 2, 0, None)
         end = start + seconds
-    return np.floor(start * rate_hz).astype("int64") + 1, np.floor(end * rate_hz).astype("int64")
+    first_sample = np.floor(start * rate_hz + 1e-6).astype("int64") + 1
+    return first_sample, np.maximum(first_sample, np.floor(end * rate_hz + 1e-6).astype("int64"))
 
 # %% ../../../nbs/11_corpora/03_affwild2.ipynb #d47e2363
 def _broken_pictures(findings) -> set:  # of numbers
@@ -165,6 +164,10 @@ def _faces(
     if not pictures:
         log.lost(folder, "cropped faces", "none", "copy the folder again")
         return np.full(len(rows), "", object)
+    if 0 in pictures:
+        remedy = "rename them, or every face has the label of the next frame"
+        log.lost(folder, "pictures counted from 1, as the labels are", "a picture 0", remedy, where="frame 0")
+        return np.full(len(rows), "", object)
     check_pictures(folder, log, pictures)
     broken = _broken_pictures(log.findings[before:])
     unlabelled = [i for i in pictures if i > count]
@@ -183,22 +186,30 @@ def _faces(
     return np.where(has_picture, folder.relative_to(log.root).as_posix(), "").astype(object)
 
 
-def _film(file, name, count, log) -> tuple:  # path or "", frames, fps
-    "The video of one annotation: rate and length from the file"
+def _film(file, name, count, log) -> tuple:  # path or "", times of the frames `(T + 1,)` or None
+    "The video of one annotation: when each of its frames appears"
     if file is None:
         expected = log.root / "batch1" / f"{video_of(name)}.mp4"
         log.lost(expected, "a video in batch1 to batch3", "is missing", "copy the video again")
-        return "", count, 0.0
-    probe = probe_video(file, log.every, skim=not log.deep)
-    if probe.fault:
+        return "", None
+    need_av()
+    probe = probe_video(file, log.every) if log.deep else None
+    if probe and probe.fault:
         where = f"frame {probe.frames + 1}" if "ends early" in probe.fault else ""
         log.lost(file, "a video", probe.fault, "copy the file again", where=where)
-        return "", probe.frames, 0.0
-    if not 5 <= probe.fps <= 120:
-        rate = f"{probe.fps:g}"
+        return "", None
+    try:
+        recording = open_recording(file)
+    except InputError as e:
+        log.lost(file, "a video", str(e).removeprefix(f"{file}: "), "copy the file again")
+        return "", None
+    if recording.times is None or not 5 <= (recording.rate or 0) <= 120:
+        rate = f"{recording.rate or 0:g}"
         log.lost(file, "5 to 120 frames a second", rate, "convert the file again", where="frame rate")
-        return "", probe.frames, 0.0
-    return file.relative_to(log.root).as_posix(), probe.frames, probe.fps
+        return "", None
+    if probe and probe.constant:
+        log.suspect(file, "pictures", "one colour throughout", "look at it; it is used as it is")
+    return file.relative_to(log.root).as_posix(), recording.times
 
 # %% ../../../nbs/11_corpora/03_affwild2.ipynb #babbfb14
 def _face_media(name, faces, rows, first, last, count, log):  # MEDIA `(N,)`
@@ -210,11 +221,11 @@ def _face_media(name, faces, rows, first, last, count, log):  # MEDIA `(N,)`
     return as_media(_faces(faces[name], rows, first, last, count, log), first, last, rows)
 
 
-def _sound_media(file, fps, rate_hz, rows, first, last, log):  # MEDIA `(N,)`
+def _sound_media(file, times, rate_hz, rows, first, last, log):  # MEDIA `(N,)`
     "Windows of sound"
     start, end = -1, -1
     if file:
-        start, end = sound_range(first, last, fps, rate_hz, option(log.manifest, "audio_s"))
+        start, end = sound_range(times, first, last, rate_hz, option(log.manifest, "audio_s"))
     return as_media([file] * len(rows), start, end, rows)
 
 
@@ -228,10 +239,11 @@ def _annotation(path, part, places, log) -> dict | None:
     faces, films = places
     kinds = {modality: spec.kind for modality, spec in manifest.modalities.items()}
     has_crops = bool(faces)
-    file, frames, fps = "", len(labels), 0.0
+    file, times = "", None
     if "audio" in kinds.values() or not has_crops:
-        file, frames, fps = _film(films.get(video_of(name)), name, len(labels), log)
-    if file and frames < len(labels):
+        file, times = _film(films.get(video_of(name)), name, len(labels), log)
+    frames = len(labels) if times is None else len(times) - 1
+    if frames < len(labels):
         log.lost(
             path,
             f"{frames} labels, as the video has frames",
@@ -247,7 +259,7 @@ def _annotation(path, part, places, log) -> dict | None:
     for modality, kind in kinds.items():
         if kind == "audio":
             rate_hz = manifest.modalities[modality].rate_hz
-            arrays[modality] = _sound_media(file, fps, rate_hz, rows, first, last, log)
+            arrays[modality] = _sound_media(file, times, rate_hz, rows, first, last, log)
         elif has_crops:
             arrays[modality] = _face_media(name, faces, rows, first, last, len(labels), log)
         else:
@@ -272,7 +284,7 @@ def _read_set(folder, part, places, log) -> list:
         if not name.endswith(".txt"):
             log.lost(folder / name, "VIDEO.txt", name, "remove the file or correct its name")
             continue
-        annotation = _annotation(folder / name, part, places, log)
+        annotation = log.attempt(folder / name, _annotation, folder / name, part, places, log)
         if annotation and annotation["valid"]:
             used.append(annotation)
         elif annotation:

@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from ..samples import as_media
-from ..media_probe import empty_file
+from ...core.errors import InputError
+from ..media_files import empty_file
 from ..readers import readers
+from ..video import open_recording
 from mtpkd.data.corpora.scan import (
     as_part,
     check_pictures,
@@ -24,7 +26,9 @@ from mtpkd.data.corpora.scan import (
     numbers_of,
     option,
     rows_of,
+    split_rows,
     text_of,
+    whole_number_of,
 )
 
 # %% ../../../nbs/11_corpora/02_biovid.ipynb #e5b3aefe
@@ -43,9 +47,9 @@ _INDEX = "starting_point/samples.csv"
 
 def _stated_classes(row) -> tuple:
     "The class name of an index row, and the class of its class id"
-    class_id = row["class_id"]
-    by_id = BIOVID_CLASSES[int(class_id)] if class_id in set("01234") else class_id
-    return row["class_name"], by_id
+    class_id = whole_number_of(row["class_id"])
+    is_known = class_id is not None and 0 <= class_id < len(BIOVID_CLASSES)
+    return row["class_name"], BIOVID_CLASSES[class_id] if is_known else row["class_id"]
 
 
 def _distributed(log) -> pd.DataFrame:  # sample, subject, label, row
@@ -80,7 +84,7 @@ def _distributed(log) -> pd.DataFrame:  # sample, subject, label, row
     return pd.DataFrame(clips, columns=["sample", "subject", "label", "row"])
 
 # %% ../../../nbs/11_corpora/02_biovid.ipynb #fd2e29a8
-_LIST_LINE = re.compile(r"(\w+)/(\S+)\s+(\d+)\s+(\d+)\s+(\d+)")
+_LIST_LINE = re.compile(r"(\w+)/(\S+)\s+([0-9]{1,7})\s+([0-9]{1,7})\s+([0-9]+)")
 
 
 def _read_list(path, clips: dict, class_of: dict, log):
@@ -145,6 +149,19 @@ def _usable_video(file, names, rate, log) -> bool:
     return not log.deep or check_video(file, log, option(log.manifest, "frames", [137, 138]), rate)
 
 
+def _window_frames(file, window, rate: float) -> tuple:  # first and last frame, 1-based and inclusive
+    "The frames that appear in a window of seconds, by their own times; at the rate of the set where there are none"
+    try:
+        times = open_recording(file).times if file.is_file() else None
+    except InputError:  # reported when the file is prepared
+        times = None
+    if times is None:
+        return round(window[0] * rate) + 1, round(window[1] * rate)
+    half = 0.5 / rate
+    first, last = np.searchsorted(times[:-1], [window[0] - half, window[1] - half])
+    return first + 1, max(first + 1, last)
+
+
 def _videos(clips, log) -> np.ndarray:  # MEDIA `(N,)`
     "One .mp4 per clip"
     rate = log.manifest.modalities["video"].rate_hz or 25
@@ -161,12 +178,13 @@ def _videos(clips, log) -> np.ndarray:  # MEDIA `(N,)`
             file = folder / f"{sample}.mp4"
             if _usable_video(file, names, rate, log):
                 usable[sample] = file.relative_to(log.root).as_posix()
+    files = [usable.get(sample, "") for sample in clips["sample"]]
     first, last = -1, -1
     window = option(log.manifest, "window_s")
     if window:
-        first = round(window[0] * rate) + 1
-        last = round(window[1] * rate)
-    return as_media([usable.get(sample, "") for sample in clips["sample"]], first, last, clips["row"])
+        limits = [_window_frames(log.root / file, window, rate) for file in files]
+        first, last = np.array(limits, "int64").reshape(-1, 2).T
+    return as_media(files, first, last, clips["row"])
 
 # %% ../../../nbs/11_corpora/02_biovid.ipynb #6e4702f5
 def _pictures(clips, log) -> np.ndarray:  # MEDIA `(N,)`
@@ -202,9 +220,9 @@ def _present_columns(files, columns, log) -> list[str]:
     "Columns of the first files; one that none of them has is one finding"
     heads = []
     for file in [file for file in files if file.is_file()][:3]:
-        text = file.read_text(errors="replace")
-        if text:
-            heads.append((file, text.splitlines()[0].split("\t")))
+        first_line = file.read_text(encoding="utf-8-sig", errors="replace").strip().split("\n", 1)[0]
+        for _, head in split_rows(file, first_line, "\t", log.lost):
+            heads.append((file, head))
     if not heads:
         return list(columns)
     first_file, first_head = heads[0]

@@ -6,11 +6,11 @@
 __all__ = ['CEAP_PARTS', 'LIMITS', 'read_part', 'head_signal', 'eye_signal', 'ceap']
 
 # %% ../../../nbs/11_corpora/07_ceap.ipynb #378a2d2f
-import json, math, re
+import json, re
 import numpy as np
 from ..readers import readers
 from .scan import as_part, corpus, list_folder, option, text_of
-from .windowing import cut_windows
+from .windowing import cut_windows, start_name
 
 # %% ../../../nbs/11_corpora/07_ceap.ipynb #1de2f6a7
 CEAP_PARTS = dict(
@@ -46,45 +46,60 @@ def _videos_of(path, outer, inner, log) -> tuple | None:  # record of the partic
         return None
     try:
         content = json.loads(text)
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:
         log.lost(path, "JSON", str(e)[:80], remedy, where=f"row {getattr(e, 'lineno', 1)}")
         return None
     try:
         record = content[outer][0]
-        return record, record[inner]
-    except (KeyError, IndexError, TypeError):
+        return record, [dict(video) for video in record[inner]]
+    except (KeyError, IndexError, TypeError, ValueError):
         actual = ", ".join(map(str, content))[:60] if isinstance(content, dict) else type(content).__name__
         log.lost(path, f"key {outer}, in it {inner}", actual, remedy, where=f"key {outer}")
         return None
 
 # %% ../../../nbs/11_corpora/07_ceap.ipynb #281a1129
-LIMITS = dict(Valence=(1, 9), Arousal=(1, 9), Pitch=(-90, 90), Yaw=(-180, 180))
+_FRAMES = (0, 24 * 3600 * 120)  # of a day
+LIMITS = dict(
+    Valence=(1, 9),
+    Arousal=(1, 9),
+    Pitch=(-90, 90),
+    Yaw=(-180, 180),
+    TimeStamp=(0, 24 * 3600),
+    ID=(1, 24 * 3600 * 120),
+    StartFrame=_FRAMES,
+    EndFrame=_FRAMES,
+)
 
 
 def _is_within_limits(value, field) -> bool:
-    low, high = LIMITS.get(field, (-math.inf, math.inf))
-    return isinstance(value, (int, float)) and low <= value <= high
+    low, high = LIMITS[field]
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and low <= value <= high
+
+
+def _entry_values(entry, fields) -> tuple:  # values, name of the first field that is not valid or ""
+    "The numbers of one entry"
+    if not isinstance(entry, dict):
+        return [], fields[0]
+    invalid = [field for field in fields if not _is_within_limits(entry.get(field), field)]
+    return [entry.get(field) for field in fields], invalid[0] if invalid else ""
 
 
 def _series(entries, fields, path, video, log) -> np.ndarray | None:  # `(T, len(fields))`
     "The entries of one video as numbers within their limits, or a finding"
-    if not entries:
-        log.lost(path, f"entries of {video}", "none", "download the file again", where=video)
+    remedy = "download the file again"
+    if not entries or not isinstance(entries, list):
+        log.lost(path, f"entries of {video}", "none", remedy, where=video)
         return None
     rows = []
     for i, entry in enumerate(entries, 1):
-        for field in fields:
-            if not _is_within_limits(entry.get(field), field):
-                limits = " from {} to {}".format(*LIMITS[field]) if field in LIMITS else ""
-                log.lost(
-                    path,
-                    f"{field}, a number{limits}",
-                    entry.get(field, "nothing"),
-                    "download the file again",
-                    where=f"{video}, entry {i}",
-                )
-                return None
-        rows.append([entry[field] for field in fields])
+        values, invalid = _entry_values(entry, fields)
+        if invalid:
+            limits = " from {} to {}".format(*LIMITS[invalid])
+            actual = entry.get(invalid, "nothing") if isinstance(entry, dict) else str(entry)[:40]
+            log.lost(path, f"{invalid}, a number{limits}", actual, remedy, where=f"{video}, entry {i}")
+            return None
+        rows.append(values)
     return np.array(rows, float)
 
 # %% ../../../nbs/11_corpora/07_ceap.ipynb #5aba7aec
@@ -127,19 +142,28 @@ def head_signal(
     return out
 
 
+def _shown_at(times, frames) -> np.ndarray:  # seconds
+    "When frames, counted from 0, were shown; after the last one at the median rate"
+    times = np.asarray(times, float) - times[0]
+    step = np.median(np.diff(times)) if len(times) > 1 else 0.0
+    late = np.clip(np.asarray(frames, float) - (len(times) - 1), 0, None)
+    return np.interp(frames, np.arange(len(times)), times) + late * step
+
+
 def eye_signal(
     x,  # `(T, 4)`: first and last frame, pitch and yaw in degrees
-    fps: float,  # of the video
+    times,  # `(F,)` seconds at which each frame was shown
     steps: int,
     rate_hz: float = 5,
 ) -> np.ndarray:  # `(5, steps)`: pitch/90, cos yaw, sin yaw, in a fixation, its seconds
     "The direction of the eyes during fixations"
     out = np.zeros((5, steps))
     for first, last, pitch, yaw_degrees in x:
-        start = round(first / fps * rate_hz)
-        end = max(start + 1, round((last + 1) / fps * rate_hz))
+        start_s, end_s = _shown_at(times, [first, last + 1])
+        start = round(start_s * rate_hz)
+        end = max(start + 1, round(end_s * rate_hz))
         yaw = np.radians(yaw_degrees)
-        seconds = (last + 1 - first) / fps
+        seconds = end_s - start_s
         fixation = np.array([pitch / 90, np.cos(yaw), np.sin(yaw), 1, seconds])
         out[:, start:end] = fixation[:, None]
     return out
@@ -191,19 +215,25 @@ def _mean_ratings(rating, fps, manifest) -> tuple:  # starts in seconds, ratings
     means = []
     for start in starts:
         is_inside = (time >= start) & (time < start + seconds)
-        means.append(rating[is_inside, 1:].mean(0))
+        means.append(rating[is_inside, 1:].mean(0) if is_inside.any() else np.full(2, np.nan))
     return starts, means
 
 
-def _signal_windows(modality, x, fps, duration, starts, manifest) -> np.ndarray:  # `(N, C, T)`
+def _signal_windows(modality, x, times, starts, manifest) -> np.ndarray:  # `(N, C, T)`
     "The windows of one modality; NaN where it was not recorded"
     if x is None:
         return np.full((len(starts), *manifest.modalities[modality].shape), np.nan, "float32")
-    steps = int(duration * _RATE_HZ) + _RATE_HZ
-    signal = head_signal(x) if modality == "head" else eye_signal(x, fps, steps)
+    steps = int(times[-1] * _RATE_HZ) + _RATE_HZ
+    signal = head_signal(x) if modality == "head" else eye_signal(x, times, steps)
     return cut_windows(signal, _RATE_HZ, starts, option(manifest, "window_s", 10))
 
 # %% ../../../nbs/11_corpora/07_ceap.ipynb #d16b2eca
+def _part(kind, participant, log) -> dict:  # video -> `(T, len(fields))`
+    "One of the files of a participant; none of its videos where it cannot be read"
+    path = log.root / CEAP_PARTS[kind][0].format(participant)
+    return log.attempt(path, read_part, kind, participant, log) or {}
+
+
 @readers.register("ceap")
 @corpus
 def ceap(manifest, log) -> dict:
@@ -214,7 +244,7 @@ def ceap(manifest, log) -> dict:
     target, subject, sample = [], [], []
     parts = {modality: [] for modality in manifest.modalities}
     for participant in log.walk(participants, "participants"):
-        series = {kind: read_part(kind, participant, log) for kind in ("annotation", *manifest.modalities)}
+        series = {kind: _part(kind, participant, log) for kind in ("annotation", *manifest.modalities)}
         for video, rating in series["annotation"].items():
             fps = _rating_rate(participant, video, rating[:, 0], log)
             if fps is None:
@@ -222,11 +252,10 @@ def ceap(manifest, log) -> dict:
             starts, means = _mean_ratings(rating, fps, manifest)
             target += means
             subject += [f"P{participant:02d}"] * len(starts)
-            sample += [f"P{participant:02d}_{video}_{start:03d}s" for start in starts]
-            duration = rating[-1, 0]
+            sample += [f"P{participant:02d}_{video}_{start_name(start, 3)}" for start in starts]
             for modality, arrays in parts.items():
                 x = series[modality].get(video)
-                arrays.append(_signal_windows(modality, x, fps, duration, starts, manifest))
+                arrays.append(_signal_windows(modality, x, rating[:, 0], starts, manifest))
     log.fact("windows", None, len(target))
     arrays = {}
     for modality, windows in parts.items():

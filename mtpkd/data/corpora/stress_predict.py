@@ -6,11 +6,12 @@
 __all__ = ['E4_HZ', 'read_e4', 'stress_predict']
 
 # %% ../../../nbs/11_corpora/06_stress_predict.ipynb #49f395a6
-import re
+import io, re
 import numpy as np
+import pandas as pd
 from ..readers import readers
-from .scan import as_part, corpus, list_folder, option, rows_of, text_of
-from .windowing import join_subjects, label_windows, windows_of_sensor
+from .scan import as_part, corpus, list_folder, number_of, option, rows_of, text_of, whole_number_of
+from .windowing import join_subjects, label_windows, start_name, windows_of_sensor
 
 # %% ../../../nbs/11_corpora/06_stress_predict.ipynb #ff1525d6
 E4_HZ = dict(BVP=64, EDA=4, TEMP=4, ACC=32, HR=1)
@@ -18,12 +19,33 @@ E4_HZ = dict(BVP=64, EDA=4, TEMP=4, ACC=32, HR=1)
 
 def _e4_header(lines) -> list:  # start, rate; shorter where they cannot be read
     "The numbers in the first two lines of a wrist band's file"
-    try:
-        return [float(line.split(",")[0]) for line in lines[:2]]
-    except ValueError:
-        return []
+    numbers = [number_of(line.split(",")[0]) for line in lines[:2]]
+    return [] if None in numbers else numbers
 
 # %% ../../../nbs/11_corpora/06_stress_predict.ipynb #f49315bf
+def _e4_values(lines, width: int) -> np.ndarray | None:  # `(T, width)`
+    "The values of a wrist band's file where every line holds `width` finite numbers"
+    if not lines:
+        return None
+    try:
+        frame = pd.read_csv(io.StringIO("\n".join(lines)), header=None, skip_blank_lines=False, skipinitialspace=True)
+    except ValueError:
+        return None
+    is_numeric = all(dtype.kind in "if" for dtype in frame.dtypes)
+    if frame.shape != (len(lines), width) or not is_numeric or not np.isfinite(frame.to_numpy()).all():
+        return None
+    return frame.to_numpy("float64")
+
+
+def _first_bad_line(lines, width: int) -> tuple:  # row in the file, the line
+    "The first line after the header that does not hold `width` numbers"
+    for row, line in enumerate(lines[2:], 3):
+        values = [number_of(value) for value in line.split(",")]
+        if len(values) != width or None in values:
+            return row, line
+    return len(lines) + 1, ""
+
+
 def read_e4(
     path,  # of the recording
     sensor,  # a name in `E4_HZ`
@@ -42,13 +64,12 @@ def read_e4(
     if head[1] != E4_HZ[sensor]:
         log.lost(path, f"{E4_HZ[sensor]} Hz", f"{head[1]:g}", remedy, where="row 2")
         return None
-    x = np.full((len(lines) - 2, 3 if sensor == "ACC" else 1), np.nan)
-    for i, line in enumerate(lines[2:]):
-        try:
-            x[i] = [float(value) for value in line.split(",")]
-        except ValueError:
-            log.lost(path, f"{x.shape[1]} numbers", line[:40] or "an empty line", remedy, where=f"row {i + 3}")
-            return None
+    width = 3 if sensor == "ACC" else 1
+    x = _e4_values(lines[2:], width)
+    if x is None:
+        row, line = _first_bad_line(lines, width)
+        log.lost(path, f"{width} numbers", line[:40] or "an empty line", remedy, where=f"row {row}")
+        return None
     if sensor == "ACC":
         x = np.linalg.norm(x / 64, axis=1, keepdims=True)  # in units of 1/64 g; independent of the wrist's orientation
     return head[0], head[1], x
@@ -57,14 +78,30 @@ def read_e4(
 _LABELS = "Processed_data/Improved_All_Combined_hr_rsp_binary.csv"
 
 
-def _valid_labels(rows, path, log):
-    "The rows with label 0 or 1; others are findings"
-    is_valid = rows["Label"].isin(["0", "1"])
-    for row, value in rows["Label"][~is_valid].items():
-        log.lost(path, "label 0 or 1", value, "correct the row", where=f"row {row}")
-    return rows[is_valid]
+_LABEL_COLUMNS = {
+    "Participant": ("a number such as 2", whole_number_of),
+    "Time(sec)": ("a time in seconds", number_of),
+    "Label": ("label 0 or 1", lambda cell: {0: 0, 1: 1}.get(whole_number_of(cell))),
+}
+
+
+def _valid_labels(rows, path, log) -> pd.DataFrame:  # columns of numbers
+    "The rows of which every cell holds a number, and the label 0 or 1; others are findings"
+    valid = {}
+    for row, *cells in rows[list(_LABEL_COLUMNS)].itertuples(name=None):
+        values = [read(cell) for (_, read), cell in zip(_LABEL_COLUMNS.values(), cells)]
+        if None not in values:
+            valid[row] = values
+            continue
+        i = values.index(None)
+        column, (expected, _) = list(_LABEL_COLUMNS.items())[i]
+        log.lost(path, expected, cells[i][:40], "correct the row", where=f"row {row}, column {column}")
+    return pd.DataFrame.from_dict(valid, orient="index", columns=list(_LABEL_COLUMNS))
 
 # %% ../../../nbs/11_corpora/06_stress_predict.ipynb #096b4eee
+_LONGEST = 7 * 24 * 3600  # seconds between the first and the last label of a participant
+
+
 def _seconds(log) -> dict:  # participant -> (first second, label `(T,)`; -1 where there is no row)
     "Labels over time by participant"
     path = log.root / _LABELS
@@ -72,9 +109,13 @@ def _seconds(log) -> dict:  # participant -> (first second, label `(T,)`; -1 whe
     log.stop()
     by_participant = {}
     for participant, own in _valid_labels(rows, path, log).groupby("Participant"):
-        seconds = own["Time(sec)"].astype(float).round().astype("int64").to_numpy()
+        seconds = own["Time(sec)"].clip(-1e15, 1e15).round().astype("int64").to_numpy()
         first = seconds.min()
         position = seconds - first
+        if position.max() > _LONGEST:
+            where = f"row {own.index[position.argmax()]}, column Time(sec)"
+            log.lost(path, f"seconds within a week of {first}", seconds.max(), "correct the row", where=where)
+            continue
         repeated = np.flatnonzero(np.bincount(position)[position] > 1)
         if len(repeated):
             second_time = repeated[1]
@@ -167,14 +208,14 @@ def stress_predict(manifest, log) -> dict:
     for participant in log.walk(sorted(labels), "participants"):
         subject = f"S{participant:02d}"
         folder = log.root / "Raw_data" / folders.get(participant, subject)
-        recorded = _read_participant(participant, folder, labels[participant], log)
+        recorded = log.attempt(folder, _read_participant, participant, folder, labels[participant], log)
         if recorded is None:
             continue
         windows, part = recorded
         parts.append(part)
         target += [manifest.task.classes[y] for _, y in windows]
         subjects += [subject] * len(windows)
-        samples += [f"{subject}_{start:05.0f}s" for start, _ in windows]
+        samples += [f"{subject}_{start_name(start)}" for start, _ in windows]
     _require_labels(folders, labels, log)
     log.fact("windows", None, len(target))
     return as_part(log, join_subjects(parts, manifest, log), target, subjects, samples)

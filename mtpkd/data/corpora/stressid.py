@@ -10,7 +10,17 @@ import re
 from pathlib import Path
 import numpy as np
 from ..readers import readers
-from .scan import as_part, corpus, nearest_names, option, text_of
+from mtpkd.data.corpora.scan import (
+    as_part,
+    corpus,
+    find_columns,
+    nearest_names,
+    number_of,
+    option,
+    split_rows,
+    text_of,
+    whole_number_of,
+)
 
 # %% ../../../nbs/11_corpora/08_stressid.ipynb #cfad30fa
 FOLDERS = ("Feature Extraction/Features", "Features", ".")
@@ -60,20 +70,16 @@ def read_features(
 ) -> tuple:  # names of the columns, recording -> `(D,)` float32 with NaN where a cell is empty
     "A table of features by recording; faults are findings"
     text = text_of(path, log.lost, log)
-    if text is None:
+    lines = split_rows(path, text, ",", log.lost) if text else []
+    if not lines:
         return [], {}
-    lines = text.splitlines()
-    if header:
-        head = lines[0].split(",")
-    else:
-        head = [""] + [f"hc{i}" for i in range(lines[0].count(","))]
+    head = lines[0][1]
+    if not header:
+        head = [""] + [f"hc{i}" for i in range(len(head) - 1)]
     used = [i for i, column in enumerate(head) if i and column not in skip]
     first = 1 if header else 0
     rows = {}
-    for row, line in enumerate(lines[first:], first + 1):
-        if not line.strip():
-            continue
-        cells = line.split(",")
+    for row, cells in lines[first:]:
         name = cells[0].removesuffix(".wav").strip()
         if not _RECORDING_NAME.fullmatch(name):
             log.lost(path, "a name like 2ea4_Counting1", name[:40], _TABLE_REMEDY, where=f"row {row}")
@@ -84,16 +90,16 @@ def read_features(
         features = _feature_row(cells, head, used, path, row, log)
         if features is not None:
             rows[name] = features
+    if len(lines) == first:
+        log.lost(path, "a row for each recording", "none", _TABLE_REMEDY)
     return [head[i] for i in used], rows
 
 
 def _number(cell) -> float | None:
     "A number; NaN for an empty cell or an infinite value, which is a ratio with denominator 0; None for anything else"
-    try:
-        x = float(cell or "nan")
-    except ValueError:
-        return None
-    return x if np.isfinite(x) else np.nan
+    if cell.lower().lstrip("+-") in ("", "nan", "na", "n/a", "inf", "infinity"):
+        return np.nan
+    return number_of(cell)
 
 # %% ../../../nbs/11_corpora/08_stressid.ipynb #c4baedd9
 def filled(
@@ -134,17 +140,16 @@ def _targets(manifest, names, log) -> dict:  # recording -> class
     path = _labels_file(log.root)
     text = text_of(path, log.unusable, log)
     log.stop()
-    lines = text.splitlines()
-    head = lines[0].split(",")
-    if column not in head:
-        log.unusable(path, f"column {column}", ", ".join(head), nearest_names(column, head), where="row 1")
-        log.stop()
+    rows = split_rows(path, text, ",", log.unusable)
+    places = find_columns(path, rows[0][1], [column], ",", log.unusable) if rows else None
+    log.stop()
+    width = len(rows[0][1])
     targets = {}
-    for row, line in enumerate(lines[1:], 2):
-        cells = line.split(",")
-        value = cells[head.index(column)].strip() if len(cells) == len(head) else ""
-        if re.fullmatch(r"\d+(\.0)?", value) and int(float(value)) < len(classes):
-            targets[cells[0].strip()] = classes[int(float(value))]
+    for row, cells in rows[1:]:
+        value = cells[places[column]] if len(cells) == width else ""
+        number = whole_number_of(value)
+        if number is not None and 0 <= number < len(classes):
+            targets[cells[0]] = classes[number]
         elif value:
             where = f"row {row}, column {column}"
             log.lost(path, f"0 to {len(classes) - 1}", value[:40], "correct the row", where=where)
@@ -202,7 +207,8 @@ def stressid(manifest, log) -> dict:
     "StressID: tables of features"
     tables = {}
     for modality, spec in manifest.modalities.items():
-        tables[modality] = _read_table(modality, spec, manifest, log)
+        path = log.root / (spec.column or modality)
+        tables[modality] = log.attempt(path, _read_table, modality, spec, manifest, log) or {}
     recordings = sorted(set().union(*tables.values()))
     target = _targets(manifest, recordings, log)
     names = [name for name in recordings if name in target]

@@ -9,10 +9,10 @@ __all__ = ['CHEST_HZ', 'WRIST_HZ', 'load_arrays_only', 'wesad']
 import pickle, re
 import numpy as np
 from ...core.errors import nearest
-from ..media_probe import empty_file
+from ..media_files import empty_file
 from ..readers import readers
 from .scan import as_part, corpus, list_folder, option
-from .windowing import join_subjects, label_windows, windows_of_sensor
+from .windowing import join_subjects, label_windows, start_name, windows_of_sensor
 
 # %% ../../../nbs/11_corpora/05_wesad.ipynb #31ff4a63
 _ALLOWED = {
@@ -164,13 +164,14 @@ def wesad(manifest, log) -> dict:
     names = {int(label): name for label, name in option(manifest, "labels", _WESAD_LABELS).items()}
     parts, target, subjects, samples = [], [], [], []
     for subject in log.walk(_subject_folders(log), "subjects"):
-        recorded = _read_subject(subject, names, log)
+        path = log.root / subject / f"{subject}.pkl"
+        recorded = log.attempt(path, _read_subject, subject, names, log)
         if recorded is None:
             continue
         windows, part = recorded
         parts.append(part)
         target += [names[label] for _, label in windows]
         subjects += [subject] * len(windows)
-        samples += [f"{subject}_{start:05.0f}s" for start, _ in windows]
+        samples += [f"{subject}_{start_name(start)}" for start, _ in windows]
     log.fact("windows", None, len(target))
     return as_part(log, join_subjects(parts, manifest, log), target, subjects, samples)
