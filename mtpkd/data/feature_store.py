@@ -112,12 +112,8 @@ def gather(
 
     `InputError` where a shard does not fit the index, and where not one recording was prepared."""
     shard = text_column(frame, f"{name}:shard", "the shards")
-    row = _row_numbers(frame, f"{name}:row")
+    row = _row_numbers(frame, f"{name}:row", shard != "")
     key = text_column(frame, f"{name}:key", "the keys")
-    nowhere = (shard == "") & (row >= 0)
-    if nowhere.any():
-        first = int(nowhere.argmax())
-        raise InputError(f"column {name}:shard: row {first + 1} is empty, but it has a row; {_AGAIN}")
     out = None
     for one in sorted(set(shard) - {""}):
         x, keys = read_shard(root, one, (digests or {}).get(one))
@@ -138,25 +134,25 @@ def gather(
     return out
 
 
-def _row_numbers(frame, column: str) -> np.ndarray:  # `(N,)` int64
+def _row_numbers(frame, column: str, needed) -> np.ndarray:  # `(N,)` int64, -1 where not needed
     "A column of whole numbers"
     if column not in frame:
         raise InputError(f"no column {column}; the index belongs to another preparation")
     numbers = pd.to_numeric(frame[column], errors="coerce").to_numpy("float64", na_value=np.nan)
-    wrong = ~np.isfinite(numbers) | (numbers != np.round(numbers)) | (np.abs(numbers) > 2**31)
+    wrong = needed & ~((numbers == np.round(numbers)) & (np.abs(numbers) < 2**31))
     if wrong.any():
         first = int(wrong.argmax())
         raise InputError(
-            f"column {column}: row {first + 1} is {str(frame[column].iloc[first])[:40]!r}, expected a number"
+            f"column {column}: row {first + 1} is {str(frame[column].iloc[first])[:40]!r}, expected a whole number"
         )
-    return numbers.astype("int64")
+    return np.where(needed, numbers, -1).astype("int64")
 
 # %% ../../nbs/10_data/18_feature_store.ipynb #8fb26839
 @readers.register("prepared")
 def prepared(manifest: DatasetManifest) -> dict:
     "Read a folder that `mtpkd data prepare` has written"
     if "index" not in manifest.files:
-        raise InputError(f"{manifest.name}: files names no index, which the reader prepared needs; prepare it again")
+        raise InputError(f"{manifest.name}: files holds no index; expected index: {{path: index.parquet}}")
     index_only = manifest.model_copy(update={"files": {"index": manifest.files["index"]}})
     path = require_files(index_only)["index"]
     with naming_source(path):

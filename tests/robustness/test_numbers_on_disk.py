@@ -248,6 +248,8 @@ def test_cells_of_the_index(prepared, column):
         changed[column] = [str(value) if isinstance(value, str) else value] * 12
         changed.to_parquet(prepared / "index.parquet", index=False)
         one_line(lambda: mtpkd.read(str(prepared / "manifest.yaml")), "")
+        if column == "face:shard" and value in ("", None):
+            continue  # one sample without a recording
         changed = frame.astype({column: object})
         changed.loc[5, column] = value
         changed.astype({column: str}).to_parquet(prepared / "index.parquet", index=False)
