@@ -34,7 +34,8 @@ def naming_plugin(kind: str, name: str, expected: str):
         raise
     except BaseException as e:  # SystemExit, too
         raise InputError(
-            f"{kind} {name!r} raised {type(e).__name__} ({e}); expected {expected or 'a value'}; correct it, or name another"
+            f"{kind} {name!r} raised {type(e).__name__} ({e}); expected {expected or 'a value'}; "
+            "correct it, or name another"
         ) from e
 
 

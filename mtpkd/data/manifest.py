@@ -316,8 +316,11 @@ def resolve_inside(
     what: str = "path",  # for the message
 ) -> Path:
     "`root/path`; `InputError` where it is absolute or leads out of `root`"
-    root = Path(root).resolve()
-    full = (root / path).resolve()
+    try:
+        root = Path(root).resolve()
+        full = (root / path).resolve()
+    except (ValueError, RuntimeError, OSError) as e:  # a character of code 0, links in a circle, a name too long
+        raise InputError(f"{what}: {str(path)!r} is no path ({e}); use a relative path inside {root}") from None
     if Path(path).is_absolute() or not full.is_relative_to(root):
         raise InputError(f"{what}: path {str(path)!r} leaves the folder {root}; use a relative path inside it")
     return full

@@ -331,8 +331,8 @@ def try_many(kind, seeds, room):
     assert not wrong, json.dumps(wrong, indent=1)
 
 
-# seeds that have failed
-FAILED = []
+# seeds that have failed: a character of code 0 in a path of a manifest
+FAILED = [("manifest", 344)]
 
 
 @pytest.mark.parametrize("kind", KINDS)

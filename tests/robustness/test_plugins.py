@@ -141,7 +141,10 @@ KINDS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("wrong", WRONG)
+LATER = [pytest.param(name, marks=pytest.mark.slow) for name in ("text", "whole", "array")]
+
+
+@pytest.mark.parametrize("wrong", ["none", "shape", "raises", "leaves", *LATER])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_wrong_plugin_is_named(kind, wrong, manifest, tmp_path):
     fits = {("input transform", "shape"), ("input transform", "whole"), ("input transform", "array")}

@@ -144,8 +144,8 @@ MUTANTS = [
     Mutant(
         "one process a folder",
         "core.files",
-        "            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)",
-        "            fcntl.LOCK_EX",
+        "        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))",
+        "        fcntl.LOCK_EX",
         "robustness/test_faults.py::test_two_processes_in_one_folder",
     ),
     Mutant(
