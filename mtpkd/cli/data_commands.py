@@ -128,9 +128,11 @@ def do_data_show(o) -> str:
     lines += [f"variant {name}: {variant.get('about', '')}" for name, variant in m.variants.items()]
     lines += [f"published: {p.result} ({p.protocol}; {p.source})" for p in m.published]
     if m.files and all(r["status"] == "ok" for r in audit(m)):
+        from mtpkd.data.missing import missing_notes
         from mtpkd.data.reading import read
 
-        lines.append(str(read(m)))
+        samples = read(m)
+        lines += [str(samples), *missing_notes(samples)]
     return "\n".join(lines)
 
 

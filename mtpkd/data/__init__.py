@@ -24,15 +24,16 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "picture_structure", "picture_orientation", "read_picture", "write_video",
     ],
     "media_probe": ["Probe", "probe_video", "probe_image", "probe_wav", "probe_sound"],
-    "npz_files": ["NPZ_ERRORS", "load_arrays", "npz"],
+    "missing": ["LARGE_SHARE", "missing_notes", "require_recordings"],
+    "npz_files": ["load_arrays", "npz"],
     "readers": [
-        "naming_source", "as_numbers", "as_ids", "as_booleans", "as_target", "as_modality", "transform",
-        "unprepared", "to_samples",
+        "naming_source", "as_numbers", "as_booleans", "as_target", "as_modality", "transform", "unprepared",
+        "to_samples",
     ],
     "reading": ["without_labels", "read"],
     "samples": [
-        "MEDIA", "as_media", "is_media", "Samples", "present_rows", "make_samples", "Normaliser",
-        "fit_normaliser",
+        "MEDIA", "UNLABELLED", "as_media", "is_media", "Samples", "present_rows", "without_mask", "as_text",
+        "as_ids", "make_samples", "has_label", "label_names", "Normaliser", "fit_normaliser", "fit_target_unit",
     ],
     "save": ["npz_bytes", "write_unless_same", "save_set"],
     "signal_cleaning": [
@@ -40,14 +41,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "good_windows", "eda_parts", "eda_parts_statistics",
     ],
     "signals": [
-        "inputs", "STATISTICS", "check_rate", "check_below_nyquist", "resample", "bandpass", "notch", "windows",
-        "raw", "apply_input", "band_edges", "log_band_power", "window_statistics", "spectrogram", "hz_to_mel",
-        "mel_to_hz", "mel_filters", "log_mel",
+        "inputs", "STATISTICS", "RANGE", "SILENT", "check_rate", "check_below_nyquist", "resample", "bandpass",
+        "notch", "window_starts", "windows", "raw", "apply_input", "band_edges", "log_power", "log_band_power",
+        "window_statistics", "spectrogram", "hz_to_mel", "mel_to_hz", "mel_filters", "log_mel",
     ],
     "sound": ["WavHeader", "wav_header", "decode_stretches", "read_sound"],
     "tables": [
-        "MISSING_TEXT", "load_table", "text_column", "number_columns", "feature_columns", "load_sample",
-        "warn_absent", "load_paths", "named_files", "table",
+        "load_table", "text_column", "number_columns", "feature_columns", "load_sample", "warn_absent",
+        "load_paths", "named_files", "table",
     ],
     "video": ["Recording", "scan_film", "open_recording", "is_picture_file", "read_frames"],
     "weak_pairing": [

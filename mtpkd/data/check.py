@@ -16,7 +16,8 @@ from ..core.files import write_text
 from .manifest import audit, load_manifest, resolve_inside
 from .media_files import empty_file, nearest_file
 from .media_probe import probe_sound
-from .samples import is_media
+from .missing import missing_notes
+from .samples import has_label, is_media
 from .tables import load_sample
 from .video import open_recording, read_frames
 from .readers import readers, to_samples
@@ -108,7 +109,7 @@ def _verdict(c: Check) -> str:
 def _check_array(log, file, name, spec, where) -> None:
     "Findings on a file with the array of one sample"
     try:
-        x = load_sample(file, name, spec.kind)
+        x = load_sample(file, name, spec.kind, spec.shape)
     except InputError as e:
         log.unusable(file, f"an array of modality {name}", str(e).removeprefix(f"{file}: "), "write it again", where)
         return
@@ -224,7 +225,10 @@ def _count_samples(log, samples) -> None:
     log.fact("samples", None, len(samples))
     if samples.task.kind != "regression":
         classes = samples.task.classes
-        counts = np.bincount(samples.target, minlength=len(classes))
+        labelled = has_label(samples)
+        counts = np.bincount(samples.target[labelled], minlength=len(classes))
+        if not labelled.all():
+            log.fact("samples without a label", None, int((~labelled).sum()))
         for name, count in zip(classes, counts):
             log.fact(f"samples of {name}", None, count)
     for i, name in enumerate(samples.modalities):
@@ -280,5 +284,12 @@ def _log_unreadable(log, m, error: InputError) -> None:
 
 
 def _finished(m, log, samples) -> Check:
-    summary = "" if samples is None else str(samples)
+    "The check, with what the samples lack; a prevalent modality that no sample has, though no file is lost, is a fault"
+    summary = ""
+    if samples is not None:
+        summary = "\n".join([str(samples), *missing_notes(samples)])
+        lost = bool(log.findings)
+        for name in set(m.with_role("prevalent")) & set(samples.modalities):
+            if not lost and not samples.presence[:, samples.modalities.index(name)].any():
+                log.unusable(m.root, f"samples with {name}", "none", "correct its files, or leave the modality out")
     return Check(m.name, m.root, log.facts, log.findings, summary)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from safetensors.numpy import save
-from ..core.errors import InputError
+from ..core.errors import InputError, parsing
 from ..core.files import write_bytes
 from .manifest import DatasetManifest, require_files
 from .readers import naming_source, readers
@@ -31,23 +31,45 @@ def write_shard(
 
 
 def open_shard(path) -> tuple:  # array `(n, V, ...)` mapped into memory, keys, facts
-    "Map the shard at `path` into memory; `InputError` if it is damaged"
-    try:
+    "Map a shard into memory; `InputError` if it is damaged"
+    with parsing(path, "no whole shard of features", "run mtpkd data prepare again"):
         with open(path, "rb") as f:
             length = int.from_bytes(f.read(8), "little")  # safetensors: length of the header, header, numbers
             header = json.loads(f.read(length))
         start = 8 + length + header["x"]["data_offsets"][0]
         x = np.memmap(path, "<f4", "r", start, tuple(header["x"]["shape"]))
         keys, facts = json.loads(header["__metadata__"]["rows"])
+        _require_rows_of_shard(x, keys, facts)
         return x, keys, facts
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError) as e:
-        reason = " ".join(str(e).split())[:80]
-        raise InputError(f"{path}: no whole shard of features ({reason}); run mtpkd data prepare again") from e
+
+
+def _require_rows_of_shard(x, keys, facts) -> None:
+    "Raise `ValueError` unless there are a key and facts for every row of features"
+    if x.ndim < 3:
+        raise ValueError(f"shape {x.shape}, expected recordings, views and features")
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys) or len(keys) != len(x):
+        raise ValueError(f"{len(x)} rows of features, expected a key for each")
+    if not isinstance(facts, list) or not all(isinstance(fact, dict) for fact in facts) or len(facts) != len(x):
+        raise ValueError(f"{len(x)} rows of features, expected facts on each")
 
 # %% ../../nbs/10_data/18_feature_store.ipynb #d49bd06b
 def shard_path(root, shard: str) -> Path:
     "The file of a shard in a prepared folder"
     return Path(root) / "shards" / f"{shard}.safetensors"
+
+
+def _row_numbers(frame, column: str, needed) -> np.ndarray:  # `(N,)` int64, -1 where not needed
+    "The rows within shards; `InputError` for a cell that is no whole number"
+    numbers = number_columns(frame, [column], "a row of a shard")[:, 0].astype("float64")
+    valid = (numbers >= 0) & (numbers == np.floor(numbers)) & (numbers < 2**24)
+    invalid = needed & ~valid
+    if invalid.any():
+        first = int(invalid.argmax())
+        raise InputError(
+            f"column {column!r}: row {first + 1} is {str(frame[column].iloc[first])[:40]!r}, expected a whole number "
+            "from 0; run mtpkd data prepare again"
+        )
+    return np.where(needed & valid, np.where(valid, numbers, -1), -1).astype("int64")
 
 
 def gather(
@@ -58,9 +80,9 @@ def gather(
     """The features of a modality for every row of the index.
 
     `InputError` where a shard does not fit the index, and where not one recording was prepared."""
-    shard = frame[f"{name}:shard"].to_numpy()
-    row = frame[f"{name}:row"].to_numpy()
-    key = frame[f"{name}:key"].to_numpy()
+    shard = text_column(frame, f"{name}:shard", f"modality {name}")
+    key = text_column(frame, f"{name}:key", f"modality {name}")
+    row = _row_numbers(frame, f"{name}:row", shard != "")
     out = None
     for one in sorted(set(shard) - {""}):
         path = shard_path(root, one)
@@ -81,6 +103,8 @@ def gather(
 @readers.register("prepared")
 def prepared(manifest: DatasetManifest) -> dict:
     "Read a folder that `mtpkd data prepare` has written; digests of shards are compared by `mtpkd data check` only"
+    if "index" not in manifest.files:
+        raise InputError(f"{manifest.name}: files holds no index; expected index: {{path: index.parquet}}")
     index_only = manifest.model_copy(update={"files": {"index": manifest.files["index"]}})
     path = require_files(index_only)["index"]
     with naming_source(path):
@@ -93,7 +117,7 @@ def prepared(manifest: DatasetManifest) -> dict:
         for part, column in manifest.columns().items():
             if part != "target":
                 ids[part] = text_column(frame, part, part) if column else None
-    views = {name: gather(manifest.root, name, frame) for name in manifest.modalities}
+        views = {name: gather(manifest.root, name, frame) for name in manifest.modalities}
     return dict(
         arrays={name: x[:, 0] for name, x in views.items()},
         views={name: x for name, x in views.items() if x.shape[1] > 1},

@@ -7,13 +7,13 @@ __all__ = ['Fold', 'check_fold', 'strata', 'draw_stratified', 'outer_folds', 'an
 
 # %% ../../nbs/10_data/04_folds.ipynb #a50c6599
 import fnmatch
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 import numpy as np
 from sklearn.model_selection import KFold, StratifiedGroupKFold, StratifiedKFold
 from ..core.errors import InputError
 from ..core.runtime import rng, seed_for
-from .samples import Samples
+from .samples import has_label, Samples, UNLABELLED
 
 # %% ../../nbs/10_data/04_folds.ipynb #0b666079
 @dataclass(frozen=True)
@@ -26,11 +26,23 @@ class Fold:
     pool: np.ndarray  # training rows whose label is hidden
     val: np.ndarray  # inner validation rows
     test: np.ndarray  # test rows
+    # rows of the pool without a class that could be hidden
+    unlabelled: np.ndarray = field(default_factory=lambda: np.arange(0))
 
     @property
     def fit_rows(self) -> np.ndarray:
         "Labelled rows and pool: the rows that normalisers and students are fitted on"
         return np.concatenate([self.train, self.pool])
+
+    @property
+    def hidden_rows(self) -> np.ndarray:
+        "Rows of the pool whose label is known, though hidden from every method but upper bounds"
+        return self.pool[~np.isin(self.pool, self.unlabelled)]
+
+    @property
+    def known_rows(self) -> np.ndarray:
+        "Rows for fitting whose label is known"
+        return np.concatenate([self.train, self.hidden_rows])
 
 
 def check_fold(
@@ -76,15 +88,32 @@ def _splitter(labels, parts: int, seed: int, *, grouped: bool):
     return KFold(parts, shuffle=True, random_state=seed)
 
 
+def _divide_by_label(rows, target) -> tuple:  # labelled rows, the others
+    "Rows by whether their class is known; dimensions of a regression that nobody annotated do not matter here"
+    rows, target = np.asarray(rows), np.asarray(target)
+    known = np.ones(len(rows), bool)
+    if target.ndim == 1 and np.issubdtype(target.dtype, np.integer):
+        known = target[rows] != UNLABELLED
+    if not known.any():
+        raise InputError("no labelled row is left to be divided into folds; use fewer folds or label more rows")
+    return rows[known], rows[~known]
+
+
 def _split_rows(rows, target, subject, parts: int, seed: int):
-    "Divide `rows` into `parts`, grouped by subject and stratified; yield `(other rows, rows of the part)`"
+    """Divide `rows` into `parts`, grouped by subject and stratified; yield `(other rows, rows of the part)`.
+
+    Rows that nobody labelled are in no part. They are among the other rows, unless their subject is in the part."""
+    rows, unlabelled = _divide_by_label(rows, target)
     labels = strata(target[rows])
     if np.bincount(labels).max() < parts:
         labels = np.zeros_like(labels)  # every class is too small to stratify by it
     groups = None if subject is None else np.asarray(subject)[rows]
     splitter = _splitter(labels, parts, seed, grouped=subject is not None)
     for others, part in splitter.split(rows, labels, groups):
-        yield rows[others], rows[part]
+        free = unlabelled
+        if subject is not None:
+            free = unlabelled[~np.isin(subject[unlabelled], subject[rows[part]])]
+        yield np.union1d(rows[others], free), rows[part]
 
 # %% ../../nbs/10_data/04_folds.ipynb #b852b6fb
 def _allocate(n: int, counts) -> np.ndarray:  # `(C,)` int, sums to `n`
@@ -139,15 +168,22 @@ def _require_classes(samples, rows, where: str) -> None:
         )
 
 # %% ../../nbs/10_data/04_folds.ipynb #d440f574
+def _labelled_rows(samples) -> np.ndarray:
+    "Rows that a test may hold: of a classification, those with a label"
+    rows = np.arange(len(samples))
+    return rows if samples.task.kind == "regression" else rows[has_label(samples)]
+
+
 def _numbered_folds(samples, folds: int, seed: int) -> list:
     "`folds` folds of about the same number of subjects, or of samples where there are no subjects"
     rows = np.arange(len(samples))
+    labelled = _labelled_rows(samples)
     if samples.subject is None:
         unit = "samples"
-        available = len(rows)
+        available = len(labelled)
     else:
         unit = "subjects"
-        available = len(np.unique(samples.subject))
+        available = len(np.unique(samples.subject[labelled]))
     if available < folds:
         raise InputError(f"{folds} folds were asked for, but there are {available} {unit}; ask for at most {available}")
     split = []
@@ -165,8 +201,9 @@ def _leave_one_subject_out(samples) -> list:
     if subject is None:
         raise InputError("folds loso needs subjects, but the manifest names none; give a number of folds")
     split = []
-    for left_out in np.unique(subject):
-        split.append((rows[subject != left_out], None, rows[subject == left_out]))
+    labelled = _labelled_rows(samples)
+    for left_out in np.unique(subject[labelled]):
+        split.append((rows[subject != left_out], None, labelled[subject[labelled] == left_out]))
     return split
 
 # %% ../../nbs/10_data/04_folds.ipynb #9283af0a
@@ -226,7 +263,8 @@ def outer_folds(
 ) -> list:  # of (training rows, validation rows or None, test rows)
     "Row numbers of the outer folds; `InputError` where the protocol does not fit the set"
     if isinstance(folds, dict):
-        return [_fixed_fold(samples, folds)]
+        train, val, test = _fixed_fold(samples, folds)
+        return [(train, val, np.intersect1d(test, _labelled_rows(samples)))]
     if folds == "loso":
         return _leave_one_subject_out(samples)
     if not isinstance(folds, int) or folds < 2:
@@ -236,16 +274,15 @@ def outer_folds(
 # %% ../../nbs/10_data/04_folds.ipynb #1ae242e2
 def annotated(samples: Samples) -> np.ndarray:  # `(N,)` bool
     "Which rows have a label; in a weakly paired set that marks known pairs, which of them have a known pair too"
-    labelled = np.ones(len(samples), bool)
-    if samples.task.kind == "regression":
-        labelled = ~np.isnan(samples.target).all(1)
+    labelled = has_label(samples)
     return labelled if samples.paired is None else labelled & samples.paired
 
 # %% ../../nbs/10_data/04_folds.ipynb #e761e531
 def _inner_split(samples, rows, share: float, seed: int, i: int) -> tuple:  # training rows, validation rows
     "Set aside about `share` of the training subjects for inner validation"
     subject = samples.subject
-    available = len(rows) if subject is None else len(np.unique(subject[rows]))
+    labelled = np.intersect1d(rows, _labelled_rows(samples))
+    available = len(labelled) if subject is None else len(np.unique(subject[labelled]))
     if available < 2:
         raise InputError(f"fold {i}: {available} training subject is left; inner validation needs at least 2")
     parts = min(max(2, round(1 / share)), available)
@@ -288,7 +325,8 @@ def _nested_fold(
     if test is not None:
         parts["the test"] = test
     _require_parts(samples, parts, i)
-    fold = Fold(i, seed, labelled_rows, pool, val, np.arange(0) if test is None else test)
+    unlabelled = np.setdiff1d(pool, _labelled_rows(samples))
+    fold = Fold(i, seed, labelled_rows, pool, val, np.arange(0) if test is None else test, unlabelled)
     check_fold(fold, samples.subject)
     return fold
 
@@ -321,6 +359,6 @@ def whole_fold(
     train = np.arange(len(samples))
     val = None
     if isinstance(folds, dict):
-        train, val, test = outer_folds(samples, folds)[0]
+        train, val, test = _fixed_fold(samples, folds)
         train = np.union1d(train, test)
     return _nested_fold(samples, 0, seed, train, val, None, inner_validation, labelled, labelled_validation)

@@ -11,15 +11,19 @@ __all__ = ['FileSpec', 'ModalitySpec', 'TaskSpec', 'ProtocolSpec', 'PairingSpec'
 import re
 from importlib import resources
 from pathlib import Path
-from typing import Literal
-from pydantic import BaseModel, ConfigDict, Field, model_validator, ValidationError
+from typing import Annotated, Literal
+from pydantic import AllowInfNan, BaseModel, ConfigDict, Field, field_validator, model_validator, ValidationError
+from ..core.config import require_finite
 from ..core.errors import InputError, nearest
 from ..core.files import file_sha256
 from ..core.yaml_files import read_yaml
 
 # %% ../../nbs/10_data/01_manifest.ipynb #e5cce119
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+_AnyFloat = Annotated[float, AllowInfNan(True)]  # a range may be open, a mark may be NaN
 
 
 class FileSpec(_Strict):
@@ -48,8 +52,20 @@ class TaskSpec(_Strict):
     target: str
     classes: list[str] = []
     names: list[str] = []
-    range: tuple[float, float] | None = None
-    invalid: float | None = None
+    range: tuple[_AnyFloat, _AnyFloat] | None = None
+    invalid: _AnyFloat | None = None  # the value of a regression target that marks a missing annotation
+    unlabelled: int | _AnyFloat | str | None = None  # the label of a class target that says that nobody labelled a row
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _classes_are_text(cls, classes):
+        "Numbers as text; true and false are what YAML makes of yes and no"
+        if not isinstance(classes, list):
+            return classes
+        for name in classes:
+            if isinstance(name, bool):
+                raise ValueError(f"{name} is no name, which YAML makes of yes, no, true and false; put it in quotes")
+        return [str(name) if isinstance(name, int) else name for name in classes]
 
     @model_validator(mode="after")
     def _names_fit_the_kind(self):
@@ -57,8 +73,12 @@ class TaskSpec(_Strict):
             raise ValueError("a regression task needs names, such as [valence, arousal]")
         if self.kind != "regression" and len(self.classes) < 2:
             raise ValueError(f"a {self.kind} task needs at least two classes")
-        if len(set(self.classes)) < len(self.classes):
+        if len({name.strip() for name in self.classes}) < len(self.classes):
             raise ValueError("classes are named twice")
+        if self.kind == "regression" and self.unlabelled is not None:
+            raise ValueError("unlabelled is for classes; the value of a regression that marks none is invalid")
+        if str(self.unlabelled) in self.classes:
+            raise ValueError(f"unlabelled is {self.unlabelled}, which is a class; name another value")
         return self
 
     @property
@@ -188,6 +208,7 @@ def parse_manifest(
 ) -> DatasetManifest:
     "Check a manifest's values; `InputError` names the key"
     values = {str(key): value for key, value in values.items() if key != "root"}
+    require_finite(values.get("options"), f"{source}: options")
     try:
         return DatasetManifest(**values, root=Path(root))
     except ValidationError as e:

@@ -13,6 +13,7 @@ from ..core.errors import InputError, nearest
 from ..core.files import file_sha256, write_bytes
 from ..core.config import to_yaml
 from .manifest import parse_manifest, TaskSpec
+from .samples import as_ids, label_names
 from .readers import as_booleans, as_numbers, to_samples
 
 # %% ../../nbs/10_data/17_save.ipynb #0b765ba4
@@ -84,10 +85,10 @@ def _usual_protocol(task: dict, ids: dict) -> dict:
 
 
 def _stored_target(samples) -> np.ndarray:
-    "Values `(N, K)`, or class names `(N,)`"
+    "Values `(N, K)`, or class names `(N,)`, empty where nobody labelled the row"
     if samples.task.kind == "regression":
         return samples.target
-    return np.array(samples.task.classes)[samples.target]
+    return label_names(samples)
 
 # %% ../../nbs/10_data/17_save.ipynb #672a2901
 def save_set(
@@ -107,11 +108,13 @@ def save_set(
 ) -> Path:  # of the manifest
     "Write arrays as a data set that `read` and every command take; invalid parts raise `InputError`"
     task = task.model_dump() if isinstance(task, TaskSpec) else dict(task)
+    if "classes" in task:
+        task["classes"] = [str(name) for name in task["classes"]]
     arrays = {modality: _as_columns(modality, x) for modality, x in arrays.items()}
     ids = {}
     for part, given in (("subject", subject), ("sample", sample), ("bag", bag)):
         if given is not None:
-            ids[part] = np.asarray(given).astype(str)
+            ids[part] = as_ids(given, len(np.asarray(given)), part)
     if paired is not None:
         ids["paired"] = as_booleans(paired, "paired")
     _require_distinct([*arrays, task.get("target"), *ids])
@@ -119,7 +122,7 @@ def save_set(
         name=name,
         reader="npz",
         files={"arrays": {"path": "arrays.npz"}},
-        task={field: value for field, value in task.items() if value not in (None, [])},
+        task={field: value for field, value in task.items() if value is not None and value != []},
         subject="subject" if "subject" in ids else None,
         sample="sample" if "sample" in ids else None,
         modalities=_modality_entries(arrays, roles or {}, rates or {}, inputs or {}),

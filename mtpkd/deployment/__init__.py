@@ -11,8 +11,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "predict", "check_manifest",
     ],
     "student_file": [
-        "CARD", "MAX_STUDENT_BYTES", "InputSpec", "Member", "EncoderPart", "FusionPart", "StudentCard",
-        "parse_card", "card_of", "StoredStudents", "normal_shape", "save_student", "load_student",
-        "join_students", "select_members", "complete_members",
+        "CARD", "READABLE", "MAX_STUDENT_BYTES", "InputSpec", "Member", "EncoderPart", "FusionPart",
+        "StudentCard", "parse_card", "card_of", "StoredStudents", "normal_shape", "save_student",
+        "load_student", "join_students", "select_members", "complete_members",
     ],
 })

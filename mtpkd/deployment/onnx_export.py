@@ -56,11 +56,16 @@ def load_member(kept: StoredStudents, r: int, trust=()) -> Student:
 class Deployed(nn.Module):
     "A student from recordings to probabilities `(B, C)` or values `(B, K)`"
 
-    def __init__(self, net: Student, mean: dict, scale: dict, clip: float, kind: str):
+    def __init__(self, net: Student, mean: dict, scale: dict, clip: float, kind: str, target: dict):
         super().__init__()
         self.net = net
         self.clip = clip
         self.kind = kind
+        if target:
+            self.register_buffer("target_mean", torch.from_numpy(target["mean"].copy()))
+            self.register_buffer("target_scale", torch.from_numpy(target["scale"].copy()))
+        else:
+            self.target_mean = self.target_scale = None
         for name in net.names:
             self.register_buffer(f"mean_{name}", torch.from_numpy(mean[name].copy()))
             self.register_buffer(f"scale_{name}", torch.from_numpy(scale[name].copy()))
@@ -78,7 +83,9 @@ class Deployed(nn.Module):
             inputs[name] = z * mask
             presence.append(present)
         out = self.net(inputs, torch.stack(presence, -1)).logits
-        return out if self.kind == "regression" else out.softmax(-1)
+        if self.kind != "regression":
+            return out.softmax(-1)
+        return out if self.target_mean is None else out * self.target_scale + self.target_mean
 
 
 def deployed(kept: StoredStudents, r: int, trust=()) -> Deployed:
@@ -86,7 +93,8 @@ def deployed(kept: StoredStudents, r: int, trust=()) -> Deployed:
     mean = {name: values[r] for name, values in kept.mean.items()}
     scale = {name: values[r] for name, values in kept.scale.items()}
     net = load_member(kept, r, trust)
-    return Deployed(net, mean, scale, kept.card.clip, kept.card.task.kind).eval()
+    target = {part: values[r] for part, values in kept.target.items()}
+    return Deployed(net, mean, scale, kept.card.clip, kept.card.task.kind, target).eval()
 
 # %% ../../nbs/55_deployment/03_onnx_export.ipynb #7171bbf5
 OPSET = 18

@@ -23,10 +23,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "WeakTargets", "Batch", "make_batch", "assign_batch_targets", "ObjectiveStep", "DistillationObjective",
         "gradient_shares", "note_gradient_shares", "note_violation", "count_teachers", "label_rows", "fit_stage",
     ],
-    "outputs": [
-        "TeacherOutputs", "to_prediction", "FittedStack", "predict_all_rows", "has_any_modality",
-        "gather_teacher_outputs",
-    ],
+    "outputs": ["TeacherOutputs", "FittedStack", "predict_all_rows", "has_any_modality", "gather_teacher_outputs"],
     "pair_recovery": ["pool_bags", "pairing_weights"],
     "self_distillation": [
         "SelfDistillation", "distillation_loss", "adapter_inputs", "adapted_outputs", "AdaptedTeachers",

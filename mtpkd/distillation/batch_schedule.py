@@ -25,7 +25,7 @@ def draw_stage_batches(spec: StageSpec, folds) -> tuple:  # rows `(R, steps, B)`
     uses_pool = (spec.pool or spec.all_labels) and all(len(fold.pool) for fold in folds)
     if spec.all_labels and uses_pool:
         size = schedule.batch + schedule.pool_batch
-        rows = draw_batches([fold.fit_rows for fold in folds], size, batches, labelled_seeds)
+        rows = draw_batches([fold.known_rows for fold in folds], size, batches, labelled_seeds)
         return rows, torch.arange(size) < size
     rows = draw_batches([fold.train for fold in folds], schedule.batch, batches, labelled_seeds)
     if uses_pool and spec.bags:

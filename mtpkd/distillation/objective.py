@@ -24,7 +24,7 @@ from ..training.stacked_model import predict_stacked, StackedModel
 from ..training.trainer import Trainer
 from ..training.loop import train
 from .teacher_selection import select_teachers
-from .outputs import to_prediction, FittedStack
+from .outputs import FittedStack
 from .weak_pairs import assign_soft_targets
 from .stage import StageSpec
 from .batch_schedule import BatchDraw, BatchSchedule
@@ -281,7 +281,7 @@ class _Evaluation:
 
     def __call__(self, weights: dict, rows) -> np.ndarray:  # one array of row numbers a repeat -> `(R,)`
         outputs = predict_stacked(self.stack, weights, self.data, rows, self.spec.modalities)
-        predictions = [to_prediction(self.data.kind, output.logits) for output in outputs]
+        predictions = self.data.to_predictions([output.logits for output in outputs])
         labelled = label_rows(self.data, rows)
         scores = [self._score(own, prediction) for own, prediction in zip(labelled, predictions)]
         return np.array(scores)

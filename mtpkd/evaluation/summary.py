@@ -166,6 +166,8 @@ class _SummaryMapping(Mapping):
         "Plain values, as in summary.json"
         values = self.model_dump(mode="json", exclude={"format", "schedules", "task"})
         values["task"] = self.task.to_dict()
+        if not self.notes:
+            del values["notes"]
         return values | {f"{base}{_SCHEDULE}": schedule for base, schedule in self.schedules.items()}
 
     def __or__(self, changes: Mapping):
@@ -206,6 +208,7 @@ class Summary(_SummaryMapping, Record):
     modalities: Modalities | None = None
     fallback: dict[str, Fallback] = {}
     diverged: dict[str, tuple[DivergedRepeat, ...]] = {}
+    notes: tuple[str, ...] = ()  # what the data set lacks in more than a fifth of its samples
 
 # %% ../../nbs/40_evaluation/06_summary.ipynb #69334356
 def parse_summary(

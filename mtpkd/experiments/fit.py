@@ -16,7 +16,6 @@ from ..core.config import to_dict, to_yaml
 from ..core.provenance import provenance_text
 from ..data.folds import whole_fold
 from ..evaluation.metrics import metrics
-from ..distillation.outputs import to_prediction
 from ..distillation.methods import BASELINE, method_names, RECIPE
 from ..distillation.method_resolution import get_method
 from ..distillation.artifacts import ReportedKey
@@ -153,9 +152,9 @@ def chosen_method(plan: ExperimentSpec, fitted_by_name: dict, method: str) -> tu
 
 def _verdict(plan, context, fitted_by_name, name) -> dict:
     "Scores on the inner validation rows, and the sizes of the parts"
-    fold, kind = context.folds[0], context.table.kind
+    fold = context.folds[0]
     outputs = fitted_by_name[name].outputs(context.table, [fold.val] * len(context.folds))
-    predictions = [to_prediction(kind, output.logits) for output in outputs]
+    predictions = context.table.to_predictions([output.logits for output in outputs])
     ensemble = np.mean(predictions, 0)
     score = float(metrics.get(plan.metric)(plan.samples.target[fold.val], ensemble))
     members = list(map(float, fitted_by_name[name].validation))

@@ -7,6 +7,7 @@ __all__ = ['MAX_STACK', 'ExperimentSpec', 'list_methods', 'plan_experiment', 'st
            'trained_backbones_text']
 
 # %% ../../nbs/60_experiments/03_plan.ipynb #c7ff93bd
+import warnings
 from dataclasses import dataclass
 import torch
 from ..core.errors import InputError, nearest
@@ -15,6 +16,7 @@ from ..core.config import check_limits, ExperimentConfig
 from ..data.manifest import load_manifest
 from ..data.weak_pairing import check_pairing, parse_pairing
 from ..data.reading import read
+from ..data.missing import missing_notes, require_recordings
 from ..models.encoders import build_encoder
 from ..models.backbones import trainable_text
 from ..models.teacher_ensemble import teacher_subsets, TeacherEnsemble
@@ -98,6 +100,10 @@ def plan_experiment(
     manifest = load_manifest(config.manifest)
     config = with_protocol(config, manifest)
     samples = read(with_bags(config, manifest), names=[*config.prevalent, *config.privileged])
+    require_recordings(samples, config.prevalent, "prevalent")
+    require_recordings(samples, config.privileged, "privileged")
+    for note in missing_notes(samples):
+        warnings.warn(f"{manifest.name}: {note}")
     config = with_faults(config, samples)
     kind, metric = manifest.task.kind, manifest.protocol.metric
     if metric not in metric_for(kind):

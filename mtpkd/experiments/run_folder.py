@@ -8,7 +8,7 @@ __all__ = ['FORMAT', 'write_tensors', 'read_tensors', 'write_table', 'check_colu
 
 # %% ../../nbs/60_experiments/06_run_folder.ipynb #3f1ef8ec
 import json
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from ..core.yaml_files import read_yaml
 from ..core.provenance import provenance_columns
 from ..evaluation.per_sample import calibration, transfer
 from ..evaluation.summary import parse_summary, Summary
+from ..distillation.methods import BASELINE
 from .tables import COLUMNS
 
 # %% ../../nbs/60_experiments/06_run_folder.ipynb #a76dc271
@@ -158,7 +159,7 @@ class RunFolder(RunFiles):
     teachers = cached_property(lambda self: self._csv("teachers.csv"))
     predictions = cached_property(lambda self: self._predictions())
     pairing = cached_property(lambda self: pairing_table(self.history).assign(**provenance_columns(self.summary)))
-    transfer = cached_property(lambda self: self._explained("transfer", transfer))
+    transfer = cached_property(lambda self: self._explained("transfer", partial(transfer, base=BASELINE)))
     calibration = cached_property(lambda self: self._explained("calibration", calibration))
 
     def _predictions(self):

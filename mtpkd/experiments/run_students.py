@@ -6,6 +6,7 @@
 __all__ = ['find_students', 'stands_for']
 
 # %% ../../nbs/60_experiments/12_run_students.ipynb #675ee3df
+from dataclasses import replace
 from pathlib import Path
 from ..core.errors import InputError, nearest
 from ..evaluation.summary import Summary
@@ -48,7 +49,7 @@ def _of_run(run: RunFolder, method) -> StoredStudents:
         return students
     words = f"{method} was requested and has fallen back to the student alone"
     card = students.card.model_copy(update=dict(words=words))
-    return StoredStudents(card, students.params, students.mean, students.scale)
+    return replace(students, card=card)
 
 
 def _student_files(folder: Path) -> dict:

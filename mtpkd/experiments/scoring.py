@@ -18,7 +18,6 @@ from ..transport.geometry import anchor_clouds, cosine_gram, least_similar
 from ..transport.sinkhorn import sinkhorn_divergence
 from ..evaluation.metrics import score_all
 from ..distillation.methods import schedules
-from ..distillation.outputs import to_prediction
 from ..distillation.artifacts import ArtifactStore, ReportedKey, SelfDistilledKey, TeacherKey
 from ..distillation.context import with_control, DistillationContext, get_teacher
 from ..distillation.method_resolution import get_method
@@ -38,13 +37,12 @@ def score_rows(
     seconds: float,  # that all repeats took together
 ) -> tuple:  # results, metrics, predictions
     "Predict the test rows of every repeat, and score them at all checkpoints"
-    task = plan.samples.task
     results, scores, predictions = [], [], []
     test_rows = [fold.test for fold in folds]
     for checkpoint, params in fitted.checkpoints.items():
         outputs = replace(fitted, params=params).outputs(fitted.table, test_rows)
-        for fold, output in zip(folds, outputs):
-            prediction = to_prediction(task.kind, output.logits)
+        predicted = fitted.table.to_predictions([output.logits for output in outputs])
+        for fold, prediction in zip(folds, predicted):
             values = _test_scores(plan, fold, prediction)
             for metric, value in values.items():
                 scores.append((name, fold.fold, fold.seed, checkpoint, metric, value))
@@ -157,7 +155,7 @@ def open_context(
         c.privileged,
         c,
         plan.metric,
-        [fit_normaliser(plan.samples, f.fit_rows) for f in folds],
+        [fit_normaliser(plan.samples, f.fit_rows, f.train) for f in folds],
         pick_device(c.device),
         progress,
         weak_pairings=weak_pairings_of(c, plan.manifest, plan.samples, folds),
@@ -219,7 +217,7 @@ def plan_of(
     method = get_method(name, plan.config, context.table.kind)
     fitted, fold = context.artifacts[ReportedKey(name)], context.folds[0]
     random = np.random.default_rng(0)
-    drawn = random.choice(fold.fit_rows, min(size, len(fold.fit_rows)), replace=False)
+    drawn = random.choice(fold.known_rows, min(size, len(fold.known_rows)), replace=False)
     rows = np.sort(drawn)
     outputs = get_teacher_outputs(context, method)
     favourite = _most_selected(fitted)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from ..core.config import to_dict
 from ..core.provenance import provenance_columns
+from ..data.missing import missing_notes
 from ..evaluation.metrics import chance_level, direction, gap_closed
 from mtpkd.evaluation.statistics import (
     bootstrap_subjects,
@@ -123,6 +124,9 @@ def summarise(plan: ExperimentSpec, parts: dict) -> dict:  # what summary.json h
         calibration=_calibration(plan, parts, rho),
         modalities=modality_values(parts_results(parts), plan.config.prevalent, plan.config.privileged, rho),
     )
+    notes = missing_notes(plan.samples)
+    if notes:
+        facts["notes"] = notes
     return _frame(plan, parts) | dict(methods=rows) | facts
 
 

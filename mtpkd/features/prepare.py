@@ -18,6 +18,7 @@ from ..core.files import atomic_path, claim_output_folder, file_sha256, folder_l
 from ..core.yaml_files import apply_set, read_yaml
 from ..core.config import from_dict, to_yaml
 from ..data.manifest import load_manifest
+from ..data.samples import label_names
 from ..data.feature_store import open_shard, shard_path
 from ..models.backbones import trainable_text
 from .recipes import backbone, PrepareConfig
@@ -34,7 +35,7 @@ def _sample_columns(samples) -> dict:
     if samples.task.kind == "regression":
         columns |= {f"target:{name}": samples.target[:, i] for i, name in enumerate(samples.task.names)}
     else:
-        columns["target"] = np.array(samples.task.classes)[samples.target]
+        columns["target"] = label_names(samples)
     return columns
 
 

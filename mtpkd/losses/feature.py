@@ -9,9 +9,16 @@ __all__ = ['TINY', 'mmd', 'unit_rows', 'project', 'fitnets', 'cosine_mse', 'crd'
 import torch
 from torch import Tensor
 from ..core.errors import InputError
+from ..transport.geometry import power_of_two
+from .alignment import squared_distances
 from .terms import loss_term
 
 # %% ../../nbs/35_losses/05_feature.ipynb #7be2a972
+def _shares(weight: Tensor) -> Tensor:  # `(..., N)` -> `(..., N)`
+    "Weights that sum to one; zeros where none is positive"
+    return weight / weight.sum(-1, keepdim=True).clamp_min(torch.finfo(weight.dtype).tiny)
+
+
 def mmd(
     x: Tensor,  # `(N, D)`
     y: Tensor,  # `(M, D)`
@@ -19,18 +26,13 @@ def mmd(
     v: Tensor,  # weights of the rows of `y` `(M,)`
 ) -> Tensor:  # scalar
     "Squared maximum mean discrepancy, Gaussian kernels of half, one and two times the mean squared distance"
-    z, mass = (
-        torch.cat([x, y], -2),
-        torch.cat([w / w.sum(-1, keepdim=True).clamp_min(1e-8), -v / v.sum(-1, keepdim=True).clamp_min(1e-8)], -1),
-    )
-    square = (z * z).sum(-1)
-    d, both = (
-        (square[..., :, None] + square[..., None, :] - 2 * z @ z.mT).clamp_min(0),
-        mass[..., :, None] * mass[..., None, :],
-    )
-    width = (
-        (both.abs() * d).sum((-2, -1), keepdim=True) / both.abs().sum((-2, -1), keepdim=True).clamp_min(1e-8)
-    ).detach() + 1e-8
+    mass = torch.cat([_shares(w), -_shares(v)], -1)
+    both = mass[..., :, None] * mass[..., None, :]
+    d = squared_distances(torch.cat([x, y], -2))
+    weight = both.abs()
+    total = weight.sum((-2, -1), keepdim=True).clamp_min(torch.finfo(d.dtype).tiny)
+    width = ((weight * d).sum((-2, -1), keepdim=True) / total).detach()
+    width = torch.where(width > 0, width, 1.0)
     return (both * sum((-d / (width * s)).exp() for s in (0.5, 1.0, 2.0)) / 3).sum((-2, -1))
 
 
@@ -44,14 +46,15 @@ def _feature_mmd(inputs, options):
     return mmd(inputs.embedding, inputs.teacher_embedding, _unpaired_weight(inputs), _unpaired_weight(inputs))
 
 # %% ../../nbs/35_losses/05_feature.ipynb #ecf92a03
-TINY = 1e-12  # squared lengths below it are zero
+TINY = 1e-12  # squared lengths below it, in units of the largest entry of a batch, are zero
 
 
 def unit_rows(z: Tensor) -> Tensor:  # `(..., D)` -> `(..., D)`
-    "Rows of length one; a row of zeros stays zero, and so is its gradient"
+    "Rows of length one, in any unit; a row of zeros stays zero, and so is its gradient"
+    z = z / power_of_two(z)
     square = (z * z).sum(-1, keepdim=True)
-    there = square > TINY
-    return z * torch.where(there, square, 1.0).rsqrt() * there
+    is_zero = square == 0
+    return z * torch.where(is_zero, 1.0, square).rsqrt() * ~is_zero
 
 
 def project(

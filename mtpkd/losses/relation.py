@@ -9,13 +9,15 @@ __all__ = ['relative_distances', 'angles', 'rkd_distance', 'rkd_angle', 'sp', 'c
 import torch
 from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
-from ..transport.geometry import cosine_gram
+from ..transport.geometry import cosine_gram, power_of_two
 from .terms import loss_term
 from .feature import TINY, unit_rows
 
 # %% ../../nbs/35_losses/07_relation.ipynb #8718d7c3
-def _gaps(z):
-    return z.unsqueeze(-2) - z.unsqueeze(-3)  # `(..., B, D)` -> `(..., B, B, D)`
+def _gaps(z: Tensor) -> Tensor:  # `(..., B, D)` -> `(..., B, B, D)`
+    "Differences of all rows, in units of about the largest of them"
+    gaps = z.unsqueeze(-2) - z.unsqueeze(-3)
+    return gaps / power_of_two(gaps, (-3, -2, -1))
 
 
 def relative_distances(z: Tensor) -> Tensor:  # `(..., B, D)` -> `(..., B, B)`
@@ -28,8 +30,10 @@ def relative_distances(z: Tensor) -> Tensor:  # `(..., B, D)` -> `(..., B, B)`
 
 def angles(z: Tensor) -> Tensor:  # `(..., B, D)` -> `(..., B, B, B)`: the cosine at the first row
     "Cosines of the angles of all triplets"
-    e = unit_rows(_gaps(z))
-    return e @ e.mT
+    gaps = _gaps(z)
+    alike = (gaps * gaps).sum(-1, keepdim=True) <= TINY
+    directions = unit_rows(gaps.masked_fill(alike, 0.0))
+    return directions @ directions.mT
 
 # %% ../../nbs/35_losses/07_relation.ipynb #3c68b54f
 def rkd_distance(
@@ -60,7 +64,12 @@ def sp(
     z_t: Tensor,  # teacher embeddings `(B, Dt)`
 ) -> Tensor:  # scalar
     "Mean squared difference of row-normalised Gram matrices"
-    return ((unit_rows(z_s @ z_s.mT) - unit_rows(z_t @ z_t.mT)) ** 2).mean((-2, -1))
+
+    def similarities(z):
+        z = z / power_of_two(z, (-2, -1))
+        return unit_rows(z @ z.mT)
+
+    return ((similarities(z_s) - similarities(z_t)) ** 2).mean((-2, -1))
 
 
 def cc(z_s: Tensor, z_t: Tensor, gamma: float = 0.4) -> Tensor:  # `(B, Ds)`, `(B, Dt)` -> scalar

@@ -130,7 +130,7 @@ def wkd(
     iterations: int = 30,
 ) -> Tensor:  # scalar
     "Sinkhorn divergence of the class distributions, mean over the rows, times T^2"
-    q = (output / temperature).softmax(-1).clamp_min(1e-7)
+    q = (output / temperature).softmax(-1) + 1e-7  # every class keeps some mass, and its gradient
     mass = teacher.sum(-1, keepdim=True)  # 0 where nobody sees anything
     p = torch.where(mass > 0, teacher / mass.clamp_min(TINY), q.detach()).clamp_min(1e-7)
     p, q = p / p.sum(-1, keepdim=True), q / q.sum(-1, keepdim=True)

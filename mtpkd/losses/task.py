@@ -8,6 +8,7 @@ __all__ = ['cross_entropy', 'cumulative_probabilities', 'ordinal_cross_entropy',
 # %% ../../nbs/35_losses/02_task.ipynb #765792ed
 import torch
 from torch import Tensor
+from ..transport.geometry import power_of_two
 from .terms import loss_term, weighted_mean
 
 # %% ../../nbs/35_losses/02_task.ipynb #1a672d84
@@ -26,8 +27,12 @@ def cumulative_probabilities(probabilities: Tensor) -> Tensor:  # `(..., C)` -> 
 
 def ordinal_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:  # `(B, C)`, `(B, C)` -> `(B,)`
     "Binary cross-entropy at every step of the scale"
-    p, y = cumulative_probabilities(logits.softmax(-1)).clamp(1e-6, 1 - 1e-6), cumulative_probabilities(target)
-    return -(y * p.log() + (1 - y) * (1 - p).log()).sum(-1)
+    log_p = logits.log_softmax(-1)
+    steps = range(1, logits.shape[-1])
+    log_above = torch.stack([log_p[..., step:].logsumexp(-1) for step in steps], -1)
+    log_below = torch.stack([log_p[..., :step].logsumexp(-1) for step in steps], -1)
+    above = cumulative_probabilities(target)
+    return -(above * log_above + (1 - above) * log_below).sum(-1)
 
 # %% ../../nbs/35_losses/02_task.ipynb #0e9b7262
 def concordance(
@@ -35,12 +40,15 @@ def concordance(
     y: Tensor,  # targets `(B, K)`
     weight: Tensor,  # `(B, K)`, 0 where invalid
 ) -> Tensor:  # `(K,)`
-    "Concordance correlation coefficient of every dimension"
-    w = weight / weight.sum(-2, keepdim=True).clamp_min(1e-8)
+    "Concordance correlation coefficient of every dimension, in any unit; 0 where both are one and the same constant"
+    w = weight / weight.sum(-2, keepdim=True).clamp_min(torch.finfo(weight.dtype).tiny)
+    unit = torch.maximum(power_of_two(x, -2), power_of_two(y, -2))
+    x, y = x / unit, y / unit
     mx, my = (w * x).sum(-2), (w * y).sum(-2)
     dx, dy = x - mx.unsqueeze(-2), y - my.unsqueeze(-2)
     cov, vx, vy = ((w * p).sum(-2) for p in (dx * dy, dx * dx, dy * dy))
-    return 2 * cov / (vx + vy + (mx - my) ** 2 + 1e-8)
+    spread = vx + vy + (mx - my) ** 2
+    return 2 * cov / torch.where(spread > 0, spread, 1.0)
 
 # %% ../../nbs/35_losses/02_task.ipynb #7d44b76e
 def row_losses(

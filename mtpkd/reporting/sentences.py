@@ -95,6 +95,7 @@ def setting_rows(summary: Summary) -> list:  # (what, value)
     rows = {
         "protocol": provenance_text(summary),
         "data": f"{summary.n} samples, {subjects}",
+        "missing": "; ".join(summary.notes),
         "task": f"{task.kind}: {join_words(task.labels)}",
         "prevalent, all the student sees": join_words(summary.prevalent),
         "privileged, in training only": join_words(summary.privileged),

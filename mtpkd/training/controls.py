@@ -37,7 +37,7 @@ def permute_labels(table: StackedDataset, folds) -> StackedDataset:
     "The same data with labels that mean nothing, but for the test rows"
     drawn = [
         permute_within(
-            (f.train, f.pool, f.val), len(table.target), rng("label_permutation", f.seed, f.fold), itself=True
+            (f.train, f.hidden_rows, f.val), len(table.target), rng("label_permutation", f.seed, f.fold), itself=True
         )
         for f in folds
     ]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from ..core.errors import InputError
-from .geometry import _check_batch, _clouds, _common_dtype, _full_precision, _rows_at_once
+from .geometry import _check_batch, _clouds, _common_dtype, _full_precision, _rows_at_once, power_of_two
 from .autograd import _apply, _direct, _unrecorded, _vmap_dim_first
 from .annealing import _Schedule, _schedule, _schedule_of
 from .sinkhorn import _check_problem, _divergence, _flat_lead
@@ -131,6 +131,8 @@ def structural_divergence(
         return value.mean(-2), violation.amax(-2)
     schedule = _schedule_of(max_iters, eps, 1e-3) if max_iters else _schedule(eps, 1e-3, 2.0 * k)
     z_s, z_t = _common_dtype(z_s, z_t)
+    z_s = z_s / power_of_two(z_s)
+    z_t = z_t / power_of_two(z_t)
     value, violation, *_ = _apply(_Structural, z_s, z_t, k, eps, schedule)
     return value, violation
 

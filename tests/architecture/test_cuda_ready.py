@@ -216,7 +216,7 @@ def room():
         ("physio", "voice"),
         from_dict(ExperimentConfig, quick()),
         "accuracy",
-        [fit_normaliser(s, f.fit_rows) for f in folds],
+        [fit_normaliser(s, f.fit_rows, f.train) for f in folds],
         progress=False,
     )
 

@@ -499,6 +499,11 @@ AFFWILD2 = {
         ["cropped_aligned/video7, frame 31", "pictures 1 to 30", "editions"],
         "lost",
     ),
+    "pictures from 0 on": (
+        lambda r: [p.rename(face(r, int(p.stem) - 1)) for p in sorted(face(r, 1).parent.iterdir())],
+        ["cropped_aligned/video7, frame 0", "counted from 1", "the label of the next frame"],
+        "lost",
+    ),
     "no faces": (
         lambda r: shutil.rmtree(face(r, 1).parent),
         ["cropped_aligned/video7", "is missing", "copy it again"],

@@ -19,7 +19,6 @@ from mtpkd.experiments.fit import fit
 from mtpkd.data.manifest import list_manifests, load_manifest
 from mtpkd.data.reading import read
 from mtpkd.deployment.student_file import load_student, select_members
-from mtpkd.distillation.outputs import to_prediction
 from tiny_runs import QUICK, make_set
 
 EMBEDDED = [n for n in list_manifests() if load_manifest(n).access == "embedded"]
@@ -61,7 +60,11 @@ def test_file_says_what_torch_says(deployed):
     from mtpkd.training.stacked_model import predict_stacked as in_stack
 
     c = kept.card
-    z = [Normaliser({n: kept.mean[n][r] for n in p.names}, {n: kept.scale[n][r] for n in p.names}) for r in range(2)]
+    z = []
+    for r in range(2):
+        mean, scale = ({n: part[n][r] for n in p.names} for part in (kept.mean, kept.scale))
+        unit = {f"target_{part}": values[r] for part, values in kept.target.items()}
+        z.append(Normaliser(mean, scale, **unit))
     only = type(s)(
         {n: s.arrays[n] for n in p.names},
         s.presence[:, [s.modalities.index(n) for n in p.names]],
@@ -82,14 +85,15 @@ def test_file_says_what_torch_says(deployed):
         ),
         [0, 1],
     )
+    table = make_stacked_dataset(only, z)
     outs = in_stack(
         stack,
         {k: torch.from_numpy(v) for k, v in kept.params.items()},
-        make_stacked_dataset(only, z),
+        table,
         [np.arange(len(s))] * 2,
         p.names,
     )
-    want = np.mean([to_prediction(s.task.kind, o.logits) for o in outs], 0)
+    want = np.mean(table.to_predictions([o.logits for o in outs]), 0)
     got = p({n: whole(s, n) for n in p.names}, inputs=False)
     assert np.abs(got - want).max() < 1e-5 and np.ptp(want, 0).max() > 1e-3
 
@@ -357,7 +361,7 @@ def test_wrong_files_are_one_line(small, tmp_path, capsys):
         path.write_bytes(content)
         expect(words)
     for card, words in [
-        (dict(format=2), "format 2, this version reads 1"),
+        (dict(format=3), "format 3, this version reads 1 and 2"),
         (dict(members=[]), "wrong at members"),
         (dict(script="os"), "wrong at script"),
         (dict(task=dict(kind="classification", target="y", classes=["a", "b"])), "its card names 2 outputs"),

@@ -208,6 +208,11 @@ def train(plan, out, monkeypatch, hidden=()):
         kept["normalisers"] = {
             f"{part}/{n}": v.clone() for part in ("mean", "scale") for n, v in getattr(table, part).items()
         }
+        if table.target_mean is not None:
+            kept["normalisers"] |= {
+                "mean/target": table.target_mean.clone(),
+                "scale/target": table.target_scale.clone(),
+            }
         return table
 
     def spy(plan, room, name):
@@ -373,7 +378,7 @@ def test_red_where_the_normaliser_is_fitted_on_all_rows(poison, tmp_path, monkey
     monkeypatch.setattr(
         mtpkd.experiments.scoring,
         "fit_normaliser",
-        lambda samples, rows: fit_normaliser(samples, np.arange(len(samples))),
+        lambda samples, rows, labelled: fit_normaliser(samples, np.arange(len(samples)), labelled),
     )
     said = red(make_plan(tmp_path / "set", methods=BRIEF), tmp_path, monkeypatch, poison)
     assert "normaliser mean/face" in said and "weights of student kd" in said

@@ -288,7 +288,8 @@ class FakeRun:
         self.predictions = pd.concat(
             [said(m, s) for m in self.levels if ":" not in m for s in self.seeds[:2]], ignore_index=True
         )
-        self.transfer, self.calibration = (f(self.predictions, self.summary.task) for f in (transfer, calibration))
+        self.transfer = transfer(self.predictions, self.summary.task, "student_only")
+        self.calibration = calibration(self.predictions, self.summary.task)
         ece = (
             {}
             if self.regression

@@ -40,9 +40,16 @@ MUTANTS = [
     Mutant(
         "normaliser",
         "experiments.scoring",
-        "[fit_normaliser(plan.samples, f.fit_rows) for f in folds]",
-        "[fit_normaliser(plan.samples, np.arange(len(plan.samples))) for f in folds]",
+        "[fit_normaliser(plan.samples, f.fit_rows, f.train) for f in folds]",
+        "[fit_normaliser(plan.samples, np.arange(len(plan.samples)), f.train) for f in folds]",
         "method/test_leaks.py::test_nan_in_the_test_rows_goes_unnoticed",
+    ),
+    Mutant(
+        "unit of the target",
+        "data.samples",
+        "    target = fit_target_unit(samples.target[rows if labelled is None else labelled])",
+        "    target = fit_target_unit(samples.target)",
+        "method/test_leaks.py::test_other_tasks_and_the_best_checkpoint",
     ),
     Mutant(
         "validation rows",
@@ -186,9 +193,9 @@ MUTANTS = [
     Mutant(
         "safe YAML",
         "core.yaml_files",
-        "        values = yaml.safe_load(text)",
-        "        values = yaml.unsafe_load(text)",
-        "robustness/test_faults.py::test_no_module_reads_pickles",
+        '        if event.tag not in (None, "!") and event.tag not in _CORE_TAGS:',
+        "        if False:",
+        "robustness/test_formats.py::test_a_value_of_yaml_is_plain_or_refused",
     ),
     Mutant(
         "sizes",

@@ -164,6 +164,10 @@ def _faces(
     if not pictures:
         log.lost(folder, "cropped faces", "none", "copy the folder again")
         return np.full(len(rows), "", object)
+    if 0 in pictures:
+        remedy = "rename them, or every face has the label of the next frame"
+        log.lost(folder, "pictures counted from 1, as the labels are", "a picture 0", remedy, where="frame 0")
+        return np.full(len(rows), "", object)
     check_pictures(folder, log, pictures)
     broken = _broken_pictures(log.findings[before:])
     unlabelled = [i for i in pictures if i > count]

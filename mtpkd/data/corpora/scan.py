@@ -8,13 +8,15 @@ __all__ = ['Finding', 'show_path', 'ScanLog', 'require_folder', 'option', 'as_pa
            'numbers_of', 'check_video', 'check_sound', 'numbered', 'check_pictures']
 
 # %% ../../../nbs/11_corpora/01_scan.ipynb #ba25c3a5
-import csv, io, os, re, warnings
+import io, os, re, warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
+from ...core.delimited import as_number, table_rows
 from ...core.errors import InputError, nearest
+from ...core.files import decode_text, EncodingError
 from ..manifest import DatasetManifest, manifests_folder
 from ..media_files import empty_file
 from ..media_probe import probe_image, probe_sound, probe_video
@@ -225,26 +227,20 @@ def text_of(
         report(path, "a file that can be read", e.strerror, "correct its permissions")
         return None
     try:
-        text = raw.decode("utf-8-sig")
-        if text.strip():
-            return text
-        report(path, "a text file", "no text in it", "copy the file again")
-    except UnicodeDecodeError as e:
-        row = raw[: e.start].count(b"\n") + 1
-        byte = f"byte 0x{raw[e.start]:02x}, as of Latin-1"
-        report(path, "UTF-8 text", byte, "save it as UTF-8, or rename what the row names", where=f"row {row}")
+        text, _ = decode_text(raw, path)
+    except EncodingError as e:
+        remedy = "save it as UTF-8, or rename what the row names"
+        report(path, "UTF-8 text", e.found, remedy, where=f"row {e.row}")
+        return None
+    if text.strip():
+        return text
+    report(path, "a text file", "no text in it", "copy the file again")
 
 # %% ../../../nbs/11_corpora/01_scan.ipynb #67f4cf45
-_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
-
-
 def number_of(cell) -> float | None:
     "The finite number in a cell; None where it holds anything else"
-    text = str(cell).strip()
-    if len(text) > 40 or not _NUMBER.fullmatch(text):
-        return None
-    value = float(text)
-    return value if np.isfinite(value) else None
+    value = as_number(cell)
+    return value if value is not None and np.isfinite(value) else None
 
 
 def whole_number_of(cell) -> int | None:
@@ -255,15 +251,12 @@ def whole_number_of(cell) -> int | None:
 
 def split_rows(path, text, sep, report) -> list:  # of (row in the file, cells)
     "The cells of every line that is not blank; a finding, and no rows, where they cannot be told apart"
-    rows = []
     try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=sep, skipinitialspace=True)
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                rows.append((reader.line_num, [cell.strip() for cell in cells]))
-    except csv.Error as e:
-        report(path, "a table", str(e)[:80], "copy or export the file again", where=f"row {reader.line_num}")
+        rows = table_rows(text, sep, Path(path).name)
+    except InputError as e:
+        report(path, "a table", str(e)[:160], "copy or export the file again")
         return []
+    rows = [(row, cells) for row, cells in rows if any(cells)]
     if not rows:
         report(path, "a table", "no cells in it", "copy or export the file again")
     return rows
