@@ -623,6 +623,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                                                                'mtpkd/data/media_files.py'),
                                         'mtpkd.data.media_files.error_reason': ( '10_data/media_files.html#error_reason',
                                                                                  'mtpkd/data/media_files.py'),
+                                        'mtpkd.data.media_files.first_stream': ( '10_data/media_files.html#first_stream',
+                                                                                 'mtpkd/data/media_files.py'),
                                         'mtpkd.data.media_files.frame_orientation': ( '10_data/media_files.html#frame_orientation',
                                                                                       'mtpkd/data/media_files.py'),
                                         'mtpkd.data.media_files.matrix_orientation': ( '10_data/media_files.html#matrix_orientation',
