@@ -14,6 +14,7 @@ from ..core.errors import InputError
 from mtpkd.data.media_files import (
     empty_file,
     error_reason,
+    first_stream,
     need_av,
     open_media,
     picture_kind,
@@ -134,9 +135,9 @@ def _decoded_sound(path) -> Probe:
     "Rate, channels, duration and silence of sound, by decoding all of it"
     av = need_av()
     with open_media(path) as container:
-        if not container.streams.audio:
+        stream = first_stream(container, "audio")
+        if stream is None:
             return Probe("has no sound")
-        stream = container.streams.audio[0]
         about = dict(rate_hz=stream.rate, channels=stream.layout.nb_channels)
         try:
             stretches = decode_stretches(container, stream.rate)

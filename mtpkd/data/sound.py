@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
 from ..core.errors import InputError
-from .media_files import can_seek, error_reason, need_av, open_media, recording_start
+from .media_files import can_seek, error_reason, first_stream, need_av, open_media, recording_start
 
 # %% ../../nbs/10_data/11_sound.ipynb #9c0419d3
 _UNKNOWN_LENGTH = 0x7FFF0000  # and above, as programs write it into a pipe
@@ -98,7 +98,7 @@ class _Stretch:
 # %% ../../nbs/10_data/11_sound.ipynb #193a16a9
 def _frames_within(container, start: float, end):
     "Decoded blocks of sound that cover `start` to `end`, with the start of each in seconds, or None"
-    stream = container.streams.audio[0]
+    stream = first_stream(container, "audio")
     origin = recording_start(container)
     if start > 1 and can_seek(container):
         container.seek(int((start - 1 + origin) / stream.time_base), stream=stream)
@@ -164,7 +164,7 @@ def read_sound(
     "Sound of a file, the mean of its channels; `InputError` where there is none or it cannot be decoded"
     av = need_av()
     with open_media(path) as container:
-        if not container.streams.audio:
+        if first_stream(container, "audio") is None:
             raise InputError(f"{path}: holds no sound")
         try:
             header = wav_header(path)

@@ -14,6 +14,7 @@ from ..core.errors import InputError
 from mtpkd.data.media_files import (
     can_seek,
     error_reason,
+    first_stream,
     frame_orientation,
     need_av,
     open_media,
@@ -172,9 +173,9 @@ def _first_orientation(container, stream) -> tuple:
 def scan_film(path) -> tuple:  # `Recording`, fault or ""
     "The frames of a video file and its fault; `InputError` where it cannot be opened or holds no video"
     with open_media(path) as container:
-        if not container.streams.video:
+        stream = first_stream(container, "video")
+        if stream is None:
             raise InputError(f"{path}: holds no video stream")
-        stream = container.streams.video[0]
         packets = _read_packets(path, container, stream)
         shown = sorted((stamp, is_key) for stamp, is_key, is_hidden in packets.rows if not is_hidden)
         fault = packets.fault or ("" if shown else "holds no frames")
@@ -187,7 +188,7 @@ def scan_film(path) -> tuple:  # `Recording`, fault or ""
         if len(stamps):
             units = stamps[0] + np.arange(len(stamps)) / (rate * stream.time_base) if is_unordered and rate else stamps
             times = _frame_times(units, stream.time_base, rate, packets.duration) - recording_start(container)
-        sound = container.streams.audio[0] if container.streams.audio else None
+        sound = first_stream(container, "audio")
         size = turn_size((stream.height, stream.width), _first_orientation(container, stream))
         numbers = np.arange(1, len(shown) + 1)
         about = (sound.rate, sound.layout.nb_channels) if sound else ()
@@ -286,7 +287,7 @@ def _file_pixels(r, positions):
     "Frames of a file at distinct positions"
     av = need_av()
     with open_media(r.path) as container:
-        stream = container.streams.video[0]
+        stream = first_stream(container, "video")
         stream.codec_context.thread_count = 1  # parallelism is over clips, not over frames
         converter = av.video.reformatter.VideoReformatter()
         stamps = set(r.stamps[positions].tolist())

@@ -220,6 +220,35 @@ def do_piece(recipe: Recipe, key: str, piece: Piece, out, device) -> str:  # emp
     return ""
 
 # %% ../../nbs/25_features/02_pipeline.ipynb #29f04bd8
+def _run_in_pool(remaining, jobs: int, out, device, running: dict):  # yields (key, error message or "")
+    "Compute pieces in processes; `running` holds those that are not finished: future -> (`Recipe`, key, `Piece`)"
+    start = _start_worker, (os.getpid(), permissions())
+    with ProcessPoolExecutor(jobs, get_context("spawn"), *start) as pool:
+        try:
+            while True:
+                for recipe, key, piece in itertools.islice(remaining, 4 * jobs - len(running)):
+                    running[pool.submit(do_piece, recipe, key, piece, out, device)] = recipe, key, piece
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    error = future.result()
+                    yield running.pop(future)[1], error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _run_alone(recipe: Recipe, key: str, piece: Piece, out, device) -> str | None:  # None: its process died
+    "Compute one piece in a process of its own"
+    try:
+        ((_, error),) = _run_in_pool(iter([(recipe, key, piece)]), 1, out, device, {})
+        return error
+    except BrokenProcessPool:
+        return None
+
+# %% ../../nbs/25_features/02_pipeline.ipynb #6ca26053
+_MOST_CRASHES = 3  # pieces that may end their process
+
+
 def run_pieces(
     todo,  # iterable of (`Recipe`, key, `Piece`)
     jobs: int,
@@ -227,28 +256,28 @@ def run_pieces(
     device,
 ):  # yields (key, error message or "")
     "Compute all pieces, `jobs` at a time; few are queued, so that memory does not grow with their number"
+    remaining = iter(todo)
     if jobs <= 1:
-        for recipe, key, piece in todo:
+        for recipe, key, piece in remaining:
             yield key, do_piece(recipe, key, piece, out, device)
         return
-    start = _start_worker, (os.getpid(), permissions())
-    with ProcessPoolExecutor(jobs, get_context("spawn"), *start) as pool:
+    crashes = 0
+    while True:
         running = {}
-        remaining = iter(todo)
         try:
-            while True:
-                for recipe, key, piece in itertools.islice(remaining, 4 * jobs - len(running)):
-                    running[pool.submit(do_piece, recipe, key, piece, out, device)] = key
-                if not running:
-                    return
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    yield running.pop(future), future.result()
-        except BrokenProcessPool as e:
-            raise RunError(
-                "a worker died (out of memory?); start again with fewer --jobs: what was finished is kept"
-            ) from e
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            yield from _run_in_pool(remaining, jobs, out, device, running)
+            return
+        except BrokenProcessPool:
+            unfinished = list(running.values())
+        for recipe, key, piece in unfinished:
+            error = _run_alone(recipe, key, piece, out, device)
+            crashes += error is None
+            if crashes > _MOST_CRASHES:
+                raise RunError(
+                    "several workers died (out of memory?); start again with fewer --jobs: what was finished is kept"
+                )
+            crashed = f"{piece.path or recipe.modality}: its decoder ended the process; get the recording again"
+            yield key, crashed if error is None else error
 
 # %% ../../nbs/25_features/02_pipeline.ipynb #fc4d8643
 def known_shards(out) -> dict:  # key -> (path, row, facts)

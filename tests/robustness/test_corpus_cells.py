@@ -1,6 +1,6 @@
 "What the files of a corpus hold: any cell becomes a number or a finding, any head line columns or a finding."
 
-import io, json, pickle, re, shutil, warnings
+import re, warnings
 import numpy as np, pandas as pd, pytest
 from hypothesis import given, settings, strategies as st
 import corpus_trees as trees

@@ -2,10 +2,10 @@
 
 import os, shutil, warnings
 import numpy as np, pandas as pd, pytest, yaml
-from mtpkd.core.errors import InputError
+from mtpkd.core.errors import InputError, RunError
 from mtpkd.data.check import check, check_text
 from mtpkd.data.reading import read
-from mtpkd.features.pipeline import do_piece
+from mtpkd.features.pipeline import do_piece, run_pieces
 from mtpkd.features.prepare import prepare
 from mtpkd.features.recipes import make_recipe, Piece, PrepareConfig
 from test_media import adts, encode, level, riff, SINE
@@ -224,3 +224,22 @@ def test_a_corpus_may_lie_on_another_disk(tmp_path):
     out = prepare("ravdess", root=root, out=tmp_path / "out", **settings)
     index = pd.read_parquet(out.parent / "index.parquet")
     assert set(index["video:status"]) == {"ok"}
+
+
+class Crash:
+    "Ends the process that reads it"
+
+    def __reduce__(self):
+        return os._exit, (1,)
+
+
+@pytest.mark.slow
+def test_a_decoder_that_ends_its_process_is_the_status_of_its_piece(recordings, tmp_path):
+    recipe = make_recipe(PrepareConfig(), "voice", "audio", 16000)
+    good = [(recipe, f"{i:032d}", Piece(recordings / "voice" / f"{i}.wav", sha=str(i))) for i in range(3)]
+    bad = (recipe, "b" * 32, Piece(recordings / "voice" / "bad.wav", x=Crash(), sha="b"))
+    status = dict(run_pieces([good[0], bad, *good[1:]], 2, tmp_path / "out", "cpu"))
+    assert [status[key] for _, key, _ in good] == [""] * 3
+    assert "bad.wav: its decoder ended the process" in status["b" * 32]
+    with pytest.raises(RunError, match="several workers died"):
+        dict(run_pieces([(recipe, f"{i:032x}", bad[2]) for i in range(9)], 2, tmp_path / "out", "cpu"))
