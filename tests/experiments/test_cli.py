@@ -380,7 +380,7 @@ def test_a_manifest_that_is_no_yaml(refused, tmp_path):
     for content, said in (
         (b"a: [1", "not valid YAML"),
         (b"text", "expected a YAML mapping"),
-        (b"\xff\xfe\x00", "cannot be read"),
+        (b"\xff\xfe\x00", "holds byte"),
         (b"", "expected a YAML mapping"),
     ):
         (tmp_path / "bad.yaml").write_bytes(content)
