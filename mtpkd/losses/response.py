@@ -31,6 +31,7 @@ def logit_kd(
     temperature: float = 1.0,
 ) -> Tensor:  # scalar
     "Logit distillation over the weighted rows"
+    teacher = torch.where(weight[..., None] > 0, teacher, 0.0)  # NaN without a teacher times a weight of 0 is NaN
     if kind == "regression":
         return 1 - concordance(output, teacher, weight[..., None].expand_as(teacher)).mean(-1)
     log_s = (output / temperature).log_softmax(-1)

@@ -69,9 +69,10 @@ def task_loss(kind: str, output: Tensor, target: Tensor, weight: Tensor, valid: 
 
     Classes have `output (B, C)` and `target (B, C)`; values `(B, K)`, and `valid (B, K)` is 0 where not annotated."""
     if kind != "regression":
+        target = torch.where(weight[..., None] > 0, target, 0.0)  # NaN where nobody labelled the row times 0 is NaN
         return weighted_mean(row_losses(kind, output, target), weight)
     w = weight[..., None] * (torch.ones_like(target) if valid is None else valid)
-    return 1 - concordance(output, target, w).mean(-1)
+    return 1 - concordance(output, torch.where(w > 0, target, 0.0), w).mean(-1)
 
 # %% ../../nbs/35_losses/02_task.ipynb #92b83b82
 @loss_term("task", "task")

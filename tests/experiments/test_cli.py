@@ -207,7 +207,7 @@ def test_wrong_settings(setting, said, refused, sets):
         ("shedule: {}", "unknown setting shedule"),
         ("schedule: 3", "schedule: expected a mapping"),
         ("seeds: 3", "seeds: expected tuple"),
-        ("!!python/object/apply:os.system ['true']", "not valid YAML"),
+        ("!!python/object/apply:os.system ['true']", "row 1: tag tag:yaml.org,2002:python"),
         ("3: 4", "unknown setting 3"),
     ],
 )
@@ -216,7 +216,7 @@ def test_wrong_config_file(text, said, refused, sets, tmp_path):
     words = ["run", "--manifest", sets / "classification" / "manifest.yaml", "--config", tmp_path / "mine.yaml"]
     assert said in refused(*words)
     (tmp_path / "mine.yaml").write_bytes(b"\xff\xfe\x00")
-    assert "mine.yaml: cannot be read" in refused(*words)
+    assert "mine.yaml: row 1 holds byte 0x00" in refused(*words)
 
 
 # data
@@ -384,7 +384,7 @@ def test_a_manifest_that_is_no_yaml(refused, tmp_path):
     for content, said in (
         (b"a: [1", "not valid YAML"),
         (b"text", "expected a YAML mapping"),
-        (b"\xff\xfe\x00", "cannot be read"),
+        (b"\xff\xfe\x00", "holds byte"),
         (b"", "expected a YAML mapping"),
     ):
         (tmp_path / "bad.yaml").write_bytes(content)
