@@ -7,6 +7,7 @@ __all__ = ['trust_option', 'study_options', 'deploy_commands', 'whole_number', '
 
 # %% ../../nbs/95_cli/02_deploy_commands.ipynb #074222b9
 from ..core.errors import InputError
+from ..core.files import check_output_file
 from ..distillation.methods import RECIPE
 
 # %% ../../nbs/95_cli/02_deploy_commands.ipynb #03023e1e
@@ -185,6 +186,7 @@ def do_predict(o) -> str:
     "mtpkd predict"
     from mtpkd.deployment.predictor import Predictor, predict
 
+    check_output_file(o.out)
     p = Predictor(o.model)
     table = predict(p, o.manifest, o.out, o.root)
     blind = int((table.seen == "").sum())
