@@ -55,7 +55,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                   'mtpkd.cli.parser._Parser.error': ('95_cli/parser.html#_parser.error', 'mtpkd/cli/parser.py'),
                                   'mtpkd.cli.parser._Parser.parse_args': ('95_cli/parser.html#_parser.parse_args', 'mtpkd/cli/parser.py'),
                                   'mtpkd.cli.parser._command': ('95_cli/parser.html#_command', 'mtpkd/cli/parser.py'),
-                                  'mtpkd.cli.parser.say': ('95_cli/parser.html#say', 'mtpkd/cli/parser.py')},
+                                  'mtpkd.cli.parser.write_output': ('95_cli/parser.html#write_output', 'mtpkd/cli/parser.py')},
             'mtpkd.cli.run_commands': { 'mtpkd.cli.run_commands._aligned': ( '95_cli/run_commands.html#_aligned',
                                                                              'mtpkd/cli/run_commands.py'),
                                         'mtpkd.cli.run_commands._forecast_text': ( '95_cli/run_commands.html#_forecast_text',

@@ -5,7 +5,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "data_commands": ["do_data_list", "do_data_show", "do_data_check", "do_data_prepare"],
     "deploy_commands": ["trust_option", "study_options", "whole_number", "do_fit", "do_export", "do_predict"],
     "main": ["build_parser", "do_doctor"],
-    "parser": ["say"],
+    "parser": ["write_output"],
     "run_commands": [
         "do_run", "do_budgets", "curve_text", "do_sweep", "sweep_text", "do_compare", "compare_text",
         "verdict_text", "do_demo", "do_report", "do_track",

@@ -10,7 +10,7 @@ import sys
 from ..core.errors import InputError
 from ..core.files import check_output_file
 from ..data.manifest import audit, list_manifests, load_manifest
-from .parser import _command, say
+from .parser import _command, write_output
 from .deploy_commands import trust_option
 
 # %% ../../nbs/95_cli/03_data_commands.ipynb #bf1f0308
@@ -158,7 +158,7 @@ def do_data_check(o) -> str:
     text = check_text(c) + (f"\ntable: {c.save(o.csv)}" if o.csv else "")
     if c.usable:
         return text
-    say(text)
+    write_output(text)
     raise InputError(f"{c.name} is not usable: {next(f for f in c.findings if f.level == 'unusable')}")
 
 

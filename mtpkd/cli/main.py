@@ -12,7 +12,7 @@ import mtpkd
 from ..core.errors import InputError, one_line, RunError, shortened
 from ..core.registry import trusting
 from ..core.runtime import torchrun_rank_and_size
-from .parser import _command, _Parser, say
+from .parser import _command, _Parser, write_output
 from .deploy_commands import deploy_commands, trust_option
 from .data_commands import _data_commands
 from .run_commands import _run_options, do_compare, do_demo, do_report, do_run, do_sweep, do_track
@@ -153,7 +153,7 @@ def main(args=None) -> int:  # exit code
                 f"torchrun spreads the batches of one mtpkd run over processes; call mtpkd {options.command} without it"
             )
         with trusting(getattr(options, "trust", None)):
-            say(options.call(options))
+            write_output(options.call(options))
         return 0
     except InputError as e:
         return _fail(e, 2)
@@ -172,7 +172,7 @@ def main(args=None) -> int:  # exit code
 
 
 def _fail(message, code):
-    say("mtpkd: " + " ".join(one_line(message).split()), sys.stderr)
+    write_output("mtpkd: " + " ".join(one_line(message).split()), sys.stderr)
     return code
 
 # %% ../../nbs/95_cli/05_main.ipynb #9902adbe
@@ -180,7 +180,7 @@ _WRONG_PATH = {errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, err
 
 
 def _file_error(e: OSError) -> tuple:  # message, exit code
-    "What to say about a file that cannot be read or written"
+    "The message about a file that cannot be read or written"
     place = e.filename if e.filename is not None else "a file"
     place = os.fsdecode(place) if isinstance(place, bytes) else str(place)
     reason = f"{place} cannot be read or written ({e.strerror or e})"
@@ -190,6 +190,6 @@ def _file_error(e: OSError) -> tuple:  # message, exit code
 
 
 def _name_error(e: UnicodeEncodeError) -> tuple:  # message, exit code
-    "What to say about a name that the encoding of file names, or of a file, cannot hold"
+    "The message about a name that the encoding of file names, or of a file, cannot hold"
     name = shortened(e.object, 100)
     return f"{name!r} cannot be written in the encoding {e.encoding}; set PYTHONUTF8=1, or use a name in ASCII", 2

@@ -19,7 +19,7 @@ from ..distillation.methods import BASELINE, default_methods
 from ..evaluation.summary import Summary
 from ..evaluation.wording import difference_with_interval, format_interval, format_number, format_p, format_signed
 from .deploy_commands import study_options
-from .parser import say
+from .parser import write_output
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #b9f049e7
 def _run_options(p):
@@ -85,7 +85,7 @@ def do_run(o) -> str:
         return _forecast_text(forecast(plan, out))
     warning = trained_backbones_text(plan)
     if warning:
-        say(warning, sys.stderr)
+        write_output(warning, sys.stderr)
     from mtpkd.execution.notebooks import execute
 
     execute(arguments | dict(resume=o.resume), out)
@@ -155,7 +155,7 @@ def do_sweep(o) -> str:
     if not folder.failed:
         return text
     failures = [f"failed: {cell.label} ({folder.path / cell.key}): {error}" for cell, error in folder.failed]
-    say("\n".join([text, *failures]))
+    write_output("\n".join([text, *failures]))
     raise RunError(
         f"{len(folder.failed)} of {len(folder.cells)} runs failed; what was finished is kept, go on with --resume"
     )

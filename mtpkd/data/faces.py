@@ -183,7 +183,9 @@ def track_face(
     margin: float = 0.2,
     min_score: float = 0.8,
 ) -> Track:  # of the distinct positions
-    "The face in some frames of a recording"
+    """The face in some frames of a recording.
+
+    `InputError` where the size of the frames changes."""
     r = recording if isinstance(recording, Recording) else open_recording(recording)
     positions = np.unique(positions)
     detect = detectors.get(detector)

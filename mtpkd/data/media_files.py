@@ -241,8 +241,12 @@ def picture_orientation(data: bytes) -> tuple:
         return UPRIGHT
 
 # %% ../../nbs/10_data/08_media_files.ipynb #e074e6e9
-def read_picture(path) -> np.ndarray:  # `(H, W, 3)` uint8
-    "The pixels of an image file, upright; `InputError` where it is not a whole picture"
+def read_picture(
+    path,  # of an image file
+) -> np.ndarray:  # `(H, W, 3)` uint8
+    """The pixels of an image file, upright.
+
+    `InputError` where it is not a whole picture; no `ValueError` leaves the function."""
     av = need_av()
     fault = empty_file(path)
     try:

@@ -100,7 +100,9 @@ def present_rows(
     return ~nan.any(1)
 
 # %% ../../nbs/10_data/02_samples.ipynb #0fb181b2
-def without_mask(x) -> np.ndarray:
+def without_mask(
+    x,  # array `(N, ...)`, masked or not
+) -> np.ndarray:  # `(N, ...)`
     "An array in which masked cells hold NaN, or None where the cells are not numbers"
     if not isinstance(x, np.ma.MaskedArray):
         return np.asarray(x)
@@ -145,7 +147,7 @@ def as_text(x, what: str) -> list[str]:
 
 # %% ../../nbs/10_data/02_samples.ipynb #f61c24b6
 def as_ids(
-    x,
+    x,  # `(n,)` text or whole numbers, masked or not
     n: int,  # samples in the target
     what: str,  # name of the ids, for messages
 ) -> np.ndarray:  # `(n,)` str

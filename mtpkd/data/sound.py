@@ -112,12 +112,14 @@ def _frames_within(container, start: float, end):
 
 
 def decode_stretches(
-    container,
+    container,  # of PyAV, with a stream of sound
     rate_hz: int,
     start: float = 0.0,  # seconds
     end: float = None,  # seconds; None: to the end
 ) -> list:  # of (start in seconds, `(T,)` float32)
-    "The uninterrupted stretches of sound that cover `start` to `end`, one channel each"
+    """The uninterrupted stretches of sound that cover `start` to `end`, one channel each.
+
+    `ValueError` where the form of the sound changes within the file."""
     av = need_av()
     stretches, form, stretch = [], None, None
     for frame, time in _frames_within(container, start, end):
@@ -161,7 +163,9 @@ def read_sound(
     start: float = 0.0,  # seconds
     end: float = None,  # seconds; None: to the end
 ) -> np.ndarray:  # `(T,)` float32; shorter than requested where the recording ends
-    "Sound of a file, the mean of its channels; `InputError` where there is none or it cannot be decoded"
+    """Sound of a file, the mean of its channels.
+
+    `InputError` where there is none or it cannot be decoded; no `ValueError` leaves the function."""
     av = need_av()
     with open_media(path) as container:
         if first_stream(container, "audio") is None:

@@ -157,7 +157,7 @@ def _column(frame, column: str, what: str) -> pd.Series:
 
 
 def text_column(
-    frame,
+    frame,  # table of N rows
     column: str,
     what: str,  # the purpose of the column, for messages
     strip: bool = True,  # without blanks around the text
@@ -188,8 +188,8 @@ def _as_floats(cells: pd.Series, decimal: str) -> tuple:  # float64 `(N,)`, row 
 
 
 def number_columns(
-    frame,
-    columns,
+    frame,  # table of N rows
+    columns,  # names
     what: str,  # the purpose of the columns, for messages
 ) -> np.ndarray:  # `(N, len(columns))` float32
     "Columns as numbers, NaN where a cell is empty; other text raises `InputError`"
@@ -328,7 +328,9 @@ def load_sample(
     kind: str = "features",
     shape: tuple = (),  # that the manifest says, or empty
 ) -> np.ndarray:  # float32; of a .csv `(D,)` features or a `(C, T)` signal
-    "The array in an .npy, .npz or .csv file"
+    """The array in an .npy, .npz or .csv file.
+
+    `InputError` for another suffix, and for a file that holds no numbers."""
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix == ".npz":

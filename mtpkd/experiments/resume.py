@@ -63,10 +63,10 @@ def code_sha256() -> str:
 # %% ../../nbs/60_experiments/07_resume.ipynb #f5a62408
 def check_same_work(
     mark,  # the file that names the work in a folder
-    facts: dict,  # `identity` of the work that is asked for
+    facts: dict,  # `identity` of the requested work
     what: str,  # the kind of work, for the message
 ) -> None:
-    "`InputError` where a folder holds other work than what is asked for"
+    "`InputError` where a folder holds other work than was requested"
     theirs = read_yaml(regular_file(mark.parent, mark.name))
     other = [key for key in sorted({*map(str, theirs)} | {*facts}) if theirs.get(key) != facts.get(key)]
     if other:

@@ -253,7 +253,7 @@ def run(
     trust=(),  # code, `package.module:name`, that data may name too
 ):  # -> RunFolder, or with dry_run what is planned; None in a process of torchrun that is not the first
     "Run an experiment: every method, the same student, subject-disjoint folds, the test rows read once"
-    asked = dict(
+    arguments = dict(
         manifest=manifest,
         prevalent=prevalent,
         privileged=privileged,
@@ -269,11 +269,11 @@ def run(
         protocol=protocol,
     )
     with trusting(trust):
-        return _run_experiment(asked, out, resume=resume, dry_run=dry_run, progress=progress)
+        return _run_experiment(arguments, out, resume=resume, dry_run=dry_run, progress=progress)
 
 
-def _run_experiment(asked: dict, out, *, resume: bool, dry_run: bool, progress: bool):
-    plan = plan_experiment(**asked)
+def _run_experiment(arguments: dict, out, *, resume: bool, dry_run: bool, progress: bool):
+    plan = plan_experiment(**arguments)
     if torchrun_rank_and_size()[1] > 1 and "batch_attention" in protocol_faults(plan.config.protocol):
         raise InputError(
             "protocol batch_attention: rows attend to their batch-mates, "

@@ -17,6 +17,7 @@ NO_METHOD = ("rng", "seed_for", "loss_term")
 # "mtpkd" is also the name of the project
 OF_THE_PROJECT = {
     "cli/main.py": "the command",
+    "core/plugins.py": "the package of functions that are no plug-ins",
     "deployment/onnx_export.py": "the producer of an ONNX file",
     "deployment/predictor.py": "the key of the card in an ONNX file",
     "execution/workers.py": "the command of a worker",

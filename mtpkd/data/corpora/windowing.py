@@ -20,7 +20,9 @@ def label_windows(
     step: float,  # seconds from the start of one window to the next
     keep,  # labels that make samples
 ) -> list:  # (start in seconds, label)
-    "Windows whose label is the same throughout"
+    """Windows whose label is the same throughout.
+
+    `InputError` for windows or steps without any length."""
     label = np.asarray(label)
     size = round(seconds * rate_hz)
     if size < 1 or step * rate_hz <= 0:
