@@ -368,7 +368,9 @@ def load_paths(
     manifest: DatasetManifest,
     name: str,  # modality
 ) -> np.ndarray:  # `(N, *shape)` float32, NaN rows where there is no file
-    "The arrays of a modality out of one file a sample"
+    """The arrays of a modality out of one file a sample.
+
+    `InputError` where none of the files is there, or one differs in shape."""
     spec = manifest.modalities[name]
     files = []
     for i, path in enumerate(paths):
