@@ -26,3 +26,11 @@ def chromium():
     if not CHROMIUM:
         pytest.fail(said) if os.environ.get("CI") else pytest.skip(said)
     return CHROMIUM
+
+
+@pytest.fixture(autouse=True)
+def _subnormal_numbers():
+    "No test leaves the process with subnormal numbers taken for zero, which later tests would suffer from"
+    yield
+    smallest = sys.float_info.min
+    assert smallest / 2 > 0, "subnormal numbers are zero after this test: something has set the processor's flag"

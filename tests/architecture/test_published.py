@@ -1,9 +1,11 @@
 """The published numbers: README and guides against results/, results/ against the predictions, settings and seeds
 against what was frozen."""
 
-import ast, contextlib, re, subprocess, sys
+import ast, contextlib, io, re, subprocess, sys
 from pathlib import Path
 import nbformat, numpy as np, pandas as pd, pytest, yaml
+from IPython.display import Markdown
+from IPython.lib.pretty import pretty
 from scipy import stats
 from sklearn.metrics import balanced_accuracy_score
 
@@ -113,10 +115,29 @@ def test_stored_outputs_are_what_the_cells_make(path, monkeypatch):
         lines = ast.parse(cell.source).body
         shown = lines.pop() if isinstance(lines[-1], ast.Expr) else None
         with contextlib.chdir(path.parent):
-            exec(compile(ast.Module(lines, []), str(path), "exec"), space)
-            made = eval(compile(ast.Expression(shown.value), str(path), "eval"), space).data if shown else None
-        stored = [output.data["text/markdown"] for output in cell.outputs]
-        assert stored == ([made] if shown else []), "run python tools/build_readme.py --run"
+            made = outputs_of(lines, shown, path, space)
+        stored = [stored_text(output) for output in cell.outputs]
+        assert stored == made, "run python tools/build_readme.py --run"
+
+
+def outputs_of(lines, shown, path, space) -> list:
+    "What a cell prints, and what it shows: Markdown as it is, other values as Jupyter prints them"
+    printed, value = io.StringIO(), None
+    with contextlib.redirect_stdout(printed):
+        exec(compile(ast.Module(lines, []), str(path), "exec"), space)
+        if shown is not None:
+            value = eval(compile(ast.Expression(shown.value), str(path), "eval"), space)
+    made = [printed.getvalue()] if printed.getvalue() else []
+    if value is None:
+        return made
+    return [*made, value.data if isinstance(value, Markdown) else pretty(value)]
+
+
+def stored_text(output) -> str:
+    "The text of a stored output"
+    if output.output_type == "stream":
+        return output.text
+    return output.data.get("text/markdown") or output.data["text/plain"]
 
 
 def test_numbers_in_the_prose_of_the_guides():

@@ -171,7 +171,7 @@ def test_jobs_fit_the_cores(sets):
         ("gird: {}", "unknown key 'gird' in a sweep; did you mean grid?"),
         ("fixed: {config: nowhere.yaml}", "nowhere.yaml: cannot be read"),
         ("grid: {labelled: [50, 5000]}\nfixed: {manifest: watch}", "labelled=5000: 5000 labelled rows were asked for"),
-        ("fixed: {seeds: 2020-01-01}", "holds numbers, texts, lists"),
+        ("fixed: {seeds: 2020-01-01}", "seeds: expected a whole number, got '2020-01-01'"),
         ("minutes: soon", "minutes: expected a number above 0"),
     ],
 )

@@ -393,7 +393,7 @@ def test_an_archive_that_is_larger_than_it_seems(there, tmp_path, monkeypatch):
         ("encoder.depth=100000", "at most 64"),
         ("schedule.steps=1000000000", "row numbers of all batches"),
         ("encoder.width=16384", "networks of encoder.width 16384"),
-        ("schedule.lr=.inf", "that is finite"),
+        ("schedule.lr=.inf", "schedule.lr is inf, expected a finite number"),
     ],
 )
 def test_settings_that_would_not_fit(setting, said, there):
