@@ -11,7 +11,7 @@ import hashlib
 from pathlib import Path
 import numpy as np
 import pandas as pd
-from ..core.errors import InputError
+from ..core.errors import InputError, parsing
 from ..core.files import atomic_path, check_output_file
 from ..data.manifest import load_manifest
 from ..data.samples import present_rows
@@ -77,18 +77,19 @@ def _require_runtime() -> None:
 # %% ../../nbs/55_deployment/02_predictor.ipynb #8956fd03
 def card_in(session, path) -> StudentCard:
     "The card of an exported student, checked against the graph; raises `InputError`"
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA)
+    with parsing(path, "an ONNX model whose names or card cannot be read", "export it again"):
+        text = session.get_modelmeta().custom_metadata_map.get(METADATA)
+        actual = {port.name: (port.type, tuple(port.shape[1:])) for port in session.get_inputs()}
+        outputs = [(port.type, tuple(port.shape[1:])) for port in session.get_outputs()]
     if text is None:
         raise InputError(f"{path}: an ONNX model, but none that mtpkd export has written; it has no card")
     card = parse_card(text, path)
-    actual = {port.name: (port.type, tuple(port.shape[1:])) for port in session.get_inputs()}
     expected = {spec.name: ("tensor(float)", spec.shape) for spec in card.inputs}
     if actual != expected:
         raise InputError(
             f"{path}: the graph takes {sorted(actual.items())}, its card says {sorted(expected.items())}; "
             "the file is damaged"
         )
-    outputs = [(port.type, tuple(port.shape[1:])) for port in session.get_outputs()]
     if outputs != [("tensor(float)", (card.task.outputs,))]:
         raise InputError(
             f"{path}: the graph gives {outputs}, its card names {card.task.outputs} outputs; the file is damaged"

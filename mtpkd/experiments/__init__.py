@@ -16,8 +16,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "student_file", "keep_students", "Journal", "environment",
     ],
     "run_folder": [
-        "FORMAT", "write_tensors", "read_tensors", "write_table", "check_columns", "check_predictions",
-        "RunFiles", "RunFolder", "pairing_table",
+        "FORMAT", "write_tensors", "read_tensors", "write_table", "check_columns", "check_filled",
+        "check_predictions", "RunFiles", "using_tables", "RunFolder", "pairing_table",
     ],
     "run_students": ["find_students", "stands_for"],
     "runner": ["train_all", "write_folder", "default_out", "run", "forecast", "check_cells"],

@@ -15,7 +15,7 @@ from ..evaluation.statistics import corrected_t, holm, rho_for
 from ..evaluation.per_sample import KEYS
 from .verdict import compare_with_baseline as compare_methods
 from ..distillation.methods import BASELINE
-from .run_folder import RunFolder
+from .run_folder import RunFolder, using_tables
 
 # %% ../../nbs/60_experiments/09_comparison.ipynb #bccdf1b6
 def open_folder(run):
@@ -127,6 +127,12 @@ def compare(
     `attrs["settings"]` of the table lists the other settings in which the runs differ. `InputError` where the
     test rows are not the same."""
     a, b = open_folder(a), open_folder(b)
+    with using_tables(a, b):
+        return _compare(a, b, methods)
+
+
+def _compare(a, b, methods) -> pd.DataFrame:
+    "The comparison of two opened runs"
     check_pairable(a, b)
     n_test = a.results[a.results["method"] == BASELINE]["n_test"]
     rho, task = rho_for(a.summary.n, n_test.mean()), a.summary.task
@@ -182,7 +188,8 @@ def inflation(
         )
     rows = []
     for run in map(open_folder, runs):
-        rows += _inflation_rows(honest, run)
+        with using_tables(honest, run):
+            rows += _inflation_rows(honest, run)
     return pd.DataFrame(rows, columns=INFLATION)
 
 

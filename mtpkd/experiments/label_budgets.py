@@ -15,6 +15,7 @@ from ..core.provenance import provenance_columns, provenance_text
 from ..distillation.methods import BASELINE, method_role
 from .plan import plan_experiment
 from .resume import claim_folder, identity
+from .run_folder import using_tables
 from .comparison import open_folder, protocol_of
 
 # %% ../../nbs/60_experiments/10_label_budgets.ipynb #c7dbe333
@@ -77,7 +78,8 @@ def curve_table(
         )
     rows = []
     for run in runs:
-        rows += _curve_rows(run)
+        with using_tables(run):
+            rows += _curve_rows(run)
     table = pd.DataFrame(rows, columns=CURVE)
     table = table.astype(dict.fromkeys(CURVE[2:], float))
     if runs:

@@ -12,6 +12,7 @@ from .. import plots
 from ..core.files import jsonable
 from ..core.provenance import provenance_text
 from ..evaluation.wording import metric_label
+from ..experiments.run_folder import using_tables
 from .run_view import optional_table
 from .sentences import setting_rows, verdict_sentences
 from .tables import verdict_table
@@ -44,6 +45,12 @@ def run_section(page: Page, run, embedding="pca") -> dict:  # everything the tem
             title=Path(getattr(run, "path", "run")).name,
             note=f"Nothing to report yet: {reason}. Finish the run with --resume.",
         )
+    with using_tables(run):
+        return _finished_section(page, run, summary, embedding)
+
+
+def _finished_section(page: Page, run, summary, embedding) -> dict:
+    "A run that has a summary"
     stamp = provenance_text(summary)
     config = optional_table(run, "config")[0]
     return dict(

@@ -16,6 +16,7 @@ from ..core.provenance import provenance_text
 from ..core.stored_files import regular_file
 from ..evaluation.summary import MethodRow
 from ..execution.sweep import SweepFolder
+from ..experiments.run_folder import using_tables
 from .run_view import open_run
 from .sentences import verdict_sentences
 from .sections import as_yaml
@@ -123,10 +124,10 @@ def track_run(
     place = Path(to) / slug(name or Path(run.path).resolve().name)
     claim_log_folder(place, run.path)
     old = list(place.rglob(f"events.*{EVENT_FILES}"))
-    with Writer(place, filename_suffix=EVENT_FILES) as log:
+    with using_tables(run), Writer(place, filename_suffix=EVENT_FILES) as log:
         _log_texts(log, run)
     for method, row in summary.methods.items():
-        with Writer(place / slug(method), filename_suffix=EVENT_FILES) as log:
+        with using_tables(run), Writer(place / slug(method), filename_suffix=EVENT_FILES) as log:
             _log_method(log, history, method, row)
     for file in old:
         file.unlink(missing_ok=True)
