@@ -68,7 +68,8 @@ def content(path):
 def leftovers(folder):
     "What no finished command leaves"
     found = [p for p in folder.rglob("*") if is_partial(p.name) or p.name == ".lock"]
-    return found + [p for p in (folder / "tmp").iterdir() if "torchinductor" not in p.name]
+    of_libraries = ("torchinductor", ".ses")  # of torch and of onnxruntime, which keep them
+    return found + [p for p in (folder / "tmp").iterdir() if not any(name in p.name for name in of_libraries)]
 
 
 def clear(folder):
