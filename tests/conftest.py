@@ -30,7 +30,9 @@ def chromium():
 
 @pytest.fixture(autouse=True)
 def _subnormal_numbers():
-    "No test leaves the process with subnormal numbers taken for zero, which later tests would suffer from"
+    "Subnormal numbers count again after a test that has left them as zero, as hypothesis needs them"
     yield
-    smallest = sys.float_info.min
-    assert smallest / 2 > 0, "subnormal numbers are zero after this test: something has set the processor's flag"
+    if not sys.float_info.min / 2 > 0:
+        import torch
+
+        torch.set_flush_denormal(False)
