@@ -113,9 +113,9 @@ def _teacher_target(context, method):
 
 def get_refined_teacher(context: DistillationContext, method: Method) -> FittedStack:
     "The refined teacher of an ensemble, fitted once where the teachers are"
-    home = teacher_context(context)
+    origin = teacher_context(context)
     key = RefinedTeacherKey(method.teacher, method.schedule, method.temperature, method.target, method.cross_fit)
-    return home.artifacts.get_or_compute(key, lambda checkpoint: fit_refined_teacher(home, method, checkpoint()))
+    return origin.artifacts.get_or_compute(key, lambda checkpoint: fit_refined_teacher(origin, method, checkpoint()))
 
 # %% ../../nbs/50_distillation/16_students.ipynb #1698835b
 def fit_refined_teacher(context: DistillationContext, method: Method, saved=None) -> FittedStack:

@@ -32,7 +32,7 @@ from mtpkd.distillation.context import (
 
 # %% ../../nbs/50_distillation/14_tnet.ipynb #d1570803
 def get_adapted_teachers(context: DistillationContext) -> AdaptedTeachers:
-    "Stage 2, once in a context; teachers that were fitted elsewhere are adapted there, and asked about the rows here"
+    "Stage 2, once in a context; teachers fitted elsewhere are adapted there and evaluated on these rows"
     teachers = {name: get_teacher(context, name) for name in context.ensemble.names}
     origin, config = teacher_context(context), context.config
 
