@@ -12,8 +12,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "MOST_SHARD_BYTES", "write_shard", "open_shard", "shard_path", "read_shard", "gather", "prepared",
     ],
     "folds": [
-        "Fold", "check_fold", "strata", "draw_stratified", "outer_folds", "annotated", "nested_folds",
-        "whole_fold",
+        "Fold", "check_fold", "strata", "draw_stratified", "fold_folder", "fold_lists", "pinned_folds",
+        "outer_folds", "annotated", "nested_folds", "whole_fold",
     ],
     "manifest": [
         "FileSpec", "ModalitySpec", "TaskSpec", "ProtocolSpec", "PairingSpec", "PublishedSpec",

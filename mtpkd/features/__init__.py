@@ -8,8 +8,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "write_features", "prepare_modality",
     ],
     "prepare": [
-        "index_frame", "index_entry", "prepared_manifest", "claim_prepared_folder", "manifest_digest",
-        "prepare_settings", "holds_labels", "describe", "prepared_text",
+        "index_frame", "index_entry", "prepared_manifest", "copy_fold_lists", "claim_prepared_folder",
+        "manifest_digest", "prepare_settings", "holds_labels", "describe", "prepared_text",
     ],
     "recipes": [
         "FITS", "PLAIN", "METHOD", "PrepareConfig", "choose_encoder", "choose_weights", "check_finetune",
