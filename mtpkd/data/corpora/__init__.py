@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "ravdess", "crema_d",
     ],
     "affwild2": ["SETS", "video_of", "read_labels", "window_rows", "sound_range"],
-    "biovid": ["BIOVID_CLASSES", "parse_name"],
+    "biovid": ["BIOVID_CLASSES", "parse_name", "class_of_folder"],
     "ceap": ["CEAP_PARTS", "LIMITS", "read_part", "head_signal", "eye_signal"],
     "scan": [
         "Finding", "show_path", "ScanLog", "require_folder", "option", "as_part", "scan_copy", "corpus",
