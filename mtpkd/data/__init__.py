@@ -45,7 +45,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "signals": [
         "inputs", "STATISTICS", "RANGE", "SILENT", "check_rate", "check_below_nyquist", "resample", "bandpass",
         "notch", "window_starts", "windows", "raw", "apply_input", "band_edges", "log_power", "log_band_power",
-        "window_statistics", "spectrogram", "hz_to_mel", "mel_to_hz", "mel_filters", "log_mel",
+        "window_statistics", "spectrogram", "power_spectrogram", "hz_to_mel", "mel_to_hz", "mel_filters",
+        "log_mel",
     ],
     "sound": ["WavHeader", "wav_header", "decode_stretches", "read_sound"],
     "tables": [

@@ -12,8 +12,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "manifest_digest", "prepare_settings", "holds_labels", "describe", "prepared_text",
     ],
     "recipes": [
-        "FITS", "PLAIN", "METHOD", "PrepareConfig", "choose_encoder", "choose_weights", "check_finetune",
-        "Recipe", "make_recipe", "backbone", "Piece", "piece_key", "content_sha256", "video_pixels",
-        "sound_samples", "picture", "standardise", "run_network", "features_of",
+        "FITS", "PLAIN", "METHOD", "MOST_FRAMES", "PrepareConfig", "choose_encoder", "choose_weights",
+        "check_finetune", "Recipe", "make_recipe", "backbone", "Piece", "piece_key", "content_sha256",
+        "window_positions", "video_pixels", "sound_samples", "picture", "spectrogram_rate", "standardise",
+        "run_network", "features_of",
     ],
 })

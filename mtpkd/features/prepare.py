@@ -32,7 +32,7 @@ from ..data.manifest import came_with_data, load_manifest, resolve_inside
 from ..data.samples import label_names
 from ..data.feature_store import open_shard, shard_path
 from ..models.backbones import trainable_text
-from .recipes import backbone, PrepareConfig
+from .recipes import backbone, PrepareConfig, spectrogram_rate
 from .pipeline import Modality, plan_set, prepare_modality, shard_name
 
 # %% ../../nbs/25_features/03_prepare.ipynb #043dc5f1
@@ -99,6 +99,8 @@ def index_entry(spec, m: Modality, out) -> dict:
     entry = dict(kind={1: "features", 2: "signal"}.get(len(shape), "video"), shape=list(shape), role=spec.role)
     if m.recipe.encoder == "logmel":
         entry["rate_hz"] = 1 / m.recipe.settings.mel_step
+    if m.recipe.encoder == "spectrogram":
+        entry["rate_hz"] = spectrogram_rate(m.recipe)
     return entry
 
 
