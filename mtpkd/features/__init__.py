@@ -3,9 +3,9 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "pipeline": [
-        "SHARD", "Modality", "piece_path", "save_piece", "load_piece", "digest_files", "plan_modality",
-        "media_path", "plan_set", "do_piece", "run_pieces", "known_shards", "collect", "shard_name",
-        "write_features", "prepare_modality",
+        "SHARD", "GROUP", "Modality", "piece_path", "save_piece", "load_piece", "digest_files", "plan_modality",
+        "media_path", "plan_set", "do_piece", "in_groups", "run_pieces", "known_shards", "collect",
+        "shard_name", "write_features", "prepare_modality",
     ],
     "prepare": [
         "index_frame", "index_entry", "prepared_manifest", "copy_fold_lists", "claim_prepared_folder",

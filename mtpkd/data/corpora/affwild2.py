@@ -97,7 +97,8 @@ def _folders_by_option(log) -> dict:  # annotations, faces, videos -> folders to
     for name in ("annotations", "faces", "videos"):
         base = _base_of(log, name)
         if base not in listed:
-            below = folders_below(base, log, _DEPTH, follow, lambda folder: not _holds_pictures(folder))
+            enter = lambda folder: not _holds_pictures(folder)
+            below = folders_below(base, log, _DEPTH, follow, enter, log.unusable)
             listed[base] = [base, *below]
         folders[name] = listed[base]
     return folders

@@ -222,12 +222,13 @@ def folders_below(
     depth: int,  # levels
     follow: bool = False,  # links to folders too
     enter=lambda folder: True,  # whether the folders below a folder are listed
+    report=None,  # of links that are not followed: `log.unusable`, or `log.lost`, the default
 ) -> list[Path]:
     "Folders below `base`, each before those below it; links that are not followed are a finding"
     names = list_folder(base, log, folders=True)
     links = [] if follow else _links_among(base, names)
     if links:
-        log.lost(
+        (report or log.lost)(
             base,
             "folders",
             f"{len(links)} links to folders, the first is {links[0]}",
@@ -240,7 +241,7 @@ def folders_below(
         folder = Path(base) / name
         found.append(folder)
         if depth > 1 and enter(folder):
-            found += folders_below(folder, log, depth - 1, follow, enter)
+            found += folders_below(folder, log, depth - 1, follow, enter, report)
     return found
 
 # %% ../../../nbs/11_corpora/01_scan.ipynb #9b1153db
