@@ -303,7 +303,8 @@ def run_pieces(
             return
         except BrokenProcessPool:
             unfinished = list(running.values())
-        place = {key: piece.path or recipe.modality for group in unfinished for recipe, key, piece in group}
+        pieces = itertools.chain.from_iterable(unfinished)
+        place = {key: piece.path or recipe.modality for recipe, key, piece in pieces}
         for key, error in _run_unfinished(unfinished, out, device):
             crashes += error is None
             if crashes > _MOST_CRASHES:

@@ -156,14 +156,14 @@ def _annotations(folders, log) -> dict:  # set -> folder with its label files
         )
     log.stop()
     editions = [edition_of(track.relative_to(log.root).as_posix()) for track in tracks]
-    rivals = [track for track, edition in zip(tracks, editions) if edition in (None, editions[-1])]
-    _require_one(rivals, "folder of annotations of the newest edition", "annotations", log)
+    candidates = [track for track, edition in zip(tracks, editions) if edition in (None, editions[-1])]
+    _require_one(candidates, "folder of annotations of the newest edition", "annotations", log)
     sets = _sets_in(tracks[-1], log)
-    for part, candidates in sets.items():
-        _require_one(candidates, f"folder for {part}", "annotations", log)
+    for part, folders_of_set in sets.items():
+        _require_one(folders_of_set, f"folder for {part}", "annotations", log)
     log.stop()
     log.fact("edition of the annotations", None, editions[-1] or "not numbered")
-    return {part: candidates[0] if candidates else tracks[-1] / part for part, candidates in sets.items()}
+    return {part: found[0] if found else tracks[-1] / part for part, found in sets.items()}
 
 # %% ../../../nbs/11_corpora/03_affwild2.ipynb #250f5539
 def _is_aligned(folder: Path, root: Path) -> bool:
