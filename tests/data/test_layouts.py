@@ -230,6 +230,23 @@ def test_two_candidates_for_a_clip_are_one_line_that_names_both(tmp_path, kind, 
     assert len(read(named, files=True)) == len(read(named, ["video"], files=True)) > 0
 
 
+def test_a_picture_beside_the_videos_hides_nothing(tmp_path):
+    root = trees.affwild2(tmp_path, frames=12, crops=False)
+    trees.write_picture(root / "batch2" / "7.jpg", trees.picture(0.5))
+    trees.write_picture(root / "1.jpg", trees.picture(0.5))
+    (root / "batch2" / "video7.avi").rename(root / "video7.avi")
+    (root / "batch2" / "deeper").mkdir()
+    (root / "batch3" / "video9.mp4").rename(root / "batch2" / "deeper" / "video9.mp4")
+    c = check("affwild2_va", root)
+    assert c.findings == [], check_text(c)
+    s = read(f"affwild2_va@{root}", files=True)
+    assert set(s.arrays["video"]["path"]) == {
+        "batch1/10-60-1280x720.mp4",
+        "video7.avi",
+        "batch2/deeper/video9.mp4",
+    }
+
+
 def test_pictures_beside_the_aligned_ones_are_no_candidates(tmp_path):
     root = trees.affwild2(tmp_path, frames=12)
     shutil.copytree(root / "cropped_aligned", root / "cropped")

@@ -72,12 +72,14 @@ _PICTURE = re.compile(r"[0-9]{1,9}\.(?:jpg|jpeg|png)", re.I)
 
 
 def _holds_pictures(folder) -> bool:
-    "Whether numbered pictures are among the first entries of a folder"
+    "Whether most of the first entries of a folder are numbered pictures; a few may lie beside videos"
     try:
         with os.scandir(folder) as entries:
-            return any(_PICTURE.fullmatch(entry.name) for entry in itertools.islice(entries, 64))
+            names = [entry.name for entry in itertools.islice(entries, 64)]
     except OSError:  # reported when the folder is listed
         return False
+    pictures = [name for name in names if _PICTURE.fullmatch(name)]
+    return 2 * len(pictures) > len(names)
 
 
 def _base_of(log, name: str) -> Path:
