@@ -78,12 +78,13 @@ def test_the_distribution_gives_the_same_windows(tmp_path):
     assert s.arrays["video"]["last"].tolist() == [120, 120] and s.arrays["emg_corrugator"].shape == (2, 1, 1536)
 
 
-def test_only_the_released_protocol_takes_folds_that_share_subjects(released_set, tmp_path):
-    how = dict(methods="student_only,kd", seeds="0", config=quick(), progress=False)
+@pytest.mark.parametrize("protocol", ["released", "clip_folds,test_epoch"])
+def test_only_the_released_protocol_takes_folds_that_share_subjects(released_set, tmp_path, protocol):
+    how = dict(methods="student_only,kd", seeds="0", config=quick(schedule=dict(batch=4)), progress=False)
     manifest = released_set / "manifest.yaml"
     with pytest.raises(InputError, match="subject .* is in fold_1_test.txt and in fold_1_train.txt; the folds leak"):
         run(manifest, out=tmp_path / "honest", **how)
-    r = run(manifest, out=tmp_path / "released", protocol="clip_folds,test_epoch", **how)
+    r = run(manifest, out=tmp_path / "released", protocol=protocol, **how)
     for fold in (0, 1):
         lines = (released_set / "folds" / f"fold_{fold + 1}_test.txt").read_text().splitlines()
         listed = {line.split()[0].rpartition("/")[2] for line in lines}
@@ -245,6 +246,21 @@ def test_a_picture_beside_the_videos_hides_nothing(tmp_path):
         "video7.avi",
         "batch2/deeper/video9.mp4",
     }
+
+
+def test_folders_of_something_else_are_no_faces(tmp_path):
+    root = trees.affwild2(tmp_path, frames=12, crops=False)
+    (root / "features" / "video7").mkdir(parents=True)
+    (root / "features" / "video7" / "x.npy").write_bytes(b"0")
+    trees.write_picture(root / "thumbnails" / "00001.jpg", trees.picture(0.5))
+    s = read(f"affwild2_va@{root}", files=True)
+    assert {p.split("/")[0] for p in s.arrays["video"]["path"]} == {"batch1", "batch2", "batch3"}
+    shutil.rmtree(root / "features")
+    for name in ("10-60-1280x720_left", "10-60-1280x720_right", "video7", "video9"):
+        for i in range(1, 13):
+            trees.write_picture(root / "faces" / name / f"{i:05d}.jpg", trees.picture(0.5))
+    s = read(f"affwild2_va@{root}", files=True)
+    assert {p.split("/")[0] for p in s.arrays["video"]["path"]} == {"faces"}
 
 
 def test_pictures_beside_the_aligned_ones_are_no_candidates(tmp_path):

@@ -178,7 +178,8 @@ def _faces_by_name(folders, log, wanted: set) -> dict:  # name -> folder of pict
     "The folders of faces; one that is empty where its annotation has no other"
     found, empty = {}, {}
     aligned = [folder for folder in folders if _is_aligned(folder, log.root)]
-    for folder in aligned or folders[1:]:
+    others = [folder for folder in folders[1:] if folder.name in wanted and _holds_pictures(folder)]
+    for folder in aligned or others:
         group = found if _holds_pictures(folder) else empty
         group.setdefault(folder.name, []).append(folder)
     for name in wanted & set(empty):
