@@ -374,3 +374,15 @@ def test_overlapping_windows_of_a_folder_decode_a_picture_once(tmp_path, monkeyp
     how = SMALL | dict(encoder="r2plus1d18,resnet18_logmel", frames=16)
     prepare("affwild2_va", root=root, out=tmp_path / "set", **how)
     assert len(decoded) == len(set(decoded)) > 60
+
+
+def test_two_workers_make_the_bytes_of_one(tmp_path):
+    "Each computes groups of windows of one recording"
+    root = trees.affwild2(tmp_path / "copy", frames=80)
+    how = SMALL | dict(encoder="r2plus1d18,resnet18_logmel")
+    made = {}
+    for jobs in (1, 2):
+        out = tmp_path / f"set{jobs}"
+        prepare("affwild2_va", root=root, out=out, **how | dict(jobs=jobs))
+        made[jobs] = {p.relative_to(out): p.read_bytes() for p in out.rglob("*") if p.is_file()}
+    assert made[1] == made[2] and len(made[1]) > 4
