@@ -378,7 +378,7 @@ def test_overlapping_windows_of_a_folder_decode_a_picture_once(tmp_path, monkeyp
 
 def test_two_workers_make_the_bytes_of_one(tmp_path):
     "Each computes groups of windows of one recording"
-    root = trees.affwild2(tmp_path / "copy", frames=80)
+    root = trees.affwild2(tmp_path / "copy", frames=36)
     how = SMALL | dict(encoder="r2plus1d18,resnet18_logmel")
     made = {}
     for jobs in (1, 2):
