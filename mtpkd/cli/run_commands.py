@@ -34,7 +34,9 @@ def _run_options(p):
             "labelled training rows a fold; the others are the unlabelled pool; several: a run folder each, and a curve"
         ),
     )
-    p.add_argument("--folds", metavar="N|loso", help="outer folds, grouped by subject")
+    p.add_argument(
+        "--folds", metavar="N|loso|files:FOLDER", help="outer folds, grouped by subject; or lists in a folder"
+    )
     p.add_argument("--seeds", metavar="0,1,2", help="each redraws the folds and everything else; default 0,1,2,3,4")
     p.add_argument(
         "--protocol",

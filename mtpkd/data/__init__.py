@@ -12,8 +12,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "MOST_SHARD_BYTES", "write_shard", "open_shard", "shard_path", "read_shard", "gather", "prepared",
     ],
     "folds": [
-        "Fold", "check_fold", "strata", "draw_stratified", "outer_folds", "annotated", "nested_folds",
-        "whole_fold",
+        "Fold", "check_fold", "strata", "draw_stratified", "fold_folder", "fold_lists", "pinned_folds",
+        "outer_folds", "annotated", "nested_folds", "whole_fold",
     ],
     "manifest": [
         "FileSpec", "ModalitySpec", "TaskSpec", "ProtocolSpec", "PairingSpec", "PublishedSpec",
@@ -45,7 +45,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "signals": [
         "inputs", "STATISTICS", "RANGE", "SILENT", "check_rate", "check_below_nyquist", "resample", "bandpass",
         "notch", "window_starts", "windows", "raw", "apply_input", "band_edges", "log_power", "log_band_power",
-        "window_statistics", "spectrogram", "hz_to_mel", "mel_to_hz", "mel_filters", "log_mel",
+        "window_statistics", "spectrogram", "power_spectrogram", "hz_to_mel", "mel_to_hz", "mel_filters",
+        "log_mel",
     ],
     "sound": ["WavHeader", "wav_header", "decode_stretches", "read_sound"],
     "tables": [

@@ -95,7 +95,7 @@ class TaskSpec(_Strict):
 class ProtocolSpec(_Strict):
     "The protocol of evaluation, which a run may override"
 
-    folds: int | Literal["loso"] | dict[str, list] = 5
+    folds: int | Literal["loso"] | Annotated[str, Field(pattern=r"^files:.")] | dict[str, list] = 5
     group: str | None = None
     inner_validation: float = Field(0.25, gt=0, lt=1)
     labelled: int | None = None

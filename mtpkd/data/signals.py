@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['inputs', 'STATISTICS', 'RANGE', 'SILENT', 'check_rate', 'check_below_nyquist', 'resample', 'bandpass', 'notch',
            'window_starts', 'windows', 'raw', 'apply_input', 'band_edges', 'log_power', 'log_band_power',
-           'window_statistics', 'spectrogram', 'hz_to_mel', 'mel_to_hz', 'mel_filters', 'log_mel']
+           'window_statistics', 'spectrogram', 'power_spectrogram', 'hz_to_mel', 'mel_to_hz', 'mel_filters', 'log_mel']
 
 # %% ../../nbs/10_data/06_signals.ipynb #925bebeb
 import math
@@ -257,6 +257,26 @@ def spectrogram(
         )
     _, _, power = signal.spectrogram(x, rate_hz, "hann", size, size - step, nfft, detrend=False)
     return (log_power(power, (-2, -1)) if log else power).astype("float32")
+
+# %% ../../nbs/10_data/06_signals.ipynb #1e8a73dc
+def power_spectrogram(
+    x,  # signal `(..., T)`
+    rate_hz: float,
+    points: int = 16,  # of a window
+    overlap: int = 4,  # points that neighbouring windows share
+    nfft: int = 128,  # points of the transform
+) -> np.ndarray:  # `(..., nfft//2 + 1, frames)`, float32
+    """Power density under a Tukey window, without the mean of each window, as in the released code of arXiv 2408.09035.
+
+    `InputError` unless the overlap is below the window, and the window at most the transform and the signal."""
+    x, rate_hz = np.asarray(x, float), check_rate(rate_hz)
+    if not 0 <= overlap < points or not 2 <= points <= min(nfft, x.shape[-1]):
+        raise InputError(
+            f"power_spectrogram: windows of {points} points, {overlap} shared, do not fit a signal of {x.shape[-1]}; "
+            f"expected overlap < window <= signal, and at most {nfft} points"
+        )
+    _, _, power = signal.spectrogram(x, rate_hz, ("tukey", 0.25), points, overlap, nfft, detrend="constant")
+    return power.astype("float32")
 
 # %% ../../nbs/10_data/06_signals.ipynb #c094a5aa
 def hz_to_mel(hz):

@@ -232,10 +232,24 @@ def is_picture_file(path) -> bool:
         return bool(picture_kind(f.read(8)))
 
 # %% ../../nbs/10_data/09_video.ipynb #f57e4b7e
+@functools.lru_cache(maxsize=32)
+def _picture_of(path, mtime, size):
+    "A decoded picture; time and size of the file are part of the cache's key"
+    pixels = read_picture(path)
+    pixels.flags.writeable = False
+    return pixels
+
+
 def _folder_pixels(r, positions):
-    "Images of a folder at distinct positions"
+    "Images of a folder at distinct positions; windows that overlap decode an image once"
     for position in positions:
-        yield read_picture(r.path / r.stamps[position] if r.path.is_dir() else r.path)
+        path = r.path / r.stamps[position] if r.path.is_dir() else r.path
+        try:
+            state = path.stat()
+        except OSError:  # said by the reader of pictures
+            yield read_picture(path)
+            continue
+        yield _picture_of(path, state.st_mtime_ns, state.st_size)
 
 # %% ../../nbs/10_data/09_video.ipynb #7ed7f871
 def _key_frame_before(r, position: int) -> int:

@@ -9,14 +9,15 @@ __all__ = ['allow_parts', 'resolve_config', 'with_protocol', 'with_bags', 'windo
 # %% ../../nbs/60_experiments/02_settings.ipynb #bc65d39e
 from dataclasses import replace
 from pathlib import Path
+import numpy as np
 from ..core.errors import InputError, nearest
 from ..core.runtime import pick_device
 from ..core.registry import allow_addresses, trusted_addresses
 from ..core.yaml_files import apply_set, read_yaml
 from ..core.config import ExperimentConfig, from_dict
 from ..core.provenance import protocol_faults
-from ..data.manifest import came_with_data, PairingSpec
-from ..data.folds import nested_folds
+from ..data.manifest import came_with_data, PairingSpec, resolve_inside
+from ..data.folds import fold_folder, nested_folds, pinned_folds
 from ..data.weak_pairing import simulate_weak_pairing, parse_pairing
 from ..models.encoders import encoders
 from ..models.fusion import ACROSS_BATCH, fusions
@@ -122,9 +123,9 @@ def _budget(x, what="labelled", hint="; several make a learning curve: mtpkd.lea
 
 
 def _folds(x):
-    if x in (None, "loso") or isinstance(x, dict):
+    if x in (None, "loso") or isinstance(x, dict) or fold_folder(x):
         return x
-    return _whole(x, "folds (a number or loso)")
+    return _whole(x, "folds (a number, loso or files:FOLDER)")
 
 
 def _seeds(x):
@@ -175,13 +176,24 @@ def with_protocol(config, manifest) -> ExperimentConfig:
         manifest=str(config.manifest),
         prevalent=prevalent,
         privileged=privileged,
-        folds=_first_set(config.folds, protocol.folds),
+        folds=_located_folds(config.folds, manifest),
         inner_validation=share,
         device=str(pick_device(config.device)),
         pairing=_pairing(config, manifest),
         labelled=_first_set(config.labelled, protocol.labelled) or 0,
         labelled_validation=_first_set(config.labelled_validation, protocol.labelled_validation) or 0,
     )
+
+
+def _located_folds(own, manifest):
+    "The folds of the run, or those of the manifest, whose files lie in the folder of the data"
+    if own is not None:
+        return pinned_folds(own)
+    folds = manifest.protocol.folds
+    folder = fold_folder(folds)
+    if folder is not None:
+        resolve_inside(manifest.root, folder, f"{manifest.name}: protocol.folds")
+    return pinned_folds(folds, manifest.root)
 
 
 def _first_set(own, default):
@@ -237,10 +249,10 @@ def with_faults(config, samples) -> ExperimentConfig:
                 "take it out"
             )
         faults = tuple(f for f in faults if f != "clip_folds")
-    if "clip_folds" in faults and not isinstance(config.folds, int):
+    if "clip_folds" in faults and not isinstance(config.folds, int) and fold_folder(config.folds) is None:
         raise InputError(
             f"protocol clip_folds: folds are {config.folds!r}, and clips cannot be dealt out by that; "
-            "give a number of folds"
+            "give a number of folds, or lists of clips as files:FOLDER"
         )
     if "batch_attention" in faults:
         if fusion.name not in ("tokens", ACROSS_BATCH):
@@ -274,7 +286,14 @@ def draw_folds(config, samples) -> list:  # one Fold a repeat: all folds of the 
             config.labelled or None,
             config.labelled_validation or None,
         )
+    if "clip_folds" in faults and fold_folder(config.folds) and not config.labelled:
+        made = [_with_validation(fold) for fold in made]
     return [_whole_batches(f, config.schedule.batch) for f in made] if "drop_last" in faults else made
+
+
+def _with_validation(fold):
+    "The fold whose training rows are the whole training part, inner validation included"
+    return replace(fold, train=np.union1d(fold.train, fold.val))
 
 
 def _whole_batches(fold, batch: int):

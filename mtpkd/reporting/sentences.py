@@ -86,6 +86,8 @@ def _labels(summary):
 
 def _repeats(folds, seeds):
     "Folds and seeds in words"
+    if str(folds).startswith("files:"):
+        folds = "listed"
     return f"{folds} folds × {len(seeds)} seeds ({join_words(seeds)})" if seeds else ""
 
 # %% ../../nbs/75_reporting/07_sentences.ipynb #6733f84b

@@ -549,7 +549,7 @@ AFFWILD2 = {
         "lost",
     ),
     "no annotations": (
-        lambda r: (r / "5th ABAW Annotations").rename(r / "annotations"),
+        lambda r: txt(r).parents[1].rename(r / "5th ABAW Annotations" / "EXPR_Recognition_Challenge"),
         ["'5th ABAW Annotations'", "none", "give the folder"],
         "unusable",
     ),

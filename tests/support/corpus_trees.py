@@ -1,6 +1,6 @@
 "Small trees in the exact layout of the data sets that mtpkd reads, with real encoded media; every one can be broken afterwards."
 
-import json, os, pickle, wave
+import json, os, pickle, shutil, wave
 from pathlib import Path
 import av, numpy as np
 
@@ -128,7 +128,50 @@ def biovid_frames(root, subjects=SUBJECTS, levels=("BL1", "PA4"), each=1, last=7
     return root
 
 
+def biovid_released(root, subjects=SUBJECTS, each=2, last=75):
+    "What users of the released code have: class folders 0 and 4, and folds that deal out clips"
+    lines = []
+    for i, who in enumerate(subjects):
+        for level, folder, label in (("BL1", "0", 0), ("PA4", "4", 1)):
+            for k in range(1, each + 1):
+                name, strength = f"{who}-{level}-{k:03d}", LEVELS.index(level) / 4
+                for f in range(1, last + 1):
+                    pixels = np.full((24, 32, 3), 3 * f + label, "uint8")  # says which frame it is
+                    write_picture(root / folder / name / f"img_{f:05d}.jpg", pixels)
+                _bio(root / "physio" / folder / f"{name}_bio.csv", strength, 10 * i + k)
+                lines.append(f"{folder}/{name} 50 70 {label}")
+    for fold in (1, 2):
+        test = lines[fold - 1 :: 2]
+        (root / f"fold_{fold}_test.txt").write_text("\n".join(test) + "\n")
+        (root / f"fold_{fold}_train.txt").write_text("\n".join(line for line in lines if line not in test) + "\n")
+    return root
+
+
 # Aff-Wild2
+
+
+AFFWILD2_LAYOUTS = {  # annotations, the two sets, faces, videos
+    "third": ("Third ABAW Annotations/VA_Estimation_Challenge", "Train_Set", "cropped_aligned_new_50_vids", "new_vids"),
+    "sixth": ("6th_ABAW_Annotations/VA_Estimation_Challenge", "Train_Set", "cropped_aligned/batch1", "videos/batch1"),
+    "va_set": ("annotations/VA_Set", "Training_Set", "cropped_aligned/batch2/cropped_aligned", "batch1"),
+    "nested": ("data/ABAW Annotations/VA_Set", "Train_Set", "data/cropped_aligned/new_vids", "data/videos"),
+}
+
+
+def affwild2_in(root, layout, **how):
+    "The tree of `affwild2` in another layout"
+    labels, training, faces, videos = AFFWILD2_LAYOUTS[layout]
+    plain = affwild2(root / "plain", **how)
+    (root / labels).parent.mkdir(parents=True, exist_ok=True)
+    (plain / "5th ABAW Annotations" / "VA_Estimation_Challenge").rename(root / labels)
+    (root / labels / "Train_Set").rename(root / labels / training)
+    (root / faces).parent.mkdir(parents=True, exist_ok=True)
+    (plain / "cropped_aligned").rename(root / faces)
+    (root / videos).mkdir(parents=True, exist_ok=True)
+    for path in sorted(plain.glob("batch*/*")):
+        path.rename(root / videos / path.name)
+    shutil.rmtree(plain)
+    return root
 
 
 def affwild2(

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['Finding', 'show_path', 'ScanLog', 'require_folder', 'option', 'as_part', 'scan_copy', 'corpus', 'list_folder',
-           'nearest_names', 'text_of', 'number_of', 'whole_number_of', 'split_rows', 'find_columns', 'rows_of',
-           'numbers_of', 'check_video', 'check_sound', 'numbered', 'check_pictures']
+           'nearest_names', 'folders_below', 'text_of', 'number_of', 'whole_number_of', 'split_rows', 'find_columns',
+           'rows_of', 'numbers_of', 'check_video', 'check_sound', 'numbered', 'check_pictures']
 
 # %% ../../../nbs/11_corpora/01_scan.ipynb #ba25c3a5
 import io, os, re, warnings
@@ -209,6 +209,40 @@ def nearest_names(name, have) -> str:
     if not hint.startswith("did"):
         return "nothing there has a name like it"
     return hint.split(" or ")[0] + "?"
+
+# %% ../../../nbs/11_corpora/01_scan.ipynb #90a2e861
+def _links_among(base, names) -> list[str]:
+    "The names of folders that are links"
+    return [name for name in names if (Path(base) / name).is_symlink() and (Path(base) / name).is_dir()]
+
+
+def folders_below(
+    base,
+    log,
+    depth: int,  # levels
+    follow: bool = False,  # links to folders too
+    enter=lambda folder: True,  # whether the folders below a folder are listed
+    report=None,  # of links that are not followed: `log.unusable`, or `log.lost`, the default
+) -> list[Path]:
+    "Folders below `base`, each before those below it; links that are not followed are a finding"
+    names = list_folder(base, log, folders=True)
+    links = [] if follow else _links_among(base, names)
+    if links:
+        (report or log.lost)(
+            base,
+            "folders",
+            f"{len(links)} links to folders, the first is {links[0]}",
+            "allow links to be followed (options follow_links: true), or put the folders in their place",
+        )
+    found = []
+    for name in names:
+        if name in links:
+            continue
+        folder = Path(base) / name
+        found.append(folder)
+        if depth > 1 and enter(folder):
+            found += folders_below(folder, log, depth - 1, follow, enter, report)
+    return found
 
 # %% ../../../nbs/11_corpora/01_scan.ipynb #9b1153db
 def text_of(
