@@ -50,7 +50,6 @@ class MethodRow(Difference):
     mean: float | None
     sd: float | None = None
     n: int | None = None
-    diff_sd: float | None = None  # deviation of the difference over repeats: of a fixed split, over seeds
     p_holm: float | None = None  # corrected for the number of methods
     gap_closed: float | None = None  # share of the gap to the joint teacher
     headroom_closed: float | None = None  # share of the headroom
@@ -142,6 +141,7 @@ class RunTest(Record):
     rho: float | None = None  # test rows over training rows
     df: int | None = None  # degrees of freedom where folds repeat test sets; None: repeats - 1
     units: int | None = None  # test subjects, or samples, that the bootstrap draws
+    seed_sd: dict[str, float | None] = {}  # method -> deviation over seeds of its difference to the student alone
 
 
 class RunTask(TaskSpec):

@@ -148,7 +148,6 @@ def _compare(a, b, methods) -> pd.DataFrame:
         parts = dict(a=_rows_of(a, first), b=_rows_of(b, second))
         comparison = compare_methods(parts, "a", "b", design, task, metric)
         low, high = comparison.pop("ci95")
-        del comparison["diff_sd"]
         mean_a, mean_b = (parts[key].results.value.mean() for key in ("a", "b"))
         rows.append(dict(a=first, b=second, mean_a=mean_a, mean_b=mean_b, low=low, high=high, **comparison))
     table = pd.DataFrame(rows)

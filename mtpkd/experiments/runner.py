@@ -179,10 +179,8 @@ def _save_plans_and_embeddings(plan, context, name, out, *, write: bool):
     if tensors:
         arrays, facts = tensors
         write_tensors(_plan_file(out, name), arrays, facts)
-    fold = context.folds[0]
-    path = out / "embeddings" / f"fold{fold.fold}_seed{fold.seed}.safetensors"
-    stored = read_tensors(path) if path.exists() else {}
-    before = {key: value for key, value in stored.items() if not isinstance(value, str)}
+    path = _embeddings_file(out, context.folds[0])
+    before = _arrays_of(path) if path.exists() else {}
     write_tensors(path, before | embeddings_of(plan, context, before), dict(classes=plan.samples.task.classes))
 
 # %% ../../nbs/60_experiments/08_runner.ipynb #f37c6782
@@ -191,6 +189,7 @@ def write_folder(plan: ExperimentSpec, out: Path, parts: dict) -> dict:  # the s
     chosen = choose_schedules(parts, plan.candidates, plan.metric)
     parts, fallback = with_fallbacks(with_chosen(parts, chosen), plan.metric)
     _keep_chosen_plans(out, chosen, plan.candidates)
+    _keep_chosen_embeddings(out, chosen, plan)
     summary = summarise(plan, parts, fallback)
     extra = _tests_as_metrics(summary, plan.config.checkpoint)
     provenance, task = provenance_columns(summary), plan.samples.task
@@ -226,6 +225,29 @@ def _keep_chosen_plans(out: Path, chosen: dict, candidates: dict) -> None:
 
 def _plan_file(out: Path, name: str) -> Path:
     return out / "plans" / f"{name}.safetensors"
+
+
+def _keep_chosen_embeddings(out: Path, chosen: dict, plan: ExperimentSpec) -> None:
+    "The same for the embeddings of the students"
+    path = _embeddings_file(out, plan.folds[0])
+    if not path.exists():
+        return
+    stored = _arrays_of(path)
+    for method, name in chosen.items():
+        if f"student_{name}" in stored:
+            stored[f"student_{method}"] = stored[f"student_{name}"]
+        for candidate in plan.candidates[method]:
+            stored.pop(f"student_{candidate}", None)
+    write_tensors(path, stored, dict(classes=plan.samples.task.classes))
+
+
+def _embeddings_file(out: Path, fold) -> Path:
+    return out / "embeddings" / f"fold{fold.fold}_seed{fold.seed}.safetensors"
+
+
+def _arrays_of(path: Path) -> dict:
+    "The arrays of a file, without its facts"
+    return {key: value for key, value in read_tensors(path).items() if not isinstance(value, str)}
 
 
 def _tests_as_metrics(summary: dict, checkpoint: str) -> pd.DataFrame:

@@ -116,20 +116,18 @@ def compare_methods(
     metric: str,
 ) -> dict:  # everything about a minus b
     "A paired comparison of two methods"
-    differences = paired(parts, a, b)
     first, second = parts[a].predictions, parts[b].predictions
     unit = first.subject if (first.subject != "").any() else first["sample"]
     if design.kind == "bootstrap":
         test = bootstrap_test(metric, _test_sets(first, second, unit, task))
     else:
-        test = corrected_t(differences, design.rho, df=design.df)
+        test = corrected_t(paired(parts, a, b), design.rho, df=design.df)
     gain = per_sample_score(first, task) - per_sample_score(second, task)
     annotated = ~np.isnan(gain)
     subjects = scores_by_subject(gain[annotated], unit[annotated])
     low, high = bootstrap_subjects(subjects)
     return dict(
         diff=test.mean,
-        diff_sd=float(np.std(differences, ddof=1)) if len(differences) > 1 else np.nan,
         ci95=[test.low, test.high],
         p=test.p,
         wilcoxon_p=wilcoxon_p(subjects),
@@ -180,7 +178,7 @@ def summarise(
     _add_gaps(rows, headroom)
     lost = {name: diverged(part) for name, part in parts.items()}
     facts = dict(
-        test=design.model_dump(),
+        test=design.model_dump() | dict(seed_sd=_spread_over_seeds(parts, design)),
         diverged={name: repeats for name, repeats in lost.items() if repeats},
         headroom=headroom,
         comparisons=_comparisons(plan, parts, design, fallback or {}),
@@ -204,6 +202,14 @@ def _schedule_facts(plan, parts) -> dict:
         names = [name for name in plan.candidates[method] if name in parts]
         scores[method] = {parse_row(name).schedule: float(np.mean(parts[name].validation)) for name in names}
     return facts | dict(schedule_scores=scores)
+
+
+def _spread_over_seeds(parts, design) -> dict:  # method -> standard deviation
+    "How much the differences vary over seeds where these do not change the test set"
+    if design.kind != "bootstrap":
+        return {}
+    differences = {name: paired(parts, name, BASELINE) for name in parts if name != BASELINE}
+    return {name: float(np.std(diff, ddof=1)) for name, diff in differences.items() if len(diff) > 1}
 
 
 def _method_row(plan, parts, name, design) -> dict:

@@ -12,7 +12,7 @@ from ..core.provenance import provenance_text
 from ..evaluation.summary import Summary
 from ..evaluation.wording import format_number, format_signed, join_words
 from ..distillation.methods import BASELINE
-from .ranking import best_method
+from .ranking import best_method, verdict_rows
 
 # %% ../../nbs/75_reporting/06_limits.ipynb #7462717e
 def describe_multiple_tests(summary: Summary) -> str:
@@ -67,10 +67,12 @@ def describe_test(summary: Summary) -> str:
         return ""
     if test.kind == "bootstrap":
         units = "subjects" if summary.subjects else "samples"
+        compared = {name: sd for name, sd in test.seed_sd.items() if name in verdict_rows(summary)}
+        spread = join_words(f"{name} {format_number(sd)}" for name, sd in compared.items())
+        spread = f" Standard deviations of the differences over seeds: {spread}." if spread else ""
         return (
             f"All repeats share one test set, so p values and intervals are those of a bootstrap over its "
-            f"{test.units} {units}: they speak of other test {units}, and the spread over seeds beside them of training; "
-            "neither speaks of other training data."
+            f"{test.units} {units}: they speak of other test {units}, not of other training data.{spread}"
         )
     repeated = ""
     if test.df is not None:
