@@ -26,7 +26,8 @@ from mtpkd.distillation.method_resolution import get_method
 from mtpkd.distillation.students import get_student
 from mtpkd.experiments.plan import plan_experiment
 from mtpkd.experiments.scoring import open_context
-from mtpkd.evaluation.statistics import corrected_t, rho_for
+from mtpkd.experiments.verdict import test_design
+from mtpkd.evaluation.statistics import corrected_t
 
 PARTS = ["classification", "regression", "pairing"]
 SEEDS = (100, 101, 102, 103, 104)
@@ -34,7 +35,6 @@ COLUMNS = ["part", "group", "variant", "what", "mean", "diff", "low", "high", "p
 
 # --- the variants --------------------------------------------------------------------------------------------------------------------
 
-add_schedule("long", steps=2)
 add_schedule("short_mixup", mixup=1.0)
 add_schedule("longer", steps=4, mixup=1.0)
 for _n in (64, 96):
@@ -54,11 +54,12 @@ def kd(weight, **more):
     return tuple((n, round(w, 3)) for n, w in dict(task=1 - weight, logit_kd=weight, **more).items() if w > 0)
 
 
+SCHEDULE = dict(classification="long_mixup", regression="default")  # of the recipe in this study
 EXTRA = dict(pkt=10000.0, sp=1000.0, fitnets=30.0, cosine_mse=0.5, crd=0.3, ot=0.2, row_ot=0.1)
 
 
 def shipped(method, kind, pairing="") -> Method:
-    return get_method(method, ExperimentConfig(pairing=pairing), kind)
+    return get_method(f"{method}:{SCHEDULE[kind]}", ExperimentConfig(pairing=pairing), kind)
 
 
 def variants(part) -> list:  # (group, name, what, method)
@@ -168,7 +169,7 @@ def measure(part, manifest, o) -> list:
         set=o.set,
         pairing="bag:8" if part == "pairing" else None,
     )
-    room, rho, rows = open_context(plan), rho_for(len(plan.samples), np.mean([len(f.test) for f in plan.folds])), []
+    room, rho, rows = open_context(plan), test_design(plan).rho, []
     for group, name, what, method in variants(part):
         if o.only and name not in ("base", *o.only):
             continue

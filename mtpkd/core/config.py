@@ -174,6 +174,7 @@ class ExperimentConfig:
     prevalent: tuple[str, ...] = ()  # modality names; empty: the manifest's roles
     privileged: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()  # method names; empty: the default list
+    schedules: tuple[str, ...] = ()  # candidates under which every method is trained; empty: those of the task kind
     labelled: int | None = None  # labelled training rows; None: the manifest's budget, 0: all
     labelled_validation: int | None = None
     folds: int | str | dict | None = None  # a number, `loso` or fixed lists; None: the manifest's

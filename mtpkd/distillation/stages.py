@@ -8,7 +8,7 @@ __all__ = ['RequiredArtifacts', 'required_artifacts', 'fit_teachers', 'self_dist
 
 # %% ../../nbs/50_distillation/17_stages.ipynb #d1571202
 from dataclasses import dataclass
-from .methods import Method, schedules
+from .methods import candidate_schedules, Method, schedules
 from .artifacts import TeacherKey
 from .context import DistillationContext, get_teacher, with_control
 from .tnet import embedding_teacher, get_adapted_teachers, get_tnets, needs_tnets
@@ -18,7 +18,6 @@ from mtpkd.distillation.students import (
     get_refined_teacher,
     get_student,
     get_teachers,
-    matches_ensemble,
     member_count,
 )
 
@@ -145,7 +144,9 @@ def count_steps(context: DistillationContext, methods, upper_bounds=()) -> int:
 def _steps_of_student_ensembles(context, methods) -> int:
     "Steps of the further students of self-training, which its candidates share, and of what is distilled from them"
     by_schedule = schedules(context.config)
-    matching = [method for method in methods if method.source.students and matches_ensemble(context, method)]
-    members = max((member_count(context, method) for method in matching), default=1)
-    refined = sum(by_schedule[method.schedule].steps for method in matching)
-    return (members - 1) * by_schedule["default"].steps + refined
+    self_trained = [method for method in methods if method.source.students]
+    if not self_trained:
+        return 0
+    first = candidate_schedules(context.config, context.table.kind)[0]
+    refined = sum(by_schedule[method.schedule].steps for method in self_trained)
+    return (member_count(context) - 1) * by_schedule[first].steps + refined

@@ -2,6 +2,7 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
+    "bootstrap": ["subject_sums", "metric_of_sums", "BootstrapTest", "TestSet", "bootstrap_test"],
     "metrics": [
         "CLASS_METRICS", "metric", "metric_for", "score", "direction", "confusion", "balanced_accuracy",
         "accuracy", "macro_f1", "quadratic_kappa", "mae_levels", "nll", "calibration_error",
@@ -22,7 +23,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "summary": [
         "FORMAT", "GROUPS", "Record", "Difference", "MethodRow", "Comparison", "CalibrationRow",
         "ModalityValue", "Headroom", "MethodPower", "Power", "Modalities", "Fallback", "DivergedRepeat",
-        "RunTask", "Summary", "parse_summary", "example_summary", "forest_rows",
+        "RunTest", "RunTask", "Summary", "parse_summary", "example_summary", "forest_rows",
     ],
     "wording": [
         "METRICS", "with_minus_sign", "format_points", "is_missing", "format_number", "format_signed",

@@ -26,17 +26,18 @@ class PairedTest(NamedTuple):
 
 
 def rho_for(
-    n: int,  # samples
-    n_test: int,  # test samples of one fold
+    n_train: float,  # samples that a fold trains on, the unlabelled pool among them
+    n_test: float,  # test samples of one fold
 ) -> float:
     "`rho` of `corrected_t`: test samples over training samples"
-    return n_test / (n - n_test)
+    return n_test / n_train
 
 # %% ../../nbs/40_evaluation/03_statistics.ipynb #2758d296
 def corrected_t(
     diff,  # differences `(J,)`, one per fold and seed
-    rho: float,  # test samples over training samples, `n_test/(n - n_test)`
+    rho: float,  # test samples over training samples, `rho_for`
     level: float = 0.95,
+    df: int | None = None,  # degrees of freedom where test sets are repeated; None: `J - 1`
 ) -> PairedTest:
     """Two-sided corrected resampled t-test of Nadeau and Bengio (2003).
 
@@ -47,7 +48,7 @@ def corrected_t(
     if not rho >= 0:
         raise InputError(f"rho is {rho}, expected test samples over the others, such as 0.25 with five folds")
     mean = float(differences.mean())
-    df = len(differences) - 1
+    df = len(differences) - 1 if df is None else min(df, len(differences) - 1)
     if df == 0 or not np.isfinite(differences).all():
         return PairedTest(mean, np.nan, np.nan, np.nan, np.nan, df)
     if np.ptp(differences) <= 1e-12 * np.abs(differences).max():

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['FORMAT', 'GROUPS', 'Record', 'Difference', 'MethodRow', 'Comparison', 'CalibrationRow', 'ModalityValue', 'Headroom',
-           'MethodPower', 'Power', 'Modalities', 'Fallback', 'DivergedRepeat', 'RunTask', 'Summary', 'parse_summary',
-           'example_summary', 'forest_rows']
+           'MethodPower', 'Power', 'Modalities', 'Fallback', 'DivergedRepeat', 'RunTest', 'RunTask', 'Summary',
+           'parse_summary', 'example_summary', 'forest_rows']
 
 # %% ../../nbs/40_evaluation/06_summary.ipynb #89215ca4
 from collections.abc import Mapping
@@ -134,6 +134,16 @@ class DivergedRepeat(Record):
     step: int | None = None
 
 
+class RunTest(Record):
+    "How differences between methods are tested, by the design of the run"
+
+    kind: Literal["corrected_t", "bootstrap"] = "corrected_t"  # redrawn folds; one test set for all repeats
+    rho: float | None = None  # test rows over training rows
+    df: int | None = None  # degrees of freedom where folds repeat test sets; None: repeats - 1
+    units: int | None = None  # test subjects, or samples, that the bootstrap draws
+    seed_sd: dict[str, float | None] = {}  # method -> deviation over seeds of its difference to the student alone
+
+
 class RunTask(TaskSpec):
     "The task of a run, with the score of guessing"
 
@@ -197,9 +207,11 @@ class Summary(_SummaryMapping, Record):
     pairing: str = "full"
     protocol: str = "honest"
     control: str = ""
-    schedules: dict[str, str] = {}  # base method -> the schedule chosen for it
+    schedules: dict[str, str] = {}  # method -> the schedule chosen for it
+    schedule_scores: dict[str, dict[str, float | None]] = {}  # method -> candidate schedule -> mean inner validation
     ot: dict[str, float] = {}
     frozen: dict[str, str] = {}
+    test: RunTest | None = None  # None in files of earlier versions: the corrected t-test
     methods: dict[str, MethodRow] = Field(min_length=1)
     comparisons: tuple[Comparison, ...] = ()
     headroom: Headroom | None = None
@@ -209,6 +221,18 @@ class Summary(_SummaryMapping, Record):
     fallback: dict[str, Fallback] = {}
     diverged: dict[str, tuple[DivergedRepeat, ...]] = {}
     notes: tuple[str, ...] = ()  # what the data set lacks in more than a fifth of its samples
+
+    def is_candidate(self, row: str) -> bool:
+        """Whether a row is a method under one of its candidate schedules, which the row of the method stands for.
+
+        Of a method that fell back, the row of the chosen schedule is the distilled student: no other stands for it."""
+        method, _, schedule = row.rpartition(":")
+        if method not in self.schedules:
+            return False
+        fell = method in self.fallback and self.fallback[method].fell_back
+        if fell and schedule == self.schedules[method]:
+            return False
+        return schedule in self.schedule_scores.get(method, {schedule})
 
 # %% ../../nbs/40_evaluation/06_summary.ipynb #69334356
 def parse_summary(
@@ -265,7 +289,7 @@ def example_summary(**p) -> Summary:  # p: method -> p value
     return parse_summary(values)
 
 # %% ../../nbs/40_evaluation/06_summary.ipynb #cc58aba4
-GROUPS = dict(method="Methods", control="Controls without a teacher", upper="Upper bounds")
+GROUPS = dict(method="Methods", control="Controls", upper="Upper bounds")
 
 
 def forest_rows(
@@ -275,14 +299,10 @@ def forest_rows(
 ) -> list:  # (label, method or None), top to bottom; None stands for a heading
     """Each group under its heading, best first.
 
-    The baseline is the zero line and is left out, as is the second name of a control under its chosen schedule."""
-    left_out = {baseline}
-    for method, schedule in summary.schedules.items():
-        if role(method) == "control":
-            left_out.add(f"{method}:{schedule}")
+    The baseline is the zero line and is left out, as are the methods under their candidate schedules."""
     gain = {}
     for method, row in summary.methods.items():
-        if method not in left_out and row.diff is not None:
+        if method != baseline and row.diff is not None and not summary.is_candidate(method):
             gain[method] = row.diff
     rows = []
     for group, title in GROUPS.items():

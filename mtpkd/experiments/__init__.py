@@ -3,7 +3,8 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "comparison": [
-        "PAIRS", "INFLATION", "open_folder", "protocol_of", "check_pairable", "pairs_of", "compare", "inflation",
+        "PAIRS", "INFLATION", "open_folder", "protocol_of", "check_pairable", "pairs_of", "compare",
+        "design_of", "inflation",
     ],
     "fit": ["plan_fit", "members", "claim_fit_folder", "chosen_method", "fit_text"],
     "label_budgets": ["CURVE", "budgets_of", "budget_name", "plan_budgets", "curve_table", "same_but_labels"],
@@ -31,7 +32,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "tables": ["TABLES", "COLUMNS", "MethodTables"],
     "verdict": [
-        "EFFECT", "choose_candidate", "paired", "fall_back", "with_fallbacks", "compare_with_baseline",
-        "diverged", "summarise", "parts_results", "anchors_of_batch",
+        "EFFECT", "choose_candidate", "choose_schedules", "with_chosen", "paired", "fall_back",
+        "with_fallbacks", "test_design", "compare_methods", "diverged", "summarise", "parts_results",
+        "named_with_schedule", "anchors_of_batch",
     ],
 })

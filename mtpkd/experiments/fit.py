@@ -23,7 +23,7 @@ from ..distillation.artifacts import ReportedKey
 from ..distillation.stages import run_stages
 from .plan import ExperimentSpec, plan_experiment
 from .scoring import open_context
-from .verdict import choose_candidate, fall_back
+from .verdict import choose_schedules, fall_back
 from .resume import check_same_work, environment, identity, keep_students
 
 # %% ../../nbs/60_experiments/11_fit.ipynb #57f80f26
@@ -56,9 +56,7 @@ def plan_fit(
             f"modality {clips[0]}: students of clips, or of the maps of --finetune, cannot be exported to ONNX yet; "
             "prepare the set without --finetune, or use mtpkd run"
         )
-    base = method.partition(":")[0]
-    candidates = [name for name in plan.methods if name != method and name.partition(":")[0] == base]
-    if method not in (*plan.methods, BASELINE) and not candidates:
+    if method not in (*plan.methods, *plan.candidates):
         raise InputError(
             f"method {method} needs an unlabelled pool, and there is none; give --labelled, or use {BASELINE}"
         )
@@ -155,13 +153,10 @@ def fit(
 # %% ../../nbs/60_experiments/11_fit.ipynb #bc6924c1
 def chosen_method(plan: ExperimentSpec, fitted_by_name: dict, method: str) -> tuple:  # name of the kept fitted, facts
     "The fitted that stands for `method`"
-    best = {}
-    for base in method_names(every_schedule=True):
-        if any(name.startswith(base + ":") for name in fitted_by_name):
-            best[base] = choose_candidate(fitted_by_name, base, plan.metric)
+    best = choose_schedules(fitted_by_name, plan.candidates, plan.metric)
     name, facts = best.get(method, method), dict(method=method, fell_back=False, words="")
     if method in method_names(falls_back=True):
-        compared = {method: fitted_by_name[method], BASELINE: fitted_by_name[best[BASELINE]]}
+        compared = {method: fitted_by_name[name], BASELINE: fitted_by_name[best[BASELINE]]}
         if fall_back(compared, method, plan.metric)["fell_back"]:
             name = best[BASELINE]
             facts["fell_back"] = True

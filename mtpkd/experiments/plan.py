@@ -8,7 +8,7 @@ __all__ = ['MAX_STACK', 'ExperimentSpec', 'list_methods', 'plan_experiment', 'st
 
 # %% ../../nbs/60_experiments/03_plan.ipynb #c7ff93bd
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 import torch
 from ..core.errors import InputError, nearest
 from ..core.registry import trusting
@@ -27,8 +27,8 @@ from ..models.student import Student
 from ..losses.alignment import alignments
 from ..evaluation.metrics import metric_for
 from ..training.stacked_model import mixed_dtype
-from ..distillation.methods import BASELINE, declared, default_methods, method_names
-from ..distillation.method_resolution import get_method
+from ..distillation.methods import BASELINE, declared, default_methods, parse_row
+from ..distillation.method_resolution import get_method, method_schedules
 from mtpkd.experiments.settings import (
     draw_folds,
     weak_pairings_of,
@@ -49,41 +49,50 @@ class ExperimentSpec:
     folds: list  # one Fold a repeat: all folds of the first seed, then of the next
     methods: list  # names, in the order they run; student_only candidates first
     metric: str
+    candidates: dict = field(default_factory=dict)  # method -> its names in `methods`, one a candidate schedule
 
 # %% ../../nbs/60_experiments/03_plan.ipynb #d8c2557f
 def list_methods(
     config: ExperimentConfig,
     kind: str,  # of the task
     pool: bool,  # every fold has unlabelled rows
-) -> list:  # names in the order they run
-    "Methods, candidates by schedule, and upper bounds of a run"
+) -> tuple:  # names in the order they run; method -> its names under the candidate schedules
+    "Methods under their candidate schedules, methods under a schedule that was named, and upper bounds of a run"
     names = list(config.methods) or default_methods(config.pairing, privileged=bool(config.privileged), pool=pool)
     teachers = [name for name in names if name.startswith("teacher_")]
-    requested = [name for name in names if not name.startswith("teacher_")]
-    methods = [get_method(name, config, kind) for name in requested]
-    for method in methods:
+    requested = [name for name in dict.fromkeys(names) if not name.startswith("teacher_")]
+    for method in [get_method(name, config, kind) for name in requested]:
         if method.source.privileged and not config.privileged:
             raise InputError(
                 f"method {method.name} needs a teacher, but there is no privileged modality; give --privileged"
             )
-    candidates = _candidates(methods, pool=pool)
-    rest = [name for name in dict.fromkeys(requested) if name not in (*method_names(every_schedule=True), *candidates)]
-    return [*candidates, *rest, *dict.fromkeys(teachers or _teacher_rows(config))]
+    trainable = [name for name in requested if pool or not declared(name).all_labels]
+    candidates = _candidates(config, kind, trainable)
+    listed = []
+    for name in [BASELINE, *(name for name in trainable if name != BASELINE)]:
+        listed += candidates.get(name, [name])
+    listed += [f"{BASELINE}:{schedule}" for schedule in _named_schedules(config, kind, trainable)]
+    return [*dict.fromkeys(listed), *dict.fromkeys(teachers or _teacher_rows(config))], candidates
 
 
-def _candidates(methods, *, pool: bool) -> list:
-    "The student alone and the methods that are trained by every schedule, by every schedule in use"
-    schedules = dict.fromkeys(["default", *(m.schedule for m in methods if ":" not in m.name)])
-    from_scratch = {"default", *(m.schedule for m in methods if not m.from_teacher)}
-    requested = {method.name for method in methods}
-    candidates = []
-    for name in method_names(every_schedule=True):
-        needs_labels_of_pool = declared(name).all_labels  # its student is initialised from scratch
-        if name not in (BASELINE, *requested) or needs_labels_of_pool and not pool:
+def _candidates(config, kind: str, names) -> dict:  # method -> names
+    "The methods that are named without a schedule, and the student alone, under each of their candidate schedules"
+    candidates = {}
+    for name in dict.fromkeys((BASELINE, *names)):
+        if parse_row(name).schedule:
             continue
-        own = [schedule for schedule in schedules if schedule in from_scratch] if needs_labels_of_pool else schedules
-        candidates += [f"{name}:{schedule}" for schedule in own]
+        candidates[name] = [f"{name}:{schedule}" for schedule in method_schedules(name, config, kind)]
+    released = {declared(name).released for name in names}
+    named = [schedule for schedule in _named_schedules(config, kind, names) if schedule not in released]
+    candidates[BASELINE] += [f"{BASELINE}:{schedule}" for schedule in named]
+    candidates[BASELINE] = list(dict.fromkeys(candidates[BASELINE]))
     return candidates
+
+
+def _named_schedules(config, kind: str, names) -> list:
+    "The schedules of the methods that are named with one"
+    named = [name for name in names if parse_row(name).schedule]
+    return [get_method(name, config, kind).schedule for name in named]
 
 
 def _teacher_rows(config) -> list:
@@ -118,7 +127,7 @@ def _plan_experiment(draw, settings) -> ExperimentSpec:
     if metric not in metric_for(kind):
         raise InputError(f"protocol.metric: {metric!r} does not apply to {kind}; {nearest(metric, metric_for(kind))}")
     folds = (draw or draw_folds)(config, samples)
-    listed = list_methods(config, kind, all(len(f.pool) for f in folds))
+    listed, candidates = list_methods(config, kind, all(len(f.pool) for f in folds))
     for n in listed:
         if n.startswith("teacher_"):
             _check_teacher(n, config)
@@ -128,7 +137,7 @@ def _plan_experiment(draw, settings) -> ExperimentSpec:
     weak_pairings = weak_pairings_of(config, manifest, samples, folds)
     if weak_pairings:
         check_pairing(parse_pairing(config.pairing), config.pairing, weak_pairings, config.schedule.pool_batch)
-    return ExperimentSpec(config, manifest, samples, folds, listed, metric)
+    return ExperimentSpec(config, manifest, samples, folds, listed, metric, candidates)
 
 
 def _check_teacher(name, config):

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from ..core.errors import InputError, nearest
 from ..evaluation.summary import Summary
-from ..distillation.methods import BASELINE, method_names, RECIPE
+from ..distillation.methods import BASELINE, parse_row, RECIPE
 from ..deployment.student_file import join_students, StoredStudents, load_student
 from .run_folder import RunFolder
 
@@ -22,7 +22,7 @@ def find_students(folder, method=None) -> StoredStudents:
         raise InputError(f"{folder}: no such folder; expected one of mtpkd fit or mtpkd run")
     if (folder / "student.safetensors").exists():
         kept = load_student(folder / "student.safetensors")
-        if method and method not in (kept.card.method, kept.card.method.partition(":")[0]):
+        if method and method not in (kept.card.method, parse_row(kept.card.method).method):
             raise InputError(
                 f"{folder} holds a student of {kept.card.method}, not of {method}; fit that one, or leave --method out"
             )
@@ -66,7 +66,8 @@ def stands_for(summary: Summary, method: str) -> str:
     fell = [name for name, fallback in summary.fallback.items() if fallback.fell_back]
     if method in fell:
         method = BASELINE
-    if method in method_names(every_schedule=True):
-        return f"{method}:{summary.schedules.get(method)}"
-    base = method.partition(":")[0]
-    return base if base in fell else method
+    if method in summary.schedules:
+        return f"{method}:{summary.schedules[method]}"
+    base = parse_row(method).method
+    trained_alone = base in fell and base not in summary.schedules  # by a version that had one schedule a method
+    return base if trained_alone else method

@@ -6,7 +6,7 @@
 __all__ = ['train_all', 'write_folder', 'default_out', 'run', 'forecast', 'check_cells']
 
 # %% ../../nbs/60_experiments/08_runner.ipynb #0ad39493
-import contextlib, hashlib, json, re, shutil, time
+import contextlib, hashlib, json, os, re, shutil, time
 from dataclasses import replace
 from pathlib import Path
 import pandas as pd
@@ -20,7 +20,7 @@ from ..core.provenance import protocol_faults, provenance_columns
 from ..evaluation.per_sample import calibration, transfer
 from ..training.distributed import init_process_group, broadcast_from_rank0, barrier, rank_and_world_size
 from ..training.checkpoint import CheckpointStore
-from ..distillation.methods import BASELINE, method_names
+from ..distillation.methods import BASELINE
 from ..distillation.method_resolution import get_method
 from ..distillation.students import fit_student
 from ..distillation.stages import count_steps, fit_first_stages
@@ -33,7 +33,7 @@ from mtpkd.experiments.plan import (
     stack_size,
 )
 from .scoring import embeddings_of, open_context, plan_of, run_method
-from .verdict import choose_candidate, diverged, summarise, with_fallbacks
+from .verdict import choose_schedules, diverged, summarise, with_chosen, with_fallbacks
 from .run_folder import pairing_table, read_tensors, RunFolder, write_table, write_tensors
 from mtpkd.experiments.resume import (
     claim_folder,
@@ -178,21 +178,19 @@ def _save_plans_and_embeddings(plan, context, name, out, *, write: bool):
         return
     if tensors:
         arrays, facts = tensors
-        write_tensors(out / "plans" / f"{name}.safetensors", arrays, facts)
-    fold = context.folds[0]
-    path = out / "embeddings" / f"fold{fold.fold}_seed{fold.seed}.safetensors"
-    stored = read_tensors(path) if path.exists() else {}
-    before = {key: value for key, value in stored.items() if not isinstance(value, str)}
+        write_tensors(_plan_file(out, name), arrays, facts)
+    path = _embeddings_file(out, context.folds[0])
+    before = _arrays_of(path) if path.exists() else {}
     write_tensors(path, before | embeddings_of(plan, context, before), dict(classes=plan.samples.task.classes))
 
 # %% ../../nbs/60_experiments/08_runner.ipynb #f37c6782
 def write_folder(plan: ExperimentSpec, out: Path, parts: dict) -> dict:  # the summary
     "Tables and verdict of a finished run"
-    for base in reversed(method_names(every_schedule=True)):
-        if any(n.startswith(base + ":") for n in parts):
-            parts = {base: parts[choose_candidate(parts, base, plan.metric)].renamed(base)} | parts
-    parts, fallback = with_fallbacks(plan, parts)
-    summary = summarise(plan, parts) | dict(fallback=fallback)
+    chosen = choose_schedules(parts, plan.candidates, plan.metric)
+    parts, fallback = with_fallbacks(with_chosen(parts, chosen), plan.metric)
+    _keep_chosen_plans(out, chosen, plan.candidates)
+    _keep_chosen_embeddings(out, chosen, plan)
+    summary = summarise(plan, parts, fallback)
     extra = _tests_as_metrics(summary, plan.config.checkpoint)
     provenance, task = provenance_columns(summary), plan.samples.task
 
@@ -214,6 +212,42 @@ def write_folder(plan: ExperimentSpec, out: Path, parts: dict) -> dict:  # the s
         write("calibration.csv", calibration(predictions, task))
     write_json(out / "summary.json", summary)
     return summary
+
+
+def _keep_chosen_plans(out: Path, chosen: dict, candidates: dict) -> None:
+    "The transport plan of a method is that of its chosen schedule; those of its other candidates are not kept"
+    for method, name in chosen.items():
+        if _plan_file(out, name).exists():  # a run that was killed after this has moved it already
+            os.replace(_plan_file(out, name), _plan_file(out, method))
+        for candidate in candidates[method]:
+            _plan_file(out, candidate).unlink(missing_ok=True)
+
+
+def _plan_file(out: Path, name: str) -> Path:
+    return out / "plans" / f"{name}.safetensors"
+
+
+def _keep_chosen_embeddings(out: Path, chosen: dict, plan: ExperimentSpec) -> None:
+    "The same for the embeddings of the students"
+    path = _embeddings_file(out, plan.folds[0])
+    if not path.exists():
+        return
+    stored = _arrays_of(path)
+    for method, name in chosen.items():
+        if f"student_{name}" in stored:
+            stored[f"student_{method}"] = stored[f"student_{name}"]
+        for candidate in plan.candidates[method]:
+            stored.pop(f"student_{candidate}", None)
+    write_tensors(path, stored, dict(classes=plan.samples.task.classes))
+
+
+def _embeddings_file(out: Path, fold) -> Path:
+    return out / "embeddings" / f"fold{fold.fold}_seed{fold.seed}.safetensors"
+
+
+def _arrays_of(path: Path) -> dict:
+    "The arrays of a file, without its facts"
+    return {key: value for key, value in read_tensors(path).items() if not isinstance(value, str)}
 
 
 def _tests_as_metrics(summary: dict, checkpoint: str) -> pd.DataFrame:

@@ -3,13 +3,13 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "findings": [
-        "describe_winners", "describe_unclear", "describe_transport", "same_schedule", "describe_controls",
-        "describe_baselines", "describe_teacher", "describe_fallback", "describe_headroom",
+        "describe_winners", "describe_unclear", "describe_transport", "same_schedule", "describe_ablations",
+        "describe_controls", "describe_baselines", "describe_teacher", "describe_fallback", "describe_headroom",
         "describe_calibration", "describe_modalities",
     ],
     "limits": [
-        "describe_multiple_tests", "describe_limits", "describe_power", "most_hurt", "describe_hurt",
-        "describe_diverged", "describe_unfinished", "describe_provenance",
+        "describe_multiple_tests", "describe_limits", "describe_test", "describe_power", "most_hurt",
+        "describe_hurt", "describe_diverged", "describe_unfinished", "describe_provenance",
     ],
     "page": ["Page"],
     "part_figures": ["figure_or_note"],

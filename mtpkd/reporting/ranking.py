@@ -21,9 +21,14 @@ def verdict_rows(summary: Summary, group: str = "method") -> dict:  # name -> `M
     rows = {
         name: row
         for name, row in summary.methods.items()
-        if method_role(name) == group and name not in excluded and row.diff is not None
+        if _is_compared(summary, name, group) and name not in excluded and row.diff is not None
     }
     return dict(sorted(rows.items(), key=lambda item: -item[1].diff))
+
+
+def _is_compared(summary, name, group) -> bool:
+    "Whether a row belongs to a group of the verdict, and is no candidate of another row"
+    return method_role(name) == group and not summary.is_candidate(name)
 
 
 def best_method(summary) -> str:  # a name, or ""

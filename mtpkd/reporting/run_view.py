@@ -15,7 +15,7 @@ import torch
 import numpy as np
 import pandas as pd
 from ..core.errors import InputError, nearest
-from ..distillation.methods import declared, default_methods, method_names, method_role, RECIPE
+from ..distillation.methods import declared, default_methods, method_role, parse_row, RECIPE
 from ..evaluation.summary import Summary
 from ..evaluation.wording import format_signed
 from ..transport.geometry import anchor_clouds, cosine_gram, least_similar
@@ -105,7 +105,7 @@ def plan_names(run) -> list:  # methods with a plan, the paper's first
 
     def order(name):  # transport methods of the default runs, those that select a teacher first; then the recipe
         method = declared(name)
-        is_ours = name.partition(":")[0] == RECIPE
+        is_ours = parse_row(name).base == RECIPE
         matches = method.uses_transport and method.default_for and not method.falls_back
         return not matches, not (is_ours or method.rule != "fixed"), name
 
@@ -135,12 +135,11 @@ def panels_of(
 ) -> dict:  # name -> (N, D)
     "The embeddings among the tensors, with the chosen schedule of a method instead of its candidates"
     spaces = {name: z for name, z in found.items() if name.startswith(_KINDS)}
-    for method in method_names(role="control"):
-        schedule = summary.schedules.get(method)
+    for method, schedule in summary.schedules.items():
         chosen = spaces.get(f"student_{method}:{schedule}")
         if chosen is not None:
             spaces[f"student_{method}"] = chosen
-    return {name: z for name, z in spaces.items() if ":" not in name}
+    return {name: z for name, z in spaces.items() if not parse_row(name).schedule}
 
 # %% ../../nbs/75_reporting/01_run_view.ipynb #6fed4d61
 def main_rows(history: pd.DataFrame) -> pd.DataFrame:
@@ -148,7 +147,8 @@ def main_rows(history: pd.DataFrame) -> pd.DataFrame:
     names = set(history["method"])
 
     def is_main(method):
-        return ":" not in method or method.split(":")[0] not in names
+        row = parse_row(method)
+        return not row.schedule or row.method not in names
 
     return history[[is_main(method) for method in history["method"]]]
 

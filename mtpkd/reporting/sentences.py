@@ -11,8 +11,8 @@ from ..core.errors import printable
 from ..core.provenance import provenance_text
 from ..evaluation.summary import Summary
 from ..evaluation.wording import format_number, join_words, metric_label
-from ..distillation.methods import BASELINE
 from mtpkd.reporting.findings import (
+    describe_ablations,
     describe_baselines,
     describe_calibration,
     describe_controls,
@@ -46,6 +46,7 @@ _BEFORE_TRANSFER = (
     describe_unclear,
     describe_power,
     describe_transport,
+    describe_ablations,
     describe_teacher,
     describe_modalities,
     describe_headroom,
@@ -91,11 +92,18 @@ def _repeats(folds, seeds):
     return f"{folds} folds × {len(seeds)} seeds ({join_words(seeds)})" if seeds else ""
 
 # %% ../../nbs/75_reporting/07_sentences.ipynb #6733f84b
+def _schedules(summary):
+    "Which methods have which schedule, in words"
+    methods = {}
+    for method, schedule in summary.schedules.items():
+        methods.setdefault(schedule, []).append(method)
+    return "; ".join(f"{schedule}: {join_words(names)}" for schedule, names in methods.items())
+
+
 def setting_rows(summary: Summary) -> list:  # (what, value)
     "The experiment in a few lines, without what the summary does not name"
     task = summary.task
     subjects = f"{summary.subjects} subjects" if summary.subjects else "no subjects named"
-    schedule = summary.schedules.get(BASELINE)
     rows = {
         "protocol": provenance_text(summary),
         "data": f"{summary.n} samples, {subjects}",
@@ -106,7 +114,7 @@ def setting_rows(summary: Summary) -> list:  # (what, value)
         "labels": _labels(summary),
         "repeats": _repeats(summary.folds, summary.seeds),
         "metric": _describe_metric(summary),
-        f"{BASELINE} is": f"trained with schedule {schedule}, chosen by inner validation" if schedule else "",
+        "schedules, chosen by inner validation": _schedules(summary),
         "frozen, by stage": "; ".join(f"{stage}: {parts}" for stage, parts in summary.frozen.items()),
         "licence": summary.licence,
         "cite": summary.citation,

@@ -63,7 +63,7 @@ def group_rows(label: str, runs) -> pd.DataFrame:  # columns `SWEEP`
     summary = runs[0].summary
     wide = table.pivot(index=["seed", "fold"], columns="method", values="value")
     base = table[table["method"] == BASELINE]
-    rho = rho_for(summary.n, base["n_test"].mean())
+    rho = rho_for((base["n_train"] + base["n_pool"]).mean(), base["n_test"].mean())
     rows = []
     for method in dict.fromkeys(table["method"]):
         values = wide[method].dropna()

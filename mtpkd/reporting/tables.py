@@ -8,7 +8,7 @@ __all__ = ['PAIRED_HEAD', 'method_extras', 'verdict_table', 'overview', 'first_u
 
 # %% ../../nbs/75_reporting/08_tables.ipynb #81c651fc
 import pandas as pd
-from ..distillation.methods import BASELINE, method_role
+from ..distillation.methods import BASELINE, method_role, parse_row
 from ..evaluation.summary import forest_rows, GROUPS, MethodRow, Summary
 from mtpkd.evaluation.wording import (
     difference_with_interval,
@@ -109,7 +109,7 @@ def overview(summaries: list) -> list:  # (method, [text per run]); the first ro
     methods = {}
     for summary in summaries:
         methods |= dict.fromkeys(summary.methods)
-    names = [name for name in methods if ":" not in name]  # the candidates stand in each run's own table
+    names = [name for name in methods if not parse_row(name).schedule]  # those with one stand in each run's own table
     groups = list(GROUPS)
 
     def order(name):

@@ -466,7 +466,12 @@ def test_a_dry_run_writes_nothing(sets, tmp_path, capsys):
         ]
     )
     said = capsys.readouterr().out
-    assert code == 0 and "repeats: 3" in said and "student_only:default, kd" in said and not (tmp_path / "out").exists()
+    assert (
+        code == 0
+        and "repeats: 3" in said
+        and "student_only:default, kd:default" in said
+        and not (tmp_path / "out").exists()
+    )
 
 
 def test_the_default_folder_is_named_after_the_set(sets, tmp_path, capsys, monkeypatch):

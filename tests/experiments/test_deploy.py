@@ -239,7 +239,8 @@ def test_all_students_of_a_run_are_one_file(finished):
 
 def test_a_fallen_back_run_exports_the_student_alone(finished, tmp_path):
     r = RunFolder(finished / "run")
-    names = {True: f"student_only:{r.summary['student_only_schedule']}", False: "mtpkd"}
+    chosen = r.summary.schedules
+    names = {True: f"student_only:{chosen['student_only']}", False: f"mtpkd:{chosen['mtpkd']}"}
     for fell in (True, False):
         said = json.loads((finished / "run" / "summary.json").read_text())
         said["fallback"]["mtpkd"]["fell_back"] = fell

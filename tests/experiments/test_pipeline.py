@@ -22,6 +22,7 @@ from mtpkd.losses.alignment import alignments
 from mtpkd.core.errors import InputError
 from mtpkd.data.manifest import load_manifest
 from mtpkd.data.reading import read
+from mtpkd.distillation.methods import parse_row
 from mtpkd.distillation.teacher_selection import selection_rules
 from tiny_runs import fixed_folds, make_set, run_tiny
 
@@ -169,7 +170,9 @@ def check_summary(run):
         if len(wide) > 1:
             assert row["sd"] == pytest.approx(wide[name].std())
     assert s["methods"]["student_only"]["diff"] == 0
-    assert (wide["student_only"] == wide[f"student_only:{s['student_only_schedule']}"]).all()
+    for method, schedule in s.schedules.items():
+        fell = method in s.fallback and s.fallback[method].fell_back
+        assert fell or (wide[method] == wide[f"{method}:{schedule}"]).all()
 
 
 def go(tmp_path, manifest=None, *, methods=TAUGHT, seeds=(0,), set=None, name="run", asked=None, **how):
@@ -194,13 +197,13 @@ def everything(run, samples):
 def whole(tmp_path_factory):
     "All methods on three folds and two seeds, and where its set is"
     folder = tmp_path_factory.mktemp("whole")
-    return folder, go(folder, methods=None, seeds=(0, 1))
+    return folder, go(folder, methods=None, seeds=(0, 1), set={"schedules": ["default", "long_mixup"]})
 
 
 def test_every_method_of_the_default_list(whole):
     folder, run = whole
     rows = set(run.summary["methods"])
-    used = {"default", "paper", "paper_pkdot", "long_mixup"}
+    tried = {"default", "long_mixup"}
     assert {
         "student_only",
         "self_training",
@@ -213,21 +216,42 @@ def test_every_method_of_the_default_list(whole):
         "teacher_face",
         "teacher_physio",
     } <= rows
-    assert {f"{base}:{s}" for base in ("student_only", "self_training") for s in used} <= rows, (
-        "every schedule in the table, for the student alone too"
-    )
+    for method in (
+        "student_only",
+        "self_training",
+        "kd",
+        "pkdot",
+        "pkdot:no_ot",
+        "mtpkdot",
+        "mtpkdot:no_centroid",
+        "mtpkd",
+    ):
+        assert {method, *(f"{method}:{schedule}" for schedule in tried)} <= rows, "the same candidates for everybody"
+        assert set(run.summary.schedule_scores[method]) == tried
+    assert {"pkdot:paper", "mtpkdot:paper", "student_only:paper", "student_only:paper_pkdot"} <= rows
     assert set(run.history.stage) == {"teachers", "self_distillation", "tnet", "student"}
     assert set(run.history.name) == {"loss", "validation", "ot_share", "centroid_share", "violation"}
     shares = run.history[run.history.name == "ot_share"]
-    assert set(shares.method) == {"pkdot", "mtpkdot"} and shares.value.between(0, 1, inclusive="neither").all()
-    assert {c["b"] for c in run.summary["comparisons"]} >= {"kd", "self_training", "self_training:long_mixup"}
+    with_transport = {"pkdot", "mtpkdot", "mtpkdot:no_centroid"}
+    assert {method for method in shares.method if not parse_row(method).schedule} == with_transport
+    assert shares.value.between(0, 1, inclusive="neither").all()
+    assert {c["b"] for c in run.summary["comparisons"]} >= {"kd", "self_training", "mtpkdot:no_ot"}
     extra = run.metrics[run.metrics.fold.isna()]
     assert set(extra.metric) == {"wilcoxon_p", "bootstrap_low", "bootstrap_high"} and set(extra.method) == rows
 
 
 def test_pictures_of_a_run(whole):
     _, run = whole
-    assert run.plans() == ["kd", "mtpkd", "mtpkdot", "pkdot"]
+    ablated = [
+        "mtpkdot",
+        "mtpkdot:no_centroid",
+        "mtpkdot:no_ot",
+        "mtpkdot:paper",
+        "pkdot",
+        "pkdot:no_ot",
+        "pkdot:paper",
+    ]
+    assert run.plans() == ["kd", "mtpkd", *ablated]
     plan = run.plan("mtpkdot")
     b = len(plan["row"])
     assert plan["plan"].shape == plan["gram_teacher"].shape == plan["gram_student"].shape == (b, b) and plan[
@@ -244,6 +268,7 @@ def test_pictures_of_a_run(whole):
         "student_kd",
         "student_mtpkd",
     } <= set(z)
+    assert not any(parse_row(name).schedule in ("default", "long_mixup") for name in z), "only the chosen student"
     assert not set(plan["row"]) & set(z["row"]), "the plan is of rows of the training fold"
 
 
@@ -272,15 +297,13 @@ def test_chunks_of_a_stack_are_the_stack(whole, tmp_path, monkeypatch):
     manifest = folder / "set" / "manifest.yaml"
     chunked = run_tiny(manifest, tmp_path / "chunks", ["mtpkdot"], seeds=[0, 1])
     everything(chunked, read(manifest))
-    assert len(list((chunked.path / "checkpoints").glob("*mtpkdot.done.json"))) == 2
+    assert len(list((chunked.path / "checkpoints").glob("*mtpkdot~default.done.json"))) == 2
     assert_same_predictions(chunked, run)
 
 
 def assert_same_predictions(some, whole, atol=1e-5):
     keys = ["method", "fold", "seed", "sample"]
-    trained = [
-        m for m in some.summary["methods"] if m not in ("student_only", "self_training", "student_all_labels")
-    ]  # those may be other candidates
+    trained = [m for m in some.summary["methods"] if parse_row(m).schedule]  # a method may have another candidate
     a = some.predictions[some.predictions.method.isin(trained)].set_index(keys)
     b = whole.predictions.set_index(keys).loc[a.index]
     classes = some.summary["task"]["classes"]
@@ -514,4 +537,4 @@ def test_a_method_of_ones_own_is_registered_not_imported(tmp_path, monkeypatch):
     monkeypatch.setattr(methods, "_items", dict(methods._items))
     add_method(Method("mine", (("task", 0.5), ("centroid", 0.5)), teacher="joint", pool=True, schedule="paper"))
     run = go(tmp_path, manifest, methods=["mine"])
-    assert {"mine", "student_only:paper"} <= set(run.summary["methods"])
+    assert {"mine", "mine:paper"} <= set(run.summary["methods"])

@@ -181,7 +181,12 @@ def test_a_control_over_the_whole_run(kind, tmp_path):
         assert run.config["control"] == control
         same = {
             m
-            for m in ("student_only:default", "self_training:default", "teacher_joint", *taught)
+            for m in (
+                "student_only:default",
+                "self_training:default",
+                "teacher_joint",
+                *(f"{m}:default" for m in taught),
+            )
             if np.array_equal(said(run, m), said(runs[""], m))
         }
         assert same == (

@@ -303,7 +303,7 @@ def test_the_run_has_something_to_hide(honest):
         "student pkdot",
         "student mtpkdot",
         "adapter weights",
-        "student_only:long_mixup",
+        "student_only:default",
         "self_training:",
         "best_validation",
         "normaliser mean/face",

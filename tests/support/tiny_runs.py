@@ -17,13 +17,17 @@ QUICK = dict(
     self_distillation=dict(steps=4, batch=16),
     student=dict(tnet_steps=4),
     ot=dict(k=6),
+    schedules=["default"],
 )
 
 
 def quick(**changes):
     "`QUICK` with changes: a dict changes single settings of its section"
-    merged = {k: QUICK[k] | changes[k] if k in QUICK and isinstance(changes.get(k), dict) else QUICK[k] for k in QUICK}
-    return merged | {k: v for k, v in changes.items() if k not in QUICK}
+    merged = QUICK | changes
+    for name, values in QUICK.items():
+        if isinstance(values, dict):
+            merged[name] = values | changes.get(name, {})
+    return merged
 
 
 def fixed_folds():
