@@ -8,6 +8,7 @@ __all__ = ['EFFECT', 'choose_candidate', 'choose_schedules', 'with_chosen', 'pai
            'anchors_of_batch']
 
 # %% ../../nbs/60_experiments/05_verdict.ipynb #6ddfd6e0
+import itertools
 import numpy as np
 import pandas as pd
 from ..core.config import to_dict
@@ -93,7 +94,7 @@ def with_fallbacks(parts: dict, metric: str) -> tuple:  # parts, name -> facts
 
 # %% ../../nbs/60_experiments/05_verdict.ipynb #df0ca2e5
 def test_design(plan: ExperimentSpec) -> RunTest:
-    """How differences are tested: redrawn folds by the corrected t-test, one fixed test set by a bootstrap over its units
+    """How differences are tested: of redrawn folds by the corrected t-test, of one test set by a bootstrap over its units
 
     Where one subject at a time is left out, every seed repeats the test sets, which count once."""
     n_train = np.mean([len(fold.train) + len(fold.pool) for fold in plan.folds])
@@ -358,8 +359,8 @@ def _schedule_pairs(plan, parts, chosen: dict, fallback: dict) -> list:
 
 
 def named_with_schedule(plan: ExperimentSpec) -> list:  # names
-    "The rows that are no candidates: methods that were named with a schedule, and the student alone beside them"
-    candidates = {name for names in plan.candidates.values() for name in names}
+    "The rows that are no candidates: methods that were named with a schedule, and the student alone under it"
+    candidates = set(itertools.chain(*plan.candidates.values()))
     return [name for name in plan.methods if parse_row(name).schedule and name not in candidates]
 
 # %% ../../nbs/60_experiments/05_verdict.ipynb #ad5e9604
