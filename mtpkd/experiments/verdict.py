@@ -94,7 +94,7 @@ def with_fallbacks(parts: dict, metric: str) -> tuple:  # parts, name -> facts
 
 # %% ../../nbs/60_experiments/05_verdict.ipynb #df0ca2e5
 def test_design(plan: ExperimentSpec) -> RunTest:
-    """How differences are tested: of redrawn folds by the corrected t-test, of one test set by a bootstrap over its units
+    """How differences are tested: on redrawn folds by the corrected t-test, on one test set by a bootstrap
 
     Where one subject at a time is left out, every seed repeats the test sets, which count once."""
     n_train = np.mean([len(fold.train) + len(fold.pool) for fold in plan.folds])
