@@ -31,9 +31,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "fit_adapters",
     ],
     "soft_targets": [
-        "target_rules", "combine_targets", "soft_prediction", "collect_predictions", "mean_target",
-        "single_teacher_target", "barycentre_target", "best_teacher_index", "confidence_weights",
-        "validation_errors", "best_target", "confidence_target", "balance_target",
+        "target_rules", "ROUTER_STEPS", "ROUTER_LR", "ROUTER_PENALTY", "combine_targets", "soft_prediction",
+        "collect_predictions", "mean_target", "single_teacher_target", "barycentre_target",
+        "best_teacher_index", "confidence_weights", "validation_errors", "best_target", "confidence_target",
+        "router_weights", "router_target", "balance_target",
     ],
     "stage": ["StageSpec", "init_projections"],
     "stages": [

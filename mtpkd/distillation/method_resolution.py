@@ -66,7 +66,8 @@ def get_method(
         raise InputError(f"options.{base}.eps: {base} has no plan inside bags; take it out")
     if kind == "regression":
         _check_values_of(method, options)
-    if method.target != "mean" or method.balance != "" or method.cross_fit:
+    cross_fits_targets = method.cross_fit and not method.source.adapted
+    if method.target != "mean" or method.balance != "" or cross_fits_targets:
         _check_target_of(method, classes)
     return method
 

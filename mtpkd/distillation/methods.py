@@ -126,8 +126,8 @@ class Method:
     all_labels: bool = False  # uses the labels of the pool, too
     temperature: float = 1.0
     from_teacher: bool = False  # stage 3: T-Net is trained, the student starts as the joint teacher
-    target: str = "mean"  # how several teachers become one soft target: mean, best, confidence, barycentre
-    cross_fit: bool = False  # soft targets of labelled rows come from teachers that were not fitted on them
+    target: str = "mean"  # how several teachers become one soft target: mean, best, confidence, router, barycentre
+    cross_fit: bool = False  # soft targets, or losses that select, of labelled rows: of teachers not fitted on them
     balance: str | tuple = ""  # class proportions of the soft targets: as they come, `labelled`, or numbers
     control: str = ""  # what is shuffled or permuted on purpose
     bags: str = ""  # weakly paired data: naive, mean, ot, align
@@ -321,6 +321,7 @@ _BASELINES = dict(
     cc=(("cc", 500.0),),
     pkt=(("pkt", 30000.0),),
     crd=(("crd", 0.8),),
+    c2kd=(("c2kd", 1.0),),
 )
 _TRANSPORT_BASELINES = dict(
     wkd=(("wkd", 4.0),),
@@ -337,7 +338,10 @@ add_method(replace(_kd, name="sinkhorn_kd", balance="labelled", uses_transport=T
 for _name in ("mean", "best", "confidence", "barycentre"):
     _method = replace(_kd, name=f"kd_{_name}", teacher="all", target=_name)
     add_method(replace(_method, uses_transport=_name == "barycentre"))
-add_method(replace(_kd, name="kd_crossfit", cross_fit=True));
+add_method(replace(_kd, name="kd_crossfit", cross_fit=True))
+add_method(replace(_kd, name="kd_router", teacher="all", target="router", cross_fit=True))
+_selected = replace(methods.get("mtpkdot"), name="mtpkdot_crossfit", cross_fit=True, colour="")
+add_method(replace(_selected, default_for="", released="", ablated=()));
 
 # %% ../../nbs/50_distillation/01_methods.ipynb #b95b0af7
 for _name in CONTROLS:

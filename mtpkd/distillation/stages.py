@@ -61,6 +61,8 @@ def _required_by(context, method: Method, plans: bool) -> RequiredArtifacts:
     "What one method needs"
     source, distils_outputs = method.source, method.compares("outputs")
     keys = [TeacherKey(name) for name in context.ensemble.names] if source.adapted else []
+    if source.adapted and method.cross_fit:
+        keys += [TeacherKey(name, cross_fitted=True) for name in context.ensemble.names]
     if not source.adapted and _uses_embeddings(context, method, plans):
         keys.append(TeacherKey(embedding_teacher(context, method)))
     if distils_outputs and source.privileged:

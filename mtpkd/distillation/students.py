@@ -38,6 +38,7 @@ from mtpkd.distillation.soft_targets import (
     best_teacher_index,
     collect_predictions,
     confidence_weights,
+    router_weights,
     single_teacher_target,
     combine_targets,
     target_rules,
@@ -163,6 +164,8 @@ def target_shares(context: DistillationContext, method: Method) -> dict:  # teac
         weights = torch.zeros_like(predictions[..., 0]).scatter(0, index[None], 1.0)
     elif method.target == "confidence":
         weights = confidence_weights(context, predictions, present).mean(-1)
+    elif method.target == "router":
+        weights = router_weights(context, predictions.nan_to_num(0.0), present)[..., 0]
     else:
         mean = present / present.sum(0).clamp_min(1)
         weights = mean[:, None, :, 0].expand(predictions.shape[:-1])

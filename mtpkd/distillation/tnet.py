@@ -20,6 +20,7 @@ from .methods import Method, privileged_only_teachers
 from .outputs import gather_teacher_outputs, predict_all_rows, TeacherOutputs
 from .stage import StageSpec
 from .batch_schedule import draw_stage_batches
+from .soft_targets import soft_prediction
 from .artifacts import SelfDistilledKey, TeacherOutputsKey, TNetKey
 from .self_distillation import adapted_outputs, AdaptedTeachers, adapter_inputs, fit_adapters
 from mtpkd.distillation.context import (
@@ -60,7 +61,8 @@ def get_teacher_outputs(context: DistillationContext, method: Method) -> Teacher
     "The outputs of the teachers that a method selects from, for terms that compare embeddings"
     context = with_control(context, method.control)
     if method.source.adapted:
-        return get_adapted_teachers(context).outputs
+        outputs = get_adapted_teachers(context).outputs
+        return _with_cross_fitted_losses(context, outputs) if method.cross_fit else outputs
     name = embedding_teacher(context, method)
     return context.artifacts.get_or_compute(TeacherOutputsKey(name), lambda checkpoint: _outputs_of(context, name))
 
@@ -70,6 +72,23 @@ def embedding_teacher(context: DistillationContext, method: Method) -> str:
     if method.source.unpaired:
         return privileged_only_teachers(context.ensemble.subsets, context.privileged)[-1]
     return context.ensemble.joint
+
+
+def _with_cross_fitted_losses(context, outputs: TeacherOutputs) -> TeacherOutputs:
+    "The same with the losses of un-adapted teachers that were not fitted on the labelled row: what selection looks at"
+
+    def gather(checkpoint):
+        teachers = [get_teacher(context, name, cross_fitted=True) for name in outputs.names]
+        predictions = [soft_prediction(context, teacher, 1.0) for teacher in teachers]
+        if context.table.kind != "regression":
+            predictions = [prediction.clamp_min(1e-12).log() for prediction in predictions]
+        subsets = [context.ensemble.subsets[name] for name in outputs.names]
+        held_out = gather_teacher_outputs(
+            outputs.names, predictions, outputs.embedding.unbind(1), context.table, subsets
+        )
+        return replace(outputs, losses=held_out.losses)
+
+    return context.artifacts.get_or_compute(TeacherOutputsKey("adapted, selected by cross-fitted losses"), gather)
 
 
 def _outputs_of(context, name):

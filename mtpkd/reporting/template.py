@@ -116,6 +116,7 @@ MACROS = """
 {% macro choice(c, stamp) %}
 {{ show(c, "Mean over folds and seeds.
 A method with one teacher has nothing to choose and is not drawn.") }}
+{% if c.words %}<p>{{ c.words }}</p>{% endif %}
 {% if c.rows %}
 <div class="wide"><table>{{ made(stamp) }}<thead><tr>
 <th>share of choices (%)</th>

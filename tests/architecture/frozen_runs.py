@@ -46,9 +46,9 @@ THREE = ROLES | {"voice": "privileged"}
 
 BASES = ["student_only", "self_training", "student_all_labels"]
 PAPER = ["kd", "pkdot", "mtpkdot", "mtpkd"]
-OF_CLASSES = ["dkd", "wkd", "sinkhorn_kd", "kd_barycentre"]
+OF_CLASSES = ["dkd", "c2kd", "wkd", "sinkhorn_kd", "kd_barycentre"]
 OF_EMBEDDINGS = ["fitnets", "cosine_mse", "rkd", "sp", "cc", "pkt", "crd", "gw", "fgw", "rowwise_ot"]
-TARGETS = ["kd_mean", "kd_best", "kd_confidence", "kd_crossfit"]
+TARGETS = ["kd_mean", "kd_best", "kd_confidence", "kd_crossfit", "kd_router", "mtpkdot_crossfit"]
 CONTROLS = ["shuffled_teacher", "shuffled_privileged", "label_permutation"]
 WEAK = ["labelled_only", "naive_pairs", "bag_mean", "ot_pairing", "dist_align", "mtpkd_pairing"]
 FEW = {"labelled_validation": 8}
@@ -292,6 +292,7 @@ def schedules():
     }
     subsets = {"teachers.subsets": [["physio"], ["face", "voice"]]}
     roles = {"face": "prevalent", "physio": "privileged", "voice": "unused"}
+    both = ["default", "long_mixup"]
     return {
         "other settings": Experiment(SOME, settings=other, asked={"labelled": 15}),
         "accumulated batches": Experiment(SOME, settings={"schedule.accumulate": 2, "schedule.weight_decay": 0.1}),
@@ -308,7 +309,13 @@ def schedules():
             settings={"options.ot_pairing.eps": 0.05, "options.bag_mean.temperature": 3},
             asked={"pairing": "bag:4"},
         ),
-        "named schedules": Experiment(["kd:paper", "mtpkdot:default", "mtpkd:paper_pkdot", "pkdot:long_mixup"]),
+        "named schedules": Experiment(
+            ["kd:paper", "mtpkdot:default", "mtpkd:paper_pkdot", "pkdot:long_mixup", "pkdot:paper"]
+        ),
+        "chosen schedules": Experiment(SOME + ["pkdot:no_ot", "mtpkdot:no_centroid"], settings={"schedules": both}),
+        "chosen schedules of a regression": Experiment(
+            ["self_training", "kd"], {"kind": "regression", "protocol": FEW}, {"schedules": ["default", "long"]}
+        ),
         "missing recordings": Experiment(
             SOME + ["ot_pairing"], {"missing": {"face": 0.1, "physio": 0.35}}, asked={"pairing": "bag:4"}
         ),
