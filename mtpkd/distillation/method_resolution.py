@@ -48,6 +48,8 @@ def get_method(
     if without:
         method = replace(without_term(method, without), name=name)
     method = replace(method, schedule=method_schedules(name, config, kind)[0])
+    if name.endswith(":"):
+        method = replace(method, schedule="")
     if method.schedule not in schedules(config):
         known = nearest(method.schedule, schedules(config))
         raise InputError(f"unknown schedule {method.schedule!r} of method {name}; {known}")

@@ -215,7 +215,8 @@ class RowName(NamedTuple):
 def parse_row(row: str) -> RowName:
     "The parts of `METHOD[:no_TERM][:SCHEDULE]`"
     base, *parts = row.split(":")
-    without = parts.pop(0).removeprefix(WITHOUT) if parts and parts[0].startswith(WITHOUT) else ""
+    names_term = parts and parts[0].startswith(WITHOUT) and parts[0] != WITHOUT
+    without = parts.pop(0).removeprefix(WITHOUT) if names_term else ""
     return RowName(base, without, ":".join(parts))
 
 

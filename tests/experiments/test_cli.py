@@ -131,7 +131,7 @@ def test_wrong_words(words, said, refused):
     "setting, said",
     [
         ("schedule.stepz=1", "unknown setting schedule.stepz; did you mean steps?"),
-        ("shedule.steps=1", "unknown setting shedule; did you mean schedule?"),
+        ("shedule.steps=1", "unknown setting shedule; did you mean schedule"),
         ("schedule.steps=many", "schedule.steps: expected int, got 'many'"),
         ("schedule.steps", "expected key=value"),
         ("schedule.steps.x=3", "schedule.steps"),
@@ -581,7 +581,7 @@ def half_done(done, out):
         *(out / n for n in ("results.csv", "summary.json", "report.html", "run.ipynb")),
     ]:
         p.unlink()
-    return (out / "checkpoints" / "000-kd.done.json").stat().st_mtime_ns
+    return (out / "checkpoints" / "000-kd~default.done.json").stat().st_mtime_ns
 
 
 def test_resume_trains_what_is_missing(done, sets, tmp_path, in_this_process, monkeypatch, capsys):
@@ -597,17 +597,17 @@ def test_resume_trains_what_is_missing(done, sets, tmp_path, in_this_process, mo
     assert main([str(w) for w in words]) == 0, capsys.readouterr().err
     assert trained == ["mtpkdot"]
     same_results(done[0], tmp_path / "half")
-    assert (tmp_path / "half" / "checkpoints" / "000-kd.done.json").stat().st_mtime_ns == kept
+    assert (tmp_path / "half" / "checkpoints" / "000-kd~default.done.json").stat().st_mtime_ns == kept
 
 
 def test_a_damaged_checkpoint_is_named(done, sets, tmp_path, in_this_process, capsys):
     half_done(done[0], tmp_path / "half")
-    bad = tmp_path / "half" / "checkpoints" / "000-kd.results.parquet"
+    bad = tmp_path / "half" / "checkpoints" / "000-kd~default.results.parquet"
     bad.write_bytes(bad.read_bytes()[:50])
     words = resume_words(sets, tmp_path / "half")
     assert main([str(w) for w in words]) == 2
     err = capsys.readouterr().err.strip().splitlines()[-1]
-    assert "000-kd" in err and "delete the checkpoints of kd" in err
+    assert "000-kd~default" in err and "delete the checkpoints of kd:default" in err
 
 
 @pytest.mark.slow

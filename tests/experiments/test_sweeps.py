@@ -393,7 +393,7 @@ def test_a_repeat_that_diverged_leaves_the_others():
 
     rows = pd.DataFrame(
         [
-            dict(method=m, fold=f, seed=0, value=v + 0.01 * f * (m == "kd"), n_test=10, n_train=30)
+            dict(method=m, fold=f, seed=0, value=v + 0.01 * f * (m == "kd"), n_test=10, n_train=20, n_pool=10)
             for m, v in (("student_only", 0.5), ("kd", 0.6))
             for f in range(5)
         ]
