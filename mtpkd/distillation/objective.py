@@ -245,7 +245,7 @@ def note_gradient_shares(observed: ObjectiveStep) -> dict:
     objective = observed.objective
     if not (objective.compares_embeddings and _is_evaluated(observed)):
         return {}
-    params = list(objective.stack.params.values())
+    params = [value for value in objective.stack.params.values() if value.requires_grad]
     return gradient_shares(observed.values, objective.weights, params, objective.loss_scale)
 
 
@@ -280,6 +280,8 @@ class _Evaluation:
         self.metric = metric
 
     def __call__(self, weights: dict, rows) -> np.ndarray:  # one array of row numbers a repeat -> `(R,)`
+        if not any(map(len, rows)):
+            return np.full(len(rows), np.nan)
         outputs = predict_stacked(self.stack, weights, self.data, rows, self.spec.modalities)
         predictions = self.data.to_predictions([output.logits for output in outputs])
         labelled = label_rows(self.data, rows)
@@ -322,6 +324,7 @@ def fit_stage(
     validation_rows = [fold.val for fold in folds]
     best = "best_test" if checkpoint == "best_test" else "best_validation"
     watched_rows = [fold.test for fold in folds] if best == "best_test" else validation_rows
+    watched = any(map(len, watched_rows))  # without inner validation the last weights are the only ones
 
     def own(weights):  # without the projections of the terms
         return {key: weights[key] for key in stack.params}
@@ -329,11 +332,11 @@ def fit_stage(
     def evaluate(weights):
         for note, values in (watch(own(weights)) if watch else {}).items():
             trainer.history += [(trainer.step, note, r, float(value)) for r, value in enumerate(values)]
-        return evaluation(own(weights), watched_rows)
+        return evaluation(own(weights), watched_rows) if watched else None
 
     train(trainer, objective, evaluate, name, saved, progress)
     checkpoints = {}
-    for kept_as, kind in (("last", "last"), (best, "best_validation")):
+    for kept_as, kind in (("last", "last"), (best, "best_validation"))[: 1 + watched]:
         checkpoints[kept_as] = {key: value.clone() for key, value in own(trainer.weights(kind)).items()}
     validation = evaluation(checkpoints[checkpoint], validation_rows)
     return FittedStack(
