@@ -14,7 +14,7 @@ import torch
 import numpy as np
 from torch import Tensor
 from torch.func import vmap
-from ..transport.structural import structural_divergence
+from ..losses.structural import compare_clouds
 from ..losses.catalogue import get_term
 from ..evaluation.metrics import direction, score
 from ..training.distributed import average_gradients, distributed_forward
@@ -254,10 +254,8 @@ def note_violation(observed: ObjectiveStep) -> dict:
     objective = observed.objective
     if not ("ot" in objective.weights and _is_evaluated(observed)):
         return {}
-    teacher = observed.batch.terms["teacher_embedding"].unsqueeze(1)
-    options = objective.options
-    violation = structural_divergence(observed.embedding.detach(), teacher, options["k"], options["blur"])[1]
-    return {"violation": violation[:, 0]}
+    teacher = observed.batch.terms["teacher_embedding"]
+    return {"violation": compare_clouds(observed.embedding.detach(), teacher, objective.options)[1]}
 
 
 def count_teachers(counts: list):
