@@ -54,6 +54,7 @@ _RUN = (
     "labelled_validation",
     "folds",
     "seeds",
+    "recipe",
     "config",
     "set",
     "device",

@@ -20,7 +20,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "scratch_folder",
     ],
     "plugins": ["is_own", "description", "naming_plugin", "call_plugin"],
-    "provenance": ["FAULTS", "protocol_faults", "provenance_columns", "provenance_text"],
+    "provenance": ["SHARED_BACKBONES", "FAULTS", "protocol_faults", "provenance_columns", "provenance_text"],
     "registry": [
         "Registry", "is_address", "addresses_in", "allow_addresses", "trusting", "trusted_addresses",
         "permissions", "grant", "find_by_address", "import_name",

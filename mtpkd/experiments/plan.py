@@ -34,6 +34,7 @@ from mtpkd.experiments.settings import (
     weak_pairings_of,
     resolve_config,
     with_bags,
+    with_epochs,
     with_faults,
     with_protocol,
 )
@@ -118,17 +119,49 @@ def _plan_experiment(draw, settings) -> ExperimentSpec:
     if metric not in metric_for(kind):
         raise InputError(f"protocol.metric: {metric!r} does not apply to {kind}; {nearest(metric, metric_for(kind))}")
     folds = (draw or draw_folds)(config, samples)
+    config = with_epochs(config, folds)
     listed = list_methods(config, kind, all(len(f.pool) for f in folds))
+    if not any(len(f.val) for f in folds):
+        listed = _without_choices(listed, config)
+        _check_needs_no_validation(listed, config, kind)
     for n in listed:
         if n.startswith("teacher_"):
             _check_teacher(n, config)
         else:
             get_method(n, config, kind, samples.task.outputs)
     _check_parts(config, samples)
+    _check_starts(config, [get_method(n, config, kind) for n in listed if not n.startswith("teacher_")])
     weak_pairings = weak_pairings_of(config, manifest, samples, folds)
     if weak_pairings:
         check_pairing(parse_pairing(config.pairing), config.pairing, weak_pairings, config.schedule.pool_batch)
     return ExperimentSpec(config, manifest, samples, folds, listed, metric)
+
+
+def _without_choices(listed: list, config) -> list:
+    "The names without the candidates that only inner validation could choose from: the first of every method stays"
+    kept, bases = [], set()
+    for name in listed:
+        base, colon, _ = name.partition(":")
+        if not colon or name in config.methods or base not in bases:
+            kept.append(name)
+        bases.add(base)
+    return kept
+
+
+def _check_needs_no_validation(listed: list, config, kind: str) -> None:
+    "Refuse a method that inner validation decides about, where no rows are set aside for it"
+    for name in listed:
+        if name.startswith("teacher_"):
+            continue
+        method = get_method(name, config, kind)
+        falls_back = method.falls_back and name == method.base
+        by_errors = method.target == "confidence" and kind == "regression"
+        if falls_back or method.target == "best" or by_errors:
+            what = "falls back" if falls_back else f"has the target {method.target}"
+            raise InputError(
+                f"method {name} {what} by inner validation, and inner_validation is 0; "
+                "leave the method out, or set rows aside, such as inner_validation: 0.25"
+            )
 
 
 def _check_teacher(name, config):
@@ -156,6 +189,31 @@ def _check_parts(c, samples):
         networks = [student, *(ensemble.build(n) for n in ensemble.names)]
     _check_foreign_parts(c, shapes)
     _check_sizes(c, networks, stack_size(c, samples))
+
+# %% ../../nbs/60_experiments/03_plan.ipynb #749e848a
+def _check_starts(c, methods) -> None:
+    "What a student starts with, what of it is frozen, and what a stage 0 cannot be combined with"
+    student = c.student
+    if "encoder" in student.freeze and student.start == "random":
+        raise InputError(
+            "student.freeze: encoder, and student.start is random: an encoder at random would never learn; "
+            "use start: unimodal, or take encoder out"
+        )
+    if "tnet" in student.freeze and not student.tnet:
+        raise InputError("student.freeze: tnet, and student.tnet is false; take one of them out")
+    subsets = teacher_subsets([*c.prevalent, *c.privileged], c.teachers.subsets)
+    missing = [name for name in c.prevalent if (name,) not in subsets.values()]
+    if student.start == "unimodal" and missing and not c.backbones.train:
+        raise InputError(
+            f"student.start: unimodal needs a teacher of {missing[0]} alone; "
+            f"add [{missing[0]}] to teachers.subsets, or set backbones.train"
+        )
+    crossed = [method.name for method in methods if method.cross_fit]
+    if crossed and c.backbones.train:
+        raise InputError(
+            f"method {crossed[0]} is cross-fitted, and the backbones of stage 0 have seen all labelled rows; "
+            "take cross_fit or backbones.train out"
+        )
 
 # %% ../../nbs/60_experiments/03_plan.ipynb #ec864cc0
 def _check_foreign_parts(c, shapes: dict):
