@@ -2686,6 +2686,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                                                                         'mtpkd/models/fusion.py'),
                                      'mtpkd.models.fusion._attention_elementwise': ( '20_models/fusion.html#_attention_elementwise',
                                                                                      'mtpkd/models/fusion.py'),
+                                     'mtpkd.models.fusion._blocks': ('20_models/fusion.html#_blocks', 'mtpkd/models/fusion.py'),
+                                     'mtpkd.models.fusion._correlations': ('20_models/fusion.html#_correlations', 'mtpkd/models/fusion.py'),
                                      'mtpkd.models.fusion._embed_modalities': ( '20_models/fusion.html#_embed_modalities',
                                                                                 'mtpkd/models/fusion.py'),
                                      'mtpkd.models.fusion._modality_embedding': ( '20_models/fusion.html#_modality_embedding',

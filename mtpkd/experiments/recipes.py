@@ -56,7 +56,7 @@ def method_of(recipe: str) -> str:
 
 
 def _add_recipe(name: str, settings: dict, terms: dict, **schedule) -> None:
-    "The method that the name of the recipe begins with, beside the student alone"
+    "The method that the name of the recipe begins with, compared with the student alone"
     method = name.partition("_")[0]
     options = {method: dict(terms=terms, schedule="default", pool=False)}
     of_method = dict(methods=[BASELINE, method], schedule=_BY_EPOCHS | schedule, options=options)
@@ -101,14 +101,14 @@ def without_beaten_lengths(
     values: dict,  # nested plain values; not changed
     given: dict,  # that are about to beat them
 ) -> dict:
-    "`values` without epochs where `given` says steps, and without steps where it says epochs"
+    "`values` without epochs where `given` has steps, and without steps where it has epochs"
     kept = copy.deepcopy(values)
     for section, steps, epochs in LENGTHS:
-        said, own = given.get(section), kept.get(section)
-        if not (isinstance(said, dict) and isinstance(own, dict)):
+        stronger, own = given.get(section), kept.get(section)
+        if not (isinstance(stronger, dict) and isinstance(own, dict)):
             continue
         for one, other in ((steps, epochs), (epochs, steps)):
-            if one in said and other not in said:
+            if one in stronger and other not in stronger:
                 own.pop(other, None)
     return kept
 
@@ -125,9 +125,9 @@ def recipe_lines(config: ExperimentConfig) -> list:  # "section.key=value" a set
     wanted = to_dict(from_dict(ExperimentConfig, recipes.get(config.recipe)))
     lines = []
     for path in _paths(recipes.get(config.recipe)):
-        said, held = _at(wanted, path), _at(to_dict(config), path)
-        words = "" if held == said else f" (recipe: {said})"
-        lines.append(f"{'.'.join(path)}={held}{words}")
+        own, held = _at(wanted, path), _at(to_dict(config), path)
+        note = "" if held == own else f" (recipe: {own})"
+        lines.append(f"{'.'.join(path)}={held}{note}")
     return lines
 
 

@@ -106,12 +106,13 @@ def resolve_config(
 
 def _recipe_of(named, single: dict, values: dict) -> str:
     "The recipe of a run: named, set, or in the config file; two of them are refused"
-    asked = [name for name in (named, single.get("recipe"), values.get("recipe")) if name]
-    if len({*asked}) > 1:
-        raise InputError(f"recipe {asked[0]}: the settings are those of {asked[-1]} already; take one of the two out")
-    if asked and not isinstance(asked[0], str):
-        raise InputError(f"recipe: expected a name, got {asked[0]!r}")
-    return asked[0] if asked else ""
+    names = [name for name in (named, single.get("recipe"), values.get("recipe")) if name]
+    for name in names:
+        if not isinstance(name, str):
+            raise InputError(f"recipe: expected a name, got {name!r}")
+    if len({*names}) > 1:
+        raise InputError(f"recipe {names[0]}: the settings are those of {names[-1]} already; take one of the two out")
+    return names[0] if names else ""
 
 
 def _with_open_lengths(values: dict) -> dict:

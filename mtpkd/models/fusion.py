@@ -263,14 +263,17 @@ class PostNormBlock(nn.Module):
         return self.norm2(x + self.mlp(x))
 
 # %% ../../nbs/20_models/03_fusion.ipynb #291355af
+def _blocks(width, heads, depth) -> nn.ModuleList:
+    return nn.ModuleList([PostNormBlock(width, heads) for _ in range(depth)])
+
+
 @fusions.register("paper")
 class CrossedEncoders(nn.Module):
     "An encoder a modality, attention to it by the mean of the others, a gate (arXiv 2408.09035, released code)"
 
     def __init__(self, modalities, width, heads=4, depth=1):
         super().__init__()
-        encoders = [nn.ModuleList([PostNormBlock(width, heads) for _ in range(depth)]) for _ in range(modalities)]
-        self.encoders = nn.ModuleList(encoders)
+        self.encoders = nn.ModuleList([_blocks(width, heads, depth) for _ in range(modalities)])
         self.crossed = nn.ModuleList([Attention(width, heads) for _ in range(modalities)])
         self.gate = nn.Linear(modalities * width, modalities - 1) if modalities > 1 else None
 
@@ -330,16 +333,17 @@ class _JointCorrelation(nn.Module):
         return x + self.out(hidden)
 
 
+def _correlations(modalities, width) -> nn.ModuleList:
+    return nn.ModuleList([_JointCorrelation(modalities, width) for _ in range(modalities)])
+
+
 @fusions.register("jca")
 class JointCrossAttention(nn.Module):
     "Every modality gains by its correlation with all of them, over time (after Praveen et al. 2022, arXiv 2203.14779)"
 
     def __init__(self, modalities, width, heads=4, depth=1):
         super().__init__()
-        rounds = [
-            nn.ModuleList([_JointCorrelation(modalities, width) for _ in range(modalities)]) for _ in range(depth)
-        ]
-        self.rounds = nn.ModuleList(rounds)
+        self.rounds = nn.ModuleList([_correlations(modalities, width) for _ in range(depth)])
         self.out = _perceptron(modalities * width, width)
 
     def forward(
@@ -373,7 +377,7 @@ class AcrossBatch(Tokens):
 
 @fusions.register("paper_across_batch", hidden=True)
 class CrossedEncodersAcrossBatch(CrossedEncoders):
-    "`paper` whose encoders attend across the batch, to the same time step of the other samples, as in the released code"
+    "`paper` whose encoders attend across the batch, to the same time step of other samples, as in the released code"
 
     def _encode(self, x, presence):  # `(B, M, T, W)`, `(B, M)` -> `(B, M, T, W)`
         "Every modality by its own encoder, over the samples of the batch"

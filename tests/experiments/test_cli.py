@@ -101,7 +101,7 @@ def tiny_run_words(sets, *words, methods="kd"):
         ("run --manifest watch --seeds a", "seeds: expected a whole number, got 'a'"),
         (
             "run --manifest watch --protocol clip_fold",
-            "unknown protocol 'clip_fold'; did you mean clip_folds? known: batch_attention, clip_folds, drop_last, honest, released, test_epoch",
+            "unknown protocol 'clip_fold'; did you mean clip_folds? known: batch_attention, clip_folds, drop_last, honest, released, shared_backbones, test_epoch",
         ),
         ("run --manifest watch --protocol honest,drop_last", "honest stands alone"),
         ("run --manifest watch --protocol clip_folds --folds loso", "give a number of folds"),
@@ -172,7 +172,7 @@ def test_wrong_words(words, said, refused):
         ),
         (
             "protocol=clip",
-            "unknown protocol 'clip'; known: batch_attention, clip_folds, drop_last, honest, released, test_epoch",
+            "unknown protocol 'clip'; known: batch_attention, clip_folds, drop_last, honest, released, shared_backbones, test_epoch",
         ),
         ("checkpoint=best", "checkpoint is 'best'; known: last, best_validation"),
         ("inner_validation=2", "inner_validation is 2"),
