@@ -119,7 +119,8 @@ def _with_open_lengths(values: dict) -> dict:
     "Nested plain values, with 0 steps wherever epochs are given without steps: `with_epochs` fills them in"
     for section, steps, epochs in LENGTHS:
         own = values.get(section)
-        if isinstance(own, dict) and own.get(epochs) and steps not in own:
+        counts = isinstance(own, dict) and isinstance(own.get(epochs), int) and own[epochs] > 0
+        if counts and steps not in own:
             values = values | {section: own | {steps: 0}}
     return values
 
@@ -233,7 +234,7 @@ def with_epochs(
     rows_of_step = dict(self_distillation=config.self_distillation.batch // 2, student=config.schedule.batch)
     for section, steps, epochs in LENGTHS:
         own = getattr(config, section)
-        if not getattr(own, epochs):
+        if getattr(own, epochs) <= 0:  # none, or below its limit
             continue
         counted = getattr(own, epochs) * max(1, rows // rows_of_step.get(section, step))
         if getattr(own, steps) not in (0, counted):
