@@ -182,7 +182,7 @@ class StudentConfig:
     "Stages 3 and 4: T-Net and student"
 
     tnet: bool = True  # hallucinate the privileged tokens, so that the student keeps the teacher's fusion
-    tnet_scale: float = limited(0.5, above(0), at_most(64))  # times the paper's 4, 2, 1, 1/2, 1, 2, 4 of the width
+    tnet_scale: float = limited(0.5, above(0), at_most(64))  # times the released 4, 2, 1, 1/2, 1, 2, 4 of the width
     tnet_steps: int = limited(100, at_least(1), at_most(MOST_STEPS))
     tnet_epochs: int = limited(0, at_least(0), at_most(MOST_STEPS))  # in place of tnet_steps
     tnet_lr: float = limited(1e-3, above(0), FINITE)

@@ -16,7 +16,7 @@ _PROPORTIONS = (4, 2, 1, 0.5, 1, 2, 4)  # widths of the inner layers over that o
 
 
 class TNet(nn.Module):
-    "Token of one modality from the token of another: `(B, W)` to `(B, W)`, linear layers in the paper's proportions"
+    "Token of one modality from the token of another: `(B, W)` to `(B, W)`, linear layers in the released proportions"
 
     def __init__(self, width: int, scale: float = 1.0):
         super().__init__()
