@@ -50,6 +50,7 @@ FOLDER_WINGS = {
 GUIDES = (
     "overview",
     "results",
+    "paper_and_code",
     "own_data",
     "bad_data",
     "corpora",

@@ -9,6 +9,7 @@ __all__ = ['trust_option', 'study_options', 'deploy_commands', 'whole_number', '
 from ..core.errors import InputError
 from ..core.files import check_output_file
 from ..distillation.methods import RECIPE
+from ..experiments.recipes import method_of, recipes
 
 # %% ../../nbs/95_cli/02_deploy_commands.ipynb #03023e1e
 def trust_option(p) -> None:  # argparse's parser
@@ -38,6 +39,14 @@ def study_options(p) -> None:  # argparse's parser
     )
     p.add_argument("--privileged", metavar="c,d", help="modalities for training only")
     p.add_argument("--labelled-validation", metavar="N|all", help="labelled inner validation rows")
+    p.add_argument(
+        "--recipe",
+        metavar="NAME",
+        help=(
+            f"named settings, which all others beat: {', '.join(recipes.names())}; "
+            "mtpkd run --recipe NAME --dry-run shows them"
+        ),
+    )
     p.add_argument("--config", metavar="FILE", help="settings as YAML; a run's experiment.yaml repeats that run")
     p.add_argument(
         "--set", action="append", metavar="key=value", help="one setting, such as schedule.steps=400; may be repeated"
@@ -66,9 +75,11 @@ def deploy_commands(sub, command) -> None:  # argparse's subparsers; what adds o
     study_options(p)
     p.add_argument(
         "--method",
-        default=RECIPE,
         metavar="M",
-        help=f"whose student; default {RECIPE}, which falls back to the student alone where it is no better",
+        help=(
+            f"whose student; default {RECIPE}, which falls back to the student alone where it is no better, "
+            "or the method of --recipe"
+        ),
     )
     p.add_argument(
         "--ensemble",
@@ -146,6 +157,7 @@ def do_fit(o) -> str:
         "privileged",
         "labelled",
         "labelled_validation",
+        "recipe",
         "config",
         "set",
         "device",
@@ -154,7 +166,7 @@ def do_fit(o) -> str:
     )
     facts = fit(
         o.manifest,
-        o.method,
+        o.method or (method_of(o.recipe) if o.recipe else RECIPE),
         o.out,
         whole_number(o.ensemble, "--ensemble"),
         whole_number(o.seed, "--seed"),

@@ -56,6 +56,7 @@ _RUN = (
     "labelled_validation",
     "folds",
     "seeds",
+    "recipe",
     "config",
     "set",
     "device",

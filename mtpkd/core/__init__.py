@@ -4,9 +4,9 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "config": [
         "FINITE", "MOST_ROWS", "MOST_STEPS", "Limit", "at_least", "at_most", "above", "below", "require_finite",
-        "limited", "check_limits", "EncoderConfig", "FusionConfig", "ScheduleConfig", "TeachersConfig",
-        "SelfDistillationConfig", "StudentConfig", "OTConfig", "ExperimentConfig", "from_dict", "to_dict",
-        "to_yaml",
+        "limited", "one_of", "check_limits", "EncoderConfig", "FusionConfig", "ScheduleConfig",
+        "BackbonesConfig", "TeachersConfig", "SelfDistillationConfig", "StudentConfig", "OTConfig",
+        "ExperimentConfig", "from_dict", "to_dict", "to_yaml",
     ],
     "delimited": [
         "MISSING_TEXT", "SEPARATORS", "is_missing", "as_number", "table_rows", "header_names", "Dialect",
@@ -20,7 +20,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "scratch_folder",
     ],
     "plugins": ["is_own", "description", "naming_plugin", "call_plugin"],
-    "provenance": ["FAULTS", "protocol_faults", "provenance_columns", "provenance_text"],
+    "provenance": ["SHARED_BACKBONES", "FAULTS", "protocol_faults", "provenance_columns", "provenance_text"],
     "registry": [
         "Registry", "is_address", "addresses_in", "allow_addresses", "trusting", "trusted_addresses",
         "permissions", "grant", "find_by_address", "import_name",

@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['FINITE', 'MOST_ROWS', 'MOST_STEPS', 'Limit', 'at_least', 'at_most', 'above', 'below', 'require_finite', 'limited',
-           'check_limits', 'EncoderConfig', 'FusionConfig', 'ScheduleConfig', 'TeachersConfig',
-           'SelfDistillationConfig', 'StudentConfig', 'OTConfig', 'ExperimentConfig', 'from_dict', 'to_dict', 'to_yaml']
+           'one_of', 'check_limits', 'EncoderConfig', 'FusionConfig', 'ScheduleConfig', 'BackbonesConfig',
+           'TeachersConfig', 'SelfDistillationConfig', 'StudentConfig', 'OTConfig', 'ExperimentConfig', 'from_dict',
+           'to_dict', 'to_yaml']
 
 # %% ../../nbs/00_core/06_config.ipynb #8fe3090f
 import dataclasses, math, numbers, types, typing
@@ -66,11 +67,26 @@ def limited(default, *limits: Limit):
     return field(default=default, metadata=dict(limits=limits))
 
 
+def one_of(default, *names: str):
+    "A field of a configuration that holds one of `names`, or, where `default` is a tuple, some of them"
+    return field(default=default, metadata=dict(names=names))
+
+
+def _check_names(value, names, path: str) -> None:
+    "Refuse a name that is not among `names`, and one that is named twice"
+    chosen = value if isinstance(value, tuple) else (value,)
+    for name in chosen:
+        if name not in names:
+            raise InputError(f"{path} is {name!r}; {nearest(name, names)}")
+    if len({*chosen}) < len(chosen):
+        raise InputError(f"{path} names something twice: {', '.join(chosen)}")
+
+
 def check_limits(
     config,  # a configuration
     where: str = "",  # its path in the whole configuration, with a dot at the end
 ) -> None:
-    "Refuse the first number beyond its limits, by its path (`InputError`)"
+    "Refuse the first number beyond its limits, and the first unknown name, by its path (`InputError`)"
     for setting in dataclasses.fields(config):
         value, path = getattr(config, setting.name), f"{where}{setting.name}"
         if dataclasses.is_dataclass(value):
@@ -78,6 +94,8 @@ def check_limits(
         for limit in setting.metadata.get("limits", ()):
             if not limit.holds(value):
                 raise InputError(f"{path} is {value}, expected a number {limit.words}")
+        if "names" in setting.metadata:
+            _check_names(value, setting.metadata["names"], path)
         if not dataclasses.is_dataclass(value):
             require_finite(value, path)
 
@@ -97,7 +115,7 @@ class EncoderConfig:
 class FusionConfig:
     "How modality tokens become one embedding"
 
-    name: str = "tokens"  # concat, gated, tokens, cross_attention
+    name: str = "tokens"  # concat, gated, tokens, cross_attention, paper, jca
     heads: int = limited(4, at_least(1), at_most(16384))  # attention heads; must divide the width
     depth: int = limited(1, at_least(1), at_most(64))  # attention blocks
 
@@ -107,6 +125,7 @@ class ScheduleConfig:
     "Length, batch sizes and optimiser of a training loop"
 
     steps: int = limited(200, at_least(1), at_most(MOST_STEPS))  # optimiser steps
+    epochs: int = limited(0, at_least(0), at_most(MOST_STEPS))  # in place of steps: passes over the labelled rows
     batch: int = limited(32, at_least(2), at_most(MOST_ROWS))  # labelled rows a step
     pool_batch: int = limited(32, at_least(1), at_most(MOST_ROWS))  # unlabelled pool rows a step
     lr: float = limited(3e-3, above(0), FINITE)  # peak learning rate of AdamW
@@ -121,11 +140,22 @@ class ScheduleConfig:
 
 # %% ../../nbs/00_core/06_config.ipynb #f1ca313d
 @dataclass(frozen=True)
+class BackbonesConfig:
+    "Stage 0: an encoder per modality, trained alone on the labels and then frozen"
+
+    train: bool = False  # whether there is a stage 0
+    steps: int = limited(200, at_least(1), at_most(MOST_STEPS))
+    epochs: int = limited(0, at_least(0), at_most(MOST_STEPS))  # in place of steps
+    lr: float = limited(3e-3, above(0), FINITE)
+
+
+@dataclass(frozen=True)
 class TeachersConfig:
     "Stage 1: one teacher per modality subset"
 
     subsets: tuple = ()  # of modality-name tuples; empty: every single modality and the joint one
     steps: int = limited(200, at_least(1), at_most(MOST_STEPS))
+    epochs: int = limited(0, at_least(0), at_most(MOST_STEPS))  # in place of steps
     lr: float = limited(3e-3, above(0), FINITE)
     ensemble: int = limited(2, at_least(1), at_most(64))  # joint teachers of `mtpkd`, and as many with dropout
     modality_dropout: float = limited(0.3, at_least(0), below(1))  # of a modality, in that half of the ensemble
@@ -136,9 +166,12 @@ class TeachersConfig:
 class SelfDistillationConfig:
     "Stage 2: adapters from every teacher's space into the joint teacher's"
 
-    alignment: str = "cosine"  # cosine | kl | mse | mmd
+    alignment: str = "cosine"  # cosine | kl | mse | mmd | mmd_released
+    reduce: str = one_of("mean", "mean", "sum")  # of the alignments of several teachers (released code: sum)
+    adapter_input: str = one_of("embedding", "embedding", "backbone")  # of a teacher (released code: backbone)
     detach: bool = False  # no gradient into the joint representation from the alignment term (released code: no)
     steps: int = limited(100, at_least(1), at_most(MOST_STEPS))
+    epochs: int = limited(0, at_least(0), at_most(MOST_STEPS))  # in place of steps
     batch: int = limited(128, at_least(4), at_most(MOST_ROWS))
     lr_adapter: float = limited(5e-3, above(0), FINITE)
     lr_joint: float = limited(1e-4, above(0), FINITE)
@@ -149,9 +182,15 @@ class StudentConfig:
     "Stages 3 and 4: T-Net and student"
 
     tnet: bool = True  # hallucinate the privileged tokens, so that the student keeps the teacher's fusion
-    tnet_scale: float = limited(0.5, above(0), at_most(64))  # times the paper's 4, 2, 1, 1/2, 1, 2, 4 of the width
+    tnet_scale: float = limited(0.5, above(0), at_most(64))  # times the released 4, 2, 1, 1/2, 1, 2, 4 of the width
     tnet_steps: int = limited(100, at_least(1), at_most(MOST_STEPS))
+    tnet_epochs: int = limited(0, at_least(0), at_most(MOST_STEPS))  # in place of tnet_steps
     tnet_lr: float = limited(1e-3, above(0), FINITE)
+    tnet_loss: str = one_of("mse", "mse", "mmd", "mmd_released")
+    start: str = one_of(
+        "teacher", "teacher", "unimodal", "random"
+    )  # whose weights: the joint teacher's, backbones alone
+    freeze: tuple[str, ...] = one_of((), "encoder", "tnet")  # what of the student does not learn
 
 
 @dataclass(frozen=True)
@@ -159,6 +198,8 @@ class OTConfig:
     "Structural distillation (arXiv 2401.15489, 2408.09035); anchors and blur as in the released code"
 
     k: int = limited(30, at_least(1), at_most(MOST_ROWS))  # anchors a row; at most batch - 1 are used
+    anchors: str = one_of("least", "least", "most")  # similar columns of every row
+    structure: str = one_of("cosine", "cosine", "euclidean")  # what is compared in `ot` and `centroid`
     blur: float = limited(0.1, above(0), FINITE)  # eps = blur**2, in `ot` and `unbalanced_ot`
     reg_m: float = limited(1.0, above(0), FINITE)  # `unbalanced_ot`: cost of a unit of mass made or lost
     alpha: float = limited(0.5, at_least(0), at_most(1))  # `fgw`: weight of the structure term
@@ -179,16 +220,18 @@ class ExperimentConfig:
     labelled_validation: int | None = None
     folds: int | str | dict | None = None  # a number, `loso` or fixed lists; None: the manifest's
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
-    inner_validation: float | None = None  # share of the training subjects; None: the manifest's
+    inner_validation: float | None = None  # share of the training subjects, 0: no rows; None: the manifest's
     checkpoint: str = "last"  # last | best_validation
     protocol: str = "honest"  # honest | released | faults of the released code, by comma
     control: str = ""  # over all methods of the run: shuffled_teacher | shuffled_privileged | label_permutation
     pairing: str = ""  # full | bag:KEY | bag:ROWS | lag:SECONDS[,JITTER] | none; empty: the manifest's
     device: str = "auto"
     threads: int = limited(1, at_least(1), at_most(64))  # of torch; another number changes the last bits
+    recipe: str = ""  # the named settings under those that are given, of `mtpkd.experiments.recipes`
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     fusion: FusionConfig = field(default_factory=FusionConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    backbones: BackbonesConfig = field(default_factory=BackbonesConfig)
     teachers: TeachersConfig = field(default_factory=TeachersConfig)
     self_distillation: SelfDistillationConfig = field(default_factory=SelfDistillationConfig)
     student: StudentConfig = field(default_factory=StudentConfig)

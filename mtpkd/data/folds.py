@@ -420,8 +420,9 @@ def _nested_fold(
     labelled_validation: int | None,
 ) -> Fold:
     "Divide an outer fold into labelled rows, pool, inner validation and test"
-    if val is None:
+    if val is None and inner_validation:
         train, val = _inner_split(samples, train, inner_validation, seed_for("inner", seed, i), i)
+    val = np.arange(0) if val is None else val
     random = rng("budget", seed, i)
     has_label = annotated(samples)
     labelled_rows = train[has_label[train]]
@@ -429,9 +430,11 @@ def _nested_fold(
     if labelled:
         labelled_rows = draw_stratified(labelled_rows, samples.target, labelled, random)
     pool = np.setdiff1d(train, labelled_rows)
-    if labelled_validation:
+    if labelled_validation and len(val):
         val = draw_stratified(val, samples.target, labelled_validation, random)
-    parts = {"training": labelled_rows, "inner validation": val}
+    parts = {"training": labelled_rows}
+    if inner_validation or len(val):
+        parts["inner validation"] = val
     if test is not None:
         parts["the test"] = test
     _require_parts(samples, parts, i)
@@ -445,7 +448,7 @@ def nested_folds(
     samples: Samples,
     folds=5,  # as in `outer_folds`
     seed: int = 0,  # the outer folds are redrawn for every seed
-    inner_validation: float = 0.25,  # share of the training subjects
+    inner_validation: float = 0.25,  # share of the training subjects; 0: all rows are for training
     labelled: int | None = None,  # labelled training rows; None or 0: all
     labelled_validation: int | None = None,  # validation rows kept; None or 0: all
 ) -> list[Fold]:
@@ -461,7 +464,7 @@ def whole_fold(
     samples: Samples,
     folds=5,  # lists name the validation rows; a number, `loso` or files have no effect
     seed: int = 0,
-    inner_validation: float = 0.25,  # share of the subjects
+    inner_validation: float = 0.25,  # share of the subjects; 0: all rows are for training
     labelled: int | None = None,  # labelled training rows; None or 0: all
     labelled_validation: int | None = None,  # validation rows kept; None or 0: all
 ) -> Fold:

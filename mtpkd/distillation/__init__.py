@@ -3,14 +3,17 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "artifacts": [
-        "TeacherKey", "SelfDistilledKey", "TNetKey", "StudentKey", "RefinedTeacherKey", "TeacherOutputsKey",
-        "PredictionsKey", "ControlKey", "ReportedKey", "ArtifactStore",
+        "BackboneKey", "TeacherKey", "SelfDistilledKey", "TNetKey", "StudentKey", "RefinedTeacherKey",
+        "TeacherOutputsKey", "PredictionsKey", "ControlKey", "ReportedKey", "ArtifactStore",
     ],
     "batch_schedule": [
         "draw_stage_batches", "draw_pool_bags", "draw_modality_dropout", "mixup_partners", "BatchDraw",
         "BatchSchedule",
     ],
-    "context": ["DistillationContext", "with_control", "teacher_context", "get_teacher", "build_students"],
+    "context": [
+        "DistillationContext", "with_control", "teacher_context", "get_teacher", "get_backbone",
+        "backbone_weights", "build_students",
+    ],
     "method_resolution": ["get_method", "method_options", "method_schedules"],
     "methods": [
         "SHUFFLED_TEACHER", "SHUFFLED_PRIVILEGED", "LABEL_PERMUTATION", "SHUFFLE_CONTROLS", "CONTROLS",
@@ -38,8 +41,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "stage": ["StageSpec", "init_projections"],
     "stages": [
-        "RequiredArtifacts", "required_artifacts", "fit_teachers", "self_distil", "fit_all_tnets",
-        "fit_first_stages", "run_stages", "count_steps",
+        "RequiredArtifacts", "required_artifacts", "fit_backbones", "fit_teachers", "self_distil",
+        "fit_all_tnets", "fit_first_stages", "run_stages", "count_steps",
     ],
     "students": [
         "ensemble_keys", "get_teachers", "candidate_teacher_names", "candidate_keys", "candidate_teachers",
@@ -47,10 +50,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "target_shares", "stage_spec", "fit_student", "get_student",
     ],
     "teacher_selection": ["selection_rules", "select_teachers"],
-    "teachers": ["TeacherTraining", "fit_teacher", "CrossFitted", "inner_folds", "cross_fit"],
+    "teachers": [
+        "ENCODERS", "TNETS", "TeacherTraining", "fit_teacher", "fit_backbone", "encoder_weights",
+        "copy_weights", "freeze", "CrossFitted", "inner_folds", "cross_fit",
+    ],
     "tnet": [
-        "get_adapted_teachers", "get_teacher_outputs", "embedding_teacher", "class_ground_cost", "FittedTNets",
-        "get_tnets", "fit_tnets", "init_student_from_teacher", "needs_tnets",
+        "tnet_losses", "get_adapted_teachers", "get_teacher_outputs", "embedding_teacher", "class_ground_cost",
+        "tnet_mse", "tnet_discrepancy", "FittedTNets", "get_tnets", "fit_tnets", "init_student_from_teacher",
+        "start_teachers", "needs_tnets",
     ],
     "weak_pairs": ["PoolBags", "pairing_cost", "assign_soft_targets"],
 })

@@ -14,7 +14,7 @@ import torch
 import numpy as np
 from torch import Tensor
 from torch.func import vmap
-from ..transport.structural import structural_divergence
+from ..losses.structural import compare_clouds
 from ..losses.catalogue import get_term
 from ..evaluation.metrics import direction, score
 from ..training.distributed import average_gradients, distributed_forward
@@ -245,7 +245,7 @@ def note_gradient_shares(observed: ObjectiveStep) -> dict:
     objective = observed.objective
     if not (objective.compares_embeddings and _is_evaluated(observed)):
         return {}
-    params = list(objective.stack.params.values())
+    params = [value for value in objective.stack.params.values() if value.requires_grad]
     return gradient_shares(observed.values, objective.weights, params, objective.loss_scale)
 
 
@@ -254,10 +254,8 @@ def note_violation(observed: ObjectiveStep) -> dict:
     objective = observed.objective
     if not ("ot" in objective.weights and _is_evaluated(observed)):
         return {}
-    teacher = observed.batch.terms["teacher_embedding"].unsqueeze(1)
-    options = objective.options
-    violation = structural_divergence(observed.embedding.detach(), teacher, options["k"], options["blur"])[1]
-    return {"violation": violation[:, 0]}
+    teacher = observed.batch.terms["teacher_embedding"]
+    return {"violation": compare_clouds(observed.embedding.detach(), teacher, objective.options)[1]}
 
 
 def count_teachers(counts: list):
@@ -280,6 +278,8 @@ class _Evaluation:
         self.metric = metric
 
     def __call__(self, weights: dict, rows) -> np.ndarray:  # one array of row numbers a repeat -> `(R,)`
+        if not any(map(len, rows)):
+            return np.full(len(rows), np.nan)
         outputs = predict_stacked(self.stack, weights, self.data, rows, self.spec.modalities)
         predictions = self.data.to_predictions([output.logits for output in outputs])
         labelled = label_rows(self.data, rows)
@@ -322,6 +322,7 @@ def fit_stage(
     validation_rows = [fold.val for fold in folds]
     best = "best_test" if checkpoint == "best_test" else "best_validation"
     watched_rows = [fold.test for fold in folds] if best == "best_test" else validation_rows
+    watched = any(map(len, watched_rows))  # without inner validation the last weights are the only ones
 
     def own(weights):  # without the projections of the terms
         return {key: weights[key] for key in stack.params}
@@ -329,11 +330,11 @@ def fit_stage(
     def evaluate(weights):
         for note, values in (watch(own(weights)) if watch else {}).items():
             trainer.history += [(trainer.step, note, r, float(value)) for r, value in enumerate(values)]
-        return evaluation(own(weights), watched_rows)
+        return evaluation(own(weights), watched_rows) if watched else None
 
     train(trainer, objective, evaluate, name, saved, progress)
     checkpoints = {}
-    for kept_as, kind in (("last", "last"), (best, "best_validation")):
+    for kept_as, kind in (("last", "last"), (best, "best_validation"))[: 1 + watched]:
         checkpoints[kept_as] = {key: value.clone() for key, value in own(trainer.weights(kind)).items()}
     validation = evaluation(checkpoints[checkpoint], validation_rows)
     return FittedStack(

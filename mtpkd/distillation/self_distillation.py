@@ -13,7 +13,7 @@ from torch.func import vmap
 from ..core.plugins import call_plugin
 from ..core.runtime import seed_for
 from ..core.config import ScheduleConfig, SelfDistillationConfig
-from ..models.fusion import build_fusion
+from ..models.fusion import build_fusion, present_mean
 from ..models.teacher_ensemble import TeacherEnsemble
 from ..losses.task import task_loss
 from ..losses.alignment import alignments
@@ -90,21 +90,32 @@ def distillation_loss(
         )
     if not aligned:
         return tasks[-1]
-    return 0.5 * sum(aligned) / len(aligned) + 0.5 * (tasks[-1] + sum(tasks[:-1]) / len(aligned))
+    alignment_share = sum(aligned) if config.reduce == "sum" else sum(aligned) / len(aligned)
+    return 0.5 * alignment_share + 0.5 * (tasks[-1] + sum(tasks[:-1]) / len(aligned))
 
 # %% ../../nbs/50_distillation/10_self_distillation.ipynb #57589b2f
 def adapter_inputs(
     teachers: dict,  # name -> `FittedStack`
     ensemble: TeacherEnsemble,
     data: StackedDataset,
-) -> tuple:  # tokens of the joint teacher `(R, N, M, W)`, embeddings of the others `(R, N, T-1, W)`
+    adapter_input: str = "embedding",  # of the other teachers: embedding, or backbone
+) -> tuple:  # tokens of the joint teacher `(R, N, M, W)`, inputs of the adapters of the others `(R, N, T-1, W)`
     "The frozen inputs of the adapters on every row"
     *others, joint = ensemble.names
     outputs = {name: predict_all_rows(teacher, data) for name, teacher in teachers.items()}
     tokens = outputs[joint].tokens
     if not others:
         return tokens, tokens[..., :0, :]
-    return tokens, torch.stack([outputs[name].embedding for name in others], 2)
+    if adapter_input == "embedding":
+        return tokens, torch.stack([outputs[name].embedding for name in others], 2)
+    means = [_mean_token(outputs[name].tokens, data.presence_of(ensemble.subsets[name])) for name in others]
+    return tokens, torch.stack(means, 2)
+
+
+def _mean_token(tokens: Tensor, presence: Tensor) -> Tensor:  # `(R, N, M, W)`, `(N, M)` -> `(R, N, W)`
+    "Mean of what the backbones of a teacher put out, over the present modalities"
+    rows = presence.expand(len(tokens), *presence.shape).flatten(0, 1)
+    return present_mean(tokens.flatten(0, 1), rows).unflatten(0, tokens.shape[:2])
 
 
 def adapted_outputs(
@@ -140,7 +151,7 @@ def fit_adapters(
 ) -> AdaptedTeachers:
     "Stage 2 for all repeats: adapters and heads, and a joint teacher that moves with them"
     *others, joint = ensemble.names
-    tokens, embeddings = adapter_inputs(teachers, ensemble, data)
+    tokens, embeddings = adapter_inputs(teachers, ensemble, data, config.adapter_input)
     classes = data.target.shape[1]
     seeds = [seed_for("init", "self_distillation", fold.seed, fold.fold) for fold in folds]
     _, _, modalities, width = tokens.shape

@@ -217,7 +217,8 @@ def fit_student(
     "Stage 4: the students of a method, in all repeats"
     if method.control == LABEL_PERMUTATION:
         context = with_control(context, method.control)  # the student learns permuted labels, too
-    students = build_students(context, *member)
+    detached = method.from_teacher and "tnet" in context.config.student.freeze
+    students = build_students(context, *member, detach_tnet=detached)
     tnet_history = init_student_from_teacher(context, students, method, member) if method.from_teacher else []
     spec = stage_spec(context, method, member)
     observes_pairs = spec.bags and method.bags != "align" and not method.control and spec.bags.widest

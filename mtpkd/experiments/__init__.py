@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "MAX_STACK", "ExperimentSpec", "list_methods", "plan_experiment", "stack_size", "precision_text",
         "trained_backbones_text",
     ],
+    "recipes": ["LENGTHS", "method_of", "overlay", "without_beaten_lengths", "under", "recipe_lines"],
     "resume": [
         "SHOWING", "identity", "code_sha256", "check_same_work", "claim_folder", "save_part", "load_part",
         "student_file", "keep_students", "Journal", "environment",
@@ -27,8 +28,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "first_outputs", "plan_of", "embeddings_of",
     ],
     "settings": [
-        "allow_parts", "resolve_config", "with_protocol", "with_bags", "window_step", "weak_pairings_of",
-        "with_faults", "draw_folds",
+        "allow_parts", "resolve_config", "with_protocol", "with_epochs", "with_bags", "window_step",
+        "weak_pairings_of", "with_faults", "draw_folds", "shared_backbone_folds",
     ],
     "tables": ["TABLES", "COLUMNS", "MethodTables"],
     "verdict": [

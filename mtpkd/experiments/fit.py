@@ -115,6 +115,7 @@ def fit(
     pairing=None,  # as in `run`
     progress: bool = True,
     trust=(),  # code, `package.module:name`, that data may name too
+    recipe=None,
 ) -> dict:  # what is known about the student; its score is of inner validation rows, no test score
     "Train the student of a method on all data"
     plan = plan_fit(
@@ -131,6 +132,7 @@ def fit(
         device=device,
         pairing=pairing,
         trust=trust,
+        recipe=recipe,
     )
     out = Path(out) if out else Path("fits") / f"{Path(plan.manifest.name).name}-{method.replace(':', '~')}"
     facts_of_plan = identity(plan)
@@ -165,25 +167,35 @@ def chosen_method(plan: ExperimentSpec, fitted_by_name: dict, method: str) -> tu
                 "which is no worse on the inner validation rows"
             )
     validation = fitted_by_name[name].validation
-    if not np.isfinite(validation).all():
-        raise RunError(
-            f"{name} has diverged (its inner validation is {list(map(float, validation))}); lower schedule.lr"
-        )
+    if len(plan.folds[0].val):
+        if not np.isfinite(validation).all():
+            raise RunError(
+                f"{name} has diverged (its inner validation is {list(map(float, validation))}); lower schedule.lr"
+            )
+    elif not all(weights.isfinite().all() for weights in fitted_by_name[name].params.values()):
+        raise RunError(f"{name} has diverged (its weights are not finite); lower schedule.lr")
     return name, facts | dict(kept=name, student_only=best[BASELINE])
 
 
-def _verdict(plan, context, fitted_by_name, name) -> dict:
-    "Scores on the inner validation rows, and the sizes of the parts"
+def _scores(plan, context, fitted_by_name, name) -> dict:
+    "The kept students together, each of them, and the means of all methods, on the inner validation rows"
     fold = context.folds[0]
     outputs = fitted_by_name[name].outputs(context.table, [fold.val] * len(context.folds))
     predictions = context.table.to_predictions([output.logits for output in outputs])
     ensemble = np.mean(predictions, 0)
-    kept = score(plan.metric, plan.samples.target[fold.val], ensemble)
-    members = list(map(float, fitted_by_name[name].validation))
-    means = {n: float(np.mean(fitted.validation)) for n, fitted in fitted_by_name.items()}
+    return dict(
+        kept=score(plan.metric, plan.samples.target[fold.val], ensemble),
+        members=list(map(float, fitted_by_name[name].validation)),
+        means={n: float(np.mean(fitted.validation)) for n, fitted in fitted_by_name.items()},
+    )
+
+
+def _verdict(plan, context, fitted_by_name, name) -> dict:
+    "Scores on the inner validation rows, where there are some, and the sizes of the parts"
+    fold = context.folds[0]
     return dict(
         metric=plan.metric,
-        inner_validation=dict(kept=kept, members=members, means=means),
+        inner_validation=_scores(plan, context, fitted_by_name, name) if len(fold.val) else None,
         members=len(context.folds),
         n_train=len(fold.train),
         n_pool=len(fold.pool),
@@ -205,6 +217,9 @@ def fit_text(facts: dict) -> str:
     ]
     if facts["words"]:
         lines.append(facts["words"])
+    if scores is None:
+        lines.append("No rows were set aside, so it was not scored. What the method is worth is shown by mtpkd run.")
+        return "\n".join(lines)
     score = (
         f"{facts['metric']} x 100 on the {facts['n_validation']} inner validation rows, "
         f"on which no student was trained: {100 * scores['kept']:.1f}"

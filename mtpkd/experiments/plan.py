@@ -8,7 +8,7 @@ __all__ = ['MAX_STACK', 'ExperimentSpec', 'list_methods', 'plan_experiment', 'st
 
 # %% ../../nbs/60_experiments/03_plan.ipynb #c7ff93bd
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 import torch
 from ..core.errors import InputError, nearest
 from ..core.registry import trusting
@@ -27,13 +27,14 @@ from ..models.student import Student
 from ..losses.alignment import alignments
 from ..evaluation.metrics import metric_for
 from ..training.stacked_model import mixed_dtype
-from ..distillation.methods import BASELINE, declared, default_methods, parse_row
+from ..distillation.methods import BASELINE, candidate_schedules, declared, default_methods, parse_row
 from ..distillation.method_resolution import get_method, method_schedules
 from mtpkd.experiments.settings import (
     draw_folds,
     weak_pairings_of,
     resolve_config,
     with_bags,
+    with_epochs,
     with_faults,
     with_protocol,
 )
@@ -127,17 +128,40 @@ def _plan_experiment(draw, settings) -> ExperimentSpec:
     if metric not in metric_for(kind):
         raise InputError(f"protocol.metric: {metric!r} does not apply to {kind}; {nearest(metric, metric_for(kind))}")
     folds = (draw or draw_folds)(config, samples)
+    config = with_epochs(config, folds)
+    has_validation = any(len(f.val) for f in folds)
+    if not has_validation:  # nothing could choose between several
+        config = replace(config, schedules=candidate_schedules(config, kind)[:1])
     listed, candidates = list_methods(config, kind, all(len(f.pool) for f in folds))
+    if not has_validation:
+        _check_needs_no_validation(listed, candidates, config, kind)
     for n in listed:
         if n.startswith("teacher_"):
             _check_teacher(n, config)
         else:
             get_method(n, config, kind, samples.task.outputs)
     _check_parts(config, samples)
+    _check_starts(config, [get_method(n, config, kind) for n in listed if not n.startswith("teacher_")])
     weak_pairings = weak_pairings_of(config, manifest, samples, folds)
     if weak_pairings:
         check_pairing(parse_pairing(config.pairing), config.pairing, weak_pairings, config.schedule.pool_batch)
     return ExperimentSpec(config, manifest, samples, folds, listed, metric, candidates)
+
+
+def _check_needs_no_validation(listed: list, candidates: dict, config, kind: str) -> None:
+    "Refuse a method that inner validation decides about, where no rows are set aside for it"
+    for name in listed:
+        if name.startswith("teacher_"):
+            continue
+        method = get_method(name, config, kind)
+        falls_back = method.falls_back and name in candidates.get(method.base, ())
+        by_errors = method.target == "confidence" and kind == "regression"
+        if falls_back or method.target == "best" or by_errors:
+            what = "falls back" if falls_back else f"has the target {method.target}"
+            raise InputError(
+                f"method {name} {what} by inner validation, and inner_validation is 0; "
+                "leave the method out, or set rows aside, such as inner_validation: 0.25"
+            )
 
 
 def _check_teacher(name, config):
@@ -165,6 +189,31 @@ def _check_parts(c, samples):
         networks = [student, *(ensemble.build(n) for n in ensemble.names)]
     _check_foreign_parts(c, shapes)
     _check_sizes(c, networks, stack_size(c, samples))
+
+# %% ../../nbs/60_experiments/03_plan.ipynb #749e848a
+def _check_starts(c, methods) -> None:
+    "What a student starts with, what of it is frozen, and what a stage 0 cannot be combined with"
+    student = c.student
+    if "encoder" in student.freeze and student.start == "random":
+        raise InputError(
+            "student.freeze: encoder, and student.start is random: an encoder at random would never learn; "
+            "use start: unimodal, or take encoder out"
+        )
+    if "tnet" in student.freeze and not student.tnet:
+        raise InputError("student.freeze: tnet, and student.tnet is false; take one of them out")
+    subsets = teacher_subsets([*c.prevalent, *c.privileged], c.teachers.subsets)
+    missing = [name for name in c.prevalent if (name,) not in subsets.values()]
+    if student.start == "unimodal" and missing and not c.backbones.train:
+        raise InputError(
+            f"student.start: unimodal needs a teacher of {missing[0]} alone; "
+            f"add [{missing[0]}] to teachers.subsets, or set backbones.train"
+        )
+    crossed = [method.name for method in methods if method.cross_fit]
+    if crossed and c.backbones.train:
+        raise InputError(
+            f"method {crossed[0]} is cross-fitted, and the backbones of stage 0 have seen all labelled rows; "
+            "take cross_fit or backbones.train out"
+        )
 
 # %% ../../nbs/60_experiments/03_plan.ipynb #ec864cc0
 def _check_foreign_parts(c, shapes: dict):

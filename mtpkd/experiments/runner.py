@@ -24,6 +24,7 @@ from ..distillation.methods import BASELINE
 from ..distillation.method_resolution import get_method
 from ..distillation.students import fit_student
 from ..distillation.stages import count_steps, fit_first_stages
+from .recipes import recipe_lines
 from .tables import COLUMNS, MethodTables, TABLES
 from mtpkd.experiments.plan import (
     trained_backbones_text,
@@ -285,6 +286,7 @@ def run(
     dry_run: bool = False,  # only report what would be done
     progress: bool = True,
     trust=(),  # code, `package.module:name`, that data may name too
+    recipe=None,  # named settings under all others: a name of `mtpkd.experiments.recipes`
 ):  # -> RunFolder, or with dry_run what is planned; None in a process of torchrun that is not the first
     "Run an experiment: every method, the same student, subject-disjoint folds, the test rows read once"
     arguments = dict(
@@ -301,6 +303,7 @@ def run(
         device=device,
         pairing=pairing,
         protocol=protocol,
+        recipe=recipe,
     )
     with trusting(trust):
         return _run_experiment(arguments, out, resume=resume, dry_run=dry_run, progress=progress)
@@ -387,10 +390,13 @@ def forecast(plan: ExperimentSpec, out) -> dict:
     kept = student_bytes * len(plan.folds) / len(plan.folds[:size]) * students  # as `keep_students` writes them
     text = trained_backbones_text(plan)
     learns = {"learns": text} if text else {}
+    settings = recipe_lines(plan.config)
+    recipe = dict(recipe=plan.config.recipe, settings=settings) if settings else {}
     return dict(
         out=str(out),
         **provenance_columns(to_dict(plan.config)),
         **learns,
+        **recipe,
         repeats=len(plan.folds),
         methods=plan.methods,
         steps=total_steps,

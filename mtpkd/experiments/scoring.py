@@ -24,7 +24,7 @@ from ..distillation.method_resolution import get_method
 from ..distillation.tnet import get_adapted_teachers, get_teacher_outputs
 from ..distillation.students import get_student, target_shares
 from .tables import COLUMNS, MethodTables
-from .settings import weak_pairings_of
+from .settings import shared_backbone_folds, weak_pairings_of
 from .plan import ExperimentSpec
 
 # %% ../../nbs/60_experiments/04_scoring.ipynb #0e68979b
@@ -160,6 +160,7 @@ def open_context(
         progress,
         weak_pairings=weak_pairings_of(c, plan.manifest, plan.samples, folds),
         artifacts=ArtifactStore(checkpoints),
+        backbone_folds=shared_backbone_folds(c, folds, plan.folds),
     )
 
 # %% ../../nbs/60_experiments/04_scoring.ipynb #6aa02a1b

@@ -9,8 +9,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "encoders": ["AUTO", "build_encoder", "MLP", "Conv1d", "TCN"],
     "fusion": [
-        "fusions", "MANY_KEYS", "ACROSS_BATCH", "build_fusion", "Concat", "masked_softmax", "Gated",
-        "Attention", "attention_by_products", "Block", "Tokens", "present_mean", "CrossAttention", "AcrossBatch",
+        "fusions", "MANY_KEYS", "ACROSS_BATCH", "BATCH_FAULTS", "build_fusion", "Concat", "masked_softmax",
+        "Gated", "Attention", "attention_by_products", "Block", "Tokens", "present_mean", "CrossAttention",
+        "with_time", "PostNormBlock", "CrossedEncoders", "JointCrossAttention", "AcrossBatch",
+        "CrossedEncodersAcrossBatch",
     ],
     "networks": ["Output", "MultimodalNet"],
     "student": ["TNet", "Student"],

@@ -16,7 +16,7 @@ _PROPORTIONS = (4, 2, 1, 0.5, 1, 2, 4)  # widths of the inner layers over that o
 
 
 class TNet(nn.Module):
-    "Token of one modality from the token of another: `(B, W)` to `(B, W)`, linear layers in the paper's proportions"
+    "Token of one modality from the token of another: `(B, W)` to `(B, W)`, linear layers in the released proportions"
 
     def __init__(self, width: int, scale: float = 1.0):
         super().__init__()
@@ -40,10 +40,12 @@ class Student(nn.Module):
         fusion,  # FusionConfig
         tnet: bool = True,  # hallucinate the privileged tokens
         tnet_scale: float = 1.0,  # of the inner layers of T-Net
+        detach_tnet: bool = False,  # T-Net passes no gradient on to the encoders
     ):
         super().__init__()
         self.names = tuple(shapes)
         self.hallucinated_names = tuple(privileged) if tnet else ()
+        self.detach_tnet = detach_tnet
         self.encoders = _build_encoders(shapes, encoder)
         self.tnets = nn.ModuleDict({f"m_{name}": TNet(encoder.width, tnet_scale) for name in self.hallucinated_names})
         tokens = len(self.names) + len(self.hallucinated_names)
@@ -58,6 +60,8 @@ class Student(nn.Module):
     ) -> Output:
         prevalent = torch.stack([self.encoders[f"m_{name}"](inputs[name]) for name in self.names], 1)
         mean = present_mean(prevalent, presence)
+        if self.detach_tnet:
+            mean = mean.detach()
         hallucinated = [self.tnets[f"m_{name}"](mean)[:, None] for name in self.hallucinated_names]
         tokens = torch.cat([prevalent, *hallucinated], 1)
         any_present = presence.any(1, keepdim=True).expand(-1, len(hallucinated))

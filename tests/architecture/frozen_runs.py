@@ -163,7 +163,42 @@ def parts():
             ["mtpkdot"], {"roles": THREE, "missing": {"face": 0.1, "voice": 0.3}}, settings
         )
     found["deep fusion"] = Experiment(["mtpkdot"], {"roles": THREE}, {"fusion.depth": 2, "encoder.depth": 3})
-    return found
+    return found | released_parts()
+
+
+def released_parts():
+    "What the released code does otherwise, part by part and as a recipe"
+    some_missing = {"roles": THREE, "missing": {"face": 0.1, "voice": 0.3}}
+    released = {
+        "fusion.name": "paper",
+        "self_distillation.alignment": "mmd_released",
+        "self_distillation.reduce": "sum",
+        "self_distillation.adapter_input": "backbone",
+        "student.tnet_loss": "mmd_released",
+        "student.start": "unimodal",
+        "student.freeze": ["encoder", "tnet"],
+        "backbones.train": True,
+        "backbones.steps": 4,
+    }
+    relatives = {
+        "fusion.name": "jca",
+        "student.tnet_loss": "mmd",
+        "student.start": "random",
+        "ot.anchors": "most",
+        "ot.structure": "euclidean",
+        "options.mtpkdot.terms": {"task": 0.8, "ot": 0.2, "centroid": 0.2, "ot_features": 0.1},
+    }
+    tiny = {"schedule.epochs": 1, "teachers.epochs": 1, "backbones.epochs": 1, "self_distillation.epochs": 1}
+    tiny |= {"student.tnet_epochs": 1, "ot.k": 6}
+    of_recipe = {"encoder": {"width": 8}, "schedule": {"batch": 12, "evaluate": 3}, "self_distillation": {"batch": 16}}
+    return {
+        "released components": Experiment(["mtpkdot", "pkdot"], some_missing, released),
+        "relatives of released components": Experiment(["mtpkdot"], some_missing, relatives),
+        "recipe mtpkdot_released with its faults": Experiment(
+            None, {"roles": THREE}, tiny, {"recipe": "mtpkdot_released", "protocol": "released"}, config=of_recipe
+        ),
+        "recipe pkdot_paper": Experiment(None, settings=tiny, asked={"recipe": "pkdot_paper"}, config=of_recipe),
+    }
 
 
 def folds():
@@ -192,6 +227,10 @@ def protocols():
     found = {}
     for fault in ("clip_folds", "test_epoch", "batch_attention", "drop_last"):
         found[f"fault {fault}"] = Experiment(["kd", "mtpkdot"], asked={"protocol": fault})
+    with_stage_0 = {"backbones.train": True, "backbones.steps": 4}
+    found["fault shared_backbones"] = Experiment(
+        ["kd", "mtpkdot"], settings=with_stage_0, asked={"protocol": "shared_backbones"}
+    )
     for control in CONTROLS:
         found[f"control {control}"] = Experiment(SOME + ["fitnets", "kd_best"], settings={"control": control})
     found["faults of a regression"] = Experiment(

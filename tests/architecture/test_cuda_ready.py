@@ -192,7 +192,7 @@ def test_rivals_on_cuda(name):
 
     def step(batch):
         own = {k: batch[k].requires_grad_() for k in ("embedding", "output")}
-        losses = torch.func.vmap(lambda b: loss_terms.get(name)(b, dict(temperature=1.5)))({**batch, **own})
+        losses = torch.func.vmap(lambda b: loss_terms.get(name)(b, dict(temperature=1.5, blur=0.1)))({**batch, **own})
         return losses, torch.autograd.grad(losses.sum(), list(own.values()), allow_unused=True)
 
     out, pinned = on_fake_cuda(step, batch)

@@ -7,7 +7,9 @@ from mtpkd.losses.catalogue import term_names
 from mtpkd.losses.terms import loss_terms
 from tiny_runs import make_set, quick
 
-BASELINE_TERMS = [t for t in (*term_names(level="feature"), *term_names(level="relation")) if t != "feature_mmd"]
+BASELINE_TERMS = [
+    t for t in (*term_names(level="feature"), *term_names(level="relation")) if t not in ("feature_mmd", "ot_features")
+]
 RIVALS = [
     "kd",
     "dkd",

@@ -260,6 +260,41 @@ MUTANTS = [
         "hashlib.sha256(json.dumps([parameters], sort_keys=True)",
         "experiments/test_sweeps.py::test_jobs_fit_the_cores",
     ),
+    Mutant(
+        "released sum of alignments",
+        "distillation.self_distillation",
+        'sum(aligned) if config.reduce == "sum" else',
+        'sum(aligned) if config.reduce == "all" else',
+        "method/test_parity_released.py::test_the_whole_self_distillation_loss",
+    ),
+    Mutant(
+        "released kernels",
+        "losses.alignment",
+        "/ (n * n - n)",
+        "/ (n * n)",
+        "method/test_parity_released.py::test_alignment",
+    ),
+    Mutant(
+        "frozen backbones",
+        "distillation.teachers",
+        "        freeze(stack.params, ENCODERS)\n",
+        "",
+        "method/test_released_options.py::test_stage_0_is_frozen_for_teachers_and_students",
+    ),
+    Mutant(
+        "backbones of other folds",
+        "distillation.context",
+        "    if context.backbone_folds:",
+        "    if False:",
+        "method/test_released_options.py::test_who_trains_a_backbone",
+    ),
+    Mutant(
+        "attention within the sample",
+        "models.fusion",
+        "                own = block(own, everywhere)",
+        "                own = block(own.transpose(0, 1), everywhere.T).transpose(0, 1)",
+        "method/test_parity_released.py::test_paper_fusion",
+    ),
 ]
 
 
