@@ -237,7 +237,8 @@ def verdict_text(summary: Summary) -> str:  # lines of a table
     lines.append(f"{summary.metric} x 100, {summary.n} samples, {summary.folds} folds x {len(summary.seeds)} seeds")
     lines.append(f"{'method':<28}{'mean':>7}{'diff':>8}  {'95% interval':<16}{'p':>7}")
     for name, row in summary.methods.items():
-        lines.append(_verdict_line(name, row))
+        if not summary.is_candidate(name):
+            lines.append(_verdict_line(name, row))
     return "\n".join(lines)
 
 

@@ -152,8 +152,9 @@ def _cell(
     if settings:
         parameters["set"] = settings
     _require_names(config_file, parameters, parameters.get("config"))
-    label = ", ".join(f"{name}={_short(asked.get(name))}" for name in varying)
-    return Cell(key, label, asked, parameters)
+    named = [name for name in varying if name in asked]  # an entry of a list names what it changes
+    label = ", ".join(f"{name}={_short(asked[name])}" for name in named)
+    return Cell(key, label or "as fixed" * bool(varying), asked, parameters)
 
 
 def _require_names(

@@ -159,7 +159,7 @@ def _check_needs_no_validation(listed: list, candidates: dict, config, kind: str
         if falls_back or method.target == "best" or by_errors:
             what = "falls back" if falls_back else f"has the target {method.target}"
             raise InputError(
-                f"method {name} {what} by inner validation, and inner_validation is 0; "
+                f"method {parse_row(name).method} {what} by inner validation, and inner_validation is 0; "
                 "leave the method out, or set rows aside, such as inner_validation: 0.25"
             )
 
@@ -208,7 +208,7 @@ def _check_starts(c, methods) -> None:
             f"student.start: unimodal needs a teacher of {missing[0]} alone; "
             f"add [{missing[0]}] to teachers.subsets, or set backbones.train"
         )
-    crossed = [method.name for method in methods if method.cross_fit]
+    crossed = [parse_row(method.name).method for method in methods if method.cross_fit]
     if crossed and c.backbones.train:
         raise InputError(
             f"method {crossed[0]} is cross-fitted, and the backbones of stage 0 have seen all labelled rows; "

@@ -56,7 +56,7 @@ def test_the_whole_training_part_is_used(released, manifest):
     "No inner validation rows: everything outside the test part is for training, and the last weights are kept"
     assert (released.results.n_val == 0).all() and {*released.metrics.checkpoint} == {"last"}
     assert (released.results.n_train + released.results.n_test == 90).all() and (released.results.n_pool == 0).all()
-    assert {*released.results.method} == {"student_only", "student_only:default", "mtpkdot"}
+    assert {*released.results.method} == {"student_only", "student_only:default", "mtpkdot", "mtpkdot:default"}
     history = released.history
     assert "validation" not in {*history.name} and {*history.stage} >= {"student", "tnet", "self_distillation"}
     assert released.report().stat().st_size > 10_000
@@ -80,7 +80,9 @@ def test_a_fit_by_a_recipe(manifest, tmp_path, capsys):
     out = str(tmp_path / "fit")
     assert main(["fit", "--manifest", manifest, "--recipe", "pkdot_released", *words, "--out", out]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("pkdot of tiny: 1 student") and "No rows were set aside, so it was not scored." in said
+    assert (
+        said.startswith("pkdot:default of tiny: 1 student") and "No rows were set aside, so it was not scored." in said
+    )
 
 
 @pytest.mark.parametrize(
