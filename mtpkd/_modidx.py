@@ -210,6 +210,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                     'mtpkd.core.runtime.memory_bytes': ('00_core/runtime.html#memory_bytes', 'mtpkd/core/runtime.py'),
                                     'mtpkd.core.runtime.pick_device': ('00_core/runtime.html#pick_device', 'mtpkd/core/runtime.py'),
                                     'mtpkd.core.runtime.rng': ('00_core/runtime.html#rng', 'mtpkd/core/runtime.py'),
+                                    'mtpkd.core.runtime.safe_children': ('00_core/runtime.html#safe_children', 'mtpkd/core/runtime.py'),
+                                    'mtpkd.core.runtime.safe_path': ('00_core/runtime.html#safe_path', 'mtpkd/core/runtime.py'),
                                     'mtpkd.core.runtime.seed_for': ('00_core/runtime.html#seed_for', 'mtpkd/core/runtime.py'),
                                     'mtpkd.core.runtime.torch_threads': ('00_core/runtime.html#torch_threads', 'mtpkd/core/runtime.py'),
                                     'mtpkd.core.runtime.torchrun_rank_and_size': ( '00_core/runtime.html#torchrun_rank_and_size',

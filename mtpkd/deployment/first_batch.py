@@ -6,10 +6,11 @@
 __all__ = ['SECONDS', 'MORE_BYTES', 'open_graph', 'run_graph', 'limit_process', 'serve', 'first_batch', 'check_answer']
 
 # %% ../../nbs/55_deployment/00_first_batch.ipynb #e6c24c1c
-import json, subprocess, sys, threading
+import json, os, subprocess, sys, threading
 import numpy as np
 from ..core.errors import InputError
 from ..core.files import scratch_folder
+from ..core.runtime import safe_path
 
 # %% ../../nbs/55_deployment/00_first_batch.ipynb #f264cacf
 def open_graph(data: bytes, threads: int = 1):
@@ -103,8 +104,10 @@ def first_batch(
     path,  # for messages
 ) -> dict:  # shapes of the outputs for three rows, whether all numbers are finite
     "Try a file out in a process of its own; `InputError` where it fails, or needs more time or memory than the bounds"
+    command = [sys.executable, "-c", _START, *sys.path]
+    env = os.environ | safe_path()
     try:
-        done = subprocess.run([sys.executable, "-c", _START, *sys.path], input=data, capture_output=True, timeout=_WAIT)
+        done = subprocess.run(command, input=data, capture_output=True, timeout=_WAIT, env=env)
         answer = json.loads(done.stdout)
     except (subprocess.TimeoutExpired, ValueError):
         raise InputError(

@@ -20,6 +20,7 @@ from tqdm.auto import tqdm
 from ..core.errors import InputError, printable, RunError
 from ..core.registry import grant, permissions
 from ..core.files import write_bytes, write_json
+from ..core.runtime import safe_children
 from ..data.manifest import load_manifest, resolve_inside
 from ..data.samples import is_media
 from ..data.readers import readers
@@ -223,7 +224,7 @@ def do_piece(recipe: Recipe, key: str, piece: Piece, out, device) -> str:  # emp
 def _run_in_pool(remaining, jobs: int, out, device, running: dict):  # yields (key, error message or "")
     "Compute pieces in processes; `running` holds those that are not finished: future -> (`Recipe`, key, `Piece`)"
     start = _start_worker, (os.getpid(), permissions())
-    with ProcessPoolExecutor(jobs, get_context("spawn"), *start) as pool:
+    with safe_children(), ProcessPoolExecutor(jobs, get_context("spawn"), *start) as pool:
         try:
             while True:
                 for recipe, key, piece in itertools.islice(remaining, 4 * jobs - len(running)):
