@@ -34,8 +34,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "reading": ["without_labels", "read"],
     "samples": [
-        "MEDIA", "UNLABELLED", "as_media", "is_media", "Samples", "present_rows", "without_mask", "as_text",
-        "as_ids", "make_samples", "has_label", "label_names", "Normaliser", "fit_normaliser", "fit_target_unit",
+        "MEDIA", "MOST_LOST", "SILENT", "UNLABELLED", "as_media", "is_media", "lost_by_rounding", "as_float32",
+        "Samples", "present_rows", "without_mask", "as_text", "as_ids", "make_samples", "has_label",
+        "label_names", "Normaliser", "fit_normaliser", "fit_target_unit",
     ],
     "save": ["npz_bytes", "write_unless_same", "save_set"],
     "signal_cleaning": [
@@ -43,8 +44,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "good_windows", "eda_parts", "eda_parts_statistics",
     ],
     "signals": [
-        "inputs", "STATISTICS", "RANGE", "SILENT", "check_rate", "check_below_nyquist", "resample", "bandpass",
-        "notch", "window_starts", "windows", "raw", "apply_input", "band_edges", "log_power", "log_band_power",
+        "inputs", "STATISTICS", "RANGE", "check_rate", "check_below_nyquist", "resample", "bandpass", "notch",
+        "window_starts", "windows", "raw", "apply_input", "band_edges", "log_power", "log_band_power",
         "window_statistics", "spectrogram", "hz_to_mel", "mel_to_hz", "mel_filters", "log_mel",
     ],
     "sound": ["WavHeader", "wav_header", "decode_stretches", "read_sound"],

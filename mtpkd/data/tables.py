@@ -20,7 +20,7 @@ from ..core.files import read_text
 from ..core.runtime import check_memory
 from .manifest import DatasetManifest, require_files, resolve_inside, TaskSpec
 from .media_files import nearest_file
-from .samples import as_media
+from .samples import as_float32, as_media
 from .readers import as_numbers, naming_source, readers
 from .npz_files import _member, _open_npz
 
@@ -191,10 +191,10 @@ def number_columns(
     frame,  # table of N rows
     columns,  # names
     what: str,  # the purpose of the columns, for messages
-) -> np.ndarray:  # `(N, len(columns))` float32
+) -> np.ndarray:  # `(N, len(columns))`, float32 or, where that loses too much, float64
     "Columns as numbers, NaN where a cell is empty; other text raises `InputError`"
     dialect = frame.attrs.get("dialect", Dialect())
-    out = np.empty((len(frame), len(columns)), "float32")
+    out = np.empty((len(frame), len(columns)))
     for j, name in enumerate(columns):
         cells = _column(frame, name, what)
         values, invalid = _as_floats(cells, dialect.decimal)
@@ -204,9 +204,8 @@ def number_columns(
                 f"column {name!r} for {what}: row {invalid + 1} is {str(cells.iloc[invalid])[:60]!r}, "
                 f"expected a number{mark} or an empty cell"
             )
-        with np.errstate(over="ignore"):
-            out[:, j] = values  # too large a value becomes inf, which `present_rows` refuses
-    return out
+        out[:, j] = values
+    return as_float32(out)
 
 # %% ../../nbs/10_data/16_tables.ipynb #e8feb3db
 def feature_columns(
@@ -235,7 +234,14 @@ def _npz_sample(path, name: str) -> np.ndarray:
         keys = archive.files
         if name not in keys and len(keys) == 1:
             name = keys[0]
-        return as_numbers(_member(archive, name, path), str(path))
+        return _sample_numbers(_member(archive, name, path), path)
+
+
+def _sample_numbers(x, path) -> np.ndarray:
+    "The numbers of one sample; features in their own precision, as only their spread over samples says what is enough"
+    x = np.asarray(x)
+    numbers = as_numbers(x[None], str(path))[0]
+    return x if x.ndim == 1 and x.dtype.kind in "iuf" else numbers
 
 # %% ../../nbs/10_data/16_tables.ipynb #11cca44a
 def _is_range(cells) -> bool:
@@ -327,7 +333,7 @@ def load_sample(
     name: str,  # modality: the array in an .npz of several
     kind: str = "features",
     shape: tuple = (),  # that the manifest says, or empty
-) -> np.ndarray:  # float32; of a .csv `(D,)` features or a `(C, T)` signal
+) -> np.ndarray:  # of a .csv `(D,)` features or a `(C, T)` signal
     """The array in an .npy, .npz or .csv file.
 
     `InputError` for another suffix, and for a file that holds no numbers."""
@@ -346,7 +352,7 @@ def load_sample(
         raise InputError(f"{path}: holds an archive, expected one array; name it .npz")
     if suffix == ".csv":
         x = x.T if kind == "signal" else x.ravel()
-    return as_numbers(x, str(path))
+    return _sample_numbers(x, path)
 
 # %% ../../nbs/10_data/16_tables.ipynb #6c5bc20d
 def warn_absent(paths, manifest: DatasetManifest, name: str) -> None:

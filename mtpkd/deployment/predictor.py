@@ -210,7 +210,8 @@ def _prepare_array(spec, array, inputs) -> np.ndarray:  # float32 `(N, *shape)`
             f"modality {spec.name} has shape {x.shape} after input transform {spec.input}, "
             f"expected (N, {', '.join(map(str, spec.shape))})"
         )
-    return x
+    with np.errstate(over="ignore"):
+        return x.astype("float32", copy=False)
 
 
 def _nan_where_missing(x, present) -> np.ndarray:
