@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "delimited": [
         "MISSING_TEXT", "SEPARATORS", "is_missing", "as_number", "table_rows", "header_names", "Dialect",
-        "sniff",
+        "declared_separator", "sniff", "comma_numbers",
     ],
     "errors": ["printable", "shortened", "one_line", "InputError", "RunError", "nearest", "check_shape", "parsing"],
     "files": [

@@ -50,8 +50,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "sound": ["WavHeader", "wav_header", "decode_stretches", "read_sound"],
     "tables": [
-        "load_table", "text_column", "number_columns", "feature_columns", "load_sample", "warn_absent",
-        "load_paths", "named_files", "table",
+        "DialectWarning", "load_table", "text_column", "number_columns", "feature_columns", "load_sample",
+        "AbsentWarning", "warn_absent", "load_paths", "named_files", "table",
     ],
     "video": ["Recording", "scan_film", "open_recording", "is_picture_file", "read_frames"],
     "weak_pairing": [

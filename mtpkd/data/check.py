@@ -20,7 +20,7 @@ from .media_files import empty_file, nearest_file
 from .media_probe import probe_sound
 from .missing import missing_notes
 from .samples import has_label, is_media
-from .tables import load_sample
+from .tables import AbsentWarning, DialectWarning, load_sample
 from .video import open_recording, read_frames
 from .readers import readers, to_samples
 from .reading import read
@@ -257,14 +257,28 @@ def _doubt_constant_signals(log, samples) -> None:
 
 
 def _read_after_check(log, m):
-    "The samples, or a finding; what reading warns of has been named"
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+    "The samples, or a finding; what reading warns of is a doubt, except for files that have been named"
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        try:
             return read(m, files=True)
-    except InputError as e:
-        _log_unreadable(log, m, e)
-        return None
+        except InputError as e:
+            _log_unreadable(log, m, e)
+            return None
+        finally:
+            _log_warnings(log, m, said)
+
+
+def _log_warnings(log, m, said) -> None:
+    "What reading warned of; the dialect of a table is a fact"
+    for text in dict.fromkeys((warning.category, str(warning.message)) for warning in said):
+        category, message = text
+        if issubclass(category, AbsentWarning):
+            continue
+        if issubclass(category, DialectWarning):
+            log.fact("numbers of the table", None, message)
+        else:
+            log.suspect(m.root, "samples without doubts", message, "correct the data if it is not meant")
 
 
 def _check_files(m, reader, every, progress) -> Check:
@@ -278,7 +292,9 @@ def _check_files(m, reader, every, progress) -> Check:
     named_files = getattr(reader, "named_files", None)
     if named_files and not log.findings:
         try:
-            _check_named_files(log, m, named_files)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DialectWarning)  # reading says it again
+                _check_named_files(log, m, named_files)
         except InputError as e:
             _log_unreadable(log, m, e)
     has_stopped = any(finding.level == "unusable" for finding in log.findings)
