@@ -12,7 +12,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "MISSING_TEXT", "SEPARATORS", "is_missing", "as_number", "table_rows", "header_names", "Dialect",
         "declared_separator", "sniff", "comma_numbers",
     ],
-    "errors": ["printable", "shortened", "one_line", "InputError", "RunError", "nearest", "check_shape", "parsing"],
+    "errors": [
+        "OWN_FAULTS", "printable", "shortened", "one_line", "InputError", "RunError", "nearest", "check_shape",
+        "is_own_fault", "parsing",
+    ],
     "files": [
         "MAX_NAME", "nearest_existing", "check_output_file", "is_partial", "remove_partial", "atomic_path",
         "write_bytes", "as_utf8", "write_text", "EncodingError", "decode_text", "read_text", "jsonable",

@@ -12,7 +12,7 @@ import unicodedata, warnings
 from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
-from ..core.delimited import is_missing
+from ..core.delimited import as_number, is_missing
 from ..core.errors import InputError
 from .manifest import TaskSpec
 
@@ -195,7 +195,7 @@ def _plain_text(cell) -> str:
 def as_text(x, what: str) -> list[str]:
     "Ids or labels as text: numbers by numpy, anything else cell by cell"
     if x.dtype.kind in "biuf":
-        return [text if text != "nan" else "" for text in x.astype(str)]
+        return [_plain_text(cell) for cell in x.tolist()]
     if x.dtype.kind not in "USOMT":
         raise InputError(f"{what} has dtype {x.dtype}, expected text or whole numbers")
     texts = []
@@ -231,6 +231,13 @@ def as_ids(
     return text
 
 
+def _spelling(one: str):
+    "What two spellings of one id have in common: letters of any case and width, blanks, and the value of a number"
+    text = " ".join(unicodedata.normalize("NFKC", one).casefold().split())
+    number = as_number(text)
+    return text if number is None or not np.isfinite(number) else number
+
+
 def _say_spellings(x, text, what: str) -> None:
     "Warn of ids that were changed, and of those that differ in their spelling alone"
     if x.dtype.kind in "UOT":
@@ -239,7 +246,7 @@ def _say_spellings(x, text, what: str) -> None:
             warnings.warn(f"{what}: {len(changed)} ids are taken without blanks around them, such as {changed[0]!r}")
     first_of = {}
     for one in np.unique(text):
-        key = " ".join(str(one).casefold().split())
+        key = _spelling(str(one))
         if what == "subject" and key in first_of:
             warnings.warn(f"{what}: {first_of[key]!r} and {str(one)!r} are read as two; spell one person alike")
         first_of.setdefault(key, str(one))

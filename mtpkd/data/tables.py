@@ -174,10 +174,10 @@ def _readable_column(column: pa.ChunkedArray) -> pd.Series | None:
 
 def _read_parquet(path) -> pd.DataFrame:
     "A Parquet file; types of columns that are not read are kept in `attrs`"
-    file = pa.parquet.ParquetFile(path)
-    names = header_names(file.schema_arrow.names, path)
-    check_memory(8 * file.metadata.num_rows * max(1, len(names)), f"{path}: its table")
-    table = file.read()
+    with open(path, "rb") as f, pa.parquet.ParquetFile(f) as file:  # pyarrow takes no path that is not in the locale
+        names = header_names(file.schema_arrow.names, path)
+        check_memory(8 * file.metadata.num_rows * max(1, len(names)), f"{path}: its table")
+        table = file.read()
     columns, unreadable = {}, {}
     for name, column in zip(names, table.columns):
         values = _readable_column(column)
@@ -512,15 +512,43 @@ def _table_target(frame, task: TaskSpec) -> np.ndarray:
     return np.where(is_known, text, "") if None in numbers else np.array(numbers)
 
 # %% ../../nbs/10_data/16_tables.ipynb #2d6e8abe
-def _table_media(frame, name: str, paths) -> np.ndarray:  # `(N,)` of `MEDIA`
+def _table_media(frame, name: str, paths, kind: str) -> np.ndarray:  # `(N,)` of `MEDIA`
     "Recordings by path, and the part of each where the columns NAME_first and NAME_last are present"
     limits = {}
     for limit in ("first", "last"):
         column = f"{name}_{limit}"
         if column in frame:
-            values = number_columns(frame, [column], f"modality {name}")[:, 0]
-            limits[limit] = np.where(np.isnan(values), -1, values).astype("int64")
+            limits[limit] = _limits(frame, column, name, 1 if kind == "audio" else 0)
+    if len(limits) == 2:
+        first, last = limits.values()
+        is_empty = (last >= 0) & (first > last)
+        if is_empty.any():
+            row = int(is_empty.argmax())
+            raise InputError(
+                f"modality {name}: row {row + 1} has {name}_first {first[row]} after {name}_last {last[row]}; "
+                "expected the first not after the last"
+            )
     return as_media(paths, **limits, row=np.arange(len(frame)))
+
+
+_NO_LIMIT = -1
+
+
+def _limits(frame, column: str, name: str, least: int) -> np.ndarray:  # `(N,)` int64
+    "A column of numbers of samples or frames; -1 and empty cells are no limit"
+    number_columns(frame, [column], f"modality {name}")
+    values, _ = _as_floats(frame[column])
+    values = np.where(np.isnan(values), _NO_LIMIT, values)
+    with np.errstate(invalid="ignore"):
+        is_whole = (values == np.round(values)) & (values < 2**53)
+    wrong = ~(is_whole & ((values >= least) | (values == _NO_LIMIT)))
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise InputError(
+            f"modality {name}: row {row + 1} has {column} {str(frame[column].iloc[row])[:40]}, "
+            f"expected a whole number from {least} on, or an empty cell for no limit"
+        )
+    return values.astype("int64")
 
 
 def _table_modality(frame, name: str, manifest) -> np.ndarray:
@@ -532,7 +560,7 @@ def _table_modality(frame, name: str, manifest) -> np.ndarray:
     paths = text_column(frame, spec.column or name, f"modality {name}")
     if spec.kind in ("video", "audio"):
         warn_absent(paths, manifest, name)
-        return _table_media(frame, name, paths)
+        return _table_media(frame, name, paths, spec.kind)
     return load_paths(paths, manifest, name)
 
 # %% ../../nbs/10_data/16_tables.ipynb #d207b330
@@ -554,7 +582,7 @@ def named_files(manifest: DatasetManifest) -> tuple:  # path of the table, modal
         for name, spec in manifest.modalities.items():
             if not feature_columns(list(frame.columns), name, spec):
                 paths = text_column(frame, spec.column or name, f"modality {name}")
-                files[name] = _table_media(frame, name, paths)
+                files[name] = _table_media(frame, name, paths, spec.kind)
     return path, files
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 from ...core.delimited import as_number, table_rows
-from ...core.errors import InputError, nearest
+from ...core.errors import InputError, is_own_fault, nearest
 from ...core.files import decode_text, EncodingError
 from ..manifest import DatasetManifest, manifests_folder
 from ..media_files import empty_file
@@ -153,6 +153,8 @@ def scan_copy(scan, manifest, log) -> dict:
             raise
         raise InputError(f"{manifest.name}: {e}") from e
     except Exception as e:
+        if is_own_fault(e):
+            raise
         reason = f"{type(e).__name__}: {' '.join(str(e).split())[:100]}"
         raise InputError(
             f"{manifest.name} in {log.root}: cannot be read ({reason}); "
