@@ -928,6 +928,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                    'mtpkd.data.tables._first_lines': ('10_data/tables.html#_first_lines', 'mtpkd/data/tables.py'),
                                    'mtpkd.data.tables._from_line': ('10_data/tables.html#_from_line', 'mtpkd/data/tables.py'),
                                    'mtpkd.data.tables._has_empty': ('10_data/tables.html#_has_empty', 'mtpkd/data/tables.py'),
+                                   'mtpkd.data.tables._has_number': ('10_data/tables.html#_has_number', 'mtpkd/data/tables.py'),
                                    'mtpkd.data.tables._is_header': ('10_data/tables.html#_is_header', 'mtpkd/data/tables.py'),
                                    'mtpkd.data.tables._is_range': ('10_data/tables.html#_is_range', 'mtpkd/data/tables.py'),
                                    'mtpkd.data.tables._limits': ('10_data/tables.html#_limits', 'mtpkd/data/tables.py'),

@@ -95,7 +95,7 @@ OWN_FAULTS = (NameError, AttributeError, ImportError, AssertionError, RecursionE
 def is_own_fault(error: BaseException) -> bool:
     """Whether an exception says that this library is wrong, not what it was given.
 
-    It is of a kind that no data should cause, and no other package has raised it: a parser of somebody else may raise any kind."""
+    It is of a kind that no data should cause, and no other package has raised it: a parser may raise any kind."""
     if not isinstance(error, OWN_FAULTS):
         return False
     frame = None

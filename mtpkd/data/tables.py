@@ -96,9 +96,13 @@ def _require_table(path, text: str, rows: list) -> None:
         return
     words = [below[0].split() for _, below in rows[:100] if len(below) == 1]
     if len(words[0]) > 1 and len(words) > 1 and {len(row) for row in words} == {len(words[0])}:
-        if all(any(as_number(word) is not None for word in row) for row in words[1:]):
+        if all(map(_has_number, words[1:])):
             raise InputError(f"{path}: seems to be separated by blanks; {_ONE_ROW_A_SAMPLE}, separated by commas")
     _require_no_gap(path, text)
+
+
+def _has_number(cells) -> bool:
+    return any(as_number(cell) is not None for cell in cells)
 
 
 def _require_no_gap(path, text: str) -> None:

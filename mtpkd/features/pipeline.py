@@ -152,8 +152,8 @@ def plan_modality(
 def media_path(root, path, name, is_corpus: bool = False) -> Path:
     """A medium's path below the root of the set; `InputError` where it leads out of it
 
-    A copy of a corpus may have links to another disk, which its owner has put there; a table from elsewhere may not, nor a
-    manifest from elsewhere that names the reader of a corpus."""
+    A copy of a corpus may have links to another disk, which its owner has put there; a table from elsewhere may not,
+    nor a manifest from elsewhere that names the reader of a corpus."""
     if not is_corpus:
         return resolve_inside(root, path, f"modality {name}")
     if Path(path).is_absolute() or ".." in Path(path).parts:

@@ -1,4 +1,4 @@
-"Doubts about single numbers, names and parts of recordings, which two commands must share; faults of the library itself."
+"Doubts about numbers, names and parts of recordings, which two commands must share; faults of the library itself."
 
 import os, subprocess, sys
 import numpy as np, pandas as pd, pytest, yaml
