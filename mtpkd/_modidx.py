@@ -149,6 +149,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                   'mtpkd.core.files._is_open_file': ('00_core/files.html#_is_open_file', 'mtpkd/core/files.py'),
                                   'mtpkd.core.files._is_running': ('00_core/files.html#_is_running', 'mtpkd/core/files.py'),
                                   'mtpkd.core.files._locked': ('00_core/files.html#_locked', 'mtpkd/core/files.py'),
+                                  'mtpkd.core.files._naming_target': ('00_core/files.html#_naming_target', 'mtpkd/core/files.py'),
                                   'mtpkd.core.files._new_scratch_folder': ('00_core/files.html#_new_scratch_folder', 'mtpkd/core/files.py'),
                                   'mtpkd.core.files._remove_abandoned': ('00_core/files.html#_remove_abandoned', 'mtpkd/core/files.py'),
                                   'mtpkd.core.files._short_name': ('00_core/files.html#_short_name', 'mtpkd/core/files.py'),

@@ -4,6 +4,7 @@ import os, subprocess, sys
 import numpy as np, pandas as pd, pytest, yaml
 from mtpkd.cli import main as cli
 from mtpkd.core.errors import InputError, is_own_fault, parsing
+from mtpkd.core.files import atomic_path
 from mtpkd.core.yaml_files import read_yaml
 from mtpkd.data.check import check
 from mtpkd.data.manifest import is_shipped, load_manifest, parse_manifest
@@ -232,3 +233,17 @@ def test_a_prepared_set_in_an_ascii_locale(tmp_path):
     command = [sys.executable, "-c", "from mtpkd.cli.main import main; raise SystemExit(main())"]
     done = subprocess.run([*command, "data", "show", str(folder / "out/manifest.yaml")], env=env, capture_output=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_full_disk_has_the_name_of_the_file(tmp_path):
+    "What cannot be written is the file that was asked for, not the one beside it"
+
+    def full(*_):
+        raise OSError(27, "File too large")
+
+    with pytest.raises(OSError) as e, atomic_path(tmp_path / "p.csv"):
+        full()
+    assert e.value.filename == str(tmp_path / "p.csv")
+    with pytest.raises(OSError) as e, atomic_path("/proc/x.csv"):
+        pass
+    assert e.value.filename == "/proc/x.csv"
