@@ -42,7 +42,7 @@ def _data_commands(sub):
     p.add_argument(
         "--every-frame",
         action="store_true",
-        help="decode every frame, not the first alone: finds damage in the middle, takes long",
+        help="also decode the pictures of every frame: finds damage within them, takes long",
     )
     trust_option(p)
     _prepare_options(

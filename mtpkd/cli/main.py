@@ -9,7 +9,7 @@ __all__ = ['build_parser', 'do_doctor', 'main']
 import argparse, errno, importlib.util, os, platform, shutil, sys
 from importlib.metadata import PackageNotFoundError, version
 import mtpkd
-from ..core.errors import InputError, one_line, RunError, shortened
+from ..core.errors import is_own_fault, InputError, one_line, RunError, shortened
 from ..core.registry import trusting
 from ..core.runtime import torchrun_rank_and_size
 from .parser import _command, _Parser, write_output
@@ -167,6 +167,11 @@ def main(args=None) -> int:  # exit code
         return _fail(
             f"the memory of this machine does not suffice ({e or 'no more is known'}); what was finished is kept", 1
         )
+    except Exception as e:
+        if not is_own_fault(e) or "MTPKD_TRACEBACK" in os.environ:
+            raise
+        message = f"this is a fault of mtpkd ({type(e).__name__}: {e}); please report it with the command"
+        return _fail(f"{message}; MTPKD_TRACEBACK=1 shows where it happened", 1)
     except KeyboardInterrupt:
         return _fail("interrupted; what was finished is kept, go on with --resume", 130)
 

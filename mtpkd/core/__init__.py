@@ -10,9 +10,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "delimited": [
         "MISSING_TEXT", "SEPARATORS", "is_missing", "as_number", "table_rows", "header_names", "Dialect",
-        "sniff",
+        "declared_separator", "sniff", "comma_numbers",
     ],
-    "errors": ["printable", "shortened", "one_line", "InputError", "RunError", "nearest", "check_shape", "parsing"],
+    "errors": [
+        "OWN_FAULTS", "printable", "shortened", "one_line", "InputError", "RunError", "nearest", "check_shape",
+        "is_own_fault", "parsing",
+    ],
     "files": [
         "MAX_NAME", "nearest_existing", "check_output_file", "is_partial", "remove_partial", "atomic_path",
         "write_bytes", "as_utf8", "write_text", "EncodingError", "decode_text", "read_text", "jsonable",
@@ -27,7 +30,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "runtime": [
         "TORCHRUN_VARIABLES", "seed_for", "rng", "torchrun_rank_and_size", "pick_device", "memory_bytes",
-        "check_memory", "flushes_denormals", "torch_threads",
+        "check_memory", "safe_path", "safe_children", "flushes_denormals", "torch_threads",
     ],
     "stored_files": ["MOST_BYTES", "MOST_VALUES", "regular_file", "read_json_file", "read_parquet", "arrays_sha256"],
     "yaml_files": ["MAX_YAML_BYTES", "parse_yaml", "read_yaml", "apply_set"],

@@ -112,6 +112,17 @@ def remove_partial(path) -> None:
 
 # %% ../../nbs/00_core/04_files.ipynb #f3dd2d4e
 @contextlib.contextmanager
+def _naming_target(path: Path, tmp: Path):
+    "An error about the temporary file, or about a file without a name, names the file that was asked for"
+    try:
+        yield
+    except OSError as e:
+        if e.errno is not None and e.filename in (None, os.fspath(tmp)):
+            e.filename = os.fspath(path)
+        raise
+
+
+@contextlib.contextmanager
 def atomic_path(path):  # the file to write
     "Yield a temporary path next to `path`; it replaces `path` if the block succeeds and is removed otherwise"
     path = check_output_file(path)
@@ -121,7 +132,7 @@ def atomic_path(path):  # the file to write
         if entry.startswith(f".{name}.") and is_partial(entry):
             remove_partial(path.parent / entry)
     tmp = path.with_name(f".{name}.{os.getpid()}.tmp")
-    with _locked(tmp, wait=True) as lock:
+    with _naming_target(path, tmp), _locked(tmp, wait=True) as lock:
         if fcntl is None:
             lock.close()  # an open file cannot be renamed there
         try:

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TORCHRUN_VARIABLES', 'seed_for', 'rng', 'torchrun_rank_and_size', 'pick_device', 'memory_bytes', 'check_memory',
-           'flushes_denormals', 'torch_threads']
+           'safe_path', 'safe_children', 'flushes_denormals', 'torch_threads']
 
 # %% ../../nbs/00_core/03_runtime.ipynb #3ff9e71b
 import contextlib, hashlib, os, sys
@@ -83,6 +83,30 @@ def check_memory(
             f"{what} would take {size / 2**30:.3g} GiB, and this machine has {memory_bytes() / 2**30:.0f}; "
             "make it smaller"
         )
+
+# %% ../../nbs/00_core/03_runtime.ipynb #7b05ac8b
+def safe_path(
+    first=(),  # folders in front of those that the user names
+) -> dict:  # variables of the environment
+    "What keeps an interpreter from modules in the working folder, for which an empty entry in PYTHONPATH stands, too"
+    named = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
+    return {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join([*first, *named])}
+
+
+@contextlib.contextmanager
+def safe_children():
+    "While the block runs, interpreters that it starts take no modules from the working folder"
+    changes = safe_path()
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 # %% ../../nbs/00_core/03_runtime.ipynb #3fe6102f
 def flushes_denormals() -> bool:

@@ -94,7 +94,9 @@ class _YamlCheck:
             self.refuse(event, f"more than {most} values, aliases counted; expected settings, a few lines of YAML")
 
 
-_LONG_NUMBER = re.compile(r"[-+0-9a-fA-FxXob_:.]+$")
+_LONG_NUMBER = re.compile(
+    r"[-+]?(0x[0-9a-fA-F_]+|0b[01_]+|0o?[0-7_]+|[0-9][0-9_:]*[.]?[0-9_]*([eE][-+]?[0-9]+)?|[.][0-9_]+)$"
+)
 
 # %% ../../nbs/00_core/05_yaml_files.ipynb #3d4e5ed7
 class _PlainLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):

@@ -18,7 +18,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "manifest": [
         "FileSpec", "ModalitySpec", "TaskSpec", "ProtocolSpec", "PairingSpec", "PublishedSpec",
         "DatasetManifest", "parse_manifest", "split_address", "changed", "manifests_folder", "list_manifests",
-        "with_variants", "load_manifest", "resolve_inside", "came_with_data", "audit", "require_files",
+        "with_variants", "load_manifest", "resolve_inside", "is_shipped", "came_with_data", "audit",
+        "require_files",
     ],
     "media_files": [
         "UPRIGHT", "need_av", "error_reason", "empty_file", "nearest_file", "open_media", "first_stream",
@@ -34,8 +35,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "reading": ["without_labels", "read"],
     "samples": [
-        "MEDIA", "UNLABELLED", "as_media", "is_media", "Samples", "present_rows", "without_mask", "as_text",
-        "as_ids", "make_samples", "has_label", "label_names", "Normaliser", "fit_normaliser", "fit_target_unit",
+        "MEDIA", "MOST_LOST", "SILENT", "UNLABELLED", "as_media", "is_media", "lost_by_rounding", "as_float32",
+        "Samples", "present_rows", "without_mask", "as_text", "as_ids", "make_samples", "has_label",
+        "label_names", "Normaliser", "fit_normaliser", "fit_target_unit",
     ],
     "save": ["npz_bytes", "write_unless_same", "save_set"],
     "signal_cleaning": [
@@ -43,15 +45,15 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "good_windows", "eda_parts", "eda_parts_statistics",
     ],
     "signals": [
-        "inputs", "STATISTICS", "RANGE", "SILENT", "check_rate", "check_below_nyquist", "resample", "bandpass",
-        "notch", "window_starts", "windows", "raw", "apply_input", "band_edges", "log_power", "log_band_power",
+        "inputs", "STATISTICS", "RANGE", "check_rate", "check_below_nyquist", "resample", "bandpass", "notch",
+        "window_starts", "windows", "raw", "apply_input", "band_edges", "log_power", "log_band_power",
         "window_statistics", "spectrogram", "power_spectrogram", "hz_to_mel", "mel_to_hz", "mel_filters",
         "log_mel",
     ],
     "sound": ["WavHeader", "wav_header", "decode_stretches", "read_sound"],
     "tables": [
-        "load_table", "text_column", "number_columns", "feature_columns", "load_sample", "warn_absent",
-        "load_paths", "named_files", "table",
+        "DialectWarning", "load_table", "text_column", "number_columns", "feature_columns", "load_sample",
+        "AbsentWarning", "warn_absent", "load_paths", "named_files", "table",
     ],
     "video": ["Recording", "scan_film", "open_recording", "is_picture_file", "read_frames"],
     "weak_pairing": [

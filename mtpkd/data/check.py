@@ -20,7 +20,7 @@ from .media_files import empty_file, nearest_file
 from .media_probe import probe_sound
 from .missing import missing_notes
 from .samples import has_label, is_media
-from .tables import load_sample
+from .tables import AbsentWarning, DialectWarning, load_sample
 from .video import open_recording, read_frames
 from .readers import readers, to_samples
 from .reading import read
@@ -147,7 +147,8 @@ def _limits_fault(file, row, spec) -> str:  # "" where there is none
         return ""
     if spec.kind == "audio":
         end = probe_sound(file).duration * (spec.rate_hz or 16000)
-        return f"{end:.0f} samples" if row["first"] > end else ""
+        slack = 0.5 * (spec.rate_hz or 16000)  # a part that ends with the recording may be rounded up
+        return f"{end:.0f} samples" if row["first"] > end or row["last"] > end + slack else ""
     try:
         open_recording(file).between(row["first"], row["last"])
     except InputError as e:
@@ -244,10 +245,13 @@ def _count_samples(log, samples) -> None:
         log.fact(f"samples with {name}", len(samples), samples.presence[:, i].sum())
 
 
-def _doubt_constant_signals(log, samples) -> None:
-    "A finding for each modality of signals of which some keep one value throughout"
+def _doubt_constant_signals(log, samples, *, signals: bool = True) -> None:  # False: their files were looked at
+    "A finding for each modality of signals of which some keep one value throughout, or of features that never vary"
     for name, x in samples.arrays.items():
-        if is_media(x) or x.ndim != 3 or x.shape[-1] < 2:
+        present = samples.presence[:, samples.modalities.index(name)]
+        if not is_media(x) and x.ndim == 2 and present.sum() > 1:
+            _doubt_constant_features(log, name, x[present])
+        if not signals or is_media(x) or x.ndim != 3 or x.shape[-1] < 2:
             continue
         is_constant = (np.ptp(x, -1) == 0).all(1) & samples.presence[:, samples.modalities.index(name)]
         if is_constant.any():
@@ -256,15 +260,36 @@ def _doubt_constant_signals(log, samples) -> None:
             log.suspect(log.root, "signals", actual, "look at them; they are used as they are", f"modality {name}")
 
 
+def _doubt_constant_features(log, name, x) -> None:  # x: `(n, D)`, of the rows that are present
+    constant = int((np.ptp(x, 0) == 0).sum())
+    if constant == x.shape[1]:
+        actual = f"the same {constant} in all {len(x)} samples"
+        log.suspect(log.root, "features", actual, "look at them; they say nothing", f"modality {name}")
+
+
 def _read_after_check(log, m):
-    "The samples, or a finding; what reading warns of has been named"
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+    "The samples, or a finding; what reading warns of is a doubt, except for files that have been named"
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        try:
             return read(m, files=True)
-    except InputError as e:
-        _log_unreadable(log, m, e)
-        return None
+        except InputError as e:
+            _log_unreadable(log, m, e)
+            return None
+        finally:
+            _log_warnings(log, m, said)
+
+
+def _log_warnings(log, m, said) -> None:
+    "What reading warned of; the dialect of a table is a fact"
+    for text in dict.fromkeys((warning.category, str(warning.message)) for warning in said):
+        category, message = text
+        if issubclass(category, AbsentWarning):
+            continue
+        if issubclass(category, DialectWarning):
+            log.fact("numbers of the table", None, message)
+        else:
+            log.suspect(m.root, "samples without doubts", message, "correct the data if it is not meant")
 
 
 def _check_files(m, reader, every, progress) -> Check:
@@ -278,13 +303,15 @@ def _check_files(m, reader, every, progress) -> Check:
     named_files = getattr(reader, "named_files", None)
     if named_files and not log.findings:
         try:
-            _check_named_files(log, m, named_files)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DialectWarning)  # reading says it again
+                _check_named_files(log, m, named_files)
         except InputError as e:
             _log_unreadable(log, m, e)
     has_stopped = any(finding.level == "unusable" for finding in log.findings)
     samples = None if has_stopped else _read_after_check(log, m)
-    if samples is not None and not named_files:
-        _doubt_constant_signals(log, samples)
+    if samples is not None:
+        _doubt_constant_signals(log, samples, signals=not named_files)
     return _finished(m, log, samples)
 
 

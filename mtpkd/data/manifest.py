@@ -5,14 +5,22 @@
 # %% auto #0
 __all__ = ['FileSpec', 'ModalitySpec', 'TaskSpec', 'ProtocolSpec', 'PairingSpec', 'PublishedSpec', 'DatasetManifest',
            'parse_manifest', 'split_address', 'changed', 'manifests_folder', 'list_manifests', 'with_variants',
-           'load_manifest', 'resolve_inside', 'came_with_data', 'audit', 'require_files']
+           'load_manifest', 'resolve_inside', 'is_shipped', 'came_with_data', 'audit', 'require_files']
 
 # %% ../../nbs/10_data/01_manifest.ipynb #020af9e9
 import re
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
-from pydantic import AllowInfNan, BaseModel, ConfigDict, Field, field_validator, model_validator, ValidationError
+from pydantic import (
+    AllowInfNan,
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+    ValidationError,
+)
 from ..core.config import require_finite
 from ..core.errors import InputError, nearest
 from ..core.files import file_sha256
@@ -71,6 +79,12 @@ class TaskSpec(_Strict):
     def _names_fit_the_kind(self):
         if self.kind == "regression" and not self.names:
             raise ValueError("a regression task needs names, such as [valence, arousal]")
+        if len({name.strip() for name in self.names}) < len(self.names):
+            raise ValueError(f"names are {self.names}; expected each name once")
+        if not all(name.strip() for name in [*self.names, *self.classes]):
+            raise ValueError("a name is empty; expected names of classes or dimensions")
+        if self.range is not None and not self.range[0] < self.range[1]:
+            raise ValueError(f"range is {list(self.range)}; expected two numbers, the lower first, such as [-1, 1]")
         if self.kind != "regression" and len(self.classes) < 2:
             raise ValueError(f"a {self.kind} task needs at least two classes")
         if len({name.strip() for name in self.classes}) < len(self.classes):
@@ -98,9 +112,17 @@ class ProtocolSpec(_Strict):
     folds: int | Literal["loso"] | Annotated[str, Field(pattern=r"^files:.")] | dict[str, list] = 5
     group: str | None = None
     inner_validation: float = Field(0.25, gt=0, lt=1)
-    labelled: int | None = None
-    labelled_validation: int | None = None
+    labelled: Annotated[int, Field(ge=0)] | None = None
+    labelled_validation: Annotated[int, Field(ge=0)] | None = None
     metric: str = "balanced_accuracy"
+
+    @field_validator("folds", "labelled", "labelled_validation", mode="before")
+    @classmethod
+    def _counts_are_numbers(cls, count):
+        "YAML makes true of yes, and pydantic 1 of true"
+        if isinstance(count, bool):
+            raise ValueError(f"{str(count).lower()} is no number; expected a whole number")
+        return count
 
     @model_validator(mode="after")
     def _folds_make_sense(self):
@@ -225,7 +247,12 @@ def _validation_message(error: dict, source: str) -> str:
     if error["type"] == "extra_forbidden" and len(where) == 1:
         hint = "; " + nearest(where[-1], DatasetManifest.model_fields)
     key = ".".join(map(str, where))
-    return f"{source}: {key}: {error['msg']}{given}{hint}".replace(": : ", ": ")
+    message = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if message != error["msg"] and error["type"] != "value_error":
+        message = f"expected {message}"
+    if not hint and "; " not in message:
+        hint = "; correct it, or leave it out for the default"
+    return f"{source}: {key}: {message}{given}{hint}".replace(": : ", ": ")
 
 # %% ../../nbs/10_data/01_manifest.ipynb #75705b7e
 _ADDRESS = re.compile(r"(.*?\.ya?ml|[^+/]*)((?:\+[^+/]*)*)", re.I)  # name or path, variants
@@ -326,6 +353,16 @@ def resolve_inside(
     return full
 
 # %% ../../nbs/10_data/01_manifest.ipynb #2c0468e2
+def is_shipped(
+    manifest,  # address of a data set, or a manifest
+) -> bool:
+    "Whether a manifest is one of this library, by its name; its folder of files is then the user's word"
+    if not isinstance(manifest, (str, Path)):
+        return False
+    name, _, _ = split_address(manifest)
+    return _manifest_path(name).resolve().is_relative_to(manifests_folder().resolve())
+
+
 def came_with_data(
     config,  # a file of settings, a mapping, or None
     manifest,  # address of the data set

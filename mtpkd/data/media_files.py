@@ -8,7 +8,7 @@ __all__ = ['UPRIGHT', 'need_av', 'error_reason', 'empty_file', 'nearest_file', '
            'picture_structure', 'picture_orientation', 'read_picture', 'write_video']
 
 # %% ../../nbs/10_data/08_media_files.ipynb #243ce8c0
-import difflib, functools, io, os, re, struct
+import difflib, functools, io, os, re, struct, textwrap
 from pathlib import Path
 import numpy as np
 from ..core.errors import InputError
@@ -28,7 +28,7 @@ def need_av():
 def error_reason(error) -> str:
     "The message of an error in one line"
     message = str(getattr(error, "strerror", None) or error)
-    return " ".join(message.split())[:100]
+    return textwrap.shorten(message, 160, placeholder=" ...")
 
 
 def empty_file(path) -> str:  # "" where it is not
@@ -52,6 +52,7 @@ def nearest_file(path) -> str:  # "" where nothing is near
         names = os.listdir(path.parent)[:5000]
     except OSError:
         return ""
+    names = [name for name in names if name != path.name]  # it is there, and no file
     same = [name for name in names if name.lower() == path.name.lower()]
     close = same or difflib.get_close_matches(path.name, names, n=1, cutoff=0.75)
     return f"did you mean {close[0]}?" if close else ""

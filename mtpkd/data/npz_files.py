@@ -16,9 +16,19 @@ from .readers import readers
 _EXPECTED = "expected an .npz as numpy.savez writes it; get or write the file again"
 
 
+def _require_numpy_file(path) -> None:
+    "`InputError` for a file that numpy would take for a pickle"
+    with open(path, "rb") as f:
+        start = f.read(6)
+    if not start.startswith((b"PK", b"\x93NUMPY")):
+        what = "a gzip archive" if start.startswith(b"\x1f\x8b") else "no zip archive"
+        raise InputError(f"{path}: not a readable .npz file (it is {what}); {_EXPECTED}")
+
+
 def _open_npz(path):
     "Open an archive of arrays; each array is read only when it is requested"
     with parsing(path, "not a readable .npz file", _EXPECTED):
+        _require_numpy_file(path)
         archive = np.load(path, allow_pickle=False)
     if not hasattr(archive, "files"):
         raise InputError(

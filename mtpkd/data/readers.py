@@ -13,7 +13,7 @@ import mtpkd.data.signal_cleaning  # its input transforms are found by name
 from ..core.errors import InputError, nearest
 from ..core.registry import Registry
 from .manifest import DatasetManifest, TaskSpec
-from .samples import as_ids, as_text, is_media, make_samples, present_rows, Samples, without_mask
+from .samples import as_float32, as_ids, as_text, is_media, make_samples, present_rows, Samples, without_mask
 from .signals import apply_input
 
 # %% ../../nbs/10_data/14_readers.ipynb #2f98c35f
@@ -46,15 +46,14 @@ def naming_source(source):
 def as_numbers(
     x,  # array of any shape
     what: str,  # its name, for messages
-) -> np.ndarray:  # float32, of the same shape
-    "`x` as float32; text, objects and complex numbers raise `InputError`"
+) -> np.ndarray:  # of the same shape, float32 or, where that loses too much, float64
+    "`x` as numbers; text, objects and complex numbers raise `InputError`"
     x = without_mask(x)
     if x.dtype.kind not in "biuf":
         raise InputError(
             f"{what} has dtype {x.dtype}, expected numbers; convert it, with NaN where nothing was recorded"
         )
-    with np.errstate(over="ignore"):
-        return x.astype("float32", copy=False)  # too large a value becomes inf, which `present_rows` refuses
+    return as_float32(x)
 
 # %% ../../nbs/10_data/14_readers.ipynb #a770fa70
 def as_booleans(
@@ -157,10 +156,10 @@ def transform(
         return x
     any_present = present.any()
     rows = x[present] if any_present else np.zeros((1, *x.shape[1:]), "float32")
-    y = np.asarray(apply_input(spec.input, rows, spec.rate_hz), "float32")
+    y = as_float32(apply_input(spec.input, rows, spec.rate_hz))
     if len(y) != len(rows):
         raise InputError(f"input transform {spec.input} made {len(y)} rows of {len(rows)}; expected one a sample")
-    out = np.full((len(x), *y.shape[1:]), np.nan, "float32")
+    out = np.full((len(x), *y.shape[1:]), np.nan, y.dtype)
     if any_present:
         out[present] = y
     return out

@@ -136,7 +136,22 @@ def decode_stretches(
         stretch.add(frame)
     if stretch:
         stretch.add(None)
-    return [(stretch.start, np.concatenate([*stretch.blocks, np.zeros(0, "float32")])) for stretch in stretches]
+    decoded = [(stretch.start, np.concatenate([*stretch.blocks, np.zeros(0, "float32")])) for stretch in stretches]
+    for at, x in decoded:
+        _require_amplitudes(at, x, rate_hz)
+    return decoded
+
+
+_MOST_AMPLITUDE = 1e10  # 1 is full scale; whole numbers of 32 bits as floats have 2e9
+
+
+def _require_amplitudes(at: float, x, rate_hz) -> None:
+    "Raise `ValueError` for NaN, infinite and absurd numbers, which only a .wav of floats can hold"
+    with np.errstate(invalid="ignore"):
+        wrong = ~(np.abs(x) <= _MOST_AMPLITUDE)
+    if wrong.any():
+        first = int(wrong.argmax())
+        raise ValueError(f"it holds {x[first]:g} at {at + first / rate_hz:.3f} s, expected numbers around -1 to 1")
 
 # %% ../../nbs/10_data/11_sound.ipynb #938eadce
 def _joined(

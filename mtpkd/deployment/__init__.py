@@ -2,14 +2,17 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
-    "first_batch": ["SECONDS", "MORE_BYTES", "open_graph", "run_graph", "limit_process", "serve", "check_answer"],
+    "first_batch": [
+        "SECONDS", "MORE_BYTES", "MOST_SECONDS", "open_graph", "run_graph", "limit_process",
+        "are_probabilities", "serve", "check_answer", "check_probabilities", "serve_batches", "BoundedGraph",
+    ],
     "onnx_export": [
         "OPSET", "TOLERANCE", "build_student", "load_member", "Deployed", "deployed", "one_graph", "graph_of",
         "as_onnx", "predict_in_torch", "largest_difference", "write_onnx",
     ],
     "predictor": [
-        "MAX_ONNX_BYTES", "METADATA", "CHUNK", "CHUNK_SECONDS", "seal", "read_model", "open_session", "card_in",
-        "try_out", "Predictor", "prepare_arrays", "predict", "check_manifest",
+        "MAX_ONNX_BYTES", "METADATA", "CHUNK", "seal", "read_model", "open_session", "card_in", "try_out",
+        "Predictor", "prepare_arrays", "predict", "check_manifest",
     ],
     "student_file": [
         "CARD", "READABLE", "MAX_CARD_CHARACTERS", "MAX_STUDENT_BYTES", "InputSpec", "Member", "EncoderPart",

@@ -86,7 +86,7 @@ class StudentCard(_Strict):
     fusion: FusionPart
     tnet: bool
     tnet_scale: float = Field(gt=0, le=64)
-    clip: float
+    clip: float = Field(gt=0, allow_inf_nan=False)
     members: tuple[Member, ...] = Field(min_length=1, max_length=10000)
     marks: str = ""  # faults and controls it was made with: not for the field
 

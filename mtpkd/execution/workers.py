@@ -13,7 +13,7 @@ from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvision
 from ..core.errors import InputError, RunError
 from ..core.registry import import_name
 from ..core.files import scratch_folder, write_text
-from .notebooks import execute, kernel_env, own_kernel
+from .notebooks import execute, kernel_env, KERNEL_OPTIONS, own_kernel
 
 # %% ../../nbs/65_execution/02_workers.ipynb #85ee9384
 class Forked:
@@ -66,7 +66,7 @@ def fork_kernel() -> Forked:
             [
                 "-f",
                 file,
-                "--IPKernelApp.log_level=50",
+                *KERNEL_OPTIONS,
                 "--HistoryManager.enabled=False",
                 f"--IPKernelApp.parent_handle={os.getppid()}",
             ]

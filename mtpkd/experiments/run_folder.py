@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from safetensors import safe_open
 from safetensors.numpy import save
-from ..core.errors import InputError, RunError
+from ..core.errors import InputError, is_own_fault, RunError
 from ..core.files import as_utf8, atomic_path, jsonable, with_sorted_facts, write_bytes
 from ..core.stored_files import read_json_file, read_parquet, regular_file
 from ..core.yaml_files import read_yaml
@@ -170,6 +170,8 @@ def using_tables(
     except (InputError, RunError, OSError, MemoryError):
         raise
     except Exception as e:
+        if is_own_fault(e):
+            raise
         folders = " or ".join(dict.fromkeys(str(getattr(run, "path", run)) for run in runs))
         reason = f"{type(e).__name__}: {' '.join(str(e).split())[:100]}"
         raise InputError(

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 import pandas as pd
 from tqdm.auto import tqdm
-from ..core.errors import InputError, printable, RunError
+from ..core.errors import is_own_fault, InputError, printable, RunError
 from ..core.registry import trusting
 from ..core.runtime import torch_threads, torchrun_rank_and_size
 from ..core.files import folder_lock, jsonable, write_json, write_text
@@ -137,8 +137,9 @@ def _status_of(name: str, journal):
         raise
     except Exception as e:
         journal.write("failed", method=name, error=f"{type(e).__name__}: {e}")
+        whose = ", a fault of mtpkd" if is_own_fault(e) else ""
         raise RunError(
-            f"method {name} failed ({type(e).__name__}: {e}); what was finished is kept, "
+            f"method {name} failed ({type(e).__name__}: {e}{whose}); what was finished is kept, "
             "go on with --resume, or without this method"
         ) from e
 

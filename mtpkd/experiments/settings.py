@@ -131,7 +131,10 @@ def _names(x):
     if x is None:
         return None
     names = x.split(",") if isinstance(x, str) else x
-    return tuple(name.strip() for name in names if name.strip())
+    names = tuple(name.strip() for name in names if name.strip())
+    if not names:
+        raise InputError(f"got no name in {str(x)[:40]!r}; expected names with commas between them, or leave it out")
+    return names
 
 
 def _whole(x, what):

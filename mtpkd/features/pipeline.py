@@ -21,7 +21,8 @@ from tqdm.auto import tqdm
 from ..core.errors import InputError, printable, RunError
 from ..core.registry import grant, permissions
 from ..core.files import write_bytes, write_json
-from ..data.manifest import load_manifest, resolve_inside
+from ..core.runtime import safe_children
+from ..data.manifest import is_shipped, load_manifest, resolve_inside
 from ..data.samples import is_media
 from ..data.readers import readers
 from ..data.reading import read
@@ -152,7 +153,8 @@ def plan_modality(
 def media_path(root, path, name, is_corpus: bool = False) -> Path:
     """A medium's path below the root of the set; `InputError` where it leads out of it
 
-    A copy of a corpus may have links to another disk, which its owner has put there; a table from elsewhere may not."""
+    A copy of a corpus may have links to another disk, which its owner has put there; a table from elsewhere may not,
+    nor a manifest from elsewhere that names the reader of a corpus."""
     if not is_corpus:
         return resolve_inside(root, path, f"modality {name}")
     if Path(path).is_absolute() or ".." in Path(path).parts:
@@ -180,9 +182,10 @@ def plan_set(
 ) -> tuple:  # samples, manifest, [Modality]
     "Read a set and list the pieces of each modality"
     m = load_manifest(manifest)
+    is_owners = root is not None or is_shipped(manifest)
     root = Path(root or m.root)
     samples = read(m, inputs=False, root=root, files=True, labels=labels)
-    is_corpus = getattr(readers.get(m.reader), "corpus", False)
+    is_corpus = is_owners and getattr(readers.get(m.reader), "corpus", False)
     recipes = [make_recipe(c, name, m.modalities[name].kind, m.modalities[name].rate_hz) for name in samples.modalities]
     digests, bad = digest_files(_media_paths(recipes, samples, root, is_corpus), out, progress)
     modalities = []
@@ -245,7 +248,7 @@ def _do_group(group, out, device) -> list:  # of error messages
 def _run_in_pool(groups, jobs: int, out, device, running: dict):  # yields (key, error message or "")
     "Compute groups of pieces in processes; `running` holds those that are not finished: future -> group"
     start = _start_worker, (os.getpid(), permissions())
-    with ProcessPoolExecutor(jobs, get_context("spawn"), *start) as pool:
+    with safe_children(), ProcessPoolExecutor(jobs, get_context("spawn"), *start) as pool:
         try:
             while True:
                 for group in itertools.islice(groups, 4 * jobs - len(running)):

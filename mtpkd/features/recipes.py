@@ -335,8 +335,9 @@ def standardise(
     s,  # spectrograms `(C, F, frames)`
 ) -> tuple:  # `(C, F, frames)` with mean 0 and standard deviation 1 per channel; both of them `(C, 2)`
     "Spectrograms without their level and spread, and these two"
-    mean = s.mean((1, 2))
-    sd = s.std((1, 2))
+    flat = s.min((1, 2)) == s.max((1, 2))  # a recording without power, whose level stays as it is
+    mean = np.where(flat, s[:, 0, 0], s.mean((1, 2)))
+    sd = np.where(flat, 0, s.std((1, 2)))
     scaled = (s - mean[:, None, None]) / np.maximum(sd, 1e-6)[:, None, None]
     return scaled, np.stack([mean, sd], 1)
 

@@ -10,7 +10,10 @@ from hypothesis import given, settings, strategies as st
 from mtpkd.core.delimited import as_number, sniff, table_rows
 from mtpkd.core.errors import InputError
 from mtpkd.data.reading import read
-from mtpkd.data.tables import load_sample, load_table
+from mtpkd.cli.main import main
+from mtpkd.data.corpora.scan import numbers_of, ScanLog
+from mtpkd.data.manifest import load_manifest
+from mtpkd.data.tables import DialectWarning, load_sample, load_table
 
 MANIFEST = {
     "name": "mine",
@@ -168,3 +171,104 @@ def test_any_text_has_a_dialect(text):
         table_rows(text, dialect.separator)
     except InputError as e:
         assert "row" in str(e)
+
+
+# gaps, header lines, marks
+
+
+def rewritten(tmp_path, text, **changes):
+    "The set with another text for a table"
+    path = written(tmp_path)
+    manifest = MANIFEST | changes
+    path.write_text(yaml.safe_dump(manifest))
+    (tmp_path / "t.csv").write_text(text)
+    return path
+
+
+ONE = dict(face=dict(kind="features", role="prevalent", shape=[1]))
+
+
+@pytest.mark.parametrize("gap", ["\n", " \n", "\r\n", "\n\n", "\t \n"])
+def test_an_empty_line_in_a_column_is_no_row_less(tmp_path, gap):
+    path = rewritten(tmp_path, f"face\n1\n2\n{gap}4\n", modalities=ONE, subject=None)
+    with pytest.raises(InputError, match="t.csv: holds an empty line; write nan"):
+        read(path, labels=False)
+    (tmp_path / "t.csv").write_text(f"{gap}face\n1\nnan\n4\n{gap}{gap}")
+    assert read(path, labels=False).presence[:, 0].tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("before", ["", "\n", " \n\n", "\r\n\r\n", "sep=,\n"])
+@pytest.mark.parametrize("header", ["0,1,2", ",0,1", '"","0","1"', "t,x,y", None])
+def test_empty_lines_above_the_header_of_a_recording(tmp_path, before, header):
+    rows = "7,7.5,7\n8,8,8.5\n" if header in ("0,1,2", "t,x,y", None) else "0,7.5,7\n1,8,8.5\n"
+    (tmp_path / "s.csv").write_text(before + (f"{header}\n" if header else "") + rows)
+    expected = [[7, 8], [7.5, 8], [7, 8.5]] if rows[0] == "7" else [[7.5, 8], [7, 8.5]]
+    assert load_sample(tmp_path / "s.csv", "imu", "signal").tolist() == expected
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("# exported by x\nwho,label,face_0,face_1\na,calm,1,2\n", "row 1 begins with #"),
+        ("# who,label,face_0,face_1\na,calm,1,2\nb,stress,3,4\n", "row 1 begins with #"),
+        ("who,label,face_0,face_1\n# pause\na,calm,1,2\n", "row 2 has 1 cells.*remove comments"),
+        ("who label face_0 face_1\na calm 1 2\nb stress 3 4\n", "separated by blanks"),
+        ("who   label face_0  face_1\na calm   1 2\nb stress 3   4\n", "separated by blanks"),
+        ("who;label;face_0;face_1\na;calm;1,500;2.5\nb;stress;3,500;4\n", "row 1 is '2.5'"),
+        ("who;label;face_0;face_1\na;calm;2.5;1,500\nb;stress;4;3,500\n", "row 1 is '2.5'"),
+        ("who;label;face_0;face_1\na;calm;1,234,567;1\nb;stress;3;3\n", "row 1 is '1,234,567'"),
+        ("who;label;face_0;face_1\na;calm;1,5;1\nb;stress;2.5;3\n", "row 1 is '1,5'"),
+    ],
+)
+def test_what_no_dialect_explains(tmp_path, text, words):
+    with pytest.raises(InputError, match=words):
+        read(rewritten(tmp_path, text))
+
+
+@pytest.mark.parametrize("line", ["sep=;\n", "sep=;\r\n", '"sep=;"\n', "\nsep=;\n"])
+def test_the_separator_that_excel_declares(tmp_path, line):
+    rows = "who;label;face_0;face_1\na;calm;1;2\nb;stress;3;4\n"
+    assert read(rewritten(tmp_path, line + rows)).arrays["face"].tolist() == [[1, 2], [3, 4]]
+    with pytest.raises(InputError, match="row 2 is 'x'"):
+        read(rewritten(tmp_path, line + rows.replace("4", "x")))
+
+
+@pytest.mark.parametrize("note", ["1,2", "3,4,5", "1,25"])
+def test_text_with_a_comma_does_not_change_the_numbers_beside_it(tmp_path, note):
+    text = f"who\tlabel\tnote\tface_0\tface_1\n{note}\tcalm\t{note}\t1.5\t2\nb\tstress\tlate\t3.5\t4\n"
+    samples = read(rewritten(tmp_path, text))
+    assert samples.arrays["face"].tolist() == [[1.5, 2], [3.5, 4]] and samples.subject[0] == note
+
+
+@pytest.mark.parametrize(
+    "cell, words", [("1,5", "1,5 in column 'face_0' is 1.5"), ("1,500", "1.500, and not thousands")]
+)
+def test_decimal_commas_are_said(tmp_path, cell, words, capsys):
+    path = rewritten(tmp_path, f"who;label;face_0;face_1\na;calm;{cell};2\nb;stress;3,25;4\n")
+    with pytest.warns(DialectWarning, match=words):
+        assert read(path).arrays["face"][0, 0] == 1.5
+    assert main(["data", "check", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert words in shown and "decimal commas" in shown and "nothing is wrong" in shown
+
+
+@pytest.mark.parametrize("row", ["1;2;3;9", "1;2;3;;9", "1;2;3;9;8"])
+@pytest.mark.parametrize("sep", [";", ",", "\t"])
+def test_cells_beyond_the_header_of_a_corpus(tmp_path, row, sep):
+    "They would shift the columns of all rows"
+    log = ScanLog(synthetic_manifest(tmp_path))
+    path = tmp_path / "s.csv"
+    cells = len(row.split(";"))
+    for rows in ([row, row], ["1;2;3", row]):
+        path.write_text("\n".join(["time;gsr;ecg", *rows]).replace(";", sep))
+        assert numbers_of(path, ["gsr", "ecg"], log, sep) is None
+        finding = str(log.findings.pop())
+        assert f"row {1 + rows.index(row) + 1}: expected 3 cells as in the header line, found {cells}" in finding
+    path.write_text("time;gsr;ecg\n1;2;3;\n4;5;6;\n".replace(";", sep))  # a separator at the end of each row
+    columns = numbers_of(path, ["gsr", "ecg"], log, sep)
+    assert columns["gsr"].tolist() == [2, 5] and columns["ecg"].tolist() == [3, 6]
+
+
+def synthetic_manifest(folder):
+    (folder / "manifest.yaml").write_text(yaml.safe_dump(MANIFEST))
+    return load_manifest(folder / "manifest.yaml")

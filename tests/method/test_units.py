@@ -1,15 +1,21 @@
 """The unit of a recording, of an embedding or of a rating is a convention: another one changes no result. Every loss term, metric
 and normaliser, transport, input transforms and whole runs under a change of unit from 1e-9 to 1e6, and of origin."""
 
+import warnings
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+import yaml
 from hypothesis import given, settings, strategies as st
 import mtpkd
-from mtpkd.data.samples import fit_normaliser, make_samples
-from mtpkd.data.signals import inputs
+from mtpkd.data.manifest import TaskSpec
+from mtpkd.data.reading import read
+from mtpkd.data.samples import fit_normaliser, make_samples, SILENT
+from mtpkd.data.signals import inputs, log_mel, spectrogram
 from mtpkd.data.synthetic import synthetic
 from mtpkd.deployment.predictor import Predictor
+from mtpkd.features.recipes import standardise
 from mtpkd.evaluation.metrics import metric_for, metrics
 from mtpkd.losses.alignment import alignments
 from mtpkd.losses.catalogue import get_term, term_names
@@ -163,6 +169,83 @@ def test_input_transforms_after_normalisation(name, unit):
         return fit_normaliser(samples, np.arange(20))(samples)["ecg"]
 
     np.testing.assert_allclose(features(x * unit), features(x), atol=2e-2)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from([1e-12, 1e-6, 1e-3, 1e4]), st.integers(0, 99), st.sampled_from([2, 3, 19]))
+def test_silent_windows_have_no_unit(unit, seed, every):
+    "Some windows without power, or all windows of a channel: the same features after normalisation"
+    random = np.random.default_rng(seed)
+    x = random.normal(size=(40, 2, 24)) * random.uniform(0.1, 10, (40, 1, 1))
+    x[seed % every :: every, 0] = 0
+    if seed % 2:
+        x[:, 1] = 7
+    task = synthetic(subjects=4, per_subject=10).task
+
+    def features(x):
+        samples = make_samples({"eda": inputs.get("window_statistics")(x, 4)}, np.arange(40) % 2, task)
+        return fit_normaliser(samples, np.arange(20))(samples)["eda"]
+
+    np.testing.assert_allclose(features(x * unit), features(x), atol=2e-3)
+
+
+@pytest.mark.parametrize("seconds", [1, 4])
+def test_silent_recordings_have_the_level_of_no_power(seconds):
+    "Log-mel energies and spectrograms, also standardised ones"
+    silent = np.zeros((2, 100 * seconds))
+    for picture in (spectrogram(silent, 100, 0.5, 0.25), log_mel(silent, 100, 8, 0.5, 0.25)):
+        scaled, level = standardise(picture)
+        assert (picture == SILENT).all() and (scaled == 0).all() and level.tolist() == [[SILENT, 0]] * 2
+
+
+@pytest.mark.parametrize("unit, origin", [(1, 3e6), (1, 1e7), (1, 1e9), (2e-3, -5e4), (1e-40, 0), (1e-42, 0)])
+@pytest.mark.parametrize("way", ["npz", "table", "files", "signals", "target", "memory"])
+def test_what_seven_digits_lose_is_said(way, unit, origin, tmp_path):
+    "Values that differ by little beside an offset, or below the smallest number of float32; without it nothing is said"
+    random = np.random.default_rng(3)
+    x, subject = random.normal(size=(24, 2)), [f"s{i // 4}" for i in range(24)]
+    said = {}
+    for name, values in dict(moved=x * unit + origin, usual=x, thousand=x + 1000).items():
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            read_as(way, values, subject, tmp_path / name)
+        said[name] = [str(warning.message) for warning in caught if "of the spread" in str(warning.message)]
+    assert len(said["moved"]) == 1 and "subtract a constant" in said["moved"][0], said
+    assert not said["usual"] and not said["thousand"]
+
+
+def read_as(way, values, subject, folder):
+    "A set with these values `(24, 2)`, read in some way"
+    folder.mkdir()
+    task = dict(kind="classification", target="label", classes=["a", "b"])
+    label = np.arange(24) % 2
+    if way == "memory":
+        return make_samples({"face": values}, label, TaskSpec(**task))
+    entry = dict(kind="features", role="prevalent")
+    table = pd.DataFrame(dict(subject=subject, label=label))
+    if way == "target":
+        task = dict(kind="regression", target="label", names=["label"])
+        table["label"] = values[:, 0]
+        table["face_0"] = label
+    elif way in ("files", "signals"):
+        for i, row in enumerate(values):
+            np.save(folder / f"{i}.npy", row[:, None] + np.arange(4) * np.ptp(values) if way == "signals" else row)
+        table["face"] = [f"{i}.npy" for i in range(24)]
+        if way == "signals":
+            entry |= dict(kind="signal", rate_hz=4)
+    else:
+        table[["face_0", "face_1"]] = values
+    if way == "npz":
+        np.savez(folder / "t.npz", face=values, label=label, subject=np.array(subject))
+        reader, files = "npz", dict(arrays=dict(path="t.npz"))
+    else:
+        table.to_csv(folder / "t.csv", index=False)
+        reader, files = "table", dict(table=dict(path="t.csv"))
+    manifest = dict(
+        name="digits", reader=reader, files=files, task=task, subject="subject", modalities=dict(face=entry)
+    )
+    (folder / "m.yaml").write_text(yaml.safe_dump(manifest))
+    return read(folder / "m.yaml")
 
 
 # whole runs

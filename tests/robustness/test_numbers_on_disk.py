@@ -150,14 +150,73 @@ def test_a_graph_that_no_export_wrote(made, tmp_path, name):
     assert time.monotonic() - started < 30  # on a busy machine; the bound is on processor time
 
 
-def test_a_graph_that_is_well_only_at_first(made, tmp_path):
-    "Finite for small numbers, NaN for large ones"
-    matmul, ones = product(onnx.load(made / "student.onnx"), 1)
-    nodes = [matmul, helper.make_node("Exp", ["y"], ["e"]), helper.make_node("Sub", ["e", "e"], ["answer"])]
-    hand_made(made, nodes, tmp_path / "x.onnx", W=ones)
+def beyond_three(size, by_value):
+    "Nodes that make `q`: 0 for the first batch, `size` for each further row, or for values above 5"
+    if by_value:
+        largest = [helper.make_node("ReduceMax", ["y"], ["m"], keepdims=0), helper.make_node("Relu", ["m"], ["p"])]
+        rest = [helper.make_node("Sub", ["p", "five"], ["o"]), helper.make_node("Relu", ["o"], ["d"])]
+        cast = helper.make_node("Cast", ["d"], ["n"], to=TensorProto.INT64)
+        nodes, constants = [*largest, *rest, cast], dict(five=np.float32(5))
+    else:
+        sizes = [helper.make_node("Shape", ["y"], ["sh"]), helper.make_node("Gather", ["sh", "first"], ["all"])]
+        nodes, constants = [*sizes, helper.make_node("Sub", ["all", "three"], ["n"])], dict(first=np.array(0))
+    nodes.append(helper.make_node("Mul", ["n", "size"], ["q"]))
+    return nodes, constants | dict(three=np.array(3), size=np.array(size))
+
+
+def later_faults(good):
+    "Graphs that are well for the first batch and not for others"
+    matmul, ones = product(good, 0.1)
+    softmax = helper.make_node("Softmax", ["z"], ["answer"])
+    for by_value in (False, True):
+        how = "values" if by_value else "rows"
+        nodes, constants = beyond_three(5 * 10**7, by_value)
+        fill = [
+            helper.make_node("Unsqueeze", ["q", "axes"], ["S"]),
+            helper.make_node("ConstantOfShape", ["S"], ["Z"]),
+            helper.make_node("ReduceSum", ["Z"], ["s"], keepdims=0),
+            helper.make_node("Add", ["y", "s"], ["z"]),
+        ]
+        more = constants | dict(W=ones, axes=np.array([0]))
+        yield f"memory by {how}", [matmul, *nodes, *fill, softmax], more, "fails on|did not answer"
+        nodes, constants = beyond_three(10**12, by_value)
+        loop, _ = loop_of(helper.make_node("Identity", ["a"], ["b"]), rounds=0)
+        loop.input[0], loop.output[0] = "q", "z"
+        yield f"time by {how}", [matmul, *nodes, loop, softmax], constants | dict(W=ones), "did not answer 40 rows"
+    exp, difference = helper.make_node("Exp", ["y"], ["e"]), helper.make_node("Sub", ["e", "e"], ["z"])
+    yield "NaN", [matmul, exp, difference, softmax], dict(W=ones * 10), "answers with NaN"
+    clip = helper.make_node("Clip", ["y", "", "most"], ["c"])
+    less = [helper.make_node("Sub", ["y", "c"], ["r"]), helper.make_node("Softmax", ["y"], ["p"])]
+    more = [clip, *less, helper.make_node("Add", ["p", "r"], ["answer"])]
+    yield "not probabilities", [matmul, *more], dict(W=ones, most=np.float32(9)), "no probabilities"
+
+
+LATER = [f"{what} by {how}" for what in ("memory", "time") for how in ("rows", "values")]
+
+
+@pytest.mark.parametrize("name", [*LATER, "NaN", "not probabilities"])
+def test_a_graph_that_is_well_only_at_first(name, made, tmp_path):
+    "A batch of more rows, or of larger values, is as bounded as the first"
+    cases = {case: rest for case, *rest in later_faults(onnx.load(made / "student.onnx"))}
+    nodes, constants, words = cases[name]
+    hand_made(made, nodes, tmp_path / "x.onnx", **constants)
     predictor = Predictor(tmp_path / "x.onnx")
-    rows = {spec.name: np.full((2, *spec.shape), 1e4, "float32") for spec in predictor.card.inputs}
-    one_line(lambda: predictor(rows), "x.onnx: answers with NaN")
+    rows = {spec.name: np.full((40, *spec.shape), 1e2, "float32") for spec in predictor.card.inputs}
+    started = time.monotonic()
+    with pytest.raises(InputError, match=f"x.onnx: .*({words})"):
+        predictor(rows)
+    assert time.monotonic() - started < 30
+    with pytest.raises(InputError, match="x.onnx: "):  # in a process of its own, again
+        predictor(rows)
+
+
+@pytest.mark.parametrize("rows", [[0.5, 0.6], [1.2, -0.2], [0, 0], [2, 0]])
+def test_what_is_no_probability(rows, made, tmp_path):
+    good = onnx.load(made / "student.onnx")
+    matmul, ones = product(good, 0)
+    rows = np.array([rows + [0] * (ones.shape[1] - 2)], "float32")
+    hand_made(made, [matmul, helper.make_node("Add", ["y", "C"], ["answer"])], tmp_path / "x.onnx", W=ones, C=rows)
+    one_line(lambda: Predictor(tmp_path / "x.onnx"), "x.onnx: answers with numbers that are no probabilities")
 
 
 # prepared sets

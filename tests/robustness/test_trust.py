@@ -2,13 +2,19 @@
 
 Every canary is a module or a command that leaves a file when it is imported or called."""
 
-import sys
-import numpy as np, pytest, yaml
+import os, sys
+from pathlib import Path
+import nbformat, numpy as np, pytest, yaml
 import mtpkd
 from mtpkd.cli.main import main
 from mtpkd.core.errors import InputError
 from mtpkd.core.registry import trusted_addresses
+from mtpkd.deployment.first_batch import first_batch
+from mtpkd.execution.notebooks import execute_many
 from mtpkd.execution.sweep import read_sweep
+from mtpkd.execution.workers import CAN_FORK, Pool
+from mtpkd.features import pipeline
+from mtpkd.features.recipes import Piece
 from mtpkd.experiments.plan import plan_experiment
 from tiny_runs import make_set, quick
 
@@ -214,3 +220,81 @@ def test_arrays_that_are_a_program(tmp_path, monkeypatch):
     assert main(["data", "show", str(manifest)]) == 2
     assert main(["data", "show", str(manifest), "--trust", "builtins:exec"]) == 2
     assert not (tmp_path / "PWNED").exists()
+
+
+NAMES = [
+    "pandas",
+    "yaml",
+    "pickle",
+    "ipykernel_launcher",
+    "sitecustomize",
+    "usercustomize",
+    "ipython_config",
+    "ipython_kernel_config",
+    "jupyter_config",
+    "mtpkd",
+    "selectors",
+    "torch",
+]
+
+
+@pytest.fixture
+def full_of_modules(tmp_path, monkeypatch):
+    "The working folder, in which every module that Python may look for leaves a file; an empty entry in PYTHONPATH"
+    folder = tmp_path / "from a stranger"
+    folder.mkdir()
+    for name in NAMES:
+        mark = tmp_path / f"sung by {name}"
+        (folder / f"{name}.py").write_text(f"open({str(mark)!r}, 'w').close()\n")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["", *filter(None, sys.path)]))
+    return tmp_path
+
+
+@pytest.fixture
+def own_notebook(full_of_modules):
+    "A notebook that imports what lies in the working folder, too"
+    head = nbformat.v4.new_code_cell("x = 1\nout = None", metadata=dict(tags=["parameters"]))
+    body = nbformat.v4.new_code_cell("import sys, pandas, yaml, pickle, selectors\nassert '' not in sys.path")
+    path = full_of_modules / "own.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[head, body]), path)
+    return str(path)
+
+
+def test_kernels_import_nothing_from_the_working_folder(full_of_modules, own_notebook):
+    "The process of a run and its kernel"
+    (came,) = execute_many([dict(out=full_of_modules / "run")], notebook=own_notebook, progress=False)
+    assert "path" in came, came
+    assert not [*full_of_modules.glob("sung by *")]
+
+
+@pytest.mark.parametrize("warm", sorted({CAN_FORK, False}))
+def test_workers_import_nothing_from_the_working_folder(warm, full_of_modules):
+    with Pool(warm=warm, preload=("pandas", "yaml")) as pool:
+        pool.submit("a", "mtpkd.core.runtime:memory_bytes", {})
+        assert "value" in pool.wait("a")
+    assert not [*full_of_modules.glob("sung by *")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("warm", sorted({CAN_FORK, False}))
+def test_kernels_of_workers_import_nothing_from_the_working_folder(warm, full_of_modules, own_notebook):
+    arguments = dict(parameters={}, out=str(full_of_modules / "run"), notebook=own_notebook)
+    with Pool(warm=warm, preload=("pandas", "yaml")) as pool:
+        pool.submit("a", "mtpkd.execution.workers:execute_warm", arguments, kernel=True)
+        assert "value" in pool.wait("a")
+    assert not [*full_of_modules.glob("sung by *")]
+
+
+def test_a_tried_file_imports_nothing_from_the_working_folder(full_of_modules):
+    with pytest.raises(InputError, match="not an ONNX file"):
+        first_batch(b"no graph", "x.onnx")
+    assert not [*full_of_modules.glob("sung by *")]
+
+
+@pytest.mark.slow
+def test_preparing_processes_import_nothing_from_the_working_folder(full_of_modules):
+    work = iter([("no recipe", "key", Piece(Path("a.wav")))])
+    ((key, error),) = pipeline._run_in_pool(work, 1, full_of_modules, "cpu", {})
+    assert key == "key" and error.startswith("a.wav: cannot be prepared (AttributeError")
+    assert not [*full_of_modules.glob("sung by *")]

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 from ...core.delimited import as_number, table_rows
-from ...core.errors import InputError, nearest
+from ...core.errors import InputError, is_own_fault, nearest
 from ...core.files import decode_text, EncodingError
 from ..manifest import DatasetManifest, manifests_folder
 from ..media_files import empty_file
@@ -153,6 +153,8 @@ def scan_copy(scan, manifest, log) -> dict:
             raise
         raise InputError(f"{manifest.name}: {e}") from e
     except Exception as e:
+        if is_own_fault(e):
+            raise
         reason = f"{type(e).__name__}: {' '.join(str(e).split())[:100]}"
         raise InputError(
             f"{manifest.name} in {log.root}: cannot be read ({reason}); "
@@ -341,6 +343,18 @@ def rows_of(
     return pd.DataFrame(complete, index=numbers, columns=head)
 
 # %% ../../../nbs/11_corpora/01_scan.ipynb #3b868ea1
+def _longer_row(text, sep, path, report) -> tuple | None:  # row, cells of it, cells of the head line
+    "The first row with something in a cell beyond the head line, which would shift the others"
+    counts = {line.count(sep) for line in text.splitlines() if line.strip()}
+    if len(counts) <= 1:
+        return None
+    rows = split_rows(path, text, sep, report)
+    for row, cells in rows[1:]:
+        if any(cells[len(rows[0][1]) :]):
+            return row, len(cells), len(rows[0][1])
+    return None
+
+
 def _first_word(
     rows,  # of (row in the file, cells); the first are the names of the columns
     places: dict,  # column -> its place
@@ -362,6 +376,7 @@ def _parsed_numbers(text, need, sep) -> dict | None:  # column -> float64 `(T,)`
             sep=sep,
             skipinitialspace=True,
             usecols=lambda column: column.strip() in need,
+            index_col=False,
             low_memory=False,
         )
     except (OSError, ValueError):
@@ -395,6 +410,11 @@ def numbers_of(
         find_columns(path, head[0][1], need, sep, log.lost, f"leave the modality out, or {remedy}") if head else None
     )
     if places is None:
+        return None
+    longer = _longer_row(text, sep, path, log.lost)
+    if longer:
+        row, cells, columns = longer
+        log.lost(path, f"{columns} cells as in the header line", cells, remedy, where=f"row {row}")
         return None
     columns = _parsed_numbers(text, need, sep)
     if columns is not None:
