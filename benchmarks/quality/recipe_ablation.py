@@ -66,7 +66,8 @@ def variants(part) -> list:  # (group, name, what, method)
     "The recipe, what is left of it without one ingredient, and what was tried on top"
     if part == "pairing":
         return pairing_variants()
-    base, alone, regression = shipped("mtpkd", part), shipped("student_only", part), part == "regression"
+    base, regression = shipped("mtpkd", part), part == "regression"
+    alone = get_method("student_only:default", ExperimentConfig(), part)
     found = [
         ("", "student_only", "the student alone", alone),
         ("", "student_long", "the student alone, twice as long with mixup", replace(alone, schedule="long_mixup")),

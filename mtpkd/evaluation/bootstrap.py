@@ -129,7 +129,7 @@ class TestSet(NamedTuple):
 
 def bootstrap_test(
     metric: str,
-    repeats,  # a `TestSet` a repeat, all of the same subjects
+    repeats,  # a `TestSet` a repeat, all of the same subjects; none: nothing is known
     n: int = 2000,  # resamples
     seed=0,
     level: float = 0.95,
@@ -137,8 +137,10 @@ def bootstrap_test(
     """Two-sided bootstrap test over subjects of the mean difference of a metric (Efron and Tibshirani 1993).
 
     `InputError` where the repeats have other test subjects."""
+    if not repeats:
+        return BootstrapTest(np.nan, np.nan, np.nan, np.nan, 0)
     subjects = [np.unique(np.asarray(repeat.subject)) for repeat in repeats]
-    if not subjects or any(not np.array_equal(subjects[0], own) for own in subjects):
+    if any(not np.array_equal(subjects[0], own) for own in subjects):
         raise InputError("bootstrap over test subjects: the repeats have other test subjects; use the corrected t-test")
     units = len(subjects[0])
     weights = rng("bootstrap", seed).multinomial(units, np.full(units, 1 / units), size=n)

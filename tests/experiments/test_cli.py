@@ -614,7 +614,7 @@ def test_resume_trains_what_is_missing(done, sets, tmp_path, in_this_process, mo
     kept = half_done(done[0], tmp_path / "half")
     words = resume_words(sets, tmp_path / "half")
     assert main([str(w) for w in words]) == 0, capsys.readouterr().err
-    assert trained == ["mtpkdot"]
+    assert trained == ["mtpkdot:default"]
     same_results(done[0], tmp_path / "half")
     assert (tmp_path / "half" / "checkpoints" / "000-kd~default.done.json").stat().st_mtime_ns == kept
 

@@ -422,7 +422,7 @@ def test_red_where_the_checkpoint_is_chosen_on_test_rows(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "protocol, sees",
-    [("test_epoch", "weights of teacher joint best_test"), ("batch_attention", "weights of student kd last")],
+    [("test_epoch", "weights of teacher joint best_test"), ("batch_attention", "weights of student kd:default last")],
 )
 def test_red_under_the_released_protocol(protocol, sees, tmp_path, monkeypatch):
     "The faults that can be turned on by name do leak: the epoch follows the test labels, and a teacher's word on training rows follows the test rows beside them"

@@ -137,7 +137,7 @@ def test_a_stage_that_was_cut_or_changed(how, manifest, tmp_path, monkeypatch):
 
 def test_a_finished_method_whose_table_was_changed(manifest, tmp_path):
     run = go(manifest, tmp_path / "run")
-    path = next((run.path / "checkpoints").glob("*kd.results.parquet"))
+    path = next((run.path / "checkpoints").glob("*kd~default.results.parquet"))
     table = pd.read_parquet(path)
     table["value"] = 1.0
     table.to_parquet(path)
@@ -363,9 +363,10 @@ def test_a_repeat_that_diverges_is_reported_and_the_others_go_on(manifest, tmp_p
         and m["diff"] is not None
         and sick.summary["methods"]["student_only"]["n"] == 3
     )
-    assert sick.summary["diverged"] == {"kd": [dict(fold=1, seed=0, step=6)]} and healthy.summary["diverged"] == {}
+    lost = [dict(fold=1, seed=0, step=6)]
+    assert sick.summary["diverged"] == {"kd": lost, "kd:default": lost} and healthy.summary["diverged"] == {}
     events = [json.loads(line) for line in (sick.path / "journal.jsonl").read_text().splitlines()]
-    assert [(e["method"], e["fold"], e["seed"]) for e in events if e["event"] == "diverged"] == [("kd", 1, 0)]
+    assert [(e["method"], e["fold"], e["seed"]) for e in events if e["event"] == "diverged"] == [("kd:default", 1, 0)]
     assert "kd diverged in 1 of 3 repeats (fold 1 of seed 0, at step 6)" in describe_diverged(sick.summary)
     assert (
         "kd diverged in" in Path(report(sick, tmp_path / "r.html")).read_text()

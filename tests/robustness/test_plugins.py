@@ -164,13 +164,15 @@ def test_a_method_that_fails_has_a_status(manifest, tmp_path, monkeypatch):
     real = runner.run_method
 
     def broken(plan, context, name):
-        if name == "sp":
+        if name == "sp:default":
             raise ZeroDivisionError("division by zero")
         return real(plan, context, name)
 
     monkeypatch.setattr(runner, "run_method", broken)
     how = dict(methods=["kd", "sp"], seeds=[0], config=quick(), out=tmp_path / "run", progress=False)
-    with pytest.raises(RunError, match="method sp failed .ZeroDivisionError: division by zero.; what was finished"):
+    with pytest.raises(
+        RunError, match="method sp:default failed .ZeroDivisionError: division by zero.; what was finished"
+    ):
         run_experiment(str(manifest), **how)
     assert '"event": "failed"' in (tmp_path / "run" / "journal.jsonl").read_text()
     monkeypatch.undo()

@@ -96,7 +96,7 @@ def test_a_folder_of_plans_elsewhere(run, tmp_path):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_students_and_sweeps(kind, run, tmp_path, capsys):
-    (student, *_) = sorted((run / "checkpoints").glob("*-kd.student.safetensors"))
+    (student, *_) = sorted((run / "checkpoints").glob("*-kd~*.student.safetensors"))
     private = tmp_path / "private"
     shutil.copy(student, private)
     for folder, name in ((tmp_path / "fit", "student.safetensors"), (tmp_path / "sweep", "cells.jsonl")):
