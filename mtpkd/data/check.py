@@ -284,7 +284,8 @@ def _log_warnings(log, m, said) -> None:
     "What reading warned of; the dialect of a table is a fact"
     for text in dict.fromkeys((warning.category, str(warning.message)) for warning in said):
         category, message = text
-        if issubclass(category, AbsentWarning):
+        is_about_the_data = issubclass(category, UserWarning) and not issubclass(category, AbsentWarning)
+        if not is_about_the_data:
             continue
         if issubclass(category, DialectWarning):
             log.fact("numbers of the table", None, message)
