@@ -40,7 +40,8 @@ def _of_run(run: RunFolder, method) -> StoredStudents:
     known = [name for name in summary.methods if stands_for(summary, name) in files]
     method = method or (RECIPE if RECIPE in known else None)
     if method is None:
-        raise InputError(f"{run.path} holds the students of several methods; give --method, one of {', '.join(known)}")
+        methods = ", ".join(name for name in known if not summary.is_candidate(name))
+        raise InputError(f"{run.path} holds the students of several methods; give --method, one of {methods}")
     if method not in known:
         raise InputError(f"{run.path} holds no students of {method!r}; {nearest(method, known)}")
     paths = files[stands_for(summary, method)]
