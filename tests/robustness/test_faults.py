@@ -377,7 +377,7 @@ def test_a_repeat_that_diverges_is_reported_and_the_others_go_on(manifest, tmp_p
 # killed at random moments
 
 CHILD = """
-import sys, json, mtpkd, mtpkd.training
+import sys, json, mtpkd, mtpkd.training.checkpoint
 mtpkd.training.checkpoint.SECONDS_BETWEEN_CHECKPOINTS = 0.
 manifest, config, out, resume = json.loads(sys.argv[1])
 mtpkd.run(manifest, methods=["kd", "mtpkdot", "mtpkd"], seeds=[0], config=config, out=out, resume=resume, progress=False)
@@ -398,6 +398,11 @@ def last_event(out):
         return json.loads(lines[-1]) if lines else {}
     except ValueError:
         return {}
+
+
+def trained_since(journal, before):
+    "Whether a stage has been saved in its middle since the journal had `before` bytes"
+    return journal.exists() and b'"training"' in journal.read_bytes()[before:]
 
 
 @pytest.mark.slow
@@ -423,16 +428,10 @@ def test_killed_at_random_moments(manifest, tmp_path):
     )
     kills = within = 0
     while kills < 8:
-        p, before = (
-            start(manifest, config, out),
-            (out / "journal.jsonl").stat().st_size if (out / "journal.jsonl").exists() else 0,
-        )
-        end = time.time() + 120
-        while (
-            p.poll() is None
-            and time.time() < end
-            and not ((out / "journal.jsonl").exists() and (out / "journal.jsonl").stat().st_size > before + 200)
-        ):
+        journal = out / "journal.jsonl"
+        before = journal.stat().st_size if journal.exists() else 0
+        p, end = start(manifest, config, out), time.time() + 120
+        while p.poll() is None and time.time() < end and not trained_since(journal, before):
             time.sleep(0.005)
         time.sleep(rng.uniform(0, 0.6))
         if p.poll() is not None:
