@@ -720,7 +720,7 @@ REGISTRIES = {
 # names that no experiment spells, because methods bring them along
 BROUGHT_BY_METHODS = {
     "term": {"task", "logit_kd", "ot", "centroid", "tckd", "nckd", "rkd_distance", "rkd_angle", "label_mmd"},
-    "target": {"mean", "best", "barycentre"},
+    "target": {"mean", "best", "barycentre", "router"},
     "protocol": {"honest"},
 }
 
