@@ -733,6 +733,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                                                                      'mtpkd/data/media_files.py'),
                                         'mtpkd.data.media_files._jpeg_structure': ( '10_data/media_files.html#_jpeg_structure',
                                                                                     'mtpkd/data/media_files.py'),
+                                        'mtpkd.data.media_files._metadata_options': ( '10_data/media_files.html#_metadata_options',
+                                                                                      'mtpkd/data/media_files.py'),
                                         'mtpkd.data.media_files._png_structure': ( '10_data/media_files.html#_png_structure',
                                                                                    'mtpkd/data/media_files.py'),
                                         'mtpkd.data.media_files._write_sound': ( '10_data/media_files.html#_write_sound',

@@ -84,6 +84,11 @@ def _allowed_formats() -> str:
     return ",".join(sorted(names))
 
 
+def _metadata_options(av) -> dict:
+    "Titles and comments need not be readable text; PyAV from version 19 on never takes offence at them"
+    return {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
+
+
 def open_media(path):
     "The container of a video, sound or image file; `InputError` where it cannot be opened"
     av = need_av()
@@ -92,7 +97,7 @@ def open_media(path):
         if fault:
             raise ValueError(fault)
         options = {"format_whitelist": _allowed_formats(), "protocol_whitelist": "file"}
-        return av.open(f"file:{os.path.abspath(path)}", metadata_errors="ignore", options=options)
+        return av.open(f"file:{os.path.abspath(path)}", options=options, **_metadata_options(av))
     except (av.FFmpegError, OSError, ValueError) as e:
         raise InputError(
             f"{path}: cannot be opened ({error_reason(e)}); expected a video or sound file, whole; get it again"
