@@ -294,7 +294,7 @@ def test_a_tried_file_imports_nothing_from_the_working_folder(full_of_modules):
 
 @pytest.mark.slow
 def test_preparing_processes_import_nothing_from_the_working_folder(full_of_modules):
-    work = iter([("no recipe", "key", Piece(Path("a.wav")))])
+    work = iter([[("no recipe", "key", Piece(Path("a.wav")))]])
     ((key, error),) = pipeline._run_in_pool(work, 1, full_of_modules, "cpu", {})
     assert key == "key" and error.startswith("a.wav: cannot be prepared (AttributeError")
     assert not [*full_of_modules.glob("sung by *")]
