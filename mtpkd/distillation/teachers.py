@@ -56,6 +56,11 @@ def fit_teacher(
     schedule = replace(training.schedule, steps=config.steps, lr=config.lr, mixup=0.0)
     modalities, task = training.ensemble.subsets[name], (("task", 1.0),)
     spec = StageSpec(modalities, task, schedule, key, modality_dropout=modality_dropout)
+    return _fit_on_labels(training, spec, stack, f"teacher_{name}", saved)
+
+
+def _fit_on_labels(training: TeacherTraining, spec: StageSpec, stack, title: str, saved) -> FittedStack:
+    "Fit the networks of stages 0 and 1"
     return fit_stage(
         spec,
         stack,
@@ -64,7 +69,7 @@ def fit_teacher(
         training.folds,
         training.metric,
         training.checkpoint,
-        f"teacher_{name}",
+        title,
         saved=saved() if saved else None,
         progress=training.progress,
     )
@@ -81,18 +86,8 @@ def fit_backbone(
     seeds = [seed_for("init", *key, fold.seed, fold.fold) for fold in training.folds]
     stack = StackedModel(lambda: training.ensemble.of((modality,)), seeds, training.data.device)
     schedule = replace(training.schedule, steps=config.steps, lr=config.lr, mixup=0.0)
-    return fit_stage(
-        StageSpec((modality,), (("task", 1.0),), schedule, key),
-        stack,
-        training.data,
-        training.samples,
-        training.folds,
-        training.metric,
-        training.checkpoint,
-        f"backbone_{modality}",
-        saved=saved() if saved else None,
-        progress=training.progress,
-    )
+    spec = StageSpec((modality,), (("task", 1.0),), schedule, key)
+    return _fit_on_labels(training, spec, stack, f"backbone_{modality}", saved)
 
 # %% ../../nbs/50_distillation/09_teachers.ipynb #da1b80ec
 ENCODERS, TNETS = "encoders.", "tnets."  # how the names of their weights begin

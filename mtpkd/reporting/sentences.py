@@ -100,6 +100,15 @@ def _schedules(summary):
     return "; ".join(f"{schedule}: {join_words(names)}" for schedule, names in methods.items())
 
 
+def _schedules_title(summary):
+    "Whether inner validation has chosen: a run that sets no rows aside has one candidate, and no score of it"
+    scores = []
+    for candidates in summary.schedule_scores.values():
+        scores += candidates.values()
+    unscored = bool(scores) and all(score is None for score in scores)
+    return "schedules" if unscored else "schedules, chosen by inner validation"
+
+
 def setting_rows(summary: Summary) -> list:  # (what, value)
     "The experiment in a few lines, without what the summary does not name"
     task = summary.task
@@ -114,7 +123,7 @@ def setting_rows(summary: Summary) -> list:  # (what, value)
         "labels": _labels(summary),
         "repeats": _repeats(summary.folds, summary.seeds),
         "metric": _describe_metric(summary),
-        "schedules, chosen by inner validation": _schedules(summary),
+        _schedules_title(summary): _schedules(summary),
         "frozen, by stage": "; ".join(f"{stage}: {parts}" for stage, parts in summary.frozen.items()),
         "licence": summary.licence,
         "cite": summary.citation,
