@@ -2298,6 +2298,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                                                                               'mtpkd/experiments/run_folder.py'),
                                               'mtpkd.experiments.run_folder.read_tensors': ( '60_experiments/run_folder.html#read_tensors',
                                                                                              'mtpkd/experiments/run_folder.py'),
+                                              'mtpkd.experiments.run_folder.transfer_table': ( '60_experiments/run_folder.html#transfer_table',
+                                                                                               'mtpkd/experiments/run_folder.py'),
                                               'mtpkd.experiments.run_folder.using_tables': ( '60_experiments/run_folder.html#using_tables',
                                                                                              'mtpkd/experiments/run_folder.py'),
                                               'mtpkd.experiments.run_folder.write_table': ( '60_experiments/run_folder.html#write_table',

@@ -69,11 +69,11 @@ def transfer(
     predictions: pd.DataFrame,  # of a run
     task: TaskSpec,
     base: str,  # the method with which the others are compared
-    methods=None,  # names; None: all but the base and names with a schedule, `name:schedule`
+    methods=None,  # names; None: all but the base
 ) -> pd.DataFrame:  # columns `TRANSFER`, a row for each method, subject and class
     "Gain and loss of every method against `base` by subject and by class, with counts"
     if methods is None:
-        methods = [m for m in predictions["method"].unique() if m != base and ":" not in m]
+        methods = [method for method in predictions["method"].unique() if method != base]
     methods = list(methods)
     scored = with_scores(predictions[predictions["method"].isin([base, *methods])], task)
     alone = scored[scored["method"] == base].set_index(KEYS)

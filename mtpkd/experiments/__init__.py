@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "run_folder": [
         "FORMAT", "write_tensors", "read_tensors", "write_table", "check_columns", "check_filled",
-        "check_predictions", "RunFiles", "using_tables", "RunFolder", "pairing_table",
+        "check_predictions", "RunFiles", "using_tables", "RunFolder", "transfer_table", "pairing_table",
     ],
     "run_students": ["find_students", "stands_for"],
     "runner": ["train_all", "write_folder", "default_out", "run", "forecast", "check_cells"],

@@ -15,7 +15,7 @@ from ..evaluation.statistics import corrected_t, holm, rho_for
 from ..evaluation.summary import RunTest
 from ..evaluation.per_sample import KEYS
 from .verdict import compare_methods
-from ..distillation.methods import BASELINE
+from ..distillation.methods import BASELINE, parse_row
 from .run_folder import RunFolder, using_tables
 
 # %% ../../nbs/60_experiments/09_comparison.ipynb #bccdf1b6
@@ -96,7 +96,8 @@ def pairs_of(a, b, methods=None) -> list:  # (method of the first, method of the
     "Pairs of methods to compare: those of both runs, or the two that are named"
     known_methods = [list(run.summary.methods) for run in (a, b)]
     if methods is None:
-        return [(m, m) for m in known_methods[0] if m in known_methods[1] and ":" not in m]
+        in_both = [name for name in known_methods[0] if name in known_methods[1]]
+        return [(name, name) for name in in_both if not parse_row(name).schedule]
     names = methods.split(",") if isinstance(methods, str) else methods
     pair = [name.strip() for name in names]
     if len(pair) != 2:
@@ -211,7 +212,7 @@ def _inflation_rows(honest, run) -> list:
             )
     rows = []
     for method in honest.summary.methods:
-        if method not in run.summary.methods or ":" in method:
+        if method not in run.summary.methods or parse_row(method).schedule:
             continue
         without, with_fault = (_rows_of(folder, method).results for folder in (honest, run))
         difference = (with_fault["value"] - without["value"]).values

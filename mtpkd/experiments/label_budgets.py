@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from ..core.errors import InputError
 from ..core.provenance import provenance_columns, provenance_text
-from ..distillation.methods import BASELINE, method_role
+from ..distillation.methods import BASELINE, method_role, parse_row
 from .plan import plan_experiment
 from .resume import claim_folder, identity
 from .run_folder import using_tables
@@ -99,7 +99,7 @@ def _curve_rows(run) -> list:
     budget = budget_name(run.summary.labelled)
     rows = []
     for method, row in run.summary.methods.items():
-        if ":" in method or method_role(method) == "upper":
+        if parse_row(method).schedule or method_role(method) == "upper":
             continue
         rows.append((method, budget, n_train, row.mean, row.diff, row.low, row.high, row.p))
     return rows

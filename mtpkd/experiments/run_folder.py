@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['FORMAT', 'write_tensors', 'read_tensors', 'write_table', 'check_columns', 'check_filled', 'check_predictions',
-           'RunFiles', 'using_tables', 'RunFolder', 'pairing_table']
+           'RunFiles', 'using_tables', 'RunFolder', 'transfer_table', 'pairing_table']
 
 # %% ../../nbs/60_experiments/06_run_folder.ipynb #3f1ef8ec
 import contextlib, json, os
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from ..core.yaml_files import read_yaml
 from ..core.provenance import provenance_columns
 from ..evaluation.per_sample import calibration, transfer
 from ..evaluation.summary import parse_summary, Summary
-from ..distillation.methods import BASELINE
+from ..distillation.methods import BASELINE, parse_row
 from .tables import COLUMNS
 
 # %% ../../nbs/60_experiments/06_run_folder.ipynb #a76dc271
@@ -211,7 +211,7 @@ class RunFolder(RunFiles):
     teachers = cached_property(lambda self: self._csv("teachers.csv"))
     predictions = cached_property(lambda self: self._predictions())
     pairing = cached_property(lambda self: pairing_table(self.history).assign(**provenance_columns(self.summary)))
-    transfer = cached_property(lambda self: self._explained("transfer", partial(transfer, base=BASELINE)))
+    transfer = cached_property(lambda self: self._explained("transfer", transfer_table))
     calibration = cached_property(lambda self: self._explained("calibration", calibration))
 
     def _predictions(self):
@@ -229,6 +229,13 @@ for _n in ("results", "metrics", "history", "teachers", "predictions", "pairing"
     getattr(RunFolder, _n).__set_name__(RunFolder, _n)
 
 # %% ../../nbs/60_experiments/06_run_folder.ipynb #365a0bce
+def transfer_table(predictions: pd.DataFrame, task) -> pd.DataFrame:  # columns `TRANSFER`
+    "Gain and loss against the student alone, by subject and class, of every row without a schedule in its name"
+    names = predictions["method"].unique()
+    methods = [name for name in names if name != BASELINE and not parse_row(name).schedule]
+    return transfer(predictions, task, BASELINE, methods)
+
+
 def pairing_table(history: pd.DataFrame) -> pd.DataFrame:  # method, fold, seed, step, mass, chance, hit
     """Recovered pairing of weakly paired data; empty for other runs
 

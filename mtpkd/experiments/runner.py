@@ -17,7 +17,7 @@ from ..core.runtime import torch_threads, torchrun_rank_and_size
 from ..core.files import folder_lock, jsonable, write_json, write_text
 from ..core.config import to_dict, to_yaml
 from ..core.provenance import protocol_faults, provenance_columns
-from ..evaluation.per_sample import calibration, transfer
+from ..evaluation.per_sample import calibration
 from ..training.distributed import init_process_group, broadcast_from_rank0, barrier, rank_and_world_size
 from ..training.checkpoint import CheckpointStore
 from ..distillation.methods import BASELINE
@@ -35,7 +35,14 @@ from mtpkd.experiments.plan import (
 )
 from .scoring import embeddings_of, open_context, plan_of, run_method
 from .verdict import choose_schedules, diverged, summarise, with_chosen, with_fallbacks
-from .run_folder import pairing_table, read_tensors, RunFolder, write_table, write_tensors
+from mtpkd.experiments.run_folder import (
+    pairing_table,
+    read_tensors,
+    RunFolder,
+    transfer_table,
+    write_table,
+    write_tensors,
+)
 from mtpkd.experiments.resume import (
     claim_folder,
     environment,
@@ -209,7 +216,7 @@ def write_folder(plan: ExperimentSpec, out: Path, parts: dict) -> dict:  # the s
     if len(pairing):
         write("pairing.csv", pairing)
     predictions = pd.concat([part.predictions for part in parts.values()], ignore_index=True)
-    write("transfer.csv", transfer(predictions, task, BASELINE))
+    write("transfer.csv", transfer_table(predictions, task))
     if task.kind != "regression":
         write("calibration.csv", calibration(predictions, task))
     write_json(out / "summary.json", summary)

@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 from ..core.errors import InputError
 from ..evaluation.wording import metric_label
-from ..distillation.methods import BASELINE, declared
+from ..distillation.methods import BASELINE, declared, parse_row
 from .palette import _pick, class_colours, method_colour, PALETTE, teacher_colours
 from .theme import style, label_text
 
@@ -30,6 +30,20 @@ def _line_colour(line, lines):
 def _declares_colour(line) -> bool:
     "Whether a line is the joint teacher or a method with a colour of its own"
     return line == "teacher_joint" or ":" not in str(line) and bool(declared(str(line)).colour)
+
+
+_TERM_DASHES = ("dashdot", "longdash", "longdashdot")  # by the position of the term that was taken out
+
+
+def _dash(method: str) -> str:
+    "Style of the line: solid, by schedule where the name has one, or by the term that was taken out"
+    row = parse_row(method)
+    if row.schedule:
+        return "dash" if row.schedule == "default" else "dot"
+    if not row.without:
+        return "solid"
+    terms = [name for name, _ in declared(row.base).terms]
+    return _TERM_DASHES[terms.index(row.without) % len(_TERM_DASHES)]
 
 
 def line_panels(
@@ -85,7 +99,7 @@ def reliability_curves(
 ) -> go.Figure:
     "Accuracy over mean confidence, a line per method"
     if methods is None:
-        methods = [m for m in calibration["method"].unique() if ":" not in m]
+        methods = [name for name in calibration["method"].unique() if not parse_row(name).schedule]
     grey = dict(color=PALETTE["grey"], width=1.5, dash="dash")
     diagonal = go.Scatter(x=[0, 100], y=[0, 100], mode="lines", line=grey, name="perfect calibration", hoverinfo="skip")
     fig = go.Figure(diagonal)
@@ -100,7 +114,7 @@ def reliability_curves(
             y=100 * bins["right"],
             mode="lines+markers",
             name=label_text(method),
-            line=dict(color=colours.get(method, method_colour(method)), width=2),
+            line=dict(color=colours.get(method, method_colour(method)), width=2, dash=_dash(method)),
             customdata=100 * share,
             marker=dict(size=5 + 22 * np.sqrt(share), opacity=0.85),
             hovertemplate="confidence %{x:.0f}%, accuracy %{y:.0f}%<br>%{customdata:.1f}% of predictions",
@@ -130,7 +144,7 @@ def _budget_traces(rows: pd.DataFrame, method, shift: float):
         mode="lines+markers",
         name=label_text(method),
         legendgroup=label_text(method),
-        line=dict(color=colour, width=2),
+        line=dict(color=colour, width=2, dash=_dash(method)),
         customdata=[label_text(budget) for budget in rows["labelled"]],
     )
     hover = "%{customdata} labels: %{y:.1f}"
@@ -414,13 +428,6 @@ def _panel_title(stage, name):
     "Stage and curve of a panel"
     curve_name = CURVES.get(name, label_text(name)).split(" (")[0]
     return f"{STAGES.get(stage, label_text(stage))}: {curve_name}"
-
-
-def _dash(method):
-    "Style of the line: solid, or by schedule where the name of the method has one"
-    if ":" not in method:
-        return "solid"
-    return "dash" if method.endswith(":default") else "dot"
 
 
 def _curve_panel(fig, history, stage, name, panel, in_legend, metric):

@@ -11,7 +11,7 @@ import pandas as pd
 from ..core.provenance import provenance_text
 from ..evaluation.summary import Summary
 from ..evaluation.wording import format_number, format_signed, join_words
-from ..distillation.methods import BASELINE
+from ..distillation.methods import BASELINE, parse_row
 from .ranking import best_method, verdict_rows
 
 # %% ../../nbs/75_reporting/06_limits.ipynb #7462717e
@@ -159,7 +159,7 @@ def describe_diverged(summary: Summary) -> str:
     total = f" of {planned}" if planned else ""
     sentences = []
     for method, repeats in summary.diverged.items():
-        if ":" not in method:
+        if not parse_row(method).schedule:
             sentences.append(
                 f"The training of {method} diverged in {len(repeats)}{total} repeats ({_name_repeats(repeats)}): "
                 "a loss was NaN. Its numbers are those of the others."

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 from ..core.errors import InputError, nearest
-from ..distillation.methods import BASELINE
+from ..distillation.methods import BASELINE, parse_row
 from ..evaluation.per_sample import target_groups, with_scores
 from ..evaluation.summary import Summary
 from mtpkd.reporting.run_view import (
@@ -77,7 +77,7 @@ def _with_predictions(
     summary,
 ) -> tuple:  # facts with subjects, predictions and the teacher that would be chosen; notes
     "Facts about rows with the predictions of every method"
-    methods = [name for name in p["method"].unique() if ":" not in name]
+    methods = [name for name in p["method"].unique() if not parse_row(name).schedule]
     first = p[p["method"] == methods[0]]
     if len(first) != len(facts):
         note = (

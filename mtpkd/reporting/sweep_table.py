@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from ..core.provenance import provenance_columns
 from ..evaluation.statistics import corrected_t, holm, PairedTest, rho_for
-from ..distillation.methods import BASELINE, method_role
+from ..distillation.methods import BASELINE, method_role, parse_row
 from ..experiments.run_folder import RunFolder
 from ..experiments.label_budgets import budget_name
 from ..execution.sweep import SweepFolder
@@ -46,7 +46,8 @@ def sweep_groups(folder: SweepFolder) -> list:  # (label, runs), in the order of
 def pool_results(runs) -> pd.DataFrame:  # columns of results.csv
     "Results of runs that differ in their seeds, without the candidates of a schedule"
     table = pd.concat([run.results for run in runs], ignore_index=True)
-    return table[~table["method"].str.contains(":")].drop_duplicates(["method", "fold", "seed"])
+    names_schedule = table["method"].map(lambda name: bool(parse_row(name).schedule))
+    return table[~names_schedule].drop_duplicates(["method", "fold", "seed"])
 
 # %% ../../nbs/75_reporting/16_sweep_table.ipynb #a1818302
 SWEEP = "group data labelled n_train method metric n mean sd pairs diff low high p p_holm".split()

@@ -9,6 +9,7 @@ __all__ = ['EmbeddingExplorer', 'select_rows', 'TeacherChoice', 'TransferLedger'
 import html, threading
 import ipywidgets as w
 import pandas as pd
+from ..distillation.methods import parse_row
 from mtpkd.reporting.run_view import (
     ABSENT,
     find_runs,
@@ -331,7 +332,7 @@ def _methods_with_history(runs: dict) -> list:
     for run in runs.values():
         history = optional_table(run, "history")[0]
         if history is not None:
-            methods |= dict.fromkeys(name for name in history["method"].unique() if ":" not in name)
+            methods |= dict.fromkeys(name for name in history["method"].unique() if not parse_row(name).schedule)
     return list(methods)
 
 
