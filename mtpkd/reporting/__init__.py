@@ -4,8 +4,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "findings": [
         "describe_winners", "describe_unclear", "describe_transport", "same_schedule", "describe_ablations",
-        "describe_controls", "describe_baselines", "describe_teacher", "describe_fallback", "describe_headroom",
-        "describe_calibration", "describe_modalities",
+        "describe_controls", "describe_baselines", "describe_teacher", "describe_selection",
+        "describe_fallback", "describe_headroom", "describe_calibration", "describe_modalities",
     ],
     "limits": [
         "describe_multiple_tests", "describe_limits", "describe_test", "describe_power", "most_hurt",
@@ -16,8 +16,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "ranking": ["fallen_back", "verdict_rows", "best_method"],
     "report": ["render", "comparison_page"],
     "result_sections": [
-        "budget_section", "teacher_section", "describe_selection", "transfer_section", "calibration_section",
-        "modality_section", "pairing_section", "describe_unit", "repeat_section",
+        "budget_section", "teacher_section", "transfer_section", "calibration_section", "modality_section",
+        "pairing_section", "describe_unit", "repeat_section",
     ],
     "row_facts": [
         "EmbeddingSpaces", "embedding_spaces", "first_repeat", "prediction_losses", "chosen_teacher",
@@ -25,7 +25,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "run_figures": ["choice_figure", "transfer_unit", "ledger_figure", "runs_figure"],
     "run_view": [
-        "ABSENT", "first_line_of", "value_or_reason", "optional_table", "required_table", "open_run",
+        "first_line_of", "reason_of", "value_or_reason", "optional_table", "required_table", "open_run",
         "is_regression", "task_classes", "target_name", "plan_names", "panel_order", "panels_of", "main_rows",
         "Batch", "stored_batch", "drawn_batch", "explain_plan", "anchors_of", "find_runs", "run_line",
         "flatten_settings", "settings_that_differ",

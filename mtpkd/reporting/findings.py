@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['describe_winners', 'describe_unclear', 'describe_transport', 'same_schedule', 'describe_ablations',
-           'describe_controls', 'describe_baselines', 'describe_teacher', 'describe_fallback', 'describe_headroom',
-           'describe_calibration', 'describe_modalities']
+           'describe_controls', 'describe_baselines', 'describe_teacher', 'describe_selection', 'describe_fallback',
+           'describe_headroom', 'describe_calibration', 'describe_modalities']
 
 # %% ../../nbs/75_reporting/05_findings.ipynb #b2ef0897
 import numpy as np
@@ -147,6 +147,24 @@ def describe_teacher(summary: Summary) -> str:
         f"{subject} scores {format_number(teacher.mean)} against the student's "
         f"{format_number(student_mean)}: {format_difference(teacher)}.{end}"
     )
+
+# %% ../../nbs/75_reporting/05_findings.ipynb #7b755262
+def describe_selection(
+    shares,  # percent of every teacher (columns), rows method and epoch
+    known,  # method -> its teachers
+) -> str:
+    "From whom the methods that select a teacher in every batch were distilled, in words"
+    texts = []
+    for method, part in shares.groupby(level="method", sort=False):
+        if declared(method).rule == "fixed":
+            continue
+        mean = part.mean()[list(known[method])].sort_values(ascending=False) / 100
+        chosen = [f"{teacher} in {format_percent(share)}" for teacher, share in mean.items() if share > 0]
+        never = sorted(teacher for teacher, share in mean.items() if not share > 0)
+        end = f", never from {join_words(never)}" if never else ""
+        by = "held-out losses" if declared(method).cross_fit else "the loss on labels that the teachers were fitted on"
+        texts.append(f"{method}, which selects by {by}, was distilled from {join_words(chosen)} of its batches{end}.")
+    return " ".join(texts)
 
 # %% ../../nbs/75_reporting/05_findings.ipynb #62c885db
 def describe_fallback(summary: Summary) -> str:

@@ -8,7 +8,7 @@ __all__ = ['table_html', 'Explorer', 'open_or_explain', 'dropdown', 'on_click']
 # %% ../../nbs/80_widgets/02_base.ipynb #beb202d9
 import html
 import ipywidgets as w
-from ..reporting.run_view import ABSENT, first_line_of, open_run, optional_table
+from ..reporting.run_view import open_run, optional_table, reason_of
 from .live_figure import as_widget, refill
 
 # %% ../../nbs/80_widgets/02_base.ipynb #8db32385
@@ -54,8 +54,8 @@ class Explorer(w.VBox):
         "Call a function; where a part of the run is missing, state it in the status line"
         try:
             return do(*args)
-        except ABSENT as e:
-            self.show_status(first_line_of(e))
+        except Exception as error:
+            self.show_status(reason_of(error))
             self.clear()
             self.details.value = ""
 

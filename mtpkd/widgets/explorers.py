@@ -11,11 +11,10 @@ import ipywidgets as w
 import pandas as pd
 from ..distillation.methods import parse_row
 from mtpkd.reporting.run_view import (
-    ABSENT,
     find_runs,
-    first_line_of,
     open_run,
     optional_table,
+    reason_of,
     run_line,
     settings_that_differ,
 )
@@ -113,8 +112,8 @@ def _compute_umap(self, names):
         spaces = {name: self.spaces.z[name] for name in names}
         try:
             self.places["umap", *names] = project_all(spaces, "umap")
-        except ABSENT as error:
-            self.show_status(first_line_of(error))
+        except Exception as error:
+            self.show_status(reason_of(error))
             return
         if self.method.value == "umap" and list(self.view.value) == names:
             self.refresh()
