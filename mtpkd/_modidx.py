@@ -2043,6 +2043,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                                                                  'mtpkd/execution/sweep.py'),
                                        'mtpkd.execution.sweep._settings': ('65_execution/sweep.html#_settings', 'mtpkd/execution/sweep.py'),
                                        'mtpkd.execution.sweep._short': ('65_execution/sweep.html#_short', 'mtpkd/execution/sweep.py'),
+                                       'mtpkd.execution.sweep._stored_cell': ( '65_execution/sweep.html#_stored_cell',
+                                                                               'mtpkd/execution/sweep.py'),
                                        'mtpkd.execution.sweep._varying': ('65_execution/sweep.html#_varying', 'mtpkd/execution/sweep.py'),
                                        'mtpkd.execution.sweep.claim_sweep_folder': ( '65_execution/sweep.html#claim_sweep_folder',
                                                                                      'mtpkd/execution/sweep.py'),

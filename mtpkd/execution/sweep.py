@@ -34,7 +34,7 @@ class Cell:
 
     key: str  # hash of the parameters and settings; the name of its folder
     label: str  # the settings that vary in the sweep, with their values
-    asked: dict  # name -> value, as in the file
+    requested: dict  # name -> value, as in the file
     parameters: dict  # of the experiment notebook
 
 
@@ -86,17 +86,17 @@ def _cells(combinations, folder) -> list:
     def config(path):
         return read_yaml(folder / path)
 
-    return [_cell(asked, varying, folder, options, shipped, config) for asked in combinations]
+    return [_cell(requested, varying, folder, options, shipped, config) for requested in combinations]
 
 
 def _varying(combinations) -> list:  # names, in the order of the file
     "The settings that have more than one value in the sweep"
     names = {}
-    for asked in combinations:
-        names |= dict.fromkeys(asked)
+    for requested in combinations:
+        names |= dict.fromkeys(requested)
     varying = []
     for name in names:
-        values = {json.dumps(asked.get(name), default=str) for asked in combinations}
+        values = {json.dumps(requested.get(name), default=str) for requested in combinations}
         if len(values) > 1:
             varying.append(name)
     return varying
@@ -126,7 +126,7 @@ def _combinations(values) -> list:  # one dict of settings a cell
 
 # %% ../../nbs/65_execution/03_sweep.ipynb #87b8e6bc
 def _cell(
-    asked: dict,  # name -> value of this combination
+    requested: dict,  # name -> value of this combination
     varying,  # names that make the label
     folder: Path,  # of the sweep file
     options,  # parameters of the notebook
@@ -134,14 +134,14 @@ def _cell(
     config,  # path -> settings
 ) -> Cell:
     "The parameters of one run"
-    asked = {name: value for name, value in asked.items() if value is not None}
+    requested = {name: value for name, value in requested.items() if value is not None}
     config_file = None
-    if "config" in asked and not isinstance(asked["config"], dict):
-        config_file = folder / str(asked["config"])
-        asked["config"] = config(str(asked["config"]))
-    parameters = {name: _plain(name, value) for name, value in asked.items() if name in options and name != "set"}
-    settings = _settings(asked.get("set") or {})
-    settings = settings | {name: value for name, value in asked.items() if name not in options}
+    if "config" in requested and not isinstance(requested["config"], dict):
+        config_file = folder / str(requested["config"])
+        requested["config"] = config(str(requested["config"]))
+    parameters = {name: _plain(name, value) for name, value in requested.items() if name in options and name != "set"}
+    settings = _settings(requested.get("set") or {})
+    settings = settings | {name: value for name, value in requested.items() if name not in options}
     try:
         key = hashlib.sha256(json.dumps([parameters, settings], sort_keys=True).encode()).hexdigest()[:12]
     except (TypeError, ValueError, RecursionError) as e:
@@ -152,9 +152,9 @@ def _cell(
     if settings:
         parameters["set"] = settings
     _require_names(config_file, parameters, parameters.get("config"))
-    named = [name for name in varying if name in asked]  # an entry of a list names what it changes
-    label = ", ".join(f"{name}={_short(asked[name])}" for name in named)
-    return Cell(key, label or "as fixed" * bool(varying), asked, parameters)
+    named = [name for name in varying if name in requested]  # an entry of a list names what it changes
+    label = ", ".join(f"{name}={_short(requested[name])}" for name in named)
+    return Cell(key, label or "as fixed" * bool(varying), requested, parameters)
 
 
 def _require_names(
@@ -253,7 +253,7 @@ def read_cells(path) -> list:
         lines = file.read_text(encoding="utf-8").splitlines()
         if len(lines) > MOST:
             raise ValueError(f"{len(lines)} cells, expected at most {MOST}")
-        cells = [Cell(**json.loads(line)) for line in lines]
+        cells = [_stored_cell(json.loads(line)) for line in lines]
         for cell in cells:
             _check_cell(cell)
     except (OSError, ValueError, TypeError, RecursionError) as e:
@@ -261,10 +261,17 @@ def read_cells(path) -> list:
     return cells
 
 
+def _stored_cell(facts: dict) -> Cell:
+    "A cell from its line in the file; earlier versions wrote `asked` for `requested`"
+    if "asked" in facts:
+        facts["requested"] = facts.pop("asked")
+    return Cell(**facts)
+
+
 def _check_cell(cell) -> None:
     "Refuse a cell with fields of other types, or with a key that could lead out of the folder"
     named = isinstance(cell.key, str) and cell.key.isalnum() and isinstance(cell.label, str)
-    if not (named and isinstance(cell.asked, dict) and isinstance(cell.parameters, dict)):
+    if not (named and isinstance(cell.requested, dict) and isinstance(cell.parameters, dict)):
         raise ValueError(f"no cell: {str(cell.key)[:40]!r}")
 
 

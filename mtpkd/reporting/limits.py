@@ -138,7 +138,7 @@ def describe_hurt(summary: Summary, transfer) -> str:
 
 # %% ../../nbs/75_reporting/06_limits.ipynb #d175eaf2
 def _name_repeats(repeats):
-    "The first four of some repeats in words"
+    "The folds and seeds of the first four repeats, as text"
     names = []
     for repeat in repeats[:4]:
         step = "" if repeat.step is None else f", at step {repeat.step}"
@@ -179,7 +179,7 @@ def describe_unfinished(summary: Summary) -> str:
     return f"Unfinished: {join_words(short)} of {planned} repeats; the numbers are preliminary."
 
 
-_MEANS = dict(
+_FAULTS = dict(
     clip_folds="subjects are in training and in test",
     test_epoch="epochs were chosen on the test fold",
     batch_attention="a prediction depends on its batch-mates",
@@ -197,7 +197,7 @@ def describe_provenance(summary: Summary) -> str:
     line = provenance_text(summary)
     if not line:
         return ""
-    meanings = _MEANS | _CONTROLS
-    reasons = [meaning for word, meaning in meanings.items() if word in line]
+    meanings = _FAULTS | _CONTROLS
+    reasons = [meaning for name, meaning in meanings.items() if name in line]
     these = "this is" if len(reasons) == 1 else "these are"
     return f"Made on purpose, {line}: {join_words(reasons)}. No number here is a result; they show what {these} worth."

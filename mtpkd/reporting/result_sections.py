@@ -33,7 +33,7 @@ def _budget_cell(point):
 
 
 def budget_section(page: Page, runs) -> dict:
-    "Curve, words and table over label budgets; empty where the runs are no curve"
+    "Curve, sentences and table over label budgets; empty where the runs are no curve"
     curve, _ = value_or_reason(_curve, runs)
     if curve is None or not len(curve):
         return {}
@@ -43,7 +43,7 @@ def budget_section(page: Page, runs) -> dict:
     summary = runs[0].summary
     return dict(
         stamp=provenance_text(summary),
-        words=describe_budgets(curve),
+        sentences=describe_budgets(curve),
         figure=page.figure(plots.budget_curves, curve, summary.metric),
         budgets=list(dict.fromkeys(curve["labelled"])),
         rows=rows,
@@ -75,8 +75,7 @@ def teacher_section(page: Page, run) -> dict:
     number = teachers.groupby("method")["teacher"].nunique()
     choosing = teachers[teachers["method"].isin(number.index[number > 1])]
     figure = page.figure(plots.teacher_choice, choosing) if len(choosing) else dict(note=_NO_CHOICE)
-    return figure | dict(teachers=list(shares.columns), rows=rows, words=describe_selection(shares, known))
-
+    return figure | dict(teachers=list(shares.columns), rows=rows, sentence=describe_selection(shares, known))
 
 # %% ../../nbs/75_reporting/11_result_sections.ipynb #ad05c88f
 def _gain_counts(part):  # of one method and kind: gain / lose, the most hurt
@@ -107,9 +106,9 @@ def transfer_section(page: Page, run, summary) -> dict:
     if best not in set(transfer["method"]):
         best = transfer["method"].iloc[0]
     rows = [(method, _transfer_row(part)) for method, part in transfer.groupby("method", sort=False)]
-    words = ["came closer", "moved away"] if is_regression(summary) else ["turned right", "turned wrong"]
+    changes = ["came closer", "moved away"] if is_regression(summary) else ["turned right", "turned wrong"]
     figure = page.figure(plots.transfer_bars, transfer, best, transfer_unit(summary))
-    return figure | dict(rows=rows, words=words)
+    return figure | dict(rows=rows, changes=changes)
 
 # %% ../../nbs/75_reporting/11_result_sections.ipynb #825c10db
 def _calibration_row(name, row):

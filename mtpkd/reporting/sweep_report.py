@@ -40,12 +40,12 @@ SWEEP_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 <p class="soft">Not everything on this page is a result; faults and controls: {{ stamps|join("; ") }}.</p>
 {% endif %}
 {% if failed %}
-<div class="words"><strong>Failed</strong><ul>
+<div class="sentences"><strong>Failed</strong><ul>
 {% for c, error in failed %}<li>{{ c.label }} ({{ c.key }}): {{ error }}</li>{% endfor %}
 </ul></div>
 {% endif %}
-<div class="words"><strong>What the numbers show, and what they do not</strong><ul>
-{% for w in words %}<li>{{ w }}</li>{% endfor %}
+<div class="sentences"><strong>What the numbers show, and what they do not</strong><ul>
+{% for sentence in sentences %}<li>{{ sentence }}</li>{% endfor %}
 </ul></div>
 {% for title, f in curves %}
 <h2>Over label budgets: {{ title }}</h2>
@@ -136,7 +136,7 @@ def sweep_report(sweep) -> str:  # folder or SweepFolder -> path of the page
         total=len(folder.cells),
         failed=folder.failed,
         stamps=_stamps(runs),
-        words=sentences,
+        sentences=sentences,
         curves=curve_figures(page, folder, table),
         groups=groups,
         rows=rows,

@@ -19,25 +19,25 @@ from ..execution.sweep import SweepFolder
 # %% ../../nbs/75_reporting/16_sweep_table.ipynb #263f330f
 def _requested(cell, keys):
     "The requested settings of a cell as one text"
-    return json.dumps({key: cell.asked.get(key) for key in keys}, sort_keys=True, default=str)
+    return json.dumps({key: cell.requested.get(key) for key in keys}, sort_keys=True, default=str)
 
 
 def _varies(cells, key):
     "Whether cells differ in a requested setting"
-    return len({json.dumps(cell.asked.get(key), default=str) for cell in cells}) > 1
+    return len({json.dumps(cell.requested.get(key), default=str) for cell in cells}) > 1
 
 
 def sweep_groups(folder: SweepFolder) -> list:  # (label, runs), in the order of the sweep
     "Finished runs by what was requested, seeds aside"
     keys = {}
     for cell in folder.cells:
-        keys |= dict.fromkeys(cell.asked)
+        keys |= dict.fromkeys(cell.requested)
     keys.pop("seeds", None)
     varying = [key for key in keys if _varies(folder.cells, key)]
 
     groups = {}
     for cell in folder.done:
-        values = [f"{key} {cell.asked[key]}" for key in varying if cell.asked.get(key) is not None]
+        values = [f"{key} {cell.requested[key]}" for key in varying if cell.requested.get(key) is not None]
         _, runs = groups.setdefault(_requested(cell, keys), (", ".join(values), []))
         runs.append(RunFolder(folder.path / cell.key))
     return list(groups.values())

@@ -22,8 +22,8 @@ h1 { font-size: 28px; line-height: 1.2; margin: 0 0 4px; }
 h2 { font-size: 23px; margin: 40px 0 8px; padding-top: 16px; border-top: 3px solid var(--fg); }
 h3 { font-size: 17px; margin: 32px 0 4px; } p { max-width: 78ch; margin: 6px 0; }
 .soft, figcaption { color: var(--soft); font-size: 14px; max-width: 92ch; }
-.words { background: var(--shade); border-left: 4px solid #0072B2; padding: 10px 18px; margin: 14px 0; }
-.words li { margin: 5px 0; max-width: 92ch; } .words ul { margin: 4px 0; padding-left: 18px; }
+.sentences { background: var(--shade); border-left: 4px solid #0072B2; padding: 10px 18px; margin: 14px 0; }
+.sentences li { margin: 5px 0; max-width: 92ch; } .sentences ul { margin: 4px 0; padding-left: 18px; }
 table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; margin: 10px 0; }
 caption { text-align: left; font-weight: 600; color: #B34700; }
 th, td { padding: 4px 10px; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
@@ -53,9 +53,9 @@ CSS += """
   h1, h2, h3 { break-after: avoid; } figure, table, li, .pair { break-inside: avoid; } .lead { break-after: avoid; }
   section ~ section { break-before: page; }
   figure > .draw, .pair { zoom: .655; width: 1040px; } .wide { overflow: visible; } table { font-size: 8.5pt; }
-  th, td { padding: 2px 6px; } .soft, figcaption { font-size: 9pt; } p, .words li { max-width: none; }
+  th, td { padding: 2px 6px; } .soft, figcaption { font-size: 9pt; } p, .sentences li { max-width: none; }
   .modebar-container, nav { display: none !important; } thead { display: table-header-group; }
-  .words, pre, .dot { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
+  .sentences, pre, .dot { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
 }
 """
 
@@ -76,7 +76,7 @@ MACROS = """
 <th>difference to student_only [95%]</th><th>p</th><th>Holm p</th>
 <th>gap closed</th>{% if r.headroom %}<th>headroom closed</th>{% endif %}<th>Wilcoxon p</th><th>bootstrap interval</th>
 </tr></thead><tbody>
-{% for t in r.table %}
+{% for t in r.verdict_rows %}
 {% if t.heading %}<tr class="group"><td colspan="9">{{ t.heading }}</td></tr>
 {% else %}<tr{% if t.strong %} class="strong"{% endif %}>
 <td><span class="dot" style="background:{{ t.colour }}"></span>{{ t.method }}</td>
@@ -98,7 +98,7 @@ MACROS = """
 {% if t.rows %}
 <div class="wide"><table>{{ made(stamp) }}<thead><tr>
 <th>method</th><th>subjects that gain / lose</th><th>most hurt</th><th>classes that gain / lose</th><th>most hurt</th>
-{% for w in t.words %}<th>predictions that {{ w }}</th>{% endfor %}
+{% for change in t.changes %}<th>predictions that {{ change }}</th>{% endfor %}
 </tr></thead><tbody>
 {{ rows(t.rows) }}</tbody></table></div>
 {% endif %}
@@ -116,7 +116,7 @@ MACROS = """
 {% macro choice(c, stamp) %}
 {{ show(c, "Mean over folds and seeds.
 A method with one teacher has nothing to choose and is not drawn.") }}
-{% if c.words %}<p>{{ c.words }}</p>{% endif %}
+{% if c.sentence %}<p>{{ c.sentence }}</p>{% endif %}
 {% if c.rows %}
 <div class="wide"><table>{{ made(stamp) }}<thead><tr>
 <th>share of choices (%)</th>
@@ -157,8 +157,8 @@ RUN = """{% from "macros" import made, show, verdict, choice, plan, counted, err
 <table class="facts">{{ made(r.stamp) }}<tbody>
 {% for k, v in r.setting %}<tr><th>{{ k }}</th><td>{{ v }}</td></tr>{% endfor %}
 </tbody></table>
-<div class="words"><strong>What the numbers show, and what they do not</strong><ul>
-{% for w in r.words %}<li>{{ w|unbroken }}</li>
+<div class="sentences"><strong>What the numbers show, and what they do not</strong><ul>
+{% for sentence in r.sentences %}<li>{{ sentence|unbroken }}</li>
 {% endfor %}
 </ul></div>
 <h3>Verdict</h3>{{ verdict(r) }}
@@ -234,8 +234,8 @@ PAGE = """<!doctype html>
 {% endif %}
 {% if budgets.rows %}
 <section id="budgets"><h2>Over label budgets</h2>
-<div class="words"><strong>Where distillation stops paying</strong><ul>
-{% for w in budgets.words %}<li>{{ w }}</li>{% endfor %}
+<div class="sentences"><strong>Where distillation stops paying</strong><ul>
+{% for sentence in budgets.sentences %}<li>{{ sentence }}</li>{% endfor %}
 </ul></div>
 {{ show(budgets.figure, "Mean over folds and seeds. Right: difference to the student alone with the same labels;
 an open marker's interval holds zero.") }}

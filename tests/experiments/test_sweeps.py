@@ -212,8 +212,8 @@ def test_a_journal_that_was_cut(tmp_path):
 @pytest.mark.parametrize(
     "text",
     [
-        '{"key": "../x", "label": "a", "asked": {}, "parameters": {}}',
-        '{"key": 1, "label": "a", "asked": {}, "parameters": {}}',
+        '{"key": "../x", "label": "a", "requested": {}, "parameters": {}}',
+        '{"key": 1, "label": "a", "requested": {}, "parameters": {}}',
         '{"key": "a"}',
         "[]",
         "{",
