@@ -2,17 +2,17 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
-    "curves": [
-        "SHORT", "STAGES", "CURVES", "line_panels", "reliability_curves", "budget_curves", "pairing_curves",
-        "inflation_curves", "choice_shares", "teacher_choice", "choice_bars", "curve", "learning_curves",
-    ],
+    "choices": ["choice_shares", "teacher_choice", "choice_bars"],
     "embeddings": ["project", "thin_out", "embedding_panels", "same_rows"],
     "export": ["PAGES", "on_page", "save_figure"],
     "forest": [
         "verdict_forest", "repeat_differences", "repeat_scatter", "interval_ends", "transfer_bars",
         "difference_forest", "modality_forest", "inflation_forest",
     ],
+    "lines": ["line_panels", "line_dash", "interval_bars", "band_colour", "band_shape"],
     "palette": ["PALETTE", "SYMBOLS", "method_colour", "class_colours", "class_symbols", "teacher_colours"],
     "plans": ["SHARE", "SIGNED", "class_mass", "mass_within", "plan_heatmap", "class_mass_matrix", "matrix_panels"],
+    "result_curves": ["reliability_curves", "budget_curves", "inflation_curves"],
     "theme": ["INK", "GRID", "TEMPLATE", "SEQUENTIAL_COLOURS", "CONFIG", "style", "label_text", "to_html", "plotly_js"],
+    "training_curves": ["SHORT", "STAGES", "CURVES", "curve", "learning_curves", "pairing_curves"],
 })
