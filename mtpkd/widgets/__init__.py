@@ -3,15 +3,15 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "base": ["table_html", "Explorer", "open_or_explain", "dropdown", "on_click"],
+    "embedding_figures": ["align_to", "project_all", "colour_groups", "embedding_figure", "hover_texts"],
     "explorers": ["EmbeddingExplorer", "select_rows", "TeacherChoice", "TransferLedger", "RunBrowser", "refresh"],
-    "figures": [
-        "unit_square", "two_sided_layout", "heaviest_entries", "line_segments", "lines_data", "sample_lines",
-        "plan_lines", "in_columns", "batch_of", "plan_figure", "align_to", "project_all", "colour_groups",
-        "embedding_figure", "hover_texts",
-    ],
     "live_figure": [
         "LOAD", "RELAY", "FIGURE", "NAMES", "SCRIPT", "library_text", "library_key", "Library", "library",
         "LiveFigure", "as_widget", "refill",
     ],
     "plan_explorer": ["PlanExplorer", "select"],
+    "plan_figures": [
+        "unit_square", "two_sided_layout", "heaviest_entries", "line_segments", "lines_data", "sample_lines",
+        "plan_lines", "in_columns", "batch_of", "plan_figure",
+    ],
 })
