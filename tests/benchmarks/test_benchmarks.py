@@ -368,6 +368,73 @@ def test_the_laboratory_runs(root, tmp_path, capsys):
         recipe.main(["--only", "jiont"])
 
 
+# how often a verdict is significant where there is nothing to find
+
+
+@pytest.mark.slow
+def test_false_alarms_in_a_stack_are_those_of_single_runs(root, tmp_path):
+    "A run that is trained in one stack with another has the p and the difference of a run folder of its own"
+    alarms = load(root, "false_alarms")
+    case = alarms.Case("noise", "redrawn")
+    rows = {method: (p, diff) for run, method, p, diff in alarms.study_runs(range(2), case) if run == 1}
+    samples = alarms.null_samples(case, 1)
+    plan = alarms.first_plan(case)
+    protocol = dict(folds=plan.config.folds, labelled=plan.config.labelled, metric=plan.metric)
+    protocol["labelled_validation"] = plan.config.labelled_validation
+    parts = samples.arrays, samples.target, samples.task, samples.subject, samples.sample
+    roles = dict(face="prevalent", physio="privileged")
+    manifest = mtpkd.save_set(tmp_path / "set", "null", *parts, roles=roles, protocol=protocol)
+    found = mtpkd.run(
+        str(manifest),
+        methods=alarms.METHODS,
+        seeds=case.seeds(1),
+        config=alarms.SMALL,
+        out=tmp_path / "run",
+        progress=False,
+    )
+    for method in alarms.METHODS:
+        row = found.summary.methods[method]
+        assert rows[method] == pytest.approx((row.p, row.diff), abs=1e-6), method
+
+
+def test_false_alarms_by_null(root):
+    "Under `noise` only the better side is a false alarm, under `permuted` both are"
+    alarms = load(root, "false_alarms")
+    p, diff = [0.01, 0.02, 0.03, 0.5], [0.1, -0.1, -0.2, 0.3]
+    verdicts = pd.DataFrame(dict(run=range(4), method="kd", p=p, diff=diff))
+    (noise,) = alarms.rates(alarms.Case("noise", "fixed"), verdicts)
+    (permuted,) = alarms.rates(alarms.Case("permuted", "fixed"), verdicts)
+    assert (noise["significant"], noise["better"], noise["false_alarms"], noise["rate"]) == (3, 1, 1, 0.25)
+    assert (permuted["significant"], permuted["false_alarms"], permuted["rate"]) == (3, 3, 0.75)
+    assert noise["low"] < noise["rate"] < noise["high"]
+    assert "significant and better (25.0%" in alarms.describe(noise)
+    assert "significant and worse 2" in alarms.describe(noise)
+    assert "significant on either side (75.0%" in alarms.describe(permuted)
+
+
+def test_the_study_of_false_alarms_runs(root, tmp_path, capsys):
+    "Two runs in a process of its own, and the table"
+    words = "--runs 2 --null permuted --design fixed --out".split()
+    done = subprocess.run(
+        [sys.executable, root / "benchmarks" / "quality" / "false_alarms.py", *words, tmp_path / "rows.csv"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    rows = pd.read_csv(tmp_path / "rows.csv").set_index("method")
+    assert list(rows.index) == load(root, "false_alarms").METHODS
+    assert set(rows.runs) == {2} and rows.rate.tolist() == (rows.false_alarms / 2).tolist()
+    assert "only significant and better is false there" in done.stdout
+
+
+@pytest.mark.parametrize("words, said", [("--runs 0", "--runs is 0"), ("--null nothing", "invalid choice")])
+def test_wrong_words_about_false_alarms(root, words, said, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        load(root, "false_alarms").options(words.split())
+    assert stopped.value.code == 2 and said in capsys.readouterr().err
+
+
 # what the cache of features saves
 
 
