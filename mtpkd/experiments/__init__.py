@@ -24,8 +24,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "run_students": ["find_students", "stands_for"],
     "runner": ["train_all", "write_folder", "default_out", "run", "forecast", "check_cells"],
     "scoring": [
-        "score_rows", "predictions_of", "history_rows", "teacher_rows", "open_context", "run_method",
-        "first_outputs", "plan_of", "embeddings_of",
+        "score_rows", "predictions_of", "history_rows", "backbone_rows", "teacher_rows", "open_context",
+        "run_method", "first_outputs", "plan_of", "embeddings_of",
     ],
     "settings": [
         "allow_parts", "resolve_config", "with_protocol", "with_epochs", "with_bags", "window_step",

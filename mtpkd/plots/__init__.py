@@ -3,8 +3,9 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "curves": [
-        "SHORT", "STAGES", "CURVES", "line_panels", "reliability_curves", "budget_curves", "pairing_curves",
-        "inflation_curves", "choice_shares", "teacher_choice", "choice_bars", "curve", "learning_curves",
+        "SHORT", "STAGES", "BACKBONES", "CURVES", "line_panels", "reliability_curves", "budget_curves",
+        "pairing_curves", "inflation_curves", "choice_shares", "teacher_choice", "choice_bars", "curve",
+        "stages_in", "learning_curves",
     ],
     "embeddings": ["project", "thin_out", "embedding_panels", "same_rows"],
     "export": ["PAGES", "on_page", "save_figure"],

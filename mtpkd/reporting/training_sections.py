@@ -95,8 +95,7 @@ def curve_sections(page: Page, run, summary) -> list:
         return [dict(note=f"No learning curves: {reason}.")]
     history = main_rows(history)
     metric = summary.metric
-    trained = set(history["stage"])
-    stages = [stage for stage in plots.STAGES if stage in trained]
+    stages = plots.stages_in(history)
     earlier = [stage for stage in stages if stage != "student"]
 
     def figure(stages, names):
