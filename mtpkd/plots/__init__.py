@@ -7,13 +7,16 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "pairing_curves", "inflation_curves", "choice_shares", "teacher_choice", "choice_bars", "curve",
         "stages_in", "learning_curves",
     ],
-    "embeddings": ["project", "thin_out", "embedding_panels", "same_rows"],
+    "embeddings": ["PROJECTIONS", "check_projection", "project", "thin_out", "embedding_panels", "same_rows"],
     "export": ["PAGES", "on_page", "save_figure"],
     "forest": [
         "verdict_forest", "repeat_differences", "repeat_scatter", "interval_ends", "transfer_bars",
         "difference_forest", "modality_forest", "inflation_forest",
     ],
     "palette": ["PALETTE", "SYMBOLS", "method_colour", "class_colours", "class_symbols", "teacher_colours"],
-    "plans": ["SHARE", "SIGNED", "class_mass", "mass_within", "plan_heatmap", "class_mass_matrix", "matrix_panels"],
+    "plans": [
+        "SHARE", "SIGNED", "class_mass", "mass_within", "plan_heatmap", "class_mass_matrix", "matrix_panels",
+        "cosine_similarities", "structure_correlation", "similarity_by_step",
+    ],
     "theme": ["INK", "GRID", "TEMPLATE", "SEQUENTIAL_COLOURS", "CONFIG", "style", "label_text", "to_html", "plotly_js"],
 })
