@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "api": ["RunFolder", "export", "learning_curve", "run", "sweep"],
         "experiments.comparison": ["compare"],
         "experiments.fit": ["fit"],
+        "experiments.probe": ["probe"],
         "deployment.predictor": ["Predictor", "predict"],
         "data.reading": ["read"],
         "data.save": ["save_set"],

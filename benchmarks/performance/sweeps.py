@@ -26,7 +26,7 @@ cells = json.loads(sys.argv[2])
 from IPython.core.interactiveshell import InteractiveShell
 shell = InteractiveShell.instance()
 for run in json.loads(sys.argv[1]):
-    shell.push(dict.fromkeys(("prevalent", "privileged", "methods", "labelled", "labelled_validation", "folds", "seeds", "config", "set", "pairing", "protocol")) | dict(device="auto", resume=False) | run)
+    shell.push(json.loads(sys.argv[3]) | run)
     with contextlib.redirect_stdout(io.StringIO()):
         for cell in cells: shell.run_cell(cell).raise_error()
 """
@@ -51,15 +51,17 @@ def seconds(code, *args):
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def notebook_cells():
+def notebook_cells() -> tuple:  # parameters with their defaults, sources of the other cells
+    "The experiment notebook as it stands"
     from mtpkd.execution.notebooks import find_notebook
 
-    cells = json.loads(find_notebook().read_text())["cells"]
-    return [
-        "".join(c["source"])
-        for c in cells
-        if c["cell_type"] == "code" and "parameters" not in c["metadata"].get("tags", [])
-    ]
+    cells = [cell for cell in json.loads(find_notebook().read_text())["cells"] if cell["cell_type"] == "code"]
+    sources = {True: [], False: []}
+    for cell in cells:
+        sources["parameters" in cell["metadata"].get("tags", [])].append("".join(cell["source"]))
+    parameters = {}
+    exec("\n".join(sources[True]), {}, parameters)
+    return parameters, sources[False]
 
 
 def measure(runs: int) -> dict:
@@ -79,7 +81,7 @@ def measure(runs: int) -> dict:
                 json.dumps(dict(fixed=asked[0] | dict(seeds=None), grid=dict(seeds=[a["seeds"] for a in asked]))),
                 f"{d}/sweep",
             ),
-            cells=seconds(CELLS, ways["cells"], json.dumps(notebook_cells())),
+            cells=seconds(CELLS, ways["cells"], *map(json.dumps, reversed(notebook_cells()))),
             library=seconds(DIRECT, ways["library"]),
         )
     return {k: v / runs for k, v in found.items()}

@@ -1,13 +1,15 @@
 """The laboratory behind `mtpkd`: what its ingredients add, and what else was tried, on inner validation alone.
 
-    python benchmarks/quality/recipe_ablation.py --part classification --out results/recipe_classification.csv      up to a quarter of an hour on one core, like the next two
+    python benchmarks/quality/recipe_ablation.py --part targets --out results/recipe_targets.csv                    up to a quarter of an hour on one core, like the others
+    python benchmarks/quality/recipe_ablation.py --part targets_of_values --out results/recipe_targets_of_values.csv
+    python benchmarks/quality/recipe_ablation.py --part classification --out results/recipe_classification.csv
     python benchmarks/quality/recipe_ablation.py --part regression --out results/recipe_regression.csv
     python benchmarks/quality/recipe_ablation.py --part pairing --out results/recipe_pairing.csv
     python benchmarks/quality/recipe_ablation.py --part regression --only joint
 
 No test row is looked at: a variant's score is that of its students on the inner validation rows, all of them labelled here (`labelled_validation: 0`), which are no part of
-training. Classification on `mfeat` (zer <- fac, 60 labelled and a pool), regression on synthetic subjects of generator seed 1 (150 labelled and a pool; the sets that are reported on have
-seed 0); weakly paired data on `mfeat` in bags of eight. Five folds, seeds 100 to 104. Every variant of the first two parts is the recipe with one thing changed, and of the third `ot_pairing` with the weight and the schedule of `kd`, or a rival of it, or both under others; differences to it are paired, with the corrected resampled t-test's interval, not
+training. `targets` and `targets_of_values` take the recipe `mtpkd` apart; `classification`, `regression` and `pairing` are the study from which its first version came, `mtpkd_v1`. Classification on `mfeat` (zer <- fac, 60 labelled and a pool), regression on synthetic subjects of generator seed 1 (150 labelled and a pool; the sets that are reported on have
+seed 0); weakly paired data on `mfeat` in bags of eight. Five folds, seeds 100 to 104. Every variant is the recipe with one thing changed, and of `pairing` `ot_pairing` with the weight and the schedule of `kd`, or a rival of it, or both under others; differences to it are paired, with the corrected resampled t-test's interval, not
 corrected for the number of variants: of thirty, one or two are outside by luck.
 """
 
@@ -29,7 +31,8 @@ from mtpkd.experiments.scoring import open_context
 from mtpkd.experiments.verdict import test_design
 from mtpkd.evaluation.statistics import corrected_t
 
-PARTS = ["classification", "regression", "pairing"]
+PARTS = ["targets", "targets_of_values", "classification", "regression", "pairing"]
+KINDS = dict(targets="classification", targets_of_values="regression")  # of the tasks of parts that are not called so
 SEEDS = (100, 101, 102, 103, 104)
 COLUMNS = ["part", "group", "variant", "what", "mean", "diff", "low", "high", "p", "repeats"]
 
@@ -37,11 +40,12 @@ COLUMNS = ["part", "group", "variant", "what", "mean", "diff", "low", "high", "p
 
 add_schedule("short_mixup", mixup=1.0)
 add_schedule("longer", steps=4, mixup=1.0)
-for _n in (64, 96):
-    add_schedule(f"pool{_n}", pool_batch=_n)
+add_schedule("pool64_short", pool_batch=2)  # times 32
+add_schedule("pool96_long", steps=2, pool_batch=3)
 for _n, _changes in dict(
-    pool64=dict(pool_batch=64),
-    pool96=dict(pool_batch=96),
+    pool64=dict(pool_batch=2),
+    pool96=dict(pool_batch=3),
+    noise=dict(noise=0.2),
     ema=dict(ema=0.98),
     decay=dict(weight_decay=0.1),
     lr=dict(lr=6e-3),
@@ -54,19 +58,24 @@ def kd(weight, **more):
     return tuple((n, round(w, 3)) for n, w in dict(task=1 - weight, logit_kd=weight, **more).items() if w > 0)
 
 
-SCHEDULE = dict(classification="long_mixup", regression="default")  # of the recipe in this study
+SCHEDULE = dict(  # of the recipe in this study
+    targets="pool96", targets_of_values="pool96_short", classification="long_mixup", regression="default"
+)
+RECIPES = dict(targets="mtpkd", targets_of_values="mtpkd", classification="mtpkd_v1", regression="mtpkd_v1")
 EXTRA = dict(pkt=10000.0, sp=1000.0, fitnets=30.0, cosine_mse=0.5, crd=0.3, ot=0.2, row_ot=0.1)
 
 
-def shipped(method, kind, pairing="") -> Method:
-    return get_method(f"{method}:{SCHEDULE[kind]}", ExperimentConfig(pairing=pairing), kind)
+def shipped(method, part, pairing="") -> Method:
+    return get_method(f"{method}:{SCHEDULE[part]}", ExperimentConfig(pairing=pairing), KINDS.get(part, part))
 
 
 def variants(part) -> list:  # (group, name, what, method)
     "The recipe, what is left of it without one ingredient, and what was tried on top"
     if part == "pairing":
         return pairing_variants()
-    base, regression = shipped("mtpkd", part), part == "regression"
+    if part in KINDS:
+        return target_variants(part)
+    base, regression = shipped(RECIPES[part], part), part == "regression"
     alone = get_method("student_only:default", ExperimentConfig(), part)
     found = [
         ("", "student_only", "the student alone", alone),
@@ -107,8 +116,8 @@ def variants(part) -> list:  # (group, name, what, method)
             x2=("long", "twice as long"),
             x1_mixup=("short_mixup", "mixup"),
             x2_mixup=("long_mixup", "twice as long with mixup"),
-            x1_pool64=("pool64", "64 pool rows a step"),
-            x1_pool96=("pool96", "96 pool rows a step"),
+            x1_pool64=("pool64_short", "64 pool rows a step"),
+            x1_pool96=("pool96_short", "96 pool rows a step"),
         )
         if regression
         else dict(
@@ -123,6 +132,42 @@ def variants(part) -> list:  # (group, name, what, method)
     )
     for name, (schedule, what) in tried.items():
         add("settings", name, what, schedule=schedule)
+    return found
+
+
+def target_variants(part) -> list:  # (group, name, what, method)
+    "The recipe without each of its ingredients, its rivals with the same student, and what was tried on top"
+    base, regression = shipped("mtpkd", part), KINDS[part] == "regression"
+    same = base.schedule
+    found = []
+
+    def add(group, name, what, method=base, **changes):
+        found.append((group, name, what, replace(method, **changes)))
+
+    add("", "student_only", "the student alone", get_method("student_only:default", ExperimentConfig(), KINDS[part]))
+    add("", "student_same", "the student alone, by the schedule of the recipe", shipped("student_only", part))
+    add(
+        "", "first_version", "`mtpkd_v1`", shipped("mtpkd_v1", part), schedule="default" if regression else "long_mixup"
+    )
+    add("", "base", "the recipe")
+    if not regression:
+        add("without", "graph", "the mean of ensemble and refined teacher, not propagated", target="refined_mean")
+        add("without", "balance", "class shares as they come", balance="")
+        add("without", "gate", "the graph in every repeat", gate=False)
+        add("without", "mixup", "no mixup", schedule="pool96_long")
+    add("without", "pool96", "32 pool rows a step", schedule="default" if regression else "long_mixup")
+    add("without", "soft_labels", "labels and soft targets, weighted .15 and .85", terms=kd(0.85))
+    add("without", "members", "the refined teacher alone, not propagated", target="mean")
+    add("without", "ensemble", "one joint teacher", teacher="joint", target="mean" if regression else base.target)
+    add("settings", "noise", "noise of .2 on the inputs", schedule=f"{same}_noise")
+    for name in ("kd", "self_training", "fitnets", "mtpkdot", *([] if regression else ["sinkhorn_kd"])):
+        add("rivals", name, f"`{name}` by the same schedule", shipped(name, part))
+    if not regression:
+        graph = dict(target=base.target, balance=base.balance)
+        add("rivals", "kd_graph", "`kd` with the targets of the recipe", shipped("kd", part), **graph)
+    for name in ("ot", "pkt"):
+        terms = (*base.terms, (name, EXTRA[name]))
+        add("terms", name, f"and {name}, weight {EXTRA[name]:g}", terms=terms)
     return found
 
 
@@ -208,7 +253,11 @@ def main(args=None):
         rows = [
             r
             for part in parts
-            for r in measure(part, str(synthetic_set(folder, "regression", 1)) if part == "regression" else "mfeat", o)
+            for r in measure(
+                part,
+                str(synthetic_set(folder, "regression", 1)) if KINDS.get(part, part) == "regression" else "mfeat",
+                o,
+            )
         ]
     for r in rows:
         print(

@@ -77,7 +77,7 @@ def deploy_commands(sub, command) -> None:  # argparse's subparsers; what adds o
         "--method",
         metavar="M",
         help=(
-            f"whose student; default {RECIPE}, which falls back to the student alone where it is no better, "
+            f"whose student; default {RECIPE}, which falls back to the student alone where that is clearly better, "
             "or the method of --recipe"
         ),
     )

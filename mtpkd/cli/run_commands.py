@@ -45,6 +45,11 @@ def _run_options(p):
             f"turn faults of the released code on, to see what they are worth: {', '.join(FAULTS)}, or released for all"
         ),
     )
+    p.add_argument(
+        "--probe",
+        action="store_true",
+        help="only teachers, student and headroom on the inner validation rows of the first seed, in seconds",
+    )
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #7892a3d9
 _RUN = (
@@ -75,7 +80,13 @@ def do_run(o) -> str:
 
     arguments = {name: getattr(o, name) for name in _RUN}
     if "," in (o.labelled or ""):
+        if o.probe:
+            raise InputError(f"--probe is of one label budget, got --labelled {o.labelled}; name one of them")
         return do_budgets(o, arguments)
+    if o.probe:
+        if o.out or o.resume or o.dry_run:
+            raise InputError("--probe writes nothing; take --out, --resume and --dry-run out")
+        return str(mtpkd.probe(**arguments))
     plan = plan_experiment(**arguments)
     out = Path(o.out) if o.out else default_out(plan)
     rank = torchrun_rank_and_size()[0]

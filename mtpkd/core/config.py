@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 import yaml
 from .errors import InputError, nearest
+from .yaml_files import with_stand_ins
 
 # %% ../../nbs/00_core/06_config.ipynb #05e158a7
 class Limit(NamedTuple):
@@ -132,6 +133,7 @@ class ScheduleConfig:
     weight_decay: float = limited(1e-2, at_least(0), FINITE)
     decay: str = "cosine"  # cosine | constant
     mixup: float = limited(0.0, at_least(0), FINITE)  # Beta(a, a) mixup of inputs and targets; 0: none
+    noise: float = limited(0.0, at_least(0), FINITE)  # standard deviation of noise on normalised inputs; 0: none
     clip: float = limited(5.0, at_least(0), FINITE)  # largest gradient norm of a repeat; 0: no clipping
     ema: float = limited(0.0, at_least(0), below(1))  # decay of the weights' moving average; 0: none
     evaluate: int = limited(50, at_least(1), at_most(MOST_STEPS))  # steps between evaluations
@@ -296,4 +298,4 @@ def _plain(value):
 def to_yaml(config) -> str:
     "A config as YAML text"
     values = to_dict(config) if dataclasses.is_dataclass(config) else config
-    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump(with_stand_ins(values), sort_keys=False, allow_unicode=True)

@@ -55,7 +55,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "DialectWarning", "load_table", "text_column", "number_columns", "feature_columns", "load_sample",
         "AbsentWarning", "warn_absent", "load_paths", "named_files", "table",
     ],
-    "video": ["Recording", "scan_film", "open_recording", "is_picture_file", "read_frames"],
+    "video": ["Recording", "scan_film", "open_recording", "is_picture_file", "read_frames", "held_frames"],
     "weak_pairing": [
         "Pairing", "parse_pairing", "pairing_groups", "cut_into_bags", "random_bags", "lag_in_rows",
         "shift_by_lag", "bag_ids", "widest_bag", "form_bags", "WeakPairing", "simulate_weak_pairing",

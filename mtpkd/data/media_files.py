@@ -173,7 +173,8 @@ def matrix_orientation(matrix) -> tuple:
 def frame_orientation(frame) -> tuple:
     "Transposed, rows flipped, columns flipped, of a decoded frame"
     try:
-        for side_data in frame.side_data:
+        for number in range(len(frame.side_data)):  # iterating gives the data, or their types from PyAV 19 on
+            side_data = frame.side_data[number]
             if side_data.type.name == "DISPLAYMATRIX":
                 return matrix_orientation(np.frombuffer(bytes(side_data), "i4"))
     except ValueError:  # PyAV does not know every kind of side data

@@ -4,7 +4,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "artifacts": [
         "BackboneKey", "TeacherKey", "SelfDistilledKey", "TNetKey", "StudentKey", "RefinedTeacherKey",
-        "TeacherOutputsKey", "PredictionsKey", "ControlKey", "ReportedKey", "ArtifactStore",
+        "GraphTargetKey", "TeacherOutputsKey", "PredictionsKey", "ControlKey", "ReportedKey", "ArtifactStore",
     ],
     "batch_schedule": [
         "draw_stage_batches", "draw_pool_bags", "draw_modality_dropout", "mixup_partners", "BatchDraw",
@@ -14,11 +14,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "DistillationContext", "with_control", "teacher_context", "get_teacher", "get_backbone",
         "backbone_weights", "build_students",
     ],
+    "graph_targets": ["graph_features", "GraphTarget", "graph_target"],
     "method_resolution": ["get_method", "method_options", "method_schedules"],
     "methods": [
         "SHUFFLED_TEACHER", "SHUFFLED_PRIVILEGED", "LABEL_PERMUTATION", "SHUFFLE_CONTROLS", "CONTROLS",
-        "SCHEDULES", "WITHOUT", "TEACHER_SOURCES", "ROLES", "DEFAULTS", "BASELINE", "CEILING", "RECIPE",
-        "PAPER", "KD_TERMS", "add_schedule", "schedules", "candidate_schedules", "privileged_teachers",
+        "SCHEDULES", "WITHOUT", "CANDIDATES", "CANDIDATES_FOR_VALUES", "TEACHER_SOURCES", "ROLES", "DEFAULTS",
+        "BASELINE", "CEILING", "RECIPE", "GRAPH", "REFINED_MEAN", "PAPER", "KD_TERMS", "add_schedule",
+        "schedules", "candidate_schedules", "is_noisy", "differ_by_more_than_pool", "privileged_teachers",
         "privileged_only_teachers", "joint_teacher", "joint_and_privileged_teachers", "TeacherSource", "Method",
         "add_method", "method_names", "RowName", "parse_row", "declared", "without_term", "method_role",
         "default_methods",
@@ -34,8 +36,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "fit_adapters",
     ],
     "soft_targets": [
-        "target_rules", "ROUTER_STEPS", "ROUTER_LR", "ROUTER_PENALTY", "combine_targets", "soft_prediction",
-        "collect_predictions", "mean_target", "single_teacher_target", "barycentre_target",
+        "target_rules", "ROUTER_STEPS", "ROUTER_LR", "ROUTER_PENALTY", "combine_targets", "outputs_on_all_rows",
+        "soft_prediction", "collect_predictions", "mean_target", "single_teacher_target", "barycentre_target",
         "best_teacher_index", "confidence_weights", "validation_errors", "best_target", "confidence_target",
         "router_weights", "router_target", "balance_target",
     ],
@@ -45,9 +47,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "fit_all_tnets", "fit_first_stages", "run_stages", "count_steps",
     ],
     "students": [
-        "ensemble_keys", "get_teachers", "candidate_teacher_names", "candidate_keys", "candidate_teachers",
-        "member_count", "student_members", "soft_targets_of", "get_refined_teacher", "fit_refined_teacher",
-        "target_shares", "stage_spec", "fit_student", "get_student",
+        "MEMBER_SCHEDULE", "ensemble_keys", "get_teachers", "candidate_teacher_names", "candidate_keys",
+        "candidate_teachers", "member_count", "student_members", "soft_targets_of", "members_rule",
+        "get_graph_target", "refined_schedule", "refined_teacher_key", "get_refined_teacher",
+        "fit_refined_teacher", "target_shares", "stage_spec", "fit_student", "get_student",
     ],
     "teacher_selection": ["selection_rules", "select_teachers"],
     "teachers": [

@@ -4,10 +4,12 @@
 
 # %% auto #0
 __all__ = ['SHUFFLED_TEACHER', 'SHUFFLED_PRIVILEGED', 'LABEL_PERMUTATION', 'SHUFFLE_CONTROLS', 'CONTROLS', 'SCHEDULES', 'WITHOUT',
-           'TEACHER_SOURCES', 'ROLES', 'DEFAULTS', 'BASELINE', 'CEILING', 'RECIPE', 'methods', 'PAPER', 'KD_TERMS',
-           'add_schedule', 'schedules', 'candidate_schedules', 'privileged_teachers', 'privileged_only_teachers',
-           'joint_teacher', 'joint_and_privileged_teachers', 'TeacherSource', 'Method', 'add_method', 'method_names',
-           'RowName', 'parse_row', 'declared', 'without_term', 'method_role', 'default_methods']
+           'CANDIDATES', 'CANDIDATES_FOR_VALUES', 'TEACHER_SOURCES', 'ROLES', 'DEFAULTS', 'BASELINE', 'CEILING',
+           'RECIPE', 'methods', 'GRAPH', 'REFINED_MEAN', 'PAPER', 'KD_TERMS', 'add_schedule', 'schedules',
+           'candidate_schedules', 'is_noisy', 'differ_by_more_than_pool', 'privileged_teachers',
+           'privileged_only_teachers', 'joint_teacher', 'joint_and_privileged_teachers', 'TeacherSource', 'Method',
+           'add_method', 'method_names', 'RowName', 'parse_row', 'declared', 'without_term', 'method_role',
+           'default_methods']
 
 # %% ../../nbs/50_distillation/01_methods.ipynb #759f21b2
 from collections.abc import Callable
@@ -15,7 +17,7 @@ from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 from ..core.errors import InputError, nearest
 from ..core.registry import allow_addresses, Registry
-from ..core.config import ExperimentConfig
+from ..core.config import ExperimentConfig, ScheduleConfig
 
 # %% ../../nbs/50_distillation/01_methods.ipynb #f15c9d4f
 SHUFFLED_TEACHER = "shuffled_teacher"
@@ -30,19 +32,30 @@ WITHOUT = "no_"  # `METHOD:no_TERM` is a method without one of its terms
 
 
 def add_schedule(name: str, **changes):
-    "A schedule by name: what it changes; `steps` counts in times of everybody's"
+    "A schedule by name: what it changes; `steps` and `pool_batch` count in times of everybody's"
     if name.startswith(WITHOUT):
         raise InputError(f"schedule {name!r}: {WITHOUT}TERM names a method without a term; use another name")
-    return SCHEDULES.register(name)(
-        lambda base: replace(base, **changes | dict(steps=round(changes.get("steps", 1) * base.steps)))
-    )
+
+    def changed(base):
+        times = {key: round(changes.get(key, 1) * getattr(base, key)) for key in ("steps", "pool_batch")}
+        return replace(base, **changes | times)
+
+    return SCHEDULES.register(name)(changed)
 
 
 add_schedule("default")
 add_schedule("long_mixup", steps=2, mixup=1.0)
 add_schedule("long", steps=2)
+add_schedule("pool96", steps=2, mixup=1.0, pool_batch=3)
+add_schedule("pool96_noise", steps=2, mixup=1.0, pool_batch=3, noise=0.2)
+add_schedule("pool96_short", pool_batch=3)
+add_schedule("pool96_short_noise", pool_batch=3, noise=0.2)
 add_schedule("paper", lr=5e-4, weight_decay=0.0, decay="constant")
 add_schedule("paper_pkdot", lr=1e-4, weight_decay=0.0, decay="constant")
+
+
+CANDIDATES = ("default", "pool96_short", "pool96", "pool96_noise")  # simple ones first
+CANDIDATES_FOR_VALUES = ("default", "pool96_short", "pool96_short_noise")
 
 
 def schedules(config: ExperimentConfig) -> dict:  # name -> ScheduleConfig
@@ -59,7 +72,23 @@ def candidate_schedules(config: ExperimentConfig, kind: str) -> tuple:  # names,
             raise InputError(f"schedules: unknown schedule {name!r}; {nearest(name, SCHEDULES.names())}")
     if config.schedules:
         return tuple(dict.fromkeys(config.schedules))
-    return ("default", "long") if kind == "regression" else ("default", "long_mixup")
+    by_schedule, kept = schedules(config), {}
+    for name in CANDIDATES_FOR_VALUES if kind == "regression" else CANDIDATES:
+        kept.setdefault(by_schedule[name], name)  # settings can make two of them one
+    return tuple(kept.values())
+
+
+def is_noisy(schedule: str) -> bool:
+    "Whether a schedule adds noise to the inputs"
+    return schedule in SCHEDULES and SCHEDULES.get(schedule)(ScheduleConfig()).noise > 0
+
+
+def differ_by_more_than_pool(config: ExperimentConfig, names) -> tuple:  # of schedules
+    "The schedules among `names` that are not the same to a method without a pool as an earlier one"
+    by_schedule, kept = schedules(config), {}
+    for name in names:
+        kept.setdefault(replace(by_schedule[name], pool_batch=1), name)
+    return tuple(kept.values())
 
 # %% ../../nbs/50_distillation/01_methods.ipynb #3c84c338
 def privileged_teachers(subsets: dict, privileged) -> list:  # names
@@ -126,15 +155,17 @@ class Method:
     all_labels: bool = False  # uses the labels of the pool, too
     temperature: float = 1.0
     from_teacher: bool = False  # stage 3: T-Net is trained, the student starts as the joint teacher
-    target: str = "mean"  # how several teachers become one soft target: mean, best, confidence, router, barycentre
+    target: str = "mean"  # how several teachers become one soft target; `graph` spreads it, see below
+    gate: bool = True  # the graph is used only where inner validation rows are predicted no worse
     cross_fit: bool = False  # soft targets, or losses that select, of labelled rows: of teachers not fitted on them
     balance: str | tuple = ""  # class proportions of the soft targets: as they come, `labelled`, or numbers
+    for_values: tuple = ()  # ((field, value), ...): what differs in a regression
     control: str = ""  # what is shuffled or permuted on purpose
     bags: str = ""  # weakly paired data: naive, mean, ot, align
     eps: float = 0.3  # entropic regularisation of the plan of `ot`
     released: str = ""  # the schedule of its released code, under which it is the row `METHOD:paper`
     ablated: tuple = ()  # terms: a run that contains it unless it names its methods has rows `METHOD:no_TERM`, too
-    falls_back: bool = False  # `student_only` stands for it where it is no better on inner validation
+    falls_back: bool = False  # `student_only` stands for it where that is clearly better on inner validation
     role: str = "method"  # one of `ROLES`
     default_for: str = ""  # one of `DEFAULTS`: the runs that contain it unless they name their methods
     uses_transport: bool = False  # its loss or its pairing is optimal transport
@@ -174,6 +205,8 @@ BASELINE = "student_only"  # with which every method is compared
 CEILING = "student_all_labels"  # the baseline with the labels of the pool: what there is to gain
 RECIPE = "mtpkd"  # of this project: the controls are built like it
 methods = Registry("method")
+GRAPH = "graph"  # target: the prediction of the teachers, propagated over a graph
+REFINED_MEAN = "refined_mean"  # target: the mean of an ensemble's members and of its refined teacher
 
 
 def add_method(m: Method) -> Method:
@@ -299,18 +332,23 @@ add_method(
 );
 
 # %% ../../nbs/50_distillation/01_methods.ipynb #a43a0219
-add_method(
-    Method(
-        RECIPE,
-        KD_TERMS,
-        teacher="privileged",
-        pool=True,
-        temperature=1.5,
-        falls_back=True,
-        default_for="full",
-        colour="vermillion",
-    )
-);
+_recipe = Method(
+    RECIPE,
+    (("logit_kd", 1.0),),
+    teacher="privileged",
+    pool=True,
+    temperature=1.5,
+    target=GRAPH,
+    balance="labelled",
+    for_values=(("target", REFINED_MEAN), ("balance", "")),
+    falls_back=True,
+    default_for="full",
+    uses_transport=True,
+    colour="vermillion",
+)
+add_method(_recipe)
+_first_version = dict(terms=KD_TERMS, target="mean", balance="", for_values=(), default_for="", colour="")
+add_method(replace(_recipe, name="mtpkd_v1", uses_transport=False, **_first_version));
 
 # %% ../../nbs/50_distillation/01_methods.ipynb #df1bb3d4
 _BASELINES = dict(

@@ -19,7 +19,7 @@ from ..losses.catalogue import get_term
 from ..evaluation.metrics import direction, score
 from ..training.distributed import average_gradients, distributed_forward
 from ..training.stacked_data import gather_rows, StackedDataset
-from ..training.batching import mix
+from ..training.batching import mix, read_noise
 from ..training.stacked_model import predict_stacked, StackedModel
 from ..training.trainer import Trainer
 from ..training.loop import train
@@ -37,6 +37,16 @@ def _mixed_inputs(inputs: dict, presence: Tensor, keep: Tensor, partner: Tensor)
         partner_present = presence[:, partner, i].reshape(*presence.shape[:2], *[1] * (values.ndim - 2))
         mixed[name] = torch.where(partner_present, mix(values, keep, partner), values)
     return mixed
+
+
+def _noisy_inputs(inputs: dict, presence: Tensor, batches: BatchSchedule, draw: BatchDraw, sd: float) -> dict:
+    "Inputs with noise; one that is missing stays zero"
+    noisy = {}
+    for i, (name, values) in enumerate(inputs.items()):
+        noise = read_noise(batches.noise_table, draw.noise_places[..., i], values.shape[2:])
+        present = presence[..., i].reshape(*presence.shape[:2], *[1] * (values.ndim - 2))
+        noisy[name] = values + sd * noise * present
+    return noisy
 
 
 def _mixed_terms(values: dict, keep: Tensor, partner: Tensor) -> dict:
@@ -76,7 +86,7 @@ def make_batch(
     draw: BatchDraw,
     weak_targets: WeakTargets | None = None,
 ) -> Batch:
-    "Look up the rows of a draw, select their teachers, apply modality dropout and mixup"
+    "Look up the rows of a draw, select their teachers, apply modality dropout, mixup and noise"
     rows, labelled = draw.rows, batches.labelled
     inputs, presence = data.inputs(rows, spec.modalities, draw.view_index)
     if draw.visible is not None:
@@ -99,6 +109,8 @@ def make_batch(
     if draw.keep is not None:
         inputs = _mixed_inputs(inputs, presence, draw.keep, batches.partner)
         terms = _mixed_terms(terms, draw.keep, batches.partner)
+    if draw.noise_places is not None:
+        inputs = _noisy_inputs(inputs, presence, batches, draw, spec.schedule.noise)
     if weak_targets is not None:  # a place that only pads a bag is no row, mixed or not
         terms |= dict(has_teacher=weak_targets.has_teacher, unpaired=weak_targets.unpaired)
     if spec.ground_cost is not None:

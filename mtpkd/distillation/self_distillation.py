@@ -148,14 +148,16 @@ def fit_adapters(
     fusion,  # `FusionConfig`
     progress=True,
     saved=None,  # `StageCheckpoint` or path
+    watch=None,  # called with the step and `TeacherOutputs`, before the first step and after every `every` steps
+    every: int = 50,
 ) -> AdaptedTeachers:
     "Stage 2 for all repeats: adapters and heads, and a joint teacher that moves with them"
     *others, joint = ensemble.names
     tokens, embeddings = adapter_inputs(teachers, ensemble, data, config.adapter_input)
     classes = data.target.shape[1]
     seeds = [seed_for("init", "self_distillation", fold.seed, fold.fold) for fold in folds]
-    _, _, modalities, width = tokens.shape
-    stack = StackedModel(lambda: SelfDistillation(others, modalities, classes, width, fusion), seeds, data.device)
+    _, _, count, width = tokens.shape
+    stack = StackedModel(lambda: SelfDistillation(others, count, classes, width, fusion), seeds, data.device)
     with torch.no_grad():
         for key, value in stack.params.items():
             if key in teachers[joint].params:
@@ -164,7 +166,14 @@ def fit_adapters(
     if others:
         observed = torch.stack([has_any_modality(data, ensemble.subsets[name]) for name in others])
     frozen = tokens, embeddings, observed
-    trainer = _train_adapters(stack, frozen, data, folds, config, ensemble.subsets[joint], progress, saved)
+
+    def observe(step):
+        if watch:
+            watch(step, adapted_outputs(stack, tokens, embeddings, ensemble, data))
+
+    observe(0)
+    modalities = ensemble.subsets[joint]
+    trainer = _train_adapters(stack, frozen, data, folds, config, modalities, progress, saved, observe, every)
     return AdaptedTeachers(adapted_outputs(stack, tokens, embeddings, ensemble, data), stack, trainer.history)
 
 # %% ../../nbs/50_distillation/10_self_distillation.ipynb #2051b775
@@ -180,13 +189,14 @@ def _rows_of(values, rows):  # `(R, N, M, W)`, `(R, B)` -> `(R, B, M, W)`
     return gather_rows(values.flatten(2), rows).unflatten(-1, values.shape[2:])
 
 
-def _train_adapters(stack, frozen, data, folds, config, modalities, progress, saved):
+def _train_adapters(stack, frozen, data, folds, config, modalities, progress, saved, observe, every):
     "Adapters and their heads learn fast, fusion and head of the joint teacher slowly"
     tokens, embeddings, observed = frozen
     slow = {key: value for key, value in stack.params.items() if key.startswith(("fusion.", "head."))}
     fast = {key: value for key, value in stack.params.items() if key not in slow}
     half = config.batch // 2
-    schedule = ScheduleConfig(steps=config.steps, batch=half, pool_batch=half, weight_decay=0.0, decay="constant")
+    size = dict(steps=config.steps, batch=half, pool_batch=half, evaluate=every)
+    schedule = ScheduleConfig(**size, weight_decay=0.0, decay="constant")
     spec = StageSpec(modalities, (), schedule, ("self_distillation",), pool=True)
     rows, labelled = (part.to(data.device) for part in draw_stage_batches(spec, folds))
     weight, hidden = labelled.float(), ~labelled[:, None]
@@ -202,4 +212,9 @@ def _train_adapters(stack, frozen, data, folds, config, modalities, progress, sa
         return vmap(of_one_repeat)(*stack(*inputs), target, valid, step_observed), {}
 
     groups = [(params, lr) for params, lr in ((fast, config.lr_adapter), (slow, config.lr_joint)) if params]
-    return train(Trainer(groups, schedule), loss, title="self-distillation", checkpoint=saved, progress=progress)
+    trainer = Trainer(groups, schedule)
+
+    def evaluate(weights):
+        observe(trainer.step)
+
+    return train(trainer, loss, evaluate, "self-distillation", saved, progress)

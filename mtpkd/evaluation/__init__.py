@@ -4,9 +4,9 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "bootstrap": ["subject_sums", "metric_of_sums", "BootstrapTest", "TestSet", "bootstrap_test"],
     "metrics": [
-        "CLASS_METRICS", "metric", "metric_for", "score", "direction", "confusion", "balanced_accuracy",
-        "accuracy", "macro_f1", "quadratic_kappa", "mae_levels", "nll", "calibration_error",
-        "ccc_per_dimension", "ccc", "rmse", "score_all", "chance_level", "gap_closed",
+        "HARDLY", "CLASS_METRICS", "metric", "metric_for", "score", "smallest_gain", "direction", "confusion",
+        "balanced_accuracy", "accuracy", "macro_f1", "quadratic_kappa", "mae_levels", "nll",
+        "calibration_error", "ccc_per_dimension", "ccc", "rmse", "score_all", "chance_level", "gap_closed",
     ],
     "per_sample": [
         "KEYS", "TRANSFER", "CALIBRATION", "per_sample_score", "with_scores", "transfer", "calibration",

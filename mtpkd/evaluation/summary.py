@@ -53,6 +53,7 @@ class MethodRow(Difference):
     p_holm: float | None = None  # corrected for the number of methods
     gap_closed: float | None = None  # share of the gap to the joint teacher
     headroom_closed: float | None = None  # share of the headroom
+    validation: float | None = None  # mean metric on the inner validation rows
 
 
 class Comparison(Difference):
@@ -219,6 +220,7 @@ class Summary(_SummaryMapping, Record):
     calibration: dict[str, CalibrationRow] = {}
     modalities: Modalities | None = None
     fallback: dict[str, Fallback] = {}
+    graph_used: dict[str, float] = {}  # method -> share of repeats in which its targets were propagated over a graph
     diverged: dict[str, tuple[DivergedRepeat, ...]] = {}
     notes: tuple[str, ...] = ()  # what the data set lacks in more than a fifth of its samples
 

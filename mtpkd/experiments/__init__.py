@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "MAX_STACK", "ExperimentSpec", "list_methods", "plan_experiment", "stack_size", "precision_text",
         "trained_backbones_text",
     ],
+    "probe": ["Probe", "probe_text"],
     "recipes": ["LENGTHS", "method_of", "overlay", "without_beaten_lengths", "under", "recipe_lines"],
     "resume": [
         "SHOWING", "identity", "code_sha256", "check_same_work", "claim_folder", "save_part", "load_part",
@@ -24,8 +25,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "run_students": ["find_students", "stands_for"],
     "runner": ["train_all", "write_folder", "default_out", "run", "forecast", "check_cells"],
     "scoring": [
-        "score_rows", "predictions_of", "history_rows", "teacher_rows", "open_context", "run_method",
-        "first_outputs", "plan_of", "embeddings_of",
+        "score_rows", "predictions_of", "history_rows", "backbone_rows", "teacher_rows", "open_context",
+        "run_method", "first_outputs", "plan_of", "embeddings_of",
     ],
     "settings": [
         "allow_parts", "resolve_config", "with_protocol", "with_epochs", "with_bags", "window_step",
@@ -33,8 +34,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "tables": ["TABLES", "COLUMNS", "MethodTables"],
     "verdict": [
-        "EFFECT", "choose_candidate", "choose_schedules", "with_chosen", "paired", "fall_back",
-        "with_fallbacks", "test_design", "compare_methods", "diverged", "summarise", "parts_results",
-        "named_with_schedule", "anchors_of_batch",
+        "EFFECT", "is_clearly_better", "choose_candidate", "choose_schedules", "with_chosen", "paired",
+        "fall_back", "with_fallbacks", "test_design", "compare_methods", "diverged", "summarise",
+        "parts_results", "named_with_schedule", "anchors_of_batch",
     ],
 })

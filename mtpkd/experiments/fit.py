@@ -164,7 +164,7 @@ def chosen_method(plan: ExperimentSpec, fitted_by_name: dict, method: str) -> tu
             facts["fell_back"] = True
             facts["words"] = (
                 f"{method} was requested and has fallen back to the student alone, "
-                "which is no worse on the inner validation rows"
+                "which is clearly better on the inner validation rows"
             )
     validation = fitted_by_name[name].validation
     if len(plan.folds[0].val):

@@ -27,7 +27,16 @@ from ..models.student import Student
 from ..losses.alignment import alignments
 from ..evaluation.metrics import metric_for
 from ..training.stacked_model import mixed_dtype
-from ..distillation.methods import BASELINE, candidate_schedules, declared, default_methods, parse_row
+from mtpkd.distillation.methods import (
+    BASELINE,
+    candidate_schedules,
+    declared,
+    default_methods,
+    differ_by_more_than_pool,
+    GRAPH,
+    parse_row,
+    schedules,
+)
 from ..distillation.method_resolution import get_method, method_schedules
 from mtpkd.experiments.settings import (
     draw_folds,
@@ -68,26 +77,40 @@ def list_methods(
                 f"method {method.name} needs a teacher, but there is no privileged modality; give --privileged"
             )
     trainable = [name for name in requested if pool or not declared(name).all_labels]
-    candidates = _candidates(config, kind, trainable)
+    candidates = _candidates(config, kind, trainable, pool)
     listed = []
     for name in [BASELINE, *(name for name in trainable if name != BASELINE)]:
         listed += candidates.get(name, [name])
-    listed += [f"{BASELINE}:{schedule}" for schedule in _named_schedules(config, kind, trainable)]
+    listed += [name for name in candidates[BASELINE] if name not in listed]
+    for schedule in _named_schedules(config, kind, trainable):
+        listed += _baseline_row(config, candidates, schedule)
     return [*dict.fromkeys(listed), *dict.fromkeys(teachers or _teacher_rows(config))], candidates
 
 
-def _candidates(config, kind: str, names) -> dict:  # method -> names
-    "The methods that are named without a schedule, and the student alone, under each of their candidate schedules"
+def _candidates(config, kind: str, names, pool: bool) -> dict:  # method -> names
+    """The methods that are named without a schedule, and the student alone, under each of their candidate schedules
+
+    Schedules that differ in the rows of the pool are one for a method, or in a run, that has none."""
     candidates = {}
     for name in dict.fromkeys((BASELINE, *names)):
         if parse_row(name).schedule:
             continue
-        candidates[name] = [f"{name}:{schedule}" for schedule in method_schedules(name, config, kind)]
+        tried, method = method_schedules(name, config, kind), get_method(name, config, kind)
+        if not (pool and (method.pool or method.all_labels)):
+            tried = differ_by_more_than_pool(config, tried)
+        candidates[name] = [f"{name}:{schedule}" for schedule in tried]
     released = {declared(name).released for name in names}
     named = [schedule for schedule in _named_schedules(config, kind, names) if schedule not in released]
-    candidates[BASELINE] += [f"{BASELINE}:{schedule}" for schedule in named]
-    candidates[BASELINE] = list(dict.fromkeys(candidates[BASELINE]))
+    for schedule in named:
+        candidates[BASELINE] += _baseline_row(config, candidates, schedule)
     return candidates
+
+
+def _baseline_row(config, candidates: dict, schedule: str) -> list:  # of one name, or of none
+    "The student alone under a schedule that was named, unless it is trained under the same already, but for the pool"
+    tried = [parse_row(name).schedule for name in candidates[BASELINE]]
+    is_new = len(differ_by_more_than_pool(config, [*tried, schedule])) > len(differ_by_more_than_pool(config, tried))
+    return [f"{BASELINE}:{schedule}"] if is_new else []
 
 
 def _named_schedules(config, kind: str, names) -> list:
@@ -156,7 +179,8 @@ def _check_needs_no_validation(listed: list, candidates: dict, config, kind: str
         method = get_method(name, config, kind)
         falls_back = method.falls_back and name in candidates.get(method.base, ())
         by_errors = method.target == "confidence" and kind == "regression"
-        if falls_back or method.target == "best" or by_errors:
+        by_gate = method.target == GRAPH and method.gate
+        if falls_back or method.target == "best" or by_errors or by_gate:
             what = "falls back" if falls_back else f"has the target {method.target}"
             raise InputError(
                 f"method {parse_row(name).method} {what} by inner validation, and inner_validation is 0; "
@@ -258,12 +282,25 @@ def _check_sizes(c, networks, most: int):
         16 * repeats * largest,
         f"a stack of {repeats} networks of encoder.width {c.encoder.width} and its optimiser",
     )
-    rows_a_step = c.schedule.batch + c.schedule.pool_batch
+    largest_stage = max(_bytes_of_draws(schedule, len(c.prevalent)) for schedule in _schedules_to_train(c))
     check_memory(
-        8 * repeats * c.schedule.accumulate * max(c.schedule.steps, c.teachers.steps) * rows_a_step,
+        repeats * largest_stage,
         "the row numbers of all batches (schedule.steps, schedule.accumulate, teachers.steps, "
         "schedule.batch, schedule.pool_batch)",
     )
+
+
+def _schedules_to_train(c) -> list:
+    "Schedules of teachers and of students under every candidate"
+    by_schedule = schedules(c)
+    names = {*candidate_schedules(c, "classification"), *candidate_schedules(c, "regression")}
+    return [replace(c.schedule, steps=c.teachers.steps), *(by_schedule[name] for name in names)]
+
+
+def _bytes_of_draws(schedule, modalities: int) -> int:
+    "What the draws of all batches of a repeat take: row numbers, shares of mixup, places of noise"
+    a_row = 8 + 4 * bool(schedule.mixup) + 4 * modalities * bool(schedule.noise)
+    return a_row * schedule.accumulate * schedule.steps * (schedule.batch + schedule.pool_batch)
 
 # %% ../../nbs/60_experiments/03_plan.ipynb #7de10003
 def precision_text(c) -> str:

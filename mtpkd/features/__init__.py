@@ -3,9 +3,9 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "pipeline": [
-        "SHARD", "GROUP", "Modality", "piece_path", "save_piece", "load_piece", "digest_files", "plan_modality",
-        "media_path", "plan_set", "do_piece", "in_groups", "run_pieces", "known_shards", "collect",
-        "shard_name", "write_features", "prepare_modality",
+        "SHARD", "GROUP", "HELD_BYTES", "Modality", "piece_path", "save_piece", "load_piece", "digest_files",
+        "plan_modality", "media_path", "plan_set", "do_piece", "in_groups", "shared_decoding", "run_pieces",
+        "known_shards", "collect", "shard_name", "write_features", "prepare_modality",
     ],
     "prepare": [
         "index_frame", "index_entry", "prepared_manifest", "copy_fold_lists", "claim_prepared_folder",
@@ -14,7 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "recipes": [
         "FITS", "PLAIN", "METHOD", "MOST_FRAMES", "PrepareConfig", "choose_encoder", "choose_weights",
         "check_finetune", "Recipe", "make_recipe", "backbone", "Piece", "piece_key", "content_sha256",
-        "window_positions", "video_pixels", "sound_samples", "picture", "spectrogram_rate", "standardise",
-        "run_network", "features_of",
+        "window_positions", "view_positions", "video_pixels", "sound_samples", "picture", "spectrogram_rate",
+        "standardise", "run_network", "features_of",
     ],
 })

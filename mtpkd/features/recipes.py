@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['FITS', 'PLAIN', 'METHOD', 'MOST_FRAMES', 'PrepareConfig', 'choose_encoder', 'choose_weights', 'check_finetune',
            'Recipe', 'make_recipe', 'backbone', 'Piece', 'piece_key', 'content_sha256', 'window_positions',
-           'video_pixels', 'sound_samples', 'picture', 'spectrogram_rate', 'standardise', 'run_network', 'features_of']
+           'view_positions', 'video_pixels', 'sound_samples', 'picture', 'spectrogram_rate', 'standardise',
+           'run_network', 'features_of']
 
 # %% ../../nbs/25_features/01_recipes.ipynb #6dd6b536
 import functools, hashlib, json
@@ -266,15 +267,23 @@ def window_positions(
     return before if gaps == "repeat" else np.where(r.numbers[before] == numbers, before, -1)
 
 
+def view_positions(
+    c: PrepareConfig,
+    p: Piece,
+) -> tuple:  # the `Recording`; positions `(V, T)` in it, -1 for a black frame
+    "The frames of all views of a video; `InputError` for a window without a frame"
+    r = open_recording(p.path)
+    available = window_positions(r, p.first, p.last, c.gaps)
+    views = draw_views(len(available), c.frames, c.views, c.stride, f"{p.sha} {p.first} {p.last}")
+    return r, available[views]
+
+
 def video_pixels(
     c: PrepareConfig,
     p: Piece,
 ) -> tuple:  # `(V, T, size, size, 3)` uint8, the face's `Track`
     "Crops of all views of a video"
-    r = open_recording(p.path)
-    available = window_positions(r, p.first, p.last, c.gaps)
-    views = draw_views(len(available), c.frames, c.views, c.stride, f"{p.sha} {p.first} {p.last}")
-    positions = available[views]
+    r, positions = view_positions(c, p)
     is_seen = positions >= 0
     pixels = np.zeros((*positions.shape, c.size, c.size, 3), "uint8")
     if not is_seen.any():

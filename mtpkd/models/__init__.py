@@ -14,6 +14,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "with_time", "PostNormBlock", "CrossedEncoders", "JointCrossAttention", "AcrossBatch",
         "CrossedEncodersAcrossBatch",
     ],
+    "label_propagation": [
+        "NEIGHBOURS", "EXACT_ROWS", "PRIOR_WEIGHT", "ALPHA", "neighbour_graph", "label_seeds",
+        "propagate_labels",
+    ],
     "networks": ["Output", "MultimodalNet"],
     "student": ["TNet", "Student"],
     "teacher_ensemble": ["teacher_name", "teacher_subsets", "TeacherEnsemble"],

@@ -3,7 +3,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "choices": ["choice_shares", "teacher_choice", "choice_bars"],
-    "embeddings": ["project", "thin_out", "embedding_panels", "same_rows"],
+    "embeddings": ["PROJECTIONS", "check_projection", "project", "thin_out", "embedding_panels", "same_rows"],
     "export": ["PAGES", "on_page", "save_figure"],
     "forest": [
         "verdict_forest", "repeat_differences", "repeat_scatter", "interval_ends", "transfer_bars",
@@ -11,8 +11,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "lines": ["line_panels", "line_dash", "interval_bars", "band_colour", "band_shape"],
     "palette": ["PALETTE", "SYMBOLS", "method_colour", "class_colours", "class_symbols", "teacher_colours"],
-    "plans": ["SHARE", "SIGNED", "class_mass", "mass_within", "plan_heatmap", "class_mass_matrix", "matrix_panels"],
+    "plans": [
+        "SHARE", "SIGNED", "class_mass", "mass_within", "plan_heatmap", "class_mass_matrix", "matrix_panels",
+        "cosine_similarities", "structure_correlation", "similarity_by_step",
+    ],
     "result_curves": ["reliability_curves", "budget_curves", "inflation_curves"],
     "theme": ["INK", "GRID", "TEMPLATE", "SEQUENTIAL_COLOURS", "CONFIG", "style", "label_text", "to_html", "plotly_js"],
-    "training_curves": ["SHORT", "STAGES", "CURVES", "curve", "learning_curves", "pairing_curves"],
+    "training_curves": [
+        "SHORT", "STAGES", "BACKBONES", "CURVES", "curve", "stages_in", "learning_curves", "pairing_curves",
+    ],
 })

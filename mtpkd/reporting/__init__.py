@@ -5,7 +5,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "findings": [
         "describe_winners", "describe_unclear", "describe_transport", "same_schedule", "describe_ablations",
         "describe_controls", "describe_baselines", "describe_teacher", "describe_selection",
-        "describe_fallback", "describe_headroom", "describe_calibration", "describe_modalities",
+        "describe_validation", "describe_graph", "describe_fallback", "describe_headroom",
+        "describe_calibration", "describe_modalities",
     ],
     "limits": [
         "describe_multiple_tests", "describe_limits", "describe_test", "describe_power", "most_hurt",

@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['describe_winners', 'describe_unclear', 'describe_transport', 'same_schedule', 'describe_ablations',
-           'describe_controls', 'describe_baselines', 'describe_teacher', 'describe_selection', 'describe_fallback',
-           'describe_headroom', 'describe_calibration', 'describe_modalities']
+           'describe_controls', 'describe_baselines', 'describe_teacher', 'describe_selection', 'describe_validation',
+           'describe_graph', 'describe_fallback', 'describe_headroom', 'describe_calibration', 'describe_modalities']
 
 # %% ../../nbs/75_reporting/05_findings.ipynb #b2ef0897
 import numpy as np
+from ..evaluation.metrics import direction, smallest_gain
 from ..evaluation.shapley import teachers_to_set
 from ..evaluation.summary import Summary
 from mtpkd.evaluation.wording import (
@@ -165,6 +166,34 @@ def describe_selection(
         by = "held-out losses" if declared(method).cross_fit else "the loss on labels that the teachers were fitted on"
         texts.append(f"{method}, which selects by {by}, was distilled from {join_words(chosen)} of its batches{end}.")
     return " ".join(texts)
+
+# %% ../../nbs/75_reporting/05_findings.ipynb #c4803eab
+def describe_validation(summary: Summary) -> str:
+    "The teachers and the student alone on inner validation, and whether there is anything to distil"
+    student = summary.methods.get(BASELINE)
+    names = [name for name in summary.methods if name.startswith("teacher_")]
+    scores = {name: summary.methods[name].validation for name in names}
+    if student is None or student.validation is None or not scores or None in scores.values():
+        return ""
+    teachers = join_words(f"{name} {format_number(score)}" for name, score in scores.items())
+    text = f"On inner validation, from labels alone: {BASELINE} {format_number(student.validation)}, {teachers}."
+    joint = scores.get("teacher_joint")
+    if joint is None:
+        return text
+    gain = direction(summary.metric) * (joint - student.validation)
+    if gain >= smallest_gain(summary.metric, student.validation):
+        return text
+    return f"{text} The joint teacher is hardly better than the student: there is nothing to distil, look at it first."
+
+# %% ../../nbs/75_reporting/05_findings.ipynb #709c6de7
+def describe_graph(summary: Summary) -> str:
+    "In how many repeats soft targets were propagated over a graph"
+    shown = {name: share for name, share in summary.graph_used.items() if not parse_row(name).schedule}
+    if not shown:
+        return ""
+    shares = join_words(f"{format_percent(share)} of the repeats of {name}" for name, share in shown.items())
+    otherwise = "elsewhere they stayed as the teachers predict them"
+    return f"Soft targets were propagated over a graph in {shares}; {otherwise}."
 
 # %% ../../nbs/75_reporting/05_findings.ipynb #62c885db
 def describe_fallback(summary: Summary) -> str:

@@ -14,6 +14,7 @@ from .. import plots
 from ..core.errors import InputError, nearest
 from ..core.files import check_output_file, write_text
 from ..evaluation.wording import join_words, metric_label
+from ..plots.embeddings import PROJECTIONS
 from .run_view import open_run
 from .tables import overview, paired_cells, PAIRED_HEAD, protocols_to_name
 from .template import CSS, PAIRED, templates
@@ -54,12 +55,12 @@ def render(
 def report(
     run_folders,  # a run folder or several: paths or objects
     out,  # the HTML file to write
-    embedding: str = "pca",  # projection of the embeddings: pca or umap
+    embedding: str = "pca",  # projection of the embeddings: pca, umap or tsne
 ) -> Path:  # `out`
     "One self-contained HTML page about one run or several"
     check_output_file(out)
-    if embedding not in ("pca", "umap"):
-        raise InputError(f"unknown embedding {embedding!r}; {nearest(embedding, ['pca', 'umap'])}")
+    if embedding not in PROJECTIONS:
+        raise InputError(f"unknown embedding {embedding!r}; {nearest(embedding, PROJECTIONS)}")
     folders = run_folders if isinstance(run_folders, (list, tuple)) else [run_folders]
     if not folders:
         raise InputError("no run folders to report on; expected at least one")

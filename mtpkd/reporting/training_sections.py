@@ -85,7 +85,7 @@ def embedding_section(page: Page, run, summary, method="pca", most=12) -> dict:
     names = panel_order(panels_of(embeddings, summary))
     arguments = embedding_arguments(embeddings, summary, names[:most])
     figure = page.figure(plots.embedding_panels, method=method, **arguments)
-    return figure | dict(n=len(embeddings["target"]), method=method.upper(), left=names[most:])
+    return figure | dict(n=len(embeddings["target"]), method=plots.PROJECTIONS[method], left=names[most:])
 
 # %% ../../nbs/75_reporting/12_training_sections.ipynb #4688e8fa
 def curve_sections(page: Page, run, summary) -> list:
@@ -95,8 +95,7 @@ def curve_sections(page: Page, run, summary) -> list:
         return [dict(note=f"No learning curves: {reason}.")]
     history = main_rows(history)
     metric = summary.metric
-    trained = set(history["stage"])
-    stages = [stage for stage in plots.STAGES if stage in trained]
+    stages = plots.stages_in(history)
     earlier = [stage for stage in stages if stage != "student"]
 
     def figure(stages, names):

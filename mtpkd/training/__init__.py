@@ -2,7 +2,10 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
-    "batching": ["draw_batches", "draw_mixup", "mix", "draw_bag_batches", "pad_bags", "draw_views"],
+    "batching": [
+        "NOISE_PLACES", "draw_batches", "draw_mixup", "mix", "draw_bag_batches", "pad_bags", "draw_views",
+        "draw_noise_table", "draw_noise_places", "read_noise",
+    ],
     "checkpoint": [
         "SECONDS_BETWEEN_CHECKPOINTS", "save_checkpoint", "resume_checkpoint", "agree_on_start",
         "CheckpointStore", "StageCheckpoint",
@@ -10,7 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "controls": ["permute_within", "rows_by_presence", "permute_labels", "shuffle_inputs", "apply_weak_pairing"],
     "distributed": [
         "rank_and_world_size", "row_shares", "local_rows", "gather_batch", "distributed_forward",
-        "average_gradients", "init_process_group", "barrier", "broadcast_from_rank0",
+        "average_gradients", "init_process_group", "barrier", "tensor_from_rank0", "broadcast_from_rank0",
     ],
     "loop": ["train"],
     "stacked_data": ["StackedDataset", "softmax", "make_stacked_dataset", "gather_rows"],

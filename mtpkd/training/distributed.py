@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['rank_and_world_size', 'row_shares', 'local_rows', 'gather_batch', 'distributed_forward', 'average_gradients',
-           'init_process_group', 'barrier', 'broadcast_from_rank0']
+           'init_process_group', 'barrier', 'tensor_from_rank0', 'broadcast_from_rank0']
 
 # %% ../../nbs/45_training/01_distributed.ipynb #a639a0f6
 import atexit, os
@@ -148,6 +148,18 @@ def barrier() -> None:
     "Wait for the other processes"
     if rank_and_world_size()[1] > 1:
         dist.barrier()
+
+
+def tensor_from_rank0(
+    tensor: torch.Tensor,  # `(...)`, of the same shape in all processes
+) -> torch.Tensor:  # `(...)`, on the device of the argument
+    "The tensor of the first process, in all of them"
+    if rank_and_world_size()[1] == 1:
+        return tensor
+    where = "cuda" if dist.get_backend() == "nccl" else "cpu"
+    shared = tensor.to(where).contiguous()
+    dist.broadcast(shared, 0)
+    return shared.to(tensor.device)
 
 
 def broadcast_from_rank0(data: bytes = b"") -> bytes:  # of whoever is not the first, nothing is taken

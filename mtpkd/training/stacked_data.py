@@ -6,7 +6,7 @@
 __all__ = ['StackedDataset', 'softmax', 'make_stacked_dataset', 'gather_rows']
 
 # %% ../../nbs/45_training/02_stacked_data.ipynb #099cbdb4
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 import torch
 import numpy as np
 from ..data.samples import has_label
@@ -39,6 +39,21 @@ class StackedDataset:
     @property
     def device(self):
         return self.presence.device
+
+    def repeat(self, r: int) -> "StackedDataset":
+        "The same data with the normaliser, the target's unit and the permutations of one repeat"
+
+        def own(part):
+            return None if part is None else part[r : r + 1]
+
+        return replace(
+            self,
+            mean={name: own(value) for name, value in self.mean.items()},
+            scale={name: own(value) for name, value in self.scale.items()},
+            source={name: own(value) for name, value in self.source.items()},
+            target_mean=own(self.target_mean),
+            target_scale=own(self.target_scale),
+        )
 
     def presence_of(self, names, rows=slice(None)) -> Tensor:  # `(N, M')`, or `(R, B, M')` of `rows (R, B)`
         "The presence of some modalities"

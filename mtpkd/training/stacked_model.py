@@ -92,7 +92,7 @@ def _of_repeat(stacked, r: int):
 
 def _seeded(build, seed: int):
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # of the processor, where networks are made
         return build()
 
 # %% ../../nbs/45_training/05_stacked_model.ipynb #f0724ad8

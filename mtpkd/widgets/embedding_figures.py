@@ -12,7 +12,7 @@ from plotly.subplots import make_subplots
 from ..core.errors import InputError, nearest
 from ..plots.palette import class_colours, class_symbols, PALETTE, teacher_colours
 from ..plots.theme import style, label_text
-from ..plots.embeddings import project
+from ..plots.embeddings import project, PROJECTIONS
 from ..reporting.run_view import open_run
 from ..reporting.row_facts import colourings, default_embedding_spaces, EmbeddingSpaces, embedding_spaces
 
@@ -48,16 +48,14 @@ def _project_umap(z: dict) -> dict:  # name -> `(N, D)`; to name -> `(N, 2)`
 
 def project_all(
     z: dict,  # name -> `(N, D)`
-    method: str = "pca",  # "pca" or "umap"
+    method: str = "pca",  # "pca", "umap" or "tsne"
 ) -> dict:  # name -> `(N, 2)`
     """Two dimensions of every space, aligned with the first.
 
     `InputError` for an unknown `method`."""
     if method == "umap":
         return _project_umap(z)
-    if method != "pca":
-        raise InputError(f"unknown projection {method!r}; expected pca or umap")
-    projected = {name: project(space)[0] for name, space in z.items()}
+    projected = {name: project(space, method)[0] for name, space in z.items()}
     first = next(iter(projected.values()))
     return {name: align_to(xy, first).astype("float32") for name, xy in projected.items()}
 
@@ -146,7 +144,7 @@ def embedding_figure(
     spaces,  # a run folder, its path, or `EmbeddingSpaces`
     names=None,  # of spaces; default: up to four
     colour: str = "",  # one of `colourings`; default: by class or target
-    method: str = "pca",  # "pca" or "umap"
+    method: str = "pca",  # "pca", "umap" or "tsne"
     places: dict = None,  # name -> `(N, 2)`, where they are known already
 ) -> go.Figure:
     """The same rows in several spaces, aligned, in the chosen colours.
@@ -175,7 +173,7 @@ def embedding_figure(
         fig.add_trace(trace, i // columns + 1, i % columns + 1)
     if group_names:
         _group_legend(fig, group_names, colours, with_symbols=len(group_names) > 7 and bool(texts))
-    return _space_style(fig, rows, "PC" if method == "pca" else "UMAP", colour)
+    return _space_style(fig, rows, "PC" if method == "pca" else PROJECTIONS[method], colour)
 
 # %% ../../nbs/80_widgets/04_embedding_figures.ipynb #981348c3
 def _fact_text(value) -> str:

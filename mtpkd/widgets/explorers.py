@@ -10,6 +10,7 @@ import html, threading
 import ipywidgets as w
 import pandas as pd
 from ..distillation.methods import parse_row
+from ..plots.embeddings import PROJECTIONS
 from mtpkd.reporting.run_view import (
     find_runs,
     open_run,
@@ -35,7 +36,8 @@ class EmbeddingExplorer(Explorer):
     ):
         self.view = dropdown("show", [])
         self.colour = dropdown("colour by", [])
-        self.method = w.ToggleButtons(options=[("PCA", "pca"), ("UMAP", "umap")], style=dict(button_width="70px"))
+        projections = [(title, name) for name, title in PROJECTIONS.items()]
+        self.method = w.ToggleButtons(options=projections, style=dict(button_width="70px"))
         super().__init__(self.view, self.colour, self.method)
         self.places = {}
         self.figure = None
@@ -61,11 +63,11 @@ class EmbeddingExplorer(Explorer):
         return None if run is None else self.attempt(embedding_spaces, run)
 
     def refresh(self, *_):
-        "Draw what the controls ask for; UMAP that is not computed yet is started and PCA drawn"
+        "Draw what the controls ask for; UMAP or t-SNE that is not computed yet is started and PCA drawn"
         names = list(self.view.value)
         projection = self.method.value
-        if projection == "umap" and (projection, *names) not in self.places:
-            self._compute_umap(names)
+        if projection != "pca" and (projection, *names) not in self.places:
+            self._compute(names, projection)
             projection = "pca"
         else:
             self.show_status("; ".join(self.spaces.notes))
@@ -105,23 +107,24 @@ def _lasso(self, trace, points, _):
     self.pick(rows)
 
 
-def _compute_umap(self, names):
-    "Compute UMAP in the background and draw it when it is ready"
+def _compute(self, names, projection):
+    "Compute a slow projection in the background and draw it when it is ready"
+    title = PROJECTIONS[projection]
 
     def _work():
         spaces = {name: self.spaces.z[name] for name in names}
         try:
-            self.places["umap", *names] = project_all(spaces, "umap")
+            self.places[projection, *names] = project_all(spaces, projection)
         except Exception as error:
             self.show_status(reason_of(error))
             return
-        if self.method.value == "umap" and list(self.view.value) == names:
+        if self.method.value == projection and list(self.view.value) == names:
             self.refresh()
 
     if self.thread is not None and self.thread.is_alive():
-        self.show_status("UMAP of the last choice is still being computed; choose again when it is there")
+        self.show_status("The projection of the last choice is still being computed; choose again when it is there")
         return
-    self.show_status("UMAP is being computed (half a minute the first time); meanwhile this is PCA")
+    self.show_status(f"{title} is being computed (up to half a minute); meanwhile this is PCA")
     self.thread = threading.Thread(target=_work, daemon=True)
     self.thread.start()
 
@@ -147,7 +150,7 @@ def select_rows(
 EmbeddingExplorer._draw = _draw
 EmbeddingExplorer._hover = _hover
 EmbeddingExplorer._lasso = _lasso
-EmbeddingExplorer._compute_umap = _compute_umap
+EmbeddingExplorer._compute = _compute
 EmbeddingExplorer.pick = select_rows
 
 # %% ../../nbs/80_widgets/06_explorers.ipynb #0874abd5

@@ -45,7 +45,7 @@ RELATIVE, ABSOLUTE, SCORE = 1e-3, 1e-4, 0.03
 THREE = ROLES | {"voice": "privileged"}
 
 BASES = ["student_only", "self_training", "student_all_labels"]
-PAPER = ["kd", "pkdot", "mtpkdot", "mtpkd"]
+PAPER = ["kd", "pkdot", "mtpkdot", "mtpkd", "mtpkd_v1"]
 OF_CLASSES = ["dkd", "c2kd", "wkd", "sinkhorn_kd", "kd_barycentre"]
 OF_EMBEDDINGS = ["fitnets", "cosine_mse", "rkd", "sp", "cc", "pkt", "crd", "gw", "fgw", "rowwise_ot"]
 TARGETS = ["kd_mean", "kd_best", "kd_confidence", "kd_crossfit", "kd_router", "mtpkdot_crossfit"]
@@ -56,7 +56,7 @@ ROWS = ["teacher_joint", "teacher_face", "teacher_physio"]
 
 FOR_VALUES = BASES + PAPER + OF_EMBEDDINGS + TARGETS + CONTROLS + ROWS
 EVERY_PAIRED = FOR_VALUES + OF_CLASSES
-SOME = ["kd", "mtpkdot", "mtpkd"]
+SOME = ["kd", "mtpkdot", "mtpkd", "mtpkd_v1"]
 
 
 # sets of data
@@ -350,6 +350,9 @@ def schedules():
         ),
         "named schedules": Experiment(
             ["kd:paper", "mtpkdot:default", "mtpkd:paper_pkdot", "pkdot:long_mixup", "pkdot:paper"]
+        ),
+        "schedules with more pool and noise": Experiment(
+            ["kd:pool96", "mtpkd:pool96_noise", "kd:pool96_short", "fitnets:pool96_short_noise", "kd:long"]
         ),
         "chosen schedules": Experiment(SOME + ["pkdot:no_ot", "mtpkdot:no_centroid"], settings={"schedules": both}),
         "chosen schedules of a regression": Experiment(

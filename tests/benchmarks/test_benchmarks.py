@@ -14,7 +14,7 @@ import mtpkd.transport.sinkhorn
 from mtpkd.core.config import ExperimentConfig
 from mtpkd.core.errors import InputError
 from mtpkd.distillation.method_resolution import get_method
-from mtpkd.distillation.methods import candidate_schedules, schedules
+from mtpkd.distillation.methods import candidate_schedules, differ_by_more_than_pool, schedules
 from mtpkd.transport.geometry import anchor_clouds
 from mtpkd.transport.sinkhorn import sinkhorn_divergence
 from tiny_runs import make_set, quick
@@ -49,7 +49,7 @@ def run(root, *options, path=()):
         env=env,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=900,  # one core, which other tests may share
     )
 
 
@@ -326,7 +326,8 @@ def test_every_variant_of_the_recipe_changes_it(root):
             listed
         )
         if part != "pairing":
-            shipped = get_method(f"mtpkd:{recipe.SCHEDULE[part]}", ExperimentConfig(), part)
+            kind = recipe.KINDS.get(part, part)
+            shipped = get_method(f"{recipe.RECIPES[part]}:{recipe.SCHEDULE[part]}", ExperimentConfig(), kind)
             assert next(m for _, n, _, m in listed if n == "base") == shipped
 
 
@@ -342,7 +343,9 @@ def test_weak_methods_are_at_their_best(root):
         )
         config = ExperimentConfig(pairing="bag:8")
         assert replace(best, name=name, schedule="default") == get_method(name, config), "but for the schedule"
-        assert best.schedule in candidate_schedules(config, "classification"), "which every run chooses for itself"
+        tried = candidate_schedules(config, "classification")
+        same_but_for_the_pool = differ_by_more_than_pool(config, (*tried, best.schedule))
+        assert same_but_for_the_pool == differ_by_more_than_pool(config, tried), "which every run chooses for itself"
 
 
 def test_the_published_variants_are_those_of_the_script(root):
@@ -366,6 +369,78 @@ def test_the_laboratory_runs(root, tmp_path, capsys):
     assert rows["diff"]["joint"] == pytest.approx(rows["mean"]["joint"] - rows["mean"]["base"], abs=1e-3)
     with pytest.raises(SystemExit):
         recipe.main(["--only", "jiont"])
+
+
+def test_the_growth_of_label_propagation(root, capsys):
+    load(root, "label_propagation").main(["--quick"])
+    assert "600 rows: graph" in capsys.readouterr().out
+
+
+# how often a verdict is significant where there is nothing to find
+
+
+@pytest.mark.slow
+def test_false_alarms_in_a_stack_are_those_of_single_runs(root, tmp_path):
+    "A run that is trained in one stack with another has the p and the difference of a run folder of its own"
+    alarms = load(root, "false_alarms")
+    case = alarms.Case("noise", "redrawn")
+    rows = {method: (p, diff) for run, method, p, diff in alarms.study_runs(range(2), case) if run == 1}
+    samples = alarms.null_samples(case, 1)
+    plan = alarms.first_plan(case)
+    protocol = dict(folds=plan.config.folds, labelled=plan.config.labelled, metric=plan.metric)
+    protocol["labelled_validation"] = plan.config.labelled_validation
+    parts = samples.arrays, samples.target, samples.task, samples.subject, samples.sample
+    roles = dict(face="prevalent", physio="privileged")
+    manifest = mtpkd.save_set(tmp_path / "set", "null", *parts, roles=roles, protocol=protocol)
+    found = mtpkd.run(
+        str(manifest),
+        methods=alarms.METHODS,
+        seeds=case.seeds(1),
+        config=alarms.SMALL,
+        out=tmp_path / "run",
+        progress=False,
+    )
+    for method in alarms.METHODS:
+        row = found.summary.methods[method]
+        assert rows[method] == pytest.approx((row.p, row.diff), abs=1e-6), method
+
+
+def test_false_alarms_by_null(root):
+    "Under `noise` only the better side is a false alarm, under `permuted` both are"
+    alarms = load(root, "false_alarms")
+    p, diff = [0.01, 0.02, 0.03, 0.5], [0.1, -0.1, -0.2, 0.3]
+    verdicts = pd.DataFrame(dict(run=range(4), method="kd", p=p, diff=diff))
+    (noise,) = alarms.rates(alarms.Case("noise", "fixed"), verdicts)
+    (permuted,) = alarms.rates(alarms.Case("permuted", "fixed"), verdicts)
+    assert (noise["significant"], noise["better"], noise["false_alarms"], noise["rate"]) == (3, 1, 1, 0.25)
+    assert (permuted["significant"], permuted["false_alarms"], permuted["rate"]) == (3, 3, 0.75)
+    assert noise["low"] < noise["rate"] < noise["high"]
+    assert "significant and better (25.0%" in alarms.describe(noise)
+    assert "significant and worse 2" in alarms.describe(noise)
+    assert "significant on either side (75.0%" in alarms.describe(permuted)
+
+
+def test_the_study_of_false_alarms_runs(root, tmp_path, capsys):
+    "Two runs in a process of its own, and the table"
+    words = "--runs 2 --null permuted --design fixed --out".split()
+    done = subprocess.run(
+        [sys.executable, root / "benchmarks" / "quality" / "false_alarms.py", *words, tmp_path / "rows.csv"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    rows = pd.read_csv(tmp_path / "rows.csv").set_index("method")
+    assert list(rows.index) == load(root, "false_alarms").METHODS
+    assert set(rows.runs) == {2} and rows.rate.tolist() == (rows.false_alarms / 2).tolist()
+    assert "only significant and better is false there" in done.stdout
+
+
+@pytest.mark.parametrize("words, said", [("--runs 0", "--runs is 0"), ("--null nothing", "invalid choice")])
+def test_wrong_words_about_false_alarms(root, words, said, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        load(root, "false_alarms").options(words.split())
+    assert stopped.value.code == 2 and said in capsys.readouterr().err
 
 
 # what the cache of features saves

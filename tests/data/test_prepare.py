@@ -4,10 +4,13 @@ import multiprocessing, os, shutil, signal, subprocess, sys, time
 from pathlib import Path
 import numpy as np, pandas as pd, pytest
 from scipy.stats import ttest_1samp
-from media_files import film_tree
+from media_files import film, film_tree
 from mtpkd import run
 from mtpkd.models.backbones import build_backbone
+from mtpkd.data import video
+from mtpkd.data.faces import detectors
 from mtpkd.data.feature_store import open_shard, write_shard
+from mtpkd.data.media_files import write_video
 from mtpkd.cli.main import main
 from mtpkd.core.errors import InputError
 from mtpkd.core.files import file_sha256
@@ -15,7 +18,9 @@ from mtpkd.experiments.settings import resolve_config
 from mtpkd.api import export
 from mtpkd.experiments.run_students import find_students
 from mtpkd.experiments.fit import plan_fit
+from mtpkd.features import pipeline
 from mtpkd.features.prepare import prepare, prepare_settings
+from mtpkd.features.recipes import Piece, PrepareConfig, Recipe, video_pixels
 from mtpkd.data.reading import read
 from tiny_runs import quick
 
@@ -339,3 +344,76 @@ def test_configs_say_what_the_paper_says(root, name):
     for line in path.read_text().splitlines():
         if line.strip() and not line.startswith("#") and line.strip() != "prepare:":
             assert any(w in line.partition("#")[2] for w in ("paper", "code", "group", "ours")), line
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    "The positions of all frames that are decoded from films, in order"
+    positions, checked = [], video._checked_frame
+
+    def counted(r, frames, previous, position):
+        positions.append(int(position))
+        return checked(r, frames, previous, position)
+
+    monkeypatch.setattr(video, "_checked_frame", counted)
+    return positions
+
+
+@pytest.fixture
+def windows(tmp_path, monkeypatch):
+    "Twenty windows of eight frames of one film of 27, whose features are their pixels; every word of `faces`"
+    path = tmp_path / "film.mp4"
+    write_video(path, film(1, 0, 0, 27, 32), crf=12)
+    monkeypatch.setattr(pipeline, "features_of", lambda recipe, p, device: (video_pixels(recipe.settings, p)[0], {}))
+
+    def of(faces):
+        settings = PrepareConfig(faces=faces, frames=8, stride=1, size=16, face_every=2)
+        recipe = Recipe("face", "video", "r3d18", "random", None, settings, "")
+        return [(recipe, f"{start:032x}", Piece(path, start, start + 7, sha="0")) for start in range(1, 21)]
+
+    return of
+
+
+def middle_of(frame):
+    "A detector that sees a face where the frame is brightest"
+    y, x = np.unravel_index(frame[..., 0].argmax(), frame.shape[:2])
+    return np.array([[x - 4, y - 4, x + 4, y + 4]], "float64"), np.array([0.99])
+
+
+@pytest.mark.parametrize("faces", ["whole", "brightest"])
+def test_windows_of_a_film_decode_a_frame_once(faces, windows, decoded, tmp_path, monkeypatch):
+    "As a group they have the features of windows that are decoded one by one, to the bit"
+    monkeypatch.setitem(detectors._items, "brightest", middle_of)
+    todo = windows(faces)
+    assert all(pipeline.do_piece(*entry, tmp_path / "single", "cpu") == "" for entry in todo)
+    one_by_one = len(decoded)
+    decoded.clear()
+    assert [error for _, error in pipeline.run_pieces(todo, 1, tmp_path / "group", "cpu")] == [""] * 20
+    assert decoded == list(range(27)) and one_by_one >= 20 * 8
+    for _, key, _ in todo:
+        single, group = (pipeline.load_piece(tmp_path / out, key)[0] for out in ("single", "group"))
+        assert single.shape == (1, 8, 16, 16, 3) and np.array_equal(single, group)
+
+
+def test_frames_are_held_within_bounds(windows, decoded, tmp_path):
+    "Parts of a group whose frames fit into memory; a window that is larger than that is decoded by itself"
+    todo = windows("whole")
+    parts = list(pipeline.shared_decoding(todo, most=12 * 3 * 32 * 32))
+    assert [entry for part, _, _ in parts for entry in part] == todo
+    assert [len(part) for part, _, _ in parts] == [5] * 4 and max(len(held) for _, _, held in parts) == 12
+    alone = list(pipeline.shared_decoding(todo, most=1))
+    assert [(len(part), recording) for part, recording, _ in alone] == [(1, None)] * 20
+
+
+def test_a_damaged_frame_is_the_fault_of_its_windows_alone(windows, tmp_path, monkeypatch):
+    "Windows without frame 10 are prepared, those with it are named"
+    checked = video._checked_frame
+
+    def damaged(r, frames, previous, position):
+        if position == 9:
+            raise InputError("frame 10 cannot be decoded")
+        return checked(r, frames, previous, position)
+
+    monkeypatch.setattr(video, "_checked_frame", damaged)
+    errors = [error for _, error in pipeline.run_pieces(windows("whole"), 1, tmp_path / "group", "cpu")]
+    assert [bool(error) for error in errors] == [start <= 10 <= start + 7 for start in range(1, 21)]

@@ -493,6 +493,18 @@ def test_a_dry_run_writes_nothing(sets, tmp_path, capsys):
     )
 
 
+def test_a_probe_shows_teachers_and_headroom_and_writes_nothing(sets, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = [str(word) for word in tiny_run_words(sets, "--probe")]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    for name in ("student_only", "teacher_face", "teacher_physio", "teacher_joint", "student_all_labels", "Headroom"):
+        assert name in said
+    assert not list(tmp_path.iterdir())
+    assert main([*words, "--labelled", "20,all"]) == 2
+    assert "--probe is of one label budget, got --labelled 20,all" in capsys.readouterr().err
+
+
 def test_the_default_folder_is_named_after_the_set(sets, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main([str(w) for w in tiny_run_words(sets, "--dry-run")]) == 0

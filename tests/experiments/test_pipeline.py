@@ -42,7 +42,7 @@ FILES = {
     "checkpoints",
     "transfer.csv",
 }
-ROW = {"mean", "sd", "n", "diff", "ci95", "p", "p_holm", "gap_closed", "headroom_closed"}
+ROW = {"mean", "sd", "n", "diff", "ci95", "p", "p_holm", "gap_closed", "headroom_closed", "validation"}
 FRAME = {
     "name",
     "title",
@@ -230,7 +230,14 @@ def test_every_method_of_the_default_list(whole):
         assert set(run.summary.schedule_scores[method]) == tried
     assert {"pkdot:paper", "mtpkdot:paper", "student_only:paper", "student_only:paper_pkdot"} <= rows
     assert set(run.history.stage) == {"teachers", "self_distillation", "tnet", "student"}
-    assert set(run.history.name) == {"loss", "validation", "ot_share", "centroid_share", "violation"}
+    assert set(run.history.name) == {
+        "loss",
+        "validation",
+        "ot_share",
+        "centroid_share",
+        "violation",
+        "graph_used",
+    }
     shares = run.history[run.history.name == "ot_share"]
     with_transport = {"pkdot", "mtpkdot", "mtpkdot:no_centroid"}
     assert {method for method in shares.method if not parse_row(method).schedule} == with_transport

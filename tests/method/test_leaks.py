@@ -15,6 +15,7 @@ import mtpkd.data.manifest
 import mtpkd.data.samples
 import mtpkd.data.synthetic
 import mtpkd.distillation.context
+import mtpkd.distillation.graph_targets
 import mtpkd.distillation.methods
 import mtpkd.distillation.batch_schedule
 import mtpkd.distillation.objective
@@ -406,6 +407,20 @@ def test_red_where_a_course_draws_test_rows(tmp_path, monkeypatch):
     for module in (mtpkd.distillation.batch_schedule, mtpkd.distillation.self_distillation, mtpkd.distillation.tnet):
         monkeypatch.setattr(module, "draw_stage_batches", leaky)
     assert "weights of student kd" in red(make_plan(tmp_path / "set", methods=BRIEF), tmp_path, monkeypatch)
+
+
+def test_red_where_a_graph_holds_test_rows(tmp_path, monkeypatch):
+    spread = mtpkd.distillation.graph_targets.graph_target
+
+    def leaky(context, *rest):
+        folds = [replace(fold, pool=np.r_[fold.pool, fold.test]) for fold in context.folds]
+        return spread(replace(context, folds=folds), *rest)
+
+    options = dict(mtpkd=dict(gate=False))
+    plan = make_plan(tmp_path / "set", methods=["mtpkd"], options=options)
+    assert red(plan, tmp_path / "well", monkeypatch, garbage) == ""
+    monkeypatch.setattr(mtpkd.distillation.students, "graph_target", leaky)
+    assert "weights of student mtpkd" in red(plan, tmp_path / "leaky", monkeypatch, garbage)
 
 
 def test_red_where_the_checkpoint_is_chosen_on_test_rows(tmp_path, monkeypatch):

@@ -532,7 +532,7 @@ def adapted(study):
     context, x, labels = study
     ours, train = [], self_distillation.train
 
-    def recorded(trainer, loss, **how):
+    def recorded(trainer, loss, *rest, **how):
         start.update({key: value.detach().clone() for key, value in trainer.params.items()})
 
         def noted(step):
@@ -540,7 +540,7 @@ def adapted(study):
             ours.append(losses.item())
             return losses, notes
 
-        return train(trainer, noted, **how)
+        return train(trainer, noted, *rest, **how)
 
     start = {}
     with pytest.MonkeyPatch.context() as patch:

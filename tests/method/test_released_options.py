@@ -13,6 +13,7 @@ from mtpkd.distillation.students import get_student
 from mtpkd.experiments.plan import plan_experiment
 from mtpkd.experiments.recipes import recipes
 from mtpkd.experiments.scoring import open_context
+from mtpkd.reporting.trackers import curves
 from tiny_runs import make_set, quick
 
 TINY = [
@@ -134,6 +135,22 @@ def test_who_trains_a_backbone(protocol, manifest):
     assert same == (protocol == "honest")
     by_fold = [before["head.weight"][r] for r in range(len(plan.folds))]
     assert torch.allclose(by_fold[0], by_fold[1], atol=0.05) == (protocol == "shared_backbones")
+
+
+def test_the_history_of_stage_0_is_kept_and_drawn(released):
+    "In the table of the run, in its report, and in what is copied to a tracker: a stage a modality, for each repeat"
+    history = released.history
+    own = history[history.method == "mtpkdot"]
+    stages = ["backbones_face", "backbones_physio"]
+    assert [stage for stage in dict.fromkeys(own.stage) if stage.startswith("backbones")] == stages
+    for stage in stages:
+        losses = own[(own.stage == stage) & (own.name == "loss")]
+        assert losses.step.max() == released.config["backbones"]["steps"] and np.isfinite(losses.value).all()
+        assert len(losses.groupby(["fold", "seed"])) == len(released.results.groupby(["fold", "seed"]))
+        assert f"{stage}/loss" in curves(history, "mtpkdot")
+    assert not history[history.method == "student_only"].stage.str.startswith("backbones").any()
+    page = released.report().read_text(encoding="utf-8")
+    assert "0 backbone of face: training loss" in page and "0 backbone of physio: training loss" in page
 
 
 def test_stage_0_is_frozen_for_teachers_and_students(manifest):

@@ -228,7 +228,7 @@ def test_explorers_hear_the_kernel_however_late_their_script_comes(lab, browser)
     page_of(
         lab,
         "explorers",
-        f"from mtpkd.widgets.plan_explorer import PlanExplorer; from mtpkd.widgets.explorers import TransferLedger\nfrom mtpkd.widgets.figures import plan_figure\nrun = {str(path)!r}",
+        f"from mtpkd.widgets.plan_explorer import PlanExplorer; from mtpkd.widgets.explorers import TransferLedger\nfrom mtpkd.widgets import plan_figure\nrun = {str(path)!r}",
         "PlanExplorer(run, k=20)",
         "TransferLedger(run)",
         "plan_figure(run, k=20, view='lines')",
