@@ -35,7 +35,7 @@ def main(what: str, file: Path = DEMO) -> None:
 
     if what == "settings":
         settings = {k: v for k, v in to_dict(ExperimentConfig()).items() if k not in OPEN}
-        brief = dict(seeds=2, schedules=["pool96"])
+        brief = dict(seeds=1, schedules=["pool96"])
         experiments = dict(experiments=["watch", "mfeat"], demonstration=brief) if file.name == DEMO.name else {}
         write(file, experiments | dict(settings=settings, frozen_at=None, seeds=[0, 1, 2, 3, 4]))
     elif what == "seeds":
