@@ -114,7 +114,7 @@ def _check_teacher_of(method: Method, config, options):
             f"method {method.name}: teachers.subsets names no teacher that sees privileged modalities only; add one"
         )
     raise InputError(
-        f"{where}: teachers.subsets names no teacher beside the joint one that sees a privileged modality; "
+        f"{where}: teachers.subsets names no teacher but the joint one that sees a privileged modality; "
         "add one or use joint"
     )
 
