@@ -25,7 +25,7 @@ def write(file: Path, values: dict) -> None:
     command = (
         "mtpkd demo"
         if file.name == DEMO.name
-        else f"python benchmarks/{script}.py" + (f" --table {table}" if table else "")
+        else f"python benchmarks/quality/{script}.py" + (" --table pairing" if table else "")
     )
     file.write_text(HEAD.format(command=command) + yaml.safe_dump(values, sort_keys=False))
 

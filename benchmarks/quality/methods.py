@@ -27,10 +27,16 @@ from mtpkd.experiments.run_folder import write_table
 from mtpkd.data.signals import window_statistics
 
 HERE = Path(__file__).parent
-VALUES = "student_only,self_training,kd,fitnets,cosine_mse,rkd,sp,cc,pkt,crd,pkdot,mtpkdot,mtpkd,shuffled_teacher,shuffled_privileged,student_all_labels,teacher_joint"
-RIVALS = VALUES.replace("kd,fitnets", "kd,dkd,sinkhorn_kd,wkd,fitnets")
+CONTROLS = "student_only,self_training,shuffled_teacher,shuffled_privileged,student_all_labels,teacher_joint"
+RESPONSES = "dkd,sinkhorn_kd,wkd,c2kd"  # rivals that need classes
+STRUCTURES = "kd,fitnets,cosine_mse,rkd,sp,cc,pkt,crd"
+PUBLISHED = "pkdot,pkdot:no_ot,pkdot:paper,mtpkdot,mtpkdot:no_ot,mtpkdot:no_centroid,mtpkdot:paper"
+SELECTIONS = "kd_crossfit,kd_router,mtpkdot_crossfit"  # they train teachers several times
+VALUES = ",".join([CONTROLS, STRUCTURES, PUBLISHED, "mtpkd_v1,mtpkd"])
+RIVALS = ",".join([VALUES, RESPONSES])
+ALL = ",".join([RIVALS, SELECTIONS])
 PAIRED = "student_only,labelled_only,naive_pairs,bag_mean,ot_pairing,dist_align,mtpkd_pairing,student_all_labels,teacher_joint"
-FEW = "student_only,self_training,kd,mtpkd,student_all_labels,teacher_joint"
+FEW = "student_only,self_training,kd,mtpkdot,mtpkd,student_all_labels,teacher_joint"
 COLUMNS = [
     "set",
     "title",
@@ -44,6 +50,7 @@ COLUMNS = [
     "validation",
     "pool",
     "method",
+    "schedule",
     "mean",
     "sd",
     "repeats",
@@ -137,27 +144,27 @@ SOURCES = dict(
 FROM_DATA = ("stressid", "stress_predict", "ceap")
 MOR, ALL_LABELS, BAGS, PERMUTED = (
     ["--prevalent", "mor", "--privileged", "fac"],
-    ["--labelled", "all"],
+    ["--labelled", "all", "--set", "schedule.batch=128", "--set", "schedules=[default, long_mixup]"],  # as in the paper
     ["--pairing", "bag:8"],
     ["--set", "control=label_permutation"],
 )
 
 # name -> (source, options of the run, methods)
 SETS = dict(
-    watch=("watch", [], RIVALS),
-    zer=("mfeat", [], RIVALS),
+    watch=("watch", [], ALL),
+    zer=("mfeat", [], ALL),
     mor=("mfeat", MOR, RIVALS),
     synthetic=("synthetic", [], RIVALS),
     synthetic_ccc=("synthetic_ccc", [], VALUES),
-    watch_full=("watch", ALL_LABELS, FEW),
-    zer_full=("mfeat", ALL_LABELS, FEW),
+    watch_full=("watch", ALL_LABELS, RIVALS),
+    zer_full=("mfeat", ALL_LABELS, RIVALS),
     stressid=("stressid", [], RIVALS),
-    stressid_full=("stressid", ALL_LABELS, FEW),
-    stress_predict=("stress_predict", [], FEW),
-    ceap=("ceap", [], FEW),
-    watch_permuted=("watch", PERMUTED, FEW),
+    stressid_full=("stressid", ALL_LABELS, RIVALS),
+    stress_predict=("stress_predict", [], RIVALS),
+    ceap=("ceap", [], VALUES),
+    watch_permuted=("watch", PERMUTED, FEW),  # nothing may be learnt
     zer_permuted=("mfeat", PERMUTED, FEW),
-)  # nothing may be learnt
+)
 BAG_SETS = {
     name: (source, [*options, *BAGS], PAIRED)
     for name, (source, options, _) in SETS.items()
@@ -259,7 +266,8 @@ def rows_of(name, folder, pairing) -> list:
         fell = s.get("fallback", {}).get(method, {}).get("fell_back", "")
         rows.append(
             about
-            | dict(method=method, repeats=m["n"], low=low, high=high, fell_back=fell)
+            | dict(method=method, schedule=s.get(f"{method}_schedule", ""))
+            | dict(repeats=m["n"], low=low, high=high, fell_back=fell)
             | beside[method]
             | {k: m[k] for k in ("mean", "sd", "diff", "p", "p_holm", "gap_closed", "headroom_closed")}
         )
