@@ -1,7 +1,7 @@
 """Put the tables of finished run folders into results/, from which README.md and nbs/docs/results.ipynb are made.
 
-    python tools/publish_results.py runs/demo/watch runs/demo/mfeat
-    python tools/publish_results.py --pictures runs/demo/watch runs/demo/mfeat     draws the pictures anew, no more
+    python tools/publish_results.py runs/verdicts/watch runs/verdicts/zer
+    python tools/publish_results.py --pictures runs/verdicts/watch runs/verdicts/zer     draws the pictures anew, no more
 
 For each run: NAME.csv (every repeat), NAME_verdict.csv (the table), NAME_comparisons.csv (pairs of methods),
 NAME_predictions.parquet (the predicted class of every test sample), NAME.yaml (the settings that made them), and
@@ -24,9 +24,10 @@ def verdict(summary: dict) -> pd.DataFrame:
     rows = []
     for name, m in summary["methods"].items():
         low, high = m.pop("ci95")
-        rows.append(dict(method=name, **m | dict(low=low, high=high)))
+        schedule = summary.get(f"{name}_schedule", "")
+        rows.append(dict(method=name, schedule=schedule, **m | dict(low=low, high=high)))
     return pd.DataFrame(rows)[
-        ["method", "mean", "sd", "n", "diff", "low", "high", "p", "p_holm", "gap_closed", "headroom_closed"]
+        ["method", "schedule", "mean", "sd", "n", "diff", "low", "high", "p", "p_holm", "gap_closed", "headroom_closed"]
     ]
 
 

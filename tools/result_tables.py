@@ -9,7 +9,7 @@ import pandas as pd
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 DEMO_SETS = {"watch": "watch: gyro, privileged accel", "mfeat": "mfeat: zer, privileged fac"}
-CONTROLS_WITH_TEACHER = ("shuffled_teacher", "shuffled_privileged")
+NO_RIVALS = ("shuffled_teacher", "shuffled_privileged", "mtpkd_v1")  # controls with a teacher, and the first version
 PAIRING_BASELINES = ("naive_pairs", "bag_mean", "labelled_only", "dist_align")
 
 # --- words and numbers ---------------------------------------------------------------------------------------------
@@ -39,6 +39,12 @@ def markdown_table(header: list, rows: list) -> str:
     "A Markdown table of texts"
     lines = ["| " + " | ".join(cells) + " |" for cells in (header, *rows)]
     return "\n".join([lines[0], "|---" * len(header) + "|", *lines[1:]])
+
+
+def is_shown(method: str) -> bool:
+    "Whether a row is a method under its chosen schedule, under that of its released code, or without a term"
+    _, *parts = method.split(":")
+    return not parts or len(parts) == 1 and (parts[0] == "paper" or parts[0].startswith("no_"))
 
 
 def is_true(value) -> bool:
@@ -71,20 +77,24 @@ def selected_methods(sentences: dict) -> str:
 
 
 def demo_methods() -> str:
-    "All methods of the demonstration; teachers of one modality share a line"
+    "All methods on watch and on mfeat, with the schedules that inner validation chose; teachers share a line"
     tables = verdicts()
-    names = {key: [method for method in table.index if ":" not in method] for key, table in tables.items()}
+    names = {key: [method for method in table.index if is_shown(method)] for key, table in tables.items()}
     common = [method for method in names["watch"] if method in names["mfeat"]]
     own = {key: [method for method in methods if method not in common] for key, methods in names.items()}
-    rows = [[f"`{method}`", *(score_text(table.loc[method]) for table in tables.values())] for method in common]
+    rows = []
+    for method in common:
+        chosen = [table.schedule.fillna("")[method] for table in tables.values()]
+        scores = [score_text(table.loc[method]) for table in tables.values()]
+        rows.append([f"`{method}`", *scores, ", ".join(chosen) if any(chosen) else ""])
     for first, second in zip(own["watch"], own["mfeat"]):
         scores = [score_text(tables["watch"].loc[first]), score_text(tables["mfeat"].loc[second])]
-        rows.append([f"`{first}`, `{second}`", *scores])
-    return markdown_table(["method", *DEMO_SETS.values()], rows)
+        rows.append([f"`{first}`, `{second}`", *scores, ""])
+    return markdown_table(["method", *DEMO_SETS.values(), "schedules"], rows)
 
 
 def demo_findings() -> str:
-    "What the demonstration shows: differences on watch and on mfeat, in this order"
+    "What the two sets show: differences on watch and on mfeat, in this order"
     tables = verdicts()
     pairs = {name: pd.read_csv(RESULTS / f"{name}_comparisons.csv").set_index(["a", "b"]) for name in DEMO_SETS}
 
@@ -101,17 +111,19 @@ def demo_findings() -> str:
     return "\n".join(
         [
             f"- **`mtpkd`**, this project's recipe, against `student_only`: {gain('mtpkd')}. It closes {closed} of the "
-            "headroom, which is what the same student would gain from the labels of the whole pool.",
-            "- **A control without any teacher**, `self_training` with the same number of networks, steps and mixup, "
-            f"reaches {gain('self_training')}. `mtpkd` against it: {minus('mtpkd', 'self_training:long_mixup')}.",
-            f"- **Plain logit distillation**, `kd`, with fewer steps and without mixup: {gain('kd')}. "
-            f"`mtpkd` against it: {minus('mtpkd', 'kd')}.",
-            "- **The published methods**, with the weights and learning rates of the papers, against `student_only` at its "
-            f"best schedule: `pkdot` {gain('pkdot')}, `mtpkdot` {gain('mtpkdot')}. Against `student_only` with the "
-            "learning rate of the paper, which is initialised at random where the published methods are initialised from "
-            f"the joint teacher: `pkdot` {minus('pkdot', 'student_only:paper_pkdot')}, "
-            f"`mtpkdot` {minus('mtpkdot', 'student_only:paper')}. "
-            "This table does not show how much of that is due to transport.",
+            "headroom, which is what the same student would gain from the labels of the whole pool. Against its first "
+            f"version, `mtpkd_v1`: {minus('mtpkd', 'mtpkd_v1')}.",
+            "- **A control without any teacher**, `self_training` with the same number of networks: "
+            f"{gain('self_training')}. `mtpkd` against it: {minus('mtpkd', 'self_training')}.",
+            f"- **Plain logit distillation**, `kd`: {gain('kd')}; with class shares balanced by Sinkhorn's algorithm, "
+            f"`sinkhorn_kd`: {gain('sinkhorn_kd')}. `mtpkd` against them: {minus('mtpkd', 'kd')}; "
+            f"{minus('mtpkd', 'sinkhorn_kd')}.",
+            f"- **The published methods** under their best candidate schedule: `pkdot` {gain('pkdot')}, `mtpkdot` "
+            f"{gain('mtpkdot')}; with the learning rates of the released code: `pkdot:paper` {gain('pkdot:paper')}, "
+            f"`mtpkdot:paper` {gain('mtpkdot:paper')}. `mtpkd` against `mtpkdot`: {minus('mtpkd', 'mtpkdot')}.",
+            "- **What the terms of transport give**, the same method with the term minus without it: `pkdot`, structural "
+            f"transport {minus('pkdot', 'pkdot:no_ot')}; `mtpkdot`, structural transport "
+            f"{minus('mtpkdot', 'mtpkdot:no_ot')}, centroids {minus('mtpkdot', 'mtpkdot:no_centroid')}.",
         ]
     )
 
@@ -122,14 +134,22 @@ def demo_findings() -> str:
 def all_rows(name: str) -> tuple:
     "A table of all sets: the methods, and what the recipe would have been without falling back, by set"
     table = pd.read_csv(RESULTS / f"{name}.csv")
-    named_schedule = table.method.str.contains(":")
-    without_fallback = table[table.method.str.startswith("mtpkd") & named_schedule].set_index("set")
-    return table[~named_schedule], without_fallback
+    shown = table[table.method.map(is_shown)]
+    chosen = shown[shown.method.isin(("mtpkd", "mtpkd_pairing"))]
+    distilled = {(row.set, f"{row.method}:{row.schedule}") for row in chosen.itertuples()}
+    is_distilled = [pair in distilled for pair in zip(table.set, table.method)]
+    return shown, table[is_distilled].set_index("set")
+
+
+def of_pool(rows) -> pd.DataFrame:
+    "The sets with a pool whose labels were not permuted"
+    return rows[~rows.set.str.contains("_permuted$|_full$")]
 
 
 def baselines_of(rows) -> pd.DataFrame:
-    "The rows that `mtpkd` is compared with, controls with a teacher left out"
-    return rows[rows.mtpkd_minus.notna() & ~rows.method.isin(CONTROLS_WITH_TEACHER)]
+    "The rows that `mtpkd` is compared with: no control with a teacher, no method without one of its terms"
+    is_rival = ~rows.method.isin(NO_RIVALS) & ~rows.method.str.contains(":no_")
+    return rows[rows.mtpkd_minus.notna() & is_rival]
 
 
 def comparison_row(name: str, rows, without_fallback) -> list:
@@ -157,8 +177,10 @@ def comparison_row(name: str, rows, without_fallback) -> list:
         f"{100 * first.chance:.1f}",
         score("student_only"),
         score("teacher_joint"),
-        gain("student_all_labels") if first["pool"] else "",
+        gain("student_all_labels"),
         gain("kd"),
+        gain("pkdot"),
+        gain("mtpkdot"),
         result,
         percent_text(recipe.headroom_closed) if recipe.low > 0 else "",
         "" if fell_back else margin,
@@ -168,7 +190,7 @@ def comparison_row(name: str, rows, without_fallback) -> list:
 def compared_sets() -> str:
     "The table of all sets"
     rows, without_fallback = all_rows("verdicts")
-    rows = rows[~rows.set.str.endswith("_permuted")]
+    rows = of_pool(rows)
     header = [
         "set: student ← privileged",
         "samples / subjects",
@@ -178,6 +200,8 @@ def compared_sets() -> str:
         "joint teacher",
         "headroom",
         "`kd`",
+        "`pkdot`",
+        "`mtpkdot`",
         "`mtpkd`",
         "of the headroom",
         "best baseline: `mtpkd` minus it",
@@ -190,14 +214,14 @@ def compared_sets() -> str:
 def best_baselines() -> pd.DataFrame:
     "Of every set the baseline that `mtpkd` is the least ahead of"
     rows, _ = all_rows("verdicts")
-    baselines = baselines_of(rows[~rows.set.str.endswith("_permuted")])
+    baselines = baselines_of(of_pool(rows))
     return baselines.loc[baselines.groupby("set").mtpkd_minus.idxmin()]
 
 
 def baseline_sentence() -> str:
     "Where `mtpkd` is significantly better or worse than its baselines"
     rows, _ = all_rows("verdicts")
-    baselines, best = baselines_of(rows[~rows.set.str.endswith("_permuted")]), best_baselines()
+    baselines, best = baselines_of(of_pool(rows)), best_baselines()
     lost = baselines[(baselines.mtpkd_minus < 0) & (baselines.mtpkd_minus_p < 0.05)]
     names = [
         f"`{row.method}` on {row.set} ({100 * row.mtpkd_minus:+.1f}, {p_text(row.mtpkd_minus_p)})"
@@ -208,6 +232,43 @@ def baseline_sentence() -> str:
         f"Baselines significantly better than `mtpkd`: {', '.join(names) or 'none'}. "
         f"Sets on which `mtpkd` is significantly better than its best baseline: {won} of {len(best)}."
     )
+
+
+TERMS = {
+    "pkdot:no_ot": "`pkdot`: structural transport",
+    "mtpkdot:no_ot": "`mtpkdot`: structural transport",
+    "mtpkdot:no_centroid": "`mtpkdot`: centroids",
+}
+
+
+def transport_terms() -> str:
+    "What the terms of the published methods give, set by set: the method minus the same without the term"
+    rows, _ = all_rows("verdicts")
+    rows = rows[rows.method.isin(TERMS)].set_index(["set", "method"])
+
+    def gain(name, method):
+        row = rows.loc[name, method]
+        return (
+            f"{interval_text(row.whole_minus, row.whole_minus_low, row.whole_minus_high)} ({p_text(row.whole_minus_p)})"
+        )
+
+    names = dict.fromkeys(rows.index.get_level_values("set"))
+    lines = [[f"`{name}`", *(gain(name, method) for method in TERMS)] for name in names]
+    return markdown_table(["set", *TERMS.values()], lines)
+
+
+def all_labels_methods() -> str:
+    "The protocol of the paper: all labels, no pool; every method on every such set"
+    rows, _ = all_rows("verdicts")
+    rows = rows[rows.set.str.endswith("_full") & ~rows.method.str.contains("all_labels|:no_")]
+    tables = {name: group.set_index("method") for name, group in rows.groupby("set", sort=False)}
+    methods = list(dict.fromkeys(rows.method))
+
+    def cell(table, method):
+        return score_text(table.loc[method]) if method in table.index else ""
+
+    lines = [[f"`{method}`", *(cell(table, method) for table in tables.values())] for method in methods]
+    return markdown_table(["method", *(f"`{name}`" for name in tables)], lines)
 
 
 def pairing_control_text(rows) -> str:
@@ -236,7 +297,7 @@ def permuted_text(rows, without_fallback) -> str:
 def compared_findings() -> str:
     "What the table of all sets shows, and what it does not"
     rows, without_fallback = all_rows("verdicts")
-    baselines = baselines_of(rows[~rows.set.str.endswith("_permuted")])
+    baselines = baselines_of(of_pool(rows))
     few = [name for name, group in baselines.groupby("set", sort=False) if len(group) < 6]
     wrong = -100 * rows[rows.method == "shuffled_teacher"]["diff"]
     return "\n".join(

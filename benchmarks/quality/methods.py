@@ -29,12 +29,12 @@ from mtpkd.data.signals import window_statistics
 HERE = Path(__file__).parent
 CONTROLS = "student_only,self_training,shuffled_teacher,shuffled_privileged,student_all_labels,teacher_joint"
 RESPONSES = "dkd,sinkhorn_kd,wkd,c2kd"  # rivals that need classes
-STRUCTURES = "kd,fitnets,cosine_mse,rkd,sp,cc,pkt,crd"
+STRUCTURES = "kd,fitnets,cosine_mse,sp,cc,pkt,crd"
 PUBLISHED = "pkdot,pkdot:no_ot,pkdot:paper,mtpkdot,mtpkdot:no_ot,mtpkdot:no_centroid,mtpkdot:paper"
-SELECTIONS = "kd_crossfit,kd_router,mtpkdot_crossfit"  # they train teachers several times
+COSTLY = "rkd,kd_crossfit,kd_router,mtpkdot_crossfit"  # angles of all triplets; teachers that are trained several times
 VALUES = ",".join([CONTROLS, STRUCTURES, PUBLISHED, "mtpkd_v1,mtpkd"])
 RIVALS = ",".join([VALUES, RESPONSES])
-ALL = ",".join([RIVALS, SELECTIONS])
+ALL = ",".join([RIVALS, COSTLY])
 PAIRED = "student_only,labelled_only,naive_pairs,bag_mean,ot_pairing,dist_align,mtpkd_pairing,student_all_labels,teacher_joint"
 FEW = "student_only,self_training,kd,mtpkdot,mtpkd,student_all_labels,teacher_joint"
 COLUMNS = [
@@ -62,8 +62,8 @@ COLUMNS = [
     "gap_closed",
     "headroom_closed",
     "fell_back",
-    *(f"{m}_minus{part}" for m in ("mtpkd", "ot_pairing") for part in ("", "_low", "_high", "_p")),
-]
+    *(f"{m}_minus{part}" for m in ("mtpkd", "ot_pairing", "whole") for part in ("", "_low", "_high", "_p")),
+]  # `whole` is the method with the term that the row is without
 
 # --- the sets ------------------------------------------------------------------------------------------------------------------------
 
@@ -256,11 +256,11 @@ def rows_of(name, folder, pairing) -> list:
     )
     beside = {m: {} for m in s["methods"]}
     for c in s["comparisons"]:
-        if c["a"] in ("mtpkd", "ot_pairing"):
-            beside[c["b"]] |= {
-                f"{c['a']}_minus{part}": v
-                for part, v in (("", c["diff"]), ("_low", c["ci95"][0]), ("_high", c["ci95"][1]), ("_p", c["p"]))
-            }
+        column = "whole" if c["b"].startswith(f"{c['a']}:no_") else c["a"]
+        if column in ("mtpkd", "ot_pairing", "whole"):
+            low, high = c["ci95"]
+            values = {"": c["diff"], "_low": low, "_high": high, "_p": c["p"]}
+            beside[c["b"]] |= {f"{column}_minus{part}": value for part, value in values.items()}
     for method, m in s["methods"].items():
         low, high = m["ci95"]
         fell = s.get("fallback", {}).get(method, {}).get("fell_back", "")

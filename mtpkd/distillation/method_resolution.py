@@ -83,7 +83,7 @@ def _with_fitting_defaults(method: Method, options: dict, config: ExperimentConf
     target, balance = method.target, method.balance
     if not method.compares("outputs"):
         target, balance = "mean", ""
-    if target == GRAPH and (method.is_for_weak_pairs or config.pairing not in ("", "full")):
+    if target == GRAPH and not _graph_has_pairs(method, config):
         target = REFINED_MEAN
     if target == GRAPH and method.cross_fit and not method.source.ensemble:
         target = "mean"
@@ -91,6 +91,12 @@ def _with_fitting_defaults(method: Method, options: dict, config: ExperimentConf
         target = "mean"
     declared_parts = dict(target=target, balance=balance)
     return replace(method, **{key: value for key, value in declared_parts.items() if key not in options})
+
+
+def _graph_has_pairs(method: Method, config: ExperimentConfig) -> bool:
+    "Whether the recordings of a row that the graph compares belong together"
+    sees_one_side = method.source.unpaired and method.source.ensemble  # recordings of the privileged modalities
+    return config.pairing in ("", "full") or sees_one_side
 
 
 def _check_teacher_of(method: Method, config, options):
@@ -196,10 +202,10 @@ def _check_graph_of(method: Method, where: str, config, options: dict):
         raise InputError(f"{where}.target: refined_mean is of an ensemble; take it out, or set teacher: privileged")
     if method.target != GRAPH:
         return
-    if not source.privileged or method.is_for_weak_pairs or config.pairing not in ("", "full"):
+    if not source.privileged or not _graph_has_pairs(method, config):
         raise InputError(
-            f"{where}.target: graph connects rows by all their modalities, so it needs pairs and a teacher that sees "
-            "privileged ones; take it out, or set target: mean"
+            f"{where}.target: graph connects rows by what the teachers see, so it needs teachers of privileged "
+            "modalities, and pairs where they see others, too; take it out, or set target: mean"
         )
     if method.cross_fit and not source.ensemble:
         raise InputError(

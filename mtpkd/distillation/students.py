@@ -151,7 +151,7 @@ def get_graph_target(context: DistillationContext, method: Method) -> GraphTarge
 
 
 def _graph_target(context, method):
-    "The graph sees all modalities, and rows as the refined or else the joint teacher embeds them"
+    "The graph sees the modalities of a teacher, and rows as it embeds them: the refined one, or else the joint one"
     if method.source.ensemble:
         embedder = get_refined_teacher(context, method)
     else:
