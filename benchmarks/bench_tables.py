@@ -40,6 +40,14 @@ def write_csv(rows, path, columns, names):  # of distributions whose versions ma
         )
 
 
+def rate_interval(successes: int, n: int) -> tuple:
+    "95% interval of a rate (Wilson 1927)"
+    from scipy.stats import binomtest
+
+    found = binomtest(successes, n).proportion_ci(method="wilson")
+    return float(found.low), float(found.high)
+
+
 def synthetic_set(folder, kind: str, seed: int = 0) -> Path:  # of the manifest
     "Synthetic subjects: a face taught by physiology and voice, 150 labelled rows and as many for validation"
     from mtpkd import save_set, synthetic

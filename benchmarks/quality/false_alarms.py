@@ -4,8 +4,8 @@
                                                                                      about 3 s of processor time a run
     python benchmarks/quality/false_alarms.py --runs 10                                         to see that it works
 
-Every run is a new synthetic set with its own subjects, labels and initial weights. Every method is trained under both
-candidate schedules and reported under the one that inner validation prefers, and p is that of `compare_methods` with the
+Every run is a new synthetic set with its own subjects, labels and initial weights. Every method is trained under every
+candidate schedule and reported under the one that inner validation prefers, and p is that of `compare_methods` with the
 student alone, as in any run. The designs: three folds redrawn for two seeds, and one fixed split. Two nulls:
 
 `permuted`: the privileged modality is noise and the labels are permuted. Nothing can be learnt, so that every difference
@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 import pandas as pd
 
-from bench_tables import write_csv
+from bench_tables import rate_interval, write_csv
 from mtpkd.core.runtime import rng, torch_threads
 from mtpkd.data.samples import Samples, make_samples
 from mtpkd.data.save import save_set
@@ -183,13 +183,6 @@ def study(case: Case, runs: int, stack: int, processes: int) -> pd.DataFrame:  #
     return pd.DataFrame(found, columns=["run", "method", "p", "diff"])
 
 
-def interval(successes: int, n: int) -> tuple:
-    "95% interval of a rate (Wilson 1927)"
-    z, rate = 1.96, successes / n
-    centre, half = rate + z * z / (2 * n), z * np.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
-    return (centre - half) / (1 + z * z / n), (centre + half) / (1 + z * z / n)
-
-
 def rates(case: Case, verdicts: pd.DataFrame) -> list:
     "A row a method: how often it is significant, and how often that is a false alarm"
     rows = []
@@ -197,7 +190,7 @@ def rates(case: Case, verdicts: pd.DataFrame) -> list:
         significant = part["p"] < 0.05
         better = int((significant & (part["diff"] > 0)).sum())
         alarms = better if case.null == "noise" else int(significant.sum())
-        low, high = interval(alarms, len(part))
+        low, high = rate_interval(alarms, len(part))
         counts = dict(runs=len(part), significant=int(significant.sum()), better=better, false_alarms=alarms)
         shares = dict(rate=alarms / len(part), low=low, high=high, mean_difference=part["diff"].mean())
         rows.append(dict(null=case.null, design=case.design, method=method, **counts, **shares))

@@ -2,15 +2,20 @@
 
     python benchmarks/quality/recipe_ablation.py --part targets --out results/recipe_targets.csv                    up to a quarter of an hour on one core, like the others
     python benchmarks/quality/recipe_ablation.py --part targets_of_values --out results/recipe_targets_of_values.csv
+    python benchmarks/quality/recipe_ablation.py --part targets_of_pairs --out results/recipe_targets_of_pairs.csv
+    python benchmarks/quality/recipe_ablation.py --test watch --out results/recipe_test_watch.csv                  on test rows; likewise synthetic, synthetic_ccc
     python benchmarks/quality/recipe_ablation.py --part classification --out results/recipe_classification.csv
     python benchmarks/quality/recipe_ablation.py --part regression --out results/recipe_regression.csv
     python benchmarks/quality/recipe_ablation.py --part pairing --out results/recipe_pairing.csv
     python benchmarks/quality/recipe_ablation.py --part regression --only joint
 
-No test row is looked at: a variant's score is that of its students on the inner validation rows, all of them labelled here (`labelled_validation: 0`), which are no part of
-training. `targets` and `targets_of_values` take the recipe `mtpkd` apart; `classification`, `regression` and `pairing` are the study from which its first version came, `mtpkd_v1`. Classification on `mfeat` (zer <- fac, 60 labelled and a pool), regression on synthetic subjects of generator seed 1 (150 labelled and a pool; the sets that are reported on have
+With `--part`, no test row is looked at: a variant's score is that of its students on the inner validation rows, all of them labelled here (`labelled_validation: 0`), which are no part of
+training. `targets`, `targets_of_values` and, for pairs that are lost in bags of eight, `targets_of_pairs` take the recipe `mtpkd` apart; `classification`, `regression` and `pairing` are the study from which its first version came, `mtpkd_v1`. Classification on `mfeat` (zer <- fac, 60 labelled and a pool), regression on synthetic subjects of generator seed 1 (150 labelled and a pool; the sets that are reported on have
 seed 0); weakly paired data on `mfeat` in bags of eight. Five folds, seeds 100 to 104. Every variant is the recipe with one thing changed, and of `pairing` `ot_pairing` with the weight and the schedule of `kd`, or a rival of it, or both under others; differences to it are paired, with the corrected resampled t-test's interval, not
 corrected for the number of variants: of thirty, one or two are outside by luck.
+
+With `--test`, the same variants are scored on the test rows of a set that the recipe was not found on, under the settings and seeds that were frozen for the table of all methods (methods.yaml). Nothing
+is chosen by these scores.
 """
 
 import sys
@@ -18,6 +23,7 @@ from pathlib import Path
 import argparse, tempfile
 from dataclasses import replace
 import numpy as np
+import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # what the benchmarks share
 from bench_tables import synthetic_set, write_csv
@@ -27,12 +33,16 @@ from mtpkd.distillation.methods import Method, add_schedule
 from mtpkd.distillation.method_resolution import get_method
 from mtpkd.distillation.students import get_student
 from mtpkd.experiments.plan import plan_experiment
-from mtpkd.experiments.scoring import open_context
+from mtpkd.experiments.scoring import open_context, score_rows
 from mtpkd.experiments.verdict import test_design
 from mtpkd.evaluation.statistics import corrected_t
 
-PARTS = ["targets", "targets_of_values", "classification", "regression", "pairing"]
-KINDS = dict(targets="classification", targets_of_values="regression")  # of the tasks of parts that are not called so
+PARTS = ["targets", "targets_of_values", "targets_of_pairs", "classification", "regression", "pairing"]
+KINDS = dict(  # of the tasks of parts that are not called so
+    targets="classification", targets_of_values="regression", targets_of_pairs="classification"
+)
+LOST_PAIRS = ("targets_of_pairs", "pairing")
+TEST_SETS = dict(watch="targets", synthetic="targets", synthetic_ccc="targets_of_values")  # set -> part
 SEEDS = (100, 101, 102, 103, 104)
 COLUMNS = ["part", "group", "variant", "what", "mean", "diff", "low", "high", "p", "repeats"]
 
@@ -59,20 +69,34 @@ def kd(weight, **more):
 
 
 SCHEDULE = dict(  # of the recipe in this study
-    targets="pool96", targets_of_values="pool96_short", classification="long_mixup", regression="default"
+    targets="pool96",
+    targets_of_values="pool96_short",
+    targets_of_pairs="pool96",
+    classification="long_mixup",
+    regression="default",
 )
-RECIPES = dict(targets="mtpkd", targets_of_values="mtpkd", classification="mtpkd_v1", regression="mtpkd_v1")
+RECIPES = dict(
+    targets="mtpkd",
+    targets_of_values="mtpkd",
+    targets_of_pairs="mtpkd_pairing",
+    classification="mtpkd_v1",
+    regression="mtpkd_v1",
+)
 EXTRA = dict(pkt=10000.0, sp=1000.0, fitnets=30.0, cosine_mse=0.5, crd=0.3, ot=0.2, row_ot=0.1)
 
 
-def shipped(method, part, pairing="") -> Method:
-    return get_method(f"{method}:{SCHEDULE[part]}", ExperimentConfig(pairing=pairing), KINDS.get(part, part))
+def shipped(method, part) -> Method:
+    config = ExperimentConfig(pairing="bag:8" if part in LOST_PAIRS else "")
+    kind = "classification" if part == "pairing" else KINDS.get(part, part)
+    return get_method(f"{method}:{SCHEDULE.get(part, 'long_mixup')}", config, kind)
 
 
 def variants(part) -> list:  # (group, name, what, method)
     "The recipe, what is left of it without one ingredient, and what was tried on top"
     if part == "pairing":
         return pairing_variants()
+    if part == "targets_of_pairs":
+        return pair_target_variants()
     if part in KINDS:
         return target_variants(part)
     base, regression = shipped(RECIPES[part], part), part == "regression"
@@ -171,6 +195,32 @@ def target_variants(part) -> list:  # (group, name, what, method)
     return found
 
 
+def pair_target_variants() -> list:  # (group, name, what, method)
+    "The recipe for lost pairs without each of its ingredients, and its rivals with the same student"
+    part = "targets_of_pairs"
+    base = shipped("mtpkd_pairing", part)
+    alone = shipped("student_only", part)
+    found = [
+        ("", "student_only", "the student alone", replace(alone, schedule="default")),
+        ("", "student_same", "the student alone, by the schedule of the recipe", alone),
+        ("", "first_version", "`mtpkd_pairing_v1`", shipped("mtpkd_pairing_v1", part)),
+        ("", "base", "the recipe", base),
+    ]
+
+    def add(name, what, **changes):
+        found.append(("without", name, what, replace(base, **changes)))
+
+    add("graph", "the mean of ensemble and refined teacher, not propagated", target="refined_mean")
+    add("balance", "class shares as they come", balance="")
+    add("gate", "the graph in every repeat", gate=False)
+    add("soft_labels", "labels and soft targets, weighted .15 and .85", terms=kd(0.85))
+    add("pool96", "32 pool rows a step", schedule="long_mixup")
+    add("mixup", "no mixup", schedule="pool96_long")
+    for name in ("ot_pairing", "dist_align", "labelled_only", "bag_mean", "naive_pairs"):
+        found.append(("rivals", name, f"`{name}` by the same schedule", shipped(name, part)))
+    return found
+
+
 def pairing_variants() -> list:  # (group, name, what, method)
     "Who is listened to inside bags of eight: each way under several weights and schedules, so that each can be had at its best"
     found, lengths = [], dict(x1="default", x2_mixup="long_mixup")
@@ -181,7 +231,7 @@ def pairing_variants() -> list:  # (group, name, what, method)
         labelled_only=(0.85, 0.3),
         dist_align=(0.85,),
     ).items():
-        m = shipped(name, "classification", "bag:8")
+        m = shipped(name, "pairing")
         for w in weights:
             for length, schedule in lengths.items():
                 other = {n: v for n, v in m.terms if n not in ("task", "logit_kd")}
@@ -206,59 +256,74 @@ def pairing_variants() -> list:  # (group, name, what, method)
 # --- the scores ----------------------------------------------------------------------------------------------------------------------
 
 
+def planned(part, manifest, o):
+    "The experiment of a part on inner validation, or on the test rows under the frozen protocol"
+    if not o.test:
+        pairing = "bag:8" if part in LOST_PAIRS else None
+        return plan_experiment(manifest=manifest, seeds=o.seeds, labelled_validation=0, set=o.set, pairing=pairing)
+    frozen = yaml.safe_load((Path(__file__).parent / "methods.yaml").read_text())
+    seeds = o.seeds if o.quick else frozen["seeds"]
+    return plan_experiment(manifest=manifest, seeds=seeds, set=o.set, config=frozen["settings"])
+
+
+def scores_of(plan, context, method, on_test: bool) -> np.ndarray:  # `(R,)`
+    "The metric of a method in every repeat"
+    student = get_student(context, method)
+    if not on_test:
+        return np.array(student.validation)
+    results, _, _ = score_rows(plan, context.folds, student, method.name, 0, 0.0)
+    return results["value"].to_numpy()
+
+
 def measure(part, manifest, o) -> list:
     "A row a variant"
-    plan = plan_experiment(
-        manifest=manifest,
-        seeds=o.seeds,
-        labelled_validation=0,
-        set=o.set,
-        pairing="bag:8" if part == "pairing" else None,
-    )
-    room, rho, rows = open_context(plan), test_design(plan).rho, []
+    plan = planned(part, manifest, o)
+    context, rho, rows = open_context(plan), test_design(plan).rho, []
     for group, name, what, method in variants(part):
         if o.only and name not in ("base", *o.only):
             continue
-        score = np.array(get_student(room, replace(method, name=name)).validation)
-        rows.append(
-            dict(part=part, group=group, variant=name, what=what, mean=score.mean(), repeats=len(score), score=score)
-        )
-        print(f"{part} {name} {100 * score.mean():.1f}", flush=True)
-    base = next(r["score"] for r in rows if r["variant"] == "base")
-    for r in rows:
-        t = corrected_t(r.pop("score") - base, rho)
-        if r["variant"] != "base":
-            r |= dict(diff=t.mean, low=t.low, high=t.high, p=t.p)
+        score = scores_of(plan, context, replace(method, name=name), bool(o.test))
+        facts = dict(part=f"test_{o.test}" if o.test else part, group=group, variant=name, what=what)
+        rows.append(facts | dict(mean=score.mean(), repeats=len(score), score=score))
+        print(f"{facts['part']} {name} {100 * score.mean():.1f}", flush=True)
+    base = next(row["score"] for row in rows if row["variant"] == "base")
+    for row in rows:
+        t = corrected_t(row.pop("score") - base, rho)
+        if row["variant"] != "base":
+            row |= dict(diff=t.mean, low=t.low, high=t.high, p=t.p)
     return rows
+
+
+def manifest_of(part, folder, test: str = "") -> str:
+    "The development set of a part, or a set whose test rows are scored"
+    kind = KINDS.get(part, part)
+    if test == "watch":
+        return "watch"
+    if test or kind == "regression":
+        return str(synthetic_set(folder, kind, 0 if test else 1))
+    return "mfeat"
 
 
 def main(args=None):
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--out", help="CSV file")
     p.add_argument("--part", choices=PARTS, help="one of them; all if left out")
+    p.add_argument("--test", choices=TEST_SETS, help="score the variants on the test rows of this set")
     p.add_argument("--only", help="variants beside the recipe itself")
     p.add_argument("--quick", action="store_true", help="tiny sizes, to see that it works")
     o = p.parse_args(args)
-    o.only, o.seeds, o.set = (
-        o.only.split(",") if o.only else [],
-        SEEDS[:1] if o.quick else SEEDS,
-        ["schedule.steps=4", "teachers.steps=4", "teachers.ensemble=1"] if o.quick else [],
-    )
-    parts = [o.part] if o.part else PARTS
+    o.only = o.only.split(",") if o.only else []
+    o.seeds = SEEDS[:1] if o.quick else SEEDS
+    o.set = ["schedule.steps=4", "teachers.steps=4", "teachers.ensemble=1"] if o.quick else []
+    parts = [TEST_SETS[o.test]] if o.test else [o.part] if o.part else PARTS
     known = {n for part in parts for _, n, *_ in variants(part)}
     for n in o.only:
         if n not in known:
             p.error(f"unknown variant {n!r}; {nearest(n, known)}")
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
-        rows = [
-            r
-            for part in parts
-            for r in measure(
-                part,
-                str(synthetic_set(folder, "regression", 1)) if KINDS.get(part, part) == "regression" else "mfeat",
-                o,
-            )
-        ]
+        for part in parts:
+            rows += measure(part, manifest_of(part, folder, o.test or ""), o)
     for r in rows:
         print(
             f"{r['part']:14s} {r['group']:9s} {r['variant']:16s} {100 * r['mean']:5.1f}"

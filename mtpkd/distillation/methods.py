@@ -402,4 +402,7 @@ _add_weak("naive_pairs", "naive", "orange", _UNCERTAIN_KD_TERMS)
 _add_weak("bag_mean", "mean", "sky", _UNCERTAIN_KD_TERMS)
 _add_weak("dist_align", "align", "yellow", (*KD_TERMS, ("feature_mmd", 0.1), ("label_mmd", 4.0)))
 _add_weak("ot_pairing", "ot", "green", uses_transport=True)
-_add_weak("mtpkd_pairing", "ot", "vermillion", teacher="unpaired_ensemble", falls_back=True, uses_transport=True);
+_as_recipe = dict(teacher="unpaired_ensemble", falls_back=True, uses_transport=True)
+_add_weak("mtpkd_pairing_v1", "ot", "", **_as_recipe, default_for="")
+_as_recipe |= dict(target=GRAPH, balance="labelled", for_values=_recipe.for_values)
+_add_weak("mtpkd_pairing", "ot", "vermillion", _recipe.terms, **_as_recipe);

@@ -50,7 +50,7 @@ OF_CLASSES = ["dkd", "c2kd", "wkd", "sinkhorn_kd", "kd_barycentre"]
 OF_EMBEDDINGS = ["fitnets", "cosine_mse", "rkd", "sp", "cc", "pkt", "crd", "gw", "fgw", "rowwise_ot"]
 TARGETS = ["kd_mean", "kd_best", "kd_confidence", "kd_crossfit", "kd_router", "mtpkdot_crossfit"]
 CONTROLS = ["shuffled_teacher", "shuffled_privileged", "label_permutation"]
-WEAK = ["labelled_only", "naive_pairs", "bag_mean", "ot_pairing", "dist_align", "mtpkd_pairing"]
+WEAK = ["labelled_only", "naive_pairs", "bag_mean", "ot_pairing", "dist_align", "mtpkd_pairing", "mtpkd_pairing_v1"]
 FEW = {"labelled_validation": 8}
 ROWS = ["teacher_joint", "teacher_face", "teacher_physio"]
 

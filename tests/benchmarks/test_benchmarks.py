@@ -1,6 +1,6 @@
 """The benchmarks of the transport engine and of the methods' cost, the big table and the laboratory of the recipe: they run, with and without peers, and their tools measure what they say."""
 
-import csv, importlib.util, os, subprocess, sys
+import csv, importlib.util, itertools, os, subprocess, sys
 from dataclasses import replace
 import numpy as np, pandas as pd, pytest, torch, yaml
 import mtpkd.core.config
@@ -17,7 +17,7 @@ from mtpkd.distillation.method_resolution import get_method
 from mtpkd.distillation.methods import candidate_schedules, differ_by_more_than_pool, schedules
 from mtpkd.transport.geometry import anchor_clouds
 from mtpkd.transport.sinkhorn import sinkhorn_divergence
-from tiny_runs import make_set, quick
+from tiny_runs import make_set, quick, run_tiny
 
 
 def load(root, name):
@@ -371,6 +371,21 @@ def test_the_laboratory_runs(root, tmp_path, capsys):
         recipe.main(["--only", "jiont"])
 
 
+def test_the_laboratory_on_test_rows(root, tmp_path, monkeypatch):
+    "The score of a variant is that of `mtpkd run` under the same settings and seeds"
+    recipe = load(root, "recipe_ablation")
+    out = tmp_path / "rows.csv"
+    recipe.main(["--quick", "--test", "synthetic", "--only", "balance", "--out", str(out)])
+    rows = pd.read_csv(out).set_index("variant")
+    assert list(rows.index) == ["base", "balance"] and set(rows.part) == {"test_synthetic"}
+    settings = yaml.safe_load((root / "benchmarks" / "quality" / "methods.yaml").read_text())["settings"]
+    small = ["schedule.steps=4", "teachers.steps=4", "teachers.ensemble=1"]
+    asked = dict(config=settings, seeds=list(recipe.SEEDS[:1]), set=small, methods="mtpkd:pool96,student_only")
+    manifest = recipe.manifest_of("targets", tmp_path / "set", "synthetic")
+    run = mtpkd.run(manifest, **asked, out=tmp_path / "run")
+    assert rows["mean"]["base"] == pytest.approx(run.summary["methods"]["mtpkd:pool96"]["mean"], abs=1e-4)
+
+
 def test_the_growth_of_label_propagation(root, capsys):
     load(root, "label_propagation").main(["--quick"])
     assert "600 rows: graph" in capsys.readouterr().out
@@ -480,3 +495,44 @@ def test_what_the_cache_saves(root, tmp_path):
         rows["ratio"] == pytest.approx(rows["backbone every time"] / rows["cached features"], rel=1e-3)
         and rows["40 clips"] < rows["4 clips"] + 60
     ), "decoded, the clips between would be 160 MiB"
+
+
+def test_a_schedule_for_every_repeat(root, tmp_path, capsys):
+    "Of every repeat the candidate with the best inner validation, read off the run folder by hand"
+    choice = load(root, "schedule_choice")
+    config = quick(schedules=["default", "long_mixup", "pool96_short"])
+    run_tiny(make_set(tmp_path / "set"), tmp_path / "run", "student_only,kd,mtpkd", (0, 1), config=config)
+    out = tmp_path / "rows.csv"
+    choice.main([str(tmp_path / "run"), "--out", str(out)])
+    rows = pd.read_csv(out).set_index("method")
+    results = pd.read_csv(tmp_path / "run" / "results.csv").set_index(["method", "seed", "fold"])["value"]
+    history = pd.read_csv(tmp_path / "run" / "history.csv")
+    candidates = {"kd": ["default", "long_mixup", "pool96_short"], "student_only": ["default", "long_mixup"]}
+    for method, names in candidates.items():
+        best = []
+        for seed, fold in itertools.product((0, 1), range(3)):
+            of_repeat = history[(history.seed == seed) & (history.fold == fold) & (history.name == "validation")]
+            final = [of_repeat[of_repeat.method == f"{method}:{name}"]["value"].iloc[-1] for name in names]
+            best.append(results[f"{method}:{names[int(np.argmax(final))]}", seed, fold])
+        assert rows["for_each_repeat"][method] == pytest.approx(np.mean(best), abs=1e-4)
+        assert rows["for_the_run"][method] == pytest.approx(results[method].mean(), abs=1e-4)
+        assert rows["candidates"][method] == len(names)
+    assert rows["candidates"]["mtpkd"] == 4, "the student alone is one of them"
+
+
+def test_the_level_of_the_tests_runs(root, tmp_path, capsys):
+    "Exchangeable methods; a method that sees more is found out"
+    level = load(root, "test_level")
+    rows = pd.DataFrame(level.main(["--runs", "2", "--out", str(tmp_path / "rows.csv")]))
+    assert set(rows.test) == {"corrected_t", "bootstrap"} and set(rows.labels) == {"few", "pool", "all"}
+    samples = level.simulated(0, 1.0)
+    first, second = samples.arrays.values()
+    spread = [array.std() for array in (first, second)]
+    assert spread[0] == pytest.approx(spread[1], rel=0.2) and not np.allclose(first, second)
+    monkey = pytest.MonkeyPatch()
+    with monkey.context() as patch:
+        noise = np.random.default_rng(0).normal(size=second.shape).astype("float32")
+        samples.arrays["second"][:] = noise
+        patch.setattr(level, "simulated", lambda run, sd: samples)
+        p, _ = level.p_value(level.Design(5, 5, "all"), 0, 1.0)
+    assert p < 0.01
