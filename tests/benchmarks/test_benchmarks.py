@@ -536,3 +536,20 @@ def test_the_level_of_the_tests_runs(root, tmp_path, capsys):
         patch.setattr(level, "simulated", lambda run, sd: samples)
         p, _ = level.p_value(level.Design(5, 5, "all"), 0, 1.0)
     assert p < 0.01
+
+
+def test_ideas_beside_the_recipe(root, tmp_path, capsys):
+    "Two ideas and what they are compared with; none is the recipe itself"
+    script = load(root, "recipe_ideas")
+    listed = script.ideas()
+    assert len({(replace(idea.method, name=""), idea.settings) for idea in listed}) == len(listed)
+    names = [idea.name for idea in listed]
+    assert all(idea.against in ("", *names[: names.index(idea.name) + 1]) for idea in listed)
+    out = tmp_path / "rows.csv"
+    script.main(["--quick", "--only", "second_round,full_student", "--out", str(out)])
+    rows = pd.read_csv(out).set_index("variant")
+    assert list(rows.index) == ["base", "second_round", "full_base", "full_student"]
+    gain = rows["mean"]["second_round"] - rows["mean"]["base"]
+    assert rows["diff"]["second_round"] == pytest.approx(gain, abs=1e-3)
+    with pytest.raises(SystemExit):
+        script.main(["--only", "secnd_round"])
