@@ -29,7 +29,7 @@ from mtpkd.core.errors import InputError
 from mtpkd.distillation.method_resolution import get_method
 from mtpkd.distillation.methods import methods
 from mtpkd.distillation.context import build_students
-from mtpkd.distillation.students import stage_spec, get_student
+from mtpkd.distillation.students import get_graph_target, get_student, stage_spec
 from mtpkd.experiments.settings import weak_pairings_of
 from mtpkd.experiments.plan import plan_experiment
 from mtpkd.experiments.scoring import open_context
@@ -323,3 +323,30 @@ def test_the_watch_knows_how_far_apart_its_rows_are(root):
     assert (
         m.hop_s == 2 and mtpkd.experiments.settings.window_step(m.model_copy(update=dict(hop_s=None)), ("accel",)) == 1
     )
+
+
+def test_a_graph_where_pairs_are_lost_is_of_privileged_recordings_alone(tmp_path):
+    "Other faces leave the propagated labels as they are; other physiology, and labels of the pool, do what they should"
+    manifest = make_set(tmp_path / "set", protocol=dict(labelled_validation=8))
+    asked = dict(methods=["mtpkd_pairing", "mtpkd"], pairing="bag:4", seeds=[0], config=quick())
+    plan = plan_experiment(manifest=str(manifest), **asked)
+    method = get_method("mtpkd_pairing", plan.config)
+    assert method.target == "graph" and get_method("mtpkd", plan.config).target == "refined_mean"
+
+    def propagated(samples):
+        return get_graph_target(open_context(replace(plan, samples=samples)), replace(method, gate=False))
+
+    def with_other(name):
+        array = np.random.default_rng(1).permutation(plan.samples.arrays[name])
+        return replace(plan.samples, arrays=plan.samples.arrays | {name: array})
+
+    own = propagated(plan.samples)
+    assert own.used.all()
+    assert torch.equal(propagated(with_other("face")).target, own.target)
+    assert not torch.equal(propagated(with_other("physio")).target, own.target)
+    target = plan.samples.target.copy()
+    for fold in plan.folds[:1]:
+        target[fold.pool] = 0
+    hidden = propagated(replace(plan.samples, target=target)).target[0]
+    known = torch.from_numpy(plan.folds[0].fit_rows)
+    assert torch.equal(hidden[known], own.target[0][known])
