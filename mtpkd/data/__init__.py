@@ -9,7 +9,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "track_face", "face_clip",
     ],
     "feature_store": [
-        "MOST_SHARD_BYTES", "write_shard", "open_shard", "shard_path", "read_shard", "gather", "prepared",
+        "MOST_SHARD_BYTES", "MOST_ROWS", "write_shard", "open_shard", "shard_path", "read_shard", "gather",
+        "rows_text", "parse_rows", "keys_digest", "gather_windows", "stored_features", "prepared",
     ],
     "folds": [
         "Fold", "check_fold", "strata", "draw_stratified", "fold_folder", "fold_lists", "pinned_folds",
@@ -61,4 +62,5 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "shift_by_lag", "bag_ids", "widest_bag", "form_bags", "WeakPairing", "simulate_weak_pairing",
         "check_pairing",
     ],
+    "windowed_array": ["CHUNK_BYTES", "WindowedArray", "in_chunks", "stored_chunks", "occurrences", "zero_where"],
 })

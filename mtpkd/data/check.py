@@ -21,6 +21,7 @@ from .media_probe import probe_sound
 from .missing import missing_notes
 from .samples import has_label, is_media
 from .tables import AbsentWarning, DialectWarning, load_sample
+from .windowed_array import in_chunks
 from .video import open_recording, read_frames
 from .readers import readers, to_samples
 from .reading import read
@@ -253,7 +254,8 @@ def _doubt_constant_signals(log, samples, *, signals: bool = True) -> None:  # F
             _doubt_constant_features(log, name, x[present])
         if not signals or is_media(x) or x.ndim != 3 or x.shape[-1] < 2:
             continue
-        is_constant = (np.ptp(x, -1) == 0).all(1) & samples.presence[:, samples.modalities.index(name)]
+        is_still = np.concatenate([(np.ptp(part, -1) == 0).all(1) for part in in_chunks(x)])
+        is_constant = is_still & present
         if is_constant.any():
             first = samples.sample[is_constant.argmax()]
             actual = f"one value throughout in {is_constant.sum()} of {len(x)}, the first {first}"

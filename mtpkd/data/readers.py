@@ -15,6 +15,7 @@ from ..core.registry import Registry
 from .manifest import DatasetManifest, TaskSpec
 from .samples import as_float32, as_ids, as_text, is_media, make_samples, present_rows, Samples, without_mask
 from .signals import apply_input
+from .windowed_array import WindowedArray
 
 # %% ../../nbs/10_data/14_readers.ipynb #2f98c35f
 # addresses that manifests of earlier versions hold
@@ -113,7 +114,7 @@ def as_modality(
     x,  # `(n, ...)`, or `(n,)` of `MEDIA`
     spec,  # its manifest entry
     n: int,  # samples in the target
-) -> np.ndarray:  # float32 `(n, ...)`, or `MEDIA` unchanged
+) -> np.ndarray:  # float32 `(n, ...)`; `MEDIA` and a `WindowedArray` unchanged
     """A modality's array, checked against its manifest entry; a vector `(n,)` becomes `(n, 1)`.
 
     `InputError` where its length does not fit the target, or its shape the entry."""
@@ -123,7 +124,8 @@ def as_modality(
                 f"modality {name} names files of shape {x.shape}, the target has {n}; expected one row a sample"
             )
         return x
-    x = as_numbers(x, f"modality {name}")
+    if not isinstance(x, WindowedArray):
+        x = as_numbers(x, f"modality {name}")
     if x.ndim == 1:
         x = x[:, None]
     if x.ndim == 0 or x.size == 0:

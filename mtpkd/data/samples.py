@@ -15,6 +15,7 @@ import pandas as pd
 from ..core.delimited import as_number, is_missing
 from ..core.errors import InputError
 from .manifest import TaskSpec
+from .windowed_array import occurrences, stored_chunks, WindowedArray, zero_where
 
 # %% ../../nbs/10_data/02_samples.ipynb #97544909
 MEDIA = np.dtype([("path", "O"), ("first", "i8"), ("last", "i8"), ("row", "i8")])
@@ -105,7 +106,8 @@ def _finally_float32(x, what: str) -> np.ndarray:
 class Samples:
     "A data set in memory: `N` samples of `M` modalities"
 
-    # modality -> `(N, D)` features or `(N, C, T)` signals, float32; `(N,)` of `MEDIA` before files are prepared
+    # modality -> `(N, D)` features or `(N, C, T)` signals, float32, or a `WindowedArray` of such a shape;
+    # `(N,)` of `MEDIA` before files are prepared
     arrays: dict
     presence: np.ndarray  # `(N, M)` bool, columns in the order of `arrays`
     # `(N,)` int64 class or `UNLABELLED`, or `(N, K)` float32 with NaN where not annotated; None: labels were not read
@@ -146,6 +148,8 @@ def present_rows(
     "Which rows of a modality are present; rows that are NaN in part, or infinite, raise `InputError`"
     if is_media(x):
         return x["path"] != ""
+    if isinstance(x, WindowedArray):
+        return _present_windows(name, x, sample)
     flat = x.reshape(len(x), -1)
     nan = np.isnan(flat)
     partial = nan.any(1) & ~nan.all(1)
@@ -161,6 +165,34 @@ def present_rows(
             f"modality {name}: sample {sample[infinite.argmax()]} holds an infinite value; expected finite numbers"
         )
     return ~nan.any(1)
+
+# %% ../../nbs/10_data/02_samples.ipynb #c90aceac
+def _present_windows(name: str, x: WindowedArray, sample) -> np.ndarray:  # `(N,)` bool
+    "Which windows are present; those that lack some of their rows, or hold an infinite value, raise `InputError`"
+    is_incomplete, is_missing, is_infinite = (np.zeros(x.stored + 1, bool) for _ in range(3))
+    is_incomplete[-1] = is_missing[-1] = True  # of row -1
+    for start, part in stored_chunks(x):
+        flat = part.reshape(len(part), -1)
+        here = slice(start, start + len(part))
+        nan = np.isnan(flat)
+        is_incomplete[here], is_missing[here] = nan.any(1), nan.all(1)
+        is_infinite[here] = np.isinf(flat).any(1)
+    rows = x.rows.reshape(len(x), -1)
+    missing = is_missing[rows].all(1)
+    lacking = is_incomplete[rows]
+    partial = lacking.any(1) & ~missing
+    if partial.any():
+        first = partial.argmax()
+        raise InputError(
+            f"modality {name}: the window of sample {sample[first]} lacks {lacking[first].sum()} "
+            f"of {rows.shape[1]} rows ({partial.sum()} such samples); fill them, or leave out the whole window"
+        )
+    infinite = is_infinite[rows].any(1)
+    if infinite.any():
+        raise InputError(
+            f"modality {name}: sample {sample[infinite.argmax()]} holds an infinite value; expected finite numbers"
+        )
+    return ~missing
 
 # %% ../../nbs/10_data/02_samples.ipynb #0fb181b2
 def without_mask(
@@ -374,6 +406,22 @@ def _checked_views(views: dict, arrays: dict, presence) -> dict:  # modality -> 
         checked[name] = np.nan_to_num(stored)
     return checked
 
+# %% ../../nbs/10_data/02_samples.ipynb #ad3dcb91
+def _stored(x, what: str):  # `(N,)` of `MEDIA`, a `WindowedArray`, or float32 `(N, ...)`
+    "A modality in the form in which `Samples` holds it"
+    if is_media(x) or isinstance(x, WindowedArray):
+        return x
+    return _finally_float32(x, what)
+
+
+def _without_nan(x, present):  # of the same form
+    "Zeros in place of what is missing"
+    if is_media(x):
+        return x
+    if isinstance(x, WindowedArray):
+        return zero_where(x, ~present)
+    return np.nan_to_num(x)
+
 # %% ../../nbs/10_data/02_samples.ipynb #448a932d
 def make_samples(
     arrays: dict,  # modality name -> array `(N, ...)`; NaN rows are missing
@@ -393,10 +441,9 @@ def make_samples(
     _require_rows({**arrays, "subject": subject, "sample": sample, "bag": bag, "paired": paired}, n)
     sample = as_ids(sample, n, "sample")
     _require_unique(sample)
-    for name, x in arrays.items():
-        arrays = arrays | {name: x if is_media(x) else _finally_float32(x, f"modality {name}")}
+    arrays = {name: _stored(x, f"modality {name}") for name, x in arrays.items()}
     presence = np.stack([present_rows(name, x, sample) for name, x in arrays.items()], 1)
-    arrays = {name: x if is_media(x) else np.nan_to_num(x) for name, x in arrays.items()}
+    arrays = {name: _without_nan(x, presence[:, i]) for i, (name, x) in enumerate(arrays.items())}
     return Samples(
         arrays=arrays,
         presence=presence,
@@ -457,6 +504,10 @@ def fit_normaliser(
             mean[name] = np.zeros([1] * (x.ndim - 1), "float32")
             scale[name] = np.ones([1] * (x.ndim - 1), "float32")
             continue
+        if isinstance(x, WindowedArray):
+            own = np.arange(len(x))[rows]
+            mean[name], scale[name] = _unit_of_windows(x, own[samples.presence[own, i]])
+            continue
         present = x[rows][samples.presence[rows, i]].astype("float64")
         if len(present) == 0:
             present = np.zeros((1, *x.shape[1:]))
@@ -503,5 +554,40 @@ def _scale(present, axes) -> np.ndarray:
     std = np.nanstd if np.isnan(present).any() else np.std
     deviation = std(present, axes, keepdims=True)[0]
     largest = np.fmax.reduce(np.abs(present), axes, keepdims=True)[0]
+    return _usable_scale(deviation, largest)
+
+
+def _usable_scale(deviation, largest) -> np.ndarray:
+    "Standard deviations; 1 where they are less than the last digits of float32 of the largest value"
     varies = deviation > np.finfo("float32").eps * largest
     return np.where(varies, np.maximum(deviation, np.finfo("float32").tiny), 1.0)
+
+# %% ../../nbs/10_data/02_samples.ipynb #a6bec1f6
+def _unit_of_windows(x: WindowedArray, samples) -> tuple:  # mean and scale, `(D,)` or `(D, 1)` float32
+    "Mean and scale over some windows, each stored row of which is read twice"
+    shape = x.shape[1:2] + (1,) * (x.ndim - 2)
+    if not len(samples):
+        return np.zeros(shape, "float32"), np.ones(shape, "float32")
+    count = total = largest = squares = 0.0
+    for values, weight in _known_rows(x, samples):
+        count = count + weight.sum((0, 2))
+        total = total + (weight * values).sum((0, 2))
+        largest = np.maximum(largest, (np.abs(values) * (weight > 0)).max((0, 2)))
+    mean = total / np.maximum(count, 1)
+    for values, weight in _known_rows(x, samples):
+        squares = squares + (weight * (values - mean[:, None]) ** 2).sum((0, 2))
+    scale = _usable_scale(np.sqrt(squares / np.maximum(count, 1)), largest)
+    mean = np.where(count > 0, mean, SILENT)
+    return mean.reshape(shape).astype("float32"), scale.reshape(shape).astype("float32")
+
+
+def _known_rows(x: WindowedArray, samples):  # yields `(n, D, K)` float64 and weights of that shape
+    "The stored rows that occur in some windows, and how often each value counts: 0 where it is `SILENT`"
+    count = occurrences(x, samples)
+    for start, part in stored_chunks(x):
+        weight = count[start : start + len(part)]
+        if not weight.any():
+            continue
+        used = part[weight > 0].astype("float64")
+        values = used.reshape(len(used), x.shape[1], -1)
+        yield values, weight[weight > 0][:, None, None] * (values != SILENT)

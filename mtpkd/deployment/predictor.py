@@ -245,10 +245,8 @@ def predict(
     manifest = load_manifest(manifest)
     check_manifest(predictor.card, manifest)
     samples = read(manifest, predictor.names, root=root, labels=False, trust=trust)
-    arrays = {}
-    for i, (name, array) in enumerate(samples.arrays.items()):
-        arrays[name] = _nan_where_missing(array, samples.presence[:, i])
-    predictions = predictor(arrays, inputs=False)
+    starts = range(0, len(samples), CHUNK)
+    predictions = np.concatenate([_predict_rows(predictor, samples, slice(start, start + CHUNK)) for start in starts])
     table = pd.DataFrame(dict(sample=samples.sample))
     if samples.subject is not None:
         table["subject"] = samples.subject
@@ -261,6 +259,14 @@ def predict(
         with atomic_path(out) as tmp:
             table.to_csv(tmp, index=False, lineterminator="\n", errors="backslashreplace")
     return table
+
+# %% ../../nbs/55_deployment/02_predictor.ipynb #1f7fed0d
+def _predict_rows(predictor: Predictor, samples, rows: slice) -> np.ndarray:  # `(n, C)` or `(n, K)`
+    "The predictions of consecutive samples, which are gathered from windows here"
+    arrays = {}
+    for i, (name, array) in enumerate(samples.arrays.items()):
+        arrays[name] = _nan_where_missing(array[rows], samples.presence[rows, i])
+    return predictor(arrays, inputs=False)
 
 # %% ../../nbs/55_deployment/02_predictor.ipynb #9808839b
 def check_manifest(card: StudentCard, manifest) -> None:

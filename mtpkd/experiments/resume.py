@@ -17,6 +17,7 @@ from ..core.files import claim_output_folder, file_sha256, folder_lock, FolderKi
 from ..core.stored_files import read_json_file, read_parquet, regular_file
 from ..core.yaml_files import read_yaml
 from ..core.config import to_dict
+from ..data.windowed_array import stored_chunks, WindowedArray
 from ..distillation.artifacts import ReportedKey
 from ..distillation.context import DistillationContext
 from ..deployment.student_file import card_of, save_student
@@ -40,7 +41,9 @@ def _data_sha256(samples) -> str:
     "Hash of all arrays, targets and identifiers"
     digest = hashlib.sha256()
     for name, array in (*samples.arrays.items(), *samples.views.items()):
-        digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
+        digest.update(name.encode())
+        for part in _digested(array):
+            digest.update(np.ascontiguousarray(part).tobytes())
     for array in (samples.presence, samples.target):
         digest.update(np.ascontiguousarray(array).tobytes())
     digest.update("\n".join(samples.sample).encode())
@@ -49,6 +52,16 @@ def _data_sha256(samples) -> str:
             for identifier in identifiers:
                 digest.update(str(identifier).encode())
     return digest.hexdigest()
+
+
+def _digested(array):  # yields arrays `(n, ...)`
+    "An array; of windows the numbers of their rows, then the stored rows"
+    if not isinstance(array, WindowedArray):
+        yield array
+        return
+    yield array.rows.astype("int64")
+    for _, part in stored_chunks(array):
+        yield part
 
 
 SHOWING = ("deployment", "execution", "plots", "reporting", "widgets", "cli")  # packages that only show and start

@@ -16,7 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "average_gradients", "init_process_group", "barrier", "tensor_from_rank0", "broadcast_from_rank0",
     ],
     "loop": ["train"],
-    "stacked_data": ["StackedDataset", "softmax", "make_stacked_dataset", "gather_rows"],
+    "stacked_data": ["WindowedTensor", "StackedDataset", "softmax", "make_stacked_dataset", "gather_rows"],
     "stacked_model": ["PRECISIONS", "mixed_dtype", "StackedModel", "predict_stacked"],
     "trainer": [
         "learning_rate", "clip_per_repeat", "Trainer", "gather_gradients", "unscale_gradients",
