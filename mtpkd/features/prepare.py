@@ -30,9 +30,9 @@ from ..core.config import from_dict, to_yaml
 from ..data.folds import fold_folder, fold_lists
 from ..data.manifest import came_with_data, load_manifest, resolve_inside
 from ..data.samples import label_names
-from ..data.feature_store import open_shard, shard_path
+from ..data.feature_store import open_shard, rows_text, shard_path
 from ..models.backbones import trainable_text
-from .recipes import backbone, PrepareConfig, spectrogram_rate
+from .recipes import backbone, BLOCK, PrepareConfig, spectrogram_rate
 from .pipeline import Modality, plan_set, prepare_modality, shard_name
 
 # %% ../../nbs/25_features/03_prepare.ipynb #043dc5f1
@@ -59,14 +59,22 @@ def _shard_facts(out, shards) -> dict:  # key -> facts
     return by_key
 
 
-def _modality_columns(m: Modality, out) -> dict:
-    "The columns of an index that describe one modality"
-    name = m.recipe.modality
+def _places(m: Modality) -> dict:  # key -> (shard, row)
+    "Where each piece is stored"
     places = {}
     for keys in m.shards():
         shard = shard_name(m, keys)
         places |= {key: (shard, row) for row, key in enumerate(keys)}
+    return places
+
+
+def _modality_columns(m: Modality, out) -> dict:
+    "The columns of an index that describe one modality"
+    name = m.recipe.modality
+    places = _places(m)
     facts = _shard_facts(out, {shard for shard, _ in places.values()})
+    if m.windows is not None:
+        return _window_columns(m, places, facts)
     columns = {
         f"{name}:shard": [places.get(key, ("", -1))[0] for key in m.keys],
         f"{name}:row": [places.get(key, ("", -1))[1] for key in m.keys],
@@ -89,6 +97,31 @@ def index_frame(
         columns |= _modality_columns(m, out)
     return pd.DataFrame(columns)
 
+# %% ../../nbs/25_features/03_prepare.ipynb #5bdbc728
+def _window_columns(m: Modality, places: dict, facts: dict) -> dict:
+    "The columns of an index that describe windows over stored frames"
+    name = m.recipe.modality
+    entries = {"": ("", "", "not recorded")}
+    for key in set(m.keys) - {""}:
+        entries[key] = _window_entry(m, key, places, facts)
+    shard, rows, status = zip(*(entries[key] for key in m.keys))
+    return {f"{name}:shard": shard, f"{name}:rows": rows, f"{name}:key": m.keys, f"{name}:status": status}
+
+
+def _window_entry(m: Modality, key: str, places: dict, facts: dict) -> tuple:  # shard, rows as text, status
+    "The place of one window, or why it has none"
+    if key in m.status:
+        return "", "", m.status[key]
+    shard, rows = "", []
+    for frame in m.windows.frames[key].tolist():
+        block, number = m.windows.blocks[key][frame // BLOCK], frame % BLOCK
+        fault = m.status.get(block) or facts[block].get("faults", {}).get(str(number))
+        if fault:
+            return "", "", fault
+        shard, row = places[block]
+        rows.append(BLOCK * row + number)
+    return shard, rows_text(rows), "ok"
+
 # %% ../../nbs/25_features/03_prepare.ipynb #5122ce04
 def index_entry(spec, m: Modality, out) -> dict:
     "A modality's entry in the new manifest"
@@ -96,6 +129,8 @@ def index_entry(spec, m: Modality, out) -> dict:
         return spec.model_dump(mode="json", exclude_defaults=True, exclude={"column"})
     first_shard = shard_path(out, shard_name(m, m.shards()[0]))
     shape = open_shard(first_shard)[0].shape[2:]
+    if m.windows is not None:  # of a block: frames, width, maps; of a window: width, time, maps
+        shape = (shape[1], m.recipe.settings.frames, *shape[2:])
     entry = dict(kind={1: "features", 2: "signal"}.get(len(shape), "video"), shape=list(shape), role=spec.role)
     if m.recipe.encoder == "logmel":
         entry["rate_hz"] = 1 / m.recipe.settings.mel_step
@@ -273,7 +308,11 @@ def _remove_leftovers(out, modalities):
 def describe(m: Modality) -> str:
     "A modality's recipe in one line"
     r = m.recipe
-    line = f"{r.modality}: {len(m.pieces)} recordings by {r.encoder}"
+    what = f"{len(m.pieces)} recordings"
+    if m.windows is not None:
+        frames = sum(len(block.frames) for block in m.pieces.values())
+        what = f"{len(m.windows.frames)} windows over {frames} frames, each of which is stored once,"
+    line = f"{r.modality}: {what} by {r.encoder}"
     if not r.weights:
         return line
     learning = trainable_text(backbone(r.encoder, r.weights, r.settings.finetune))
