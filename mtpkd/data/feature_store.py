@@ -147,7 +147,7 @@ def _row_numbers(frame, column: str, needed) -> np.ndarray:  # `(N,)` int64, -1 
 
 # %% ../../nbs/10_data/18_feature_store.ipynb #a6f4f3b9
 _RANGE = re.compile(r"([0-9]{1,10})(?:-([0-9]{1,10}))?")
-MOST_ROWS = 2**20  # of a window
+MOST_ROWS = 2**16  # of a window
 
 
 def rows_text(
