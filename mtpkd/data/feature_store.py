@@ -235,9 +235,12 @@ def stored_features(
     "The features of a modality in the form in which they are stored, for every row of the index"
     if f"{name}:rows" in frame:
         return gather_windows(root, name, frame, digests)
+    shard = text_column(frame, f"{name}:shard", "the shards")
+    row = _row_numbers(frame, f"{name}:row", shard != "")
     key = text_column(frame, f"{name}:key", "the keys")
     distinct, first, number = np.unique(key, return_index=True, return_inverse=True)
-    if 2 * len(distinct) > len(key):
+    is_one_place = (shard == shard[first][number]).all() and (row == row[first][number]).all()
+    if 2 * len(distinct) > len(key) or not is_one_place:
         return gather(root, name, frame, digests)
     recordings = gather(root, name, frame.iloc[first], digests)
     if recordings.ndim != 3 or recordings.shape[1] > 1:

@@ -389,3 +389,18 @@ def test_checks_and_damaged_files(both, tmp_path):
     assert not c.usable
     with pytest.raises(InputError, match="wrong SHA-256|is not what mtpkd data prepare has written"):
         read(copy / "manifest.yaml")
+
+
+@pytest.mark.parametrize("cell", [None, 5, 1.5, [1], "0-5 0-99", "0-4294967295"])
+def test_cells_of_the_rows(both, tmp_path, cell):
+    "Other types, other lengths, rows that are not there"
+    copy = tmp_path / "copy"
+    shutil.copytree(both[0].parent, copy)
+    digest = file_sha256(copy / "index.parquet")
+    index = pd.read_parquet(copy / "index.parquet")
+    index.assign(**{"face:rows": [cell] * len(index)}).to_parquet(copy / "index.parquet", index=False)
+    manifest = copy / "manifest.yaml"
+    manifest.write_text(manifest.read_text().replace(digest, file_sha256(copy / "index.parquet")))
+    with pytest.raises(InputError) as error:
+        read(manifest)
+    assert "\n" not in str(error.value) and "/copy/" in str(error.value)  # one line that names the file
