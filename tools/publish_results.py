@@ -8,24 +8,26 @@ NAME_predictions.parquet (the predicted class of every test sample), NAME.yaml (
 nbs/images/verdict_NAME.png.
 """
 
-import shutil, sys
+import shutil
+import sys
 from pathlib import Path
 import pandas as pd
 from mtpkd import RunFolder
+from mtpkd.evaluation.summary import Summary
 from mtpkd.experiments.run_folder import write_table
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS, IMAGES = ROOT / "results", ROOT / "nbs" / "images"
-ROWS = ("student_only", "self_training", "kd", "pkdot", "mtpkdot", "mtpkd")
+ROWS = ("student_only", "self_training", "kd", "sinkhorn_kd", "pkdot", "mtpkdot", "mtpkd_v1", "mtpkd")
 
 
 def verdict(summary: dict) -> pd.DataFrame:
     "The summary's methods as a table, in shares of 1"
     rows = []
     for name, m in summary["methods"].items():
-        low, high = m.pop("ci95")
+        low, high = m["ci95"]
         schedule = summary.get(f"{name}_schedule", "")
-        rows.append(dict(method=name, schedule=schedule, **m | dict(low=low, high=high)))
+        rows.append(m | dict(method=name, schedule=schedule, low=low, high=high))
     return pd.DataFrame(rows)[
         ["method", "schedule", "mean", "sd", "n", "diff", "low", "high", "p", "p_holm", "gap_closed", "headroom_closed"]
     ]
@@ -53,23 +55,23 @@ def hard_predictions(run: RunFolder) -> pd.DataFrame:
     )
 
 
-def picture(summary: dict) -> None:
+def picture(summary: Summary) -> None:
     "The forest plot of a run as nbs/images/verdict_NAME.png"
     from mtpkd import plots
 
-    shown = {name: row for name, row in summary["methods"].items() if name in (*ROWS, "student_all_labels")}
-    figure = plots.verdict_forest(summary | dict(methods=shown))
-    prevalent, privileged = (", ".join(summary[role]) for role in ("prevalent", "privileged"))
-    title = f"{summary['title']}: prevalent {prevalent}, privileged {privileged}"
+    shown = {name: row for name, row in summary.methods.items() if name in (*ROWS, "student_all_labels")}
+    figure = plots.verdict_forest(summary.model_copy(update=dict(methods=shown)))
+    prevalent, privileged = (", ".join(getattr(summary, role)) for role in ("prevalent", "privileged"))
+    title = f"{summary.title}: prevalent {prevalent}, privileged {privileged}"
     figure.update_layout(
         title=dict(text=title, x=0.02, y=0.97, font_size=16), margin_t=90, width=900, height=figure.layout.height + 50
     )
-    figure.write_image(IMAGES / f"verdict_{summary['name']}.png", scale=1.5)
+    figure.write_image(IMAGES / f"verdict_{summary.name}.png", scale=1.5)
 
 
 def tables(folder, run: RunFolder) -> None:
     "The tables and settings of a run, in results/"
-    name, summary = run.summary["name"], jsonable(run.summary.to_dict())
+    name, summary = run.summary["name"], run.summary.to_dict()
     write_table(RESULTS / f"{name}.csv", run.results)
     write_table(RESULTS / f"{name}_verdict.csv", verdict(summary))
     write_table(RESULTS / f"{name}_comparisons.csv", comparisons(summary))
