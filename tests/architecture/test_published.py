@@ -184,7 +184,7 @@ def test_a_page_names_the_commit_of_its_numbers(path):
 def within(frozen, made) -> bool:  # what is frozen as open has the value of the data set
     "Whether every frozen setting is that of the run"
     for key, value in frozen.items():
-        same = within(value, made[key]) if isinstance(value, dict) and value else value in (None, made[key])
+        same = within(value, made[key]) if isinstance(value, dict) and value else value in (None, "", made[key])
         if not same:
             return False
     return True
