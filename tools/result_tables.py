@@ -305,6 +305,15 @@ def permuted_text(rows, without_fallback) -> str:
     return " and ".join(spans)
 
 
+def schedule_choice_text() -> str:
+    "What choosing schedules once for a run is worth, in the mean over the methods of every set"
+    rows = pd.read_csv(RESULTS / "schedule_choice.csv")
+    means = rows.groupby("set", sort=False)["diff"].mean()
+    gains = ", ".join(f"{100 * value:+.1f} on {name}" for name, value in means.items())
+    significant = int((rows.p < 0.05).sum())
+    return f"{gains}; significant for {significant} of {len(rows)} pairs of set and method"
+
+
 def compared_findings() -> str:
     "What the table of all sets shows, and what it does not"
     rows, without_fallback = all_rows("verdicts")
@@ -317,6 +326,10 @@ def compared_findings() -> str:
         f"(`shuffled_privileged`): {pairing_control_text(of_pool(rows))}. With shuffled soft targets of intact teachers "
         f"(`shuffled_teacher`) the student is worse than `student_only` by {wrong.min():.0f} to {wrong.max():.0f} points.",
     ]
+    lines.append(
+        "- One schedule for all repeats instead of one for each, both chosen on inner validation, gave in the mean over "
+        f"methods {schedule_choice_text()} (`benchmarks/quality/schedule_choice.py`)."
+    )
     if rows.set.str.endswith("_permuted").any():
         lines.append(
             "- With permuted labels all methods, including `mtpkd` before it falls back, score "

@@ -171,6 +171,8 @@ def test_a_page_names_the_commit_of_its_numbers(path):
     used = {*re.findall(r"results/\w+\.csv", text)}
     if "demo_methods" in text:
         used |= {f"results/{name}_{kind}.csv" for name in SETS for kind in ("verdict", "comparisons")}
+    if "compared_findings" in text:
+        used.add("results/schedule_choice.csv")
     if "transport_ratios" in text:
         used.add("results/bench_transport.csv")
     assert set(listed) == used
