@@ -315,7 +315,10 @@ def main(args=None):
     o.only = o.only.split(",") if o.only else []
     o.seeds = SEEDS[:1] if o.quick else SEEDS
     o.set = ["schedule.steps=4", "teachers.steps=4", "teachers.ensemble=1"] if o.quick else []
-    parts = [TEST_SETS[o.test]] if o.test else [o.part] if o.part else PARTS
+    if o.test and o.part:
+        p.error("--test names a set, whose variants are those of its task; leave out --part")
+    named = TEST_SETS.get(o.test, o.part)
+    parts = [named] if named else PARTS
     known = {n for part in parts for _, n, *_ in variants(part)}
     for n in o.only:
         if n not in known:

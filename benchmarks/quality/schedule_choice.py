@@ -3,10 +3,14 @@
     python benchmarks/quality/schedule_choice.py runs/verdicts/watch runs/verdicts/zer --out results/schedule_choice.csv
 
 A run trains every method under every candidate schedule and reports the one with the best mean inner validation over
-all repeats. Here its tables are read again, and every repeat takes the schedule that its own inner validation prefers.
-Both are chosen without a test row; the difference of the two on the test rows is what pooling over repeats is worth.
-Its interval is that of the corrected resampled t-test. For a method that falls back, the student alone is one more
-candidate of each repeat.
+all repeats; one with noise on the inputs, or the fall-back, only where it is better by more than a standard error. Here
+its tables are read again, and every repeat takes the candidate that its own inner validation prefers; for a method that
+falls back the student alone is one more candidate. `diff` is what the choice for the run scores above that on the test
+rows, with the interval of the corrected resampled t-test; `diff_of_means` the same for a choice by the largest mean
+alone, without the standard error.
+
+No choice reads a test row of the fold it is made for. But the mean over all repeats also reads inner validation rows of
+other repeats, and among these are rows that this repeat tests: the choice for each repeat is free of that.
 """
 
 import argparse
@@ -24,7 +28,7 @@ from mtpkd.distillation.methods import BASELINE, method_names, parse_row
 from mtpkd.evaluation.metrics import direction
 from mtpkd.evaluation.statistics import corrected_t
 
-COLUMNS = "set method candidates repeats for_the_run for_each_repeat diff low high p".split()
+COLUMNS = "set method candidates repeats for_the_run for_each_repeat diff low high p diff_of_means".split()
 
 
 def wide(run: RunFolder) -> tuple:  # values and inner validation: a row a repeat, a column a row of the report
@@ -36,10 +40,20 @@ def wide(run: RunFolder) -> tuple:  # values and inner validation: a row a repea
     return tuple(table.pivot(index=["seed", "fold"], columns="method", values="value") for table in (results, last))
 
 
-def chosen_by_repeat(values: pd.DataFrame, validation: pd.DataFrame, names: list, sign: float) -> np.ndarray:
+def ranked(validation: pd.DataFrame, sign: float) -> np.ndarray:  # a row a repeat, larger is better
+    "Inner validation; of a repeat that has diverged the worst there is"
+    return np.nan_to_num(sign * validation.to_numpy(), nan=-np.inf)
+
+
+def chosen_by_repeat(values: pd.DataFrame, validation: pd.DataFrame, sign: float) -> np.ndarray:
     "The test score of every repeat under the candidate that its own inner validation prefers"
-    best = (sign * validation[names]).to_numpy().argmax(1)
-    return values[names].to_numpy()[np.arange(len(values)), best]
+    best = ranked(validation, sign).argmax(1)
+    return values[validation.columns].to_numpy()[np.arange(len(values)), best]
+
+
+def chosen_by_mean(values: pd.DataFrame, validation: pd.DataFrame, sign: float) -> np.ndarray:
+    "The test scores under the candidate with the largest mean inner validation"
+    return values[validation.columns[ranked(validation, sign).mean(0).argmax()]].to_numpy()
 
 
 def rows_of(folder: Path) -> list:
@@ -56,10 +70,17 @@ def rows_of(folder: Path) -> list:
             continue
         if method in method_names(falls_back=True):
             names.append(BASELINE)
-        own = chosen_by_repeat(values, validation.reindex(columns=names), names, sign)
+        missing = [name for name in names if name not in validation]
+        if missing:
+            raise InputError(
+                f"{folder}: history.csv has no inner validation of {missing[0]}; give a complete run folder"
+            )
+        of_candidates = validation.loc[values.index, names]
+        own = chosen_by_repeat(values, of_candidates, sign)
         pooled = values[method].to_numpy()
         t = corrected_t(pooled - own, rho)
-        means = dict(for_the_run=pooled.mean(), for_each_repeat=own.mean())
+        by_mean = chosen_by_mean(values, of_candidates, sign)
+        means = dict(for_the_run=pooled.mean(), for_each_repeat=own.mean(), diff_of_means=(by_mean - own).mean())
         facts = dict(set=Path(folder).name, method=method, candidates=len(names), repeats=len(own))
         rows.append(facts | means | dict(diff=t.mean, low=t.low, high=t.high, p=t.p))
     return rows

@@ -153,8 +153,10 @@ MOST_ROWS = 2**16  # of a window
 def rows_text(
     rows,  # `(T,)` int
 ) -> str:
-    "Numbers of rows as text, ranges by their ends: `3-6 6 6 9`"
+    "Numbers of rows as text, ranges by their ends: `3-6 6 6 9`; `InputError` for no row, or more than `MOST_ROWS`"
     rows = np.asarray(rows)
+    if not 0 < len(rows) <= MOST_ROWS:
+        raise InputError(f"a window of {len(rows)} frames, expected 1 to {MOST_ROWS}; prepare shorter windows")
     runs = np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1)
     return " ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
 
@@ -168,8 +170,10 @@ def parse_rows(
     ends = [(int(match[1]), int(match[2] or match[1])) for match in matches if match]
     count = sum(last - first + 1 for first, last in ends)
     is_text_of_rows = bool(ends) and None not in matches and all(first <= last < stored for first, last in ends)
-    if not is_text_of_rows or count > MOST_ROWS:
+    if not is_text_of_rows:
         raise InputError(f"{text[:40]!r}: expected numbers of rows below {stored}, such as 3-6 6 9")
+    if count > MOST_ROWS:
+        raise InputError(f"{text[:40]!r}: expected at most {MOST_ROWS} rows of a window, got {count}")
     return np.concatenate([np.arange(first, last + 1) for first, last in ends])
 
 # %% ../../nbs/10_data/18_feature_store.ipynb #f7582f0c

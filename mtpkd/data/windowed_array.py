@@ -24,7 +24,8 @@ class WindowedArray:
     ):
         "`InputError` for parts of different shapes, and for rows that are not there"
         self.parts = list(parts)
-        self.rows = np.asarray(rows)
+        self.rows = np.array(rows)  # a copy, which nobody changes after it was checked
+        self.rows.flags.writeable = False
         self.fill = fill
         sizes = [len(part) for part in self.parts]
         self.starts = np.concatenate([[0], np.cumsum(sizes)]).astype("int64")  # of the parts, and the end
@@ -67,7 +68,9 @@ class WindowedArray:
         return _gather(self, self.rows[key])
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:  # `(N, D, T)`
-        "All samples"
+        "All samples; `ValueError` for `copy=False`, since they are gathered"
+        if copy is False:
+            raise ValueError("a WindowedArray is gathered into a new array; expected copy=None or True")
         return self[:].astype(dtype or self.dtype, copy=False)
 
 

@@ -192,7 +192,7 @@ def _check_target_of(method: Method, classes: int | None, config: ExperimentConf
 
 
 def _check_graph_of(method: Method, where: str, config, options: dict):
-    "A graph needs known pairs, and a teacher with one space of embeddings"
+    "A graph needs rows whose recordings belong together, and a teacher with one space of embeddings"
     source = method.source
     if "gate" in options and method.target != GRAPH:
         raise InputError(

@@ -62,7 +62,7 @@ class Modality:
     recipe: Recipe
     keys: list  # one per sample; "": nothing recorded
     pieces: dict  # key -> `Piece`; equal content has one entry
-    status: dict = field(default_factory=dict)  # key -> error message
+    status: dict = field(default_factory=dict)  # key of a piece, or of a window -> error message
     facts: dict = field(default_factory=dict)  # key -> how the face was obtained
     windows: FilmWindows | None = None  # then pieces are blocks, and keys those of windows
 

@@ -104,6 +104,11 @@ def _window_columns(m: Modality, places: dict, facts: dict) -> dict:
     entries = {"": ("", "", "not recorded")}
     for key in set(m.keys) - {""}:
         entries[key] = _window_entry(m, key, places, facts)
+    faults = [status for _, _, status in entries.values() if status not in ("ok", "not recorded")]
+    if len(faults) == len(entries) - 1:
+        raise InputError(
+            f"modality {name}: not one of {len(faults)} recordings could be prepared; the first: {faults[0]}"
+        )
     shard, rows, status = zip(*(entries[key] for key in m.keys))
     return {f"{name}:shard": shard, f"{name}:rows": rows, f"{name}:key": m.keys, f"{name}:status": status}
 

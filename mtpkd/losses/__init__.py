@@ -7,7 +7,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "align_mmd_released",
     ],
     "feature": ["TINY", "mmd", "unit_rows", "project", "fitnets", "cosine_mse", "crd"],
-    "relation": ["CHUNK_NUMBERS", "relative_distances", "angles", "rkd_distance", "rkd_angle", "sp", "cc", "pkt"],
+    "relation": [
+        "CHUNK_NUMBERS", "CHUNK_ELSEWHERE", "relative_distances", "angles", "rkd_distance", "rkd_angle", "sp",
+        "cc", "pkt",
+    ],
     "response": ["AGREEMENT", "soften", "logit_kd", "target_class", "tckd", "nckd", "kendall", "prototype_cost", "wkd"],
     "structural": ["STRUCTURES", "euclidean_distances", "centroid", "structural_clouds", "compare_clouds"],
     "task": [
