@@ -33,8 +33,9 @@ from mtpkd.distillation.methods import Method, add_schedule
 from mtpkd.distillation.method_resolution import get_method
 from mtpkd.distillation.students import get_student
 from mtpkd.experiments.plan import plan_experiment
-from mtpkd.experiments.scoring import open_context, score_rows
+from mtpkd.experiments.scoring import open_context
 from mtpkd.experiments.verdict import test_design
+from mtpkd.evaluation.metrics import score
 from mtpkd.evaluation.statistics import corrected_t
 
 PARTS = ["targets", "targets_of_values", "targets_of_pairs", "classification", "regression", "pairing"]
@@ -271,8 +272,10 @@ def scores_of(plan, context, method, on_test: bool) -> np.ndarray:  # `(R,)`
     student = get_student(context, method)
     if not on_test:
         return np.array(student.validation)
-    results, _, _ = score_rows(plan, context.folds, student, method.name, 0, 0.0)
-    return results["value"].to_numpy()
+    rows = [fold.test for fold in context.folds]
+    predicted = context.table.to_predictions([output.logits for output in student.outputs(context.table, rows)])
+    scores = [score(plan.metric, plan.samples.target[own], prediction) for own, prediction in zip(rows, predicted)]
+    return np.array(scores)
 
 
 def measure(part, manifest, o) -> list:
@@ -282,10 +285,10 @@ def measure(part, manifest, o) -> list:
     for group, name, what, method in variants(part):
         if o.only and name not in ("base", *o.only):
             continue
-        score = scores_of(plan, context, replace(method, name=name), bool(o.test))
+        values = scores_of(plan, context, replace(method, name=name), bool(o.test))
         facts = dict(part=f"test_{o.test}" if o.test else part, group=group, variant=name, what=what)
-        rows.append(facts | dict(mean=score.mean(), repeats=len(score), score=score))
-        print(f"{facts['part']} {name} {100 * score.mean():.1f}", flush=True)
+        rows.append(facts | dict(mean=values.mean(), repeats=len(values), score=values))
+        print(f"{facts['part']} {name} {100 * values.mean():.1f}", flush=True)
     base = next(row["score"] for row in rows if row["variant"] == "base")
     for row in rows:
         t = corrected_t(row.pop("score") - base, rho)

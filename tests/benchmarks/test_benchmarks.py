@@ -327,7 +327,8 @@ def test_every_variant_of_the_recipe_changes_it(root):
         )
         if part != "pairing":
             kind = recipe.KINDS.get(part, part)
-            shipped = get_method(f"{recipe.RECIPES[part]}:{recipe.SCHEDULE[part]}", ExperimentConfig(), kind)
+            config = ExperimentConfig(pairing="bag:8" if "pair" in part else "")
+            shipped = get_method(f"{recipe.RECIPES[part]}:{recipe.SCHEDULE[part]}", config, kind)
             assert next(m for _, n, _, m in listed if n == "base") == shipped
 
 

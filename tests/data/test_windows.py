@@ -247,6 +247,23 @@ def test_nothing_that_can_be_opened(tmp_path):
         prepare(m, out=tmp_path / "set", **HOW | dict(encoder="frames_tcn", frames=4, size=16))
 
 
+def test_a_film_of_which_every_window_is_damaged(tmp_path, monkeypatch):
+    "A block of which one frame is good serves no window; the refusal names the recording and the frame"
+    checked = video._checked_frame
+
+    def damaged(r, frames, previous, position):
+        if position >= 1:
+            raise InputError(f"{r.path}: frame {position + 1} is damaged")
+        return checked(r, frames, previous, position)
+
+    monkeypatch.setattr(video, "_checked_frame", damaged)
+    m = film_set(tmp_path / "films", {"bad.mp4": 12}, window_rows("bad.mp4", 9, 4), face="prevalent")
+    for _ in range(2):  # and when it is started again
+        with pytest.raises(InputError, match="not one of 9 recordings could be prepared; the first: .*bad.mp4: frame"):
+            prepare(m, out=tmp_path / "set", **HOW | dict(encoder="frames_tcn", frames=4, size=16))
+    assert not (tmp_path / "set" / "manifest.yaml").exists()
+
+
 # interrupted
 
 
