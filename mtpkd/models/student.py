@@ -64,6 +64,8 @@ class Student(nn.Module):
             mean = mean.detach()
         hallucinated = [self.tnets[f"m_{name}"](mean)[:, None] for name in self.hallucinated_names]
         tokens = torch.cat([prevalent, *hallucinated], 1)
-        any_present = presence.any(1, keepdim=True).expand(-1, len(hallucinated))
-        z = self.fusion(tokens, torch.cat([presence, any_present], 1))
+        if hallucinated:  # an expansion to no column would be one of one column in an ONNX graph
+            any_present = presence.any(1, keepdim=True).expand(-1, len(hallucinated))
+            presence = torch.cat([presence, any_present], 1)
+        z = self.fusion(tokens, presence)
         return Output(z, self.head(z), tokens)

@@ -288,6 +288,22 @@ def test_fit_is_the_recipe_of_an_experiment(tmp_path):
     )
 
 
+@pytest.mark.parametrize("missing", [None, {"face": 0.2}])
+def test_a_student_without_privileged_modalities(tmp_path, missing):
+    "A set of one modality: nothing is hallucinated, and the file says what torch says, for any number of rows"
+    manifest = make_set(tmp_path / "set", roles=dict(face="prevalent"), missing=missing)
+    fit(str(manifest), "student_only", tmp_path / "fit", config=QUICK, progress=False)
+    export(tmp_path / "fit", tmp_path / "student.onnx")
+    samples = read(manifest)
+    faces = whole(samples, "face")
+    kept = load_student(tmp_path / "fit" / "student.safetensors")
+    expected = predict_in_torch(kept, [faces])
+    predictor = Predictor(tmp_path / "student.onnx")
+    for rows in (1, 2, len(faces)):
+        found = predictor(dict(face=faces[:rows]))
+        np.testing.assert_allclose(found, expected[:rows], atol=1e-5)
+
+
 def test_an_ensemble_keeps_to_one_budget(tmp_path):
     "Five members see the labels of 24 rows, not of 120: changing any other label changes nothing"
     from mtpkd.experiments.fit import plan_fit
