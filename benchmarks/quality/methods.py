@@ -37,6 +37,7 @@ RIVALS = ",".join([VALUES, RESPONSES])
 ALL = ",".join([RIVALS, COSTLY])
 PAIRED = "student_only,labelled_only,naive_pairs,bag_mean,ot_pairing,dist_align,mtpkd_pairing,student_all_labels,teacher_joint"
 FEW = "student_only,self_training,kd,mtpkdot,mtpkd,student_all_labels,teacher_joint"
+# `whole` is the method with the term that the row is without
 COLUMNS = [
     "set",
     "title",
@@ -63,7 +64,7 @@ COLUMNS = [
     "headroom_closed",
     "fell_back",
     *(f"{m}_minus{part}" for m in ("mtpkd", "ot_pairing", "whole") for part in ("", "_low", "_high", "_p")),
-]  # `whole` is the method with the term that the row is without
+]
 
 # --- the sets ------------------------------------------------------------------------------------------------------------------------
 

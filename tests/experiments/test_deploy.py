@@ -52,7 +52,7 @@ def deployed(request, tmp_path_factory):
 
 
 def test_file_says_what_torch_says(deployed):
-    "On every row of the set; torch's word comes from the classroom's own table and normaliser, not from the exporter's"
+    "On every row of the set; the prediction of torch has the context's own data and normaliser, not the exporter's"
     name, folder = deployed
     p, s = Predictor(folder / "student.onnx"), read(name)
     kept = load_student(folder / "fit" / "student.safetensors")
