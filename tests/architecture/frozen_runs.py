@@ -747,6 +747,12 @@ def known_names(what, folder):
     return []
 
 
+def all_known_names():
+    "`known_names` of every registry, by what it holds"
+    with tempfile.TemporaryDirectory() as folder:
+        return {what: known_names(what, Path(folder)) for what in REGISTRIES}
+
+
 # the command
 
 
