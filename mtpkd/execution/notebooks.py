@@ -184,7 +184,7 @@ def own_kernel():  # a kernel manager class for nbclient
         kernel_spec = KernelSpec(
             language="python",
             env=kernel_env(),
-            argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", *KERNEL_OPTIONS],
+            argv=[sys.executable, "-m", "ipykernel", "-f", "{connection_file}", *KERNEL_OPTIONS],
         )
 
     OwnKernel.ip.default_value = "127.0.0.1"

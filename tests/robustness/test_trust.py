@@ -226,7 +226,7 @@ NAMES = [
     "pandas",
     "yaml",
     "pickle",
-    "ipykernel_launcher",
+    "ipykernel",
     "sitecustomize",
     "usercustomize",
     "ipython_config",
@@ -266,6 +266,19 @@ def test_kernels_import_nothing_from_the_working_folder(full_of_modules, own_not
     (came,) = execute_many([dict(out=full_of_modules / "run")], notebook=own_notebook, progress=False)
     assert "path" in came, came
     assert not [*full_of_modules.glob("sung by *")]
+
+
+def test_a_kernel_runs_the_library_of_its_caller(tmp_path, monkeypatch):
+    "Also where the working folder is the checkout and another mtpkd is installed"
+    checkout = Path(mtpkd.__file__).parents[1]
+    monkeypatch.chdir(checkout)
+    monkeypatch.setenv("PYTHONPATH", str(checkout))
+    head = nbformat.v4.new_code_cell("out = None", metadata=dict(tags=["parameters"]))
+    body = nbformat.v4.new_code_cell(f"import sys\nassert sys.path[0] == {str(checkout)!r}, sys.path")
+    nbformat.write(nbformat.v4.new_notebook(cells=[head, body]), tmp_path / "own.ipynb")
+    jobs = [dict(out=tmp_path / "run")]
+    (came,) = execute_many(jobs, notebook=str(tmp_path / "own.ipynb"), progress=False)
+    assert "path" in came, came
 
 
 @pytest.mark.parametrize("warm", sorted({CAN_FORK, False}))
