@@ -35,7 +35,7 @@ COSTLY = "rkd,kd_crossfit,kd_router,mtpkdot_crossfit"  # angles of all triplets;
 VALUES = ",".join([CONTROLS, STRUCTURES, PUBLISHED, "mtpkd_v1,mtpkd"])
 RIVALS = ",".join([VALUES, RESPONSES])
 ALL = ",".join([RIVALS, COSTLY])
-PAIRED = "student_only,labelled_only,naive_pairs,bag_mean,ot_pairing,dist_align,mtpkd_pairing,student_all_labels,teacher_joint"
+PAIRED = "student_only,labelled_only,naive_pairs,bag_mean,ot_pairing,dist_align,mtpkd_pairing_v1,mtpkd_pairing,student_all_labels,teacher_joint"
 FEW = "student_only,self_training,kd,mtpkdot,mtpkd,student_all_labels,teacher_joint"
 # `whole` is the method with the term that the row is without
 COLUMNS = [
