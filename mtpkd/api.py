@@ -160,8 +160,9 @@ def export(
     method=None,  # of a run folder; None: mtpkd, where it is there
     fold=None,
     seed=None,  # of a run folder: only these members
-    trust=(),
-) -> dict:  # encoders and fusions of your own, `package.module:name`
+    trust=(),  # encoders and fusions of your own, `package.module:name`
+    encoders: bool = False,  # also the frozen encoders of films, beside it
+) -> dict:  # as `write_onnx` says; encoders: as `write_encoders` says
     "Write the students of a folder as one ONNX file"
     from mtpkd.deployment.onnx_export import write_onnx
     from mtpkd.deployment.student_file import select_members
@@ -171,4 +172,9 @@ def export(
     kept = find_students(folder, method)
     if fold is not None or seed is not None:
         kept = select_members(kept, lambda m: fold in (None, m.fold) and seed in (None, m.seed))
-    return write_onnx(kept, out, trust)
+    if not encoders:
+        return write_onnx(kept, out, trust)
+    from mtpkd.deployment.encoder_export import write_encoders
+
+    written = write_encoders(kept.card, out)
+    return write_onnx(kept, out, trust) | dict(encoders=written)

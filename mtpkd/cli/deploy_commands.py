@@ -117,6 +117,11 @@ def _file_commands(sub, command):
         "--fold", metavar="F", help="of a run folder: only this fold's students; default all, as an ensemble"
     )
     p.add_argument("--seed", metavar="S", help="of a run folder: only this seed's students")
+    p.add_argument(
+        "--encoders",
+        action="store_true",
+        help="also the frozen encoder of films, as student.MODALITY.onnx beside it, for mtpkd predict --video",
+    )
     trust_option(p)
     p.add_argument("--out", required=True, metavar="FILE", help="student.onnx")
     p = command(
@@ -127,12 +132,20 @@ def _file_commands(sub, command):
         do_predict,
     )
     p.add_argument("model", metavar="FILE", help="student.onnx of mtpkd export")
-    p.add_argument(
+    source = p.add_mutually_exclusive_group(required=True)
+    source.add_argument(
         "--manifest",
-        required=True,
         metavar="NAME|PATH",
         help="recordings of the same kind as in training; labels are not read",
     )
+    source.add_argument(
+        "--video", metavar="FILE", help="a film: one row a window; its encoder is from mtpkd export --encoders"
+    )
+    source.add_argument("--camera", metavar="N", help="the same from a camera, such as 0, until Ctrl-C")
+    p.add_argument("--window", metavar="SECONDS", help="of a film: length of a window; default: as in training")
+    p.add_argument("--hop", metavar="SECONDS", help="of a film: from one window to the next; default: half a window")
+    p.add_argument("--faces", metavar="NAME", help="of a film: face detector; default: that of the training set")
+    p.add_argument("--html", metavar="FILE", help="of a film: a page with curves and pictures")
     p.add_argument("--root", metavar="DIR", help="folder with the files; default: the manifest's own")
     trust_option(p)
     p.add_argument("--out", required=True, metavar="FILE", help="predictions.csv")
@@ -179,9 +192,8 @@ def do_export(o) -> str:
     "mtpkd export"
     from mtpkd.api import export
 
-    f = export(
-        o.folder, o.out, o.method, whole_number(o.fold, "--fold"), whole_number(o.seed, "--seed"), tuple(o.trust)
-    )
+    members = whole_number(o.fold, "--fold"), whole_number(o.seed, "--seed")
+    f = export(o.folder, o.out, o.method, *members, tuple(o.trust), o.encoders)
     shapes = ", ".join(f"{n} (N, {', '.join(map(str, s))})" for n, s in f["inputs"].items())
     return "\n".join(
         [
@@ -190,6 +202,7 @@ def do_export(o) -> str:
             f"{f['bytes']} bytes, differs from torch by {f['difference']:.0e}",
             f"in: {shapes}; a row of NaN is missing",
             f"out: {', '.join(f['outputs'])}",
+            *(f"{e['path']}: frozen encoder, {e['bytes']} bytes" for e in f.get("encoders", [])),
         ]
     )
 
@@ -199,6 +212,9 @@ def do_predict(o) -> str:
     from mtpkd.deployment.predictor import Predictor, predict
 
     check_output_file(o.out)
+    if o.manifest is None:
+        return _predict_film(o)
+    _refuse_film_options(o)
     p = Predictor(o.model)
     table = predict(p, o.manifest, o.out, o.root)
     blind = int((table.seen == "").sum())
@@ -209,3 +225,47 @@ def do_predict(o) -> str:
             "their answer is the same for all and holds no information (column seen is empty)"
         )
     return "\n".join(lines)
+
+
+_FILM_OPTIONS = ("window", "hop", "faces", "html")
+
+
+def _refuse_film_options(o) -> None:
+    "`InputError` for options of films beside a manifest"
+    for name in _FILM_OPTIONS:
+        if getattr(o, name) is not None:
+            raise InputError(f"--{name} is for films; expected --video FILE or --camera N with it, got --manifest")
+
+
+def _seconds(text, what: str) -> float | None:
+    "Seconds out of a word"
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"{what}: expected seconds, got {text!r}") from None
+
+
+def _predict_film(o) -> str:
+    "mtpkd predict --video | --camera"
+    from mtpkd.deployment.film import FilmPredictor, open_camera, predict_film
+
+    settings = dict(window=_seconds(o.window, "--window"), hop=_seconds(o.hop, "--hop"), page=o.html)
+    predictor = FilmPredictor(o.model, faces=o.faces)
+    if o.camera is None:
+        table = predict_film(predictor, o.video, o.out, **settings)
+    else:
+        with open_camera(o.camera) as container:
+            table = predict_film(predictor, container, o.out, shown=_show_row, **settings)
+    card = predictor.student.card
+    lines = [f"{card.method} of {card.data}: {len(table)} windows from {predictor.spec.name}: {o.out}"]
+    if predictor.absent:
+        lines.append(f"a film does not give {', '.join(predictor.absent)}, taken as missing")
+    return "\n".join([*lines, *([f"page: {o.html}"] if o.html else [])])
+
+
+def _show_row(row: dict) -> None:
+    "A row of a camera, as it comes"
+    values = [f"{name} {value:.2f}" for name, value in row.items() if isinstance(value, float)]
+    print(" ".join([*([str(row["predicted"])] if "predicted" in row else []), *values]), flush=True)

@@ -17,7 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "outer_folds", "annotated", "nested_folds", "whole_fold",
     ],
     "manifest": [
-        "FileSpec", "ModalitySpec", "TaskSpec", "ProtocolSpec", "PairingSpec", "PublishedSpec",
+        "FileSpec", "PreparedSpec", "ModalitySpec", "TaskSpec", "ProtocolSpec", "PairingSpec", "PublishedSpec",
         "DatasetManifest", "parse_manifest", "split_address", "changed", "manifests_folder", "list_manifests",
         "with_variants", "load_manifest", "resolve_inside", "is_shipped", "came_with_data", "audit",
         "require_files",
@@ -56,7 +56,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "DialectWarning", "load_table", "text_column", "number_columns", "feature_columns", "load_sample",
         "AbsentWarning", "warn_absent", "load_paths", "named_files", "table",
     ],
-    "video": ["Recording", "scan_film", "open_recording", "is_picture_file", "read_frames", "held_frames"],
+    "video": [
+        "Recording", "scan_film", "open_recording", "is_picture_file", "read_frames", "held_frames",
+        "frames_in_memory",
+    ],
     "weak_pairing": [
         "Pairing", "parse_pairing", "pairing_groups", "cut_into_bags", "random_bags", "lag_in_rows",
         "shift_by_lag", "bag_ids", "widest_bag", "form_bags", "WeakPairing", "simulate_weak_pairing",

@@ -2,13 +2,23 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
+    "encoder_export": [
+        "FEATURE_TOLERANCE", "fold_scales", "FrozenEncoder", "encoder_of", "encoder_bytes", "write_encoder",
+        "write_encoders",
+    ],
+    "film": [
+        "ENCODER_METADATA", "EncoderCard", "encoder_path", "read_encoder_card", "ExportedEncoder", "WindowPlan",
+        "plan_windows", "film_frames", "live_frames", "Window", "windows_of", "FilmPredictor", "window_row",
+        "timeline_columns", "open_camera", "film_windows", "stream_windows", "predict_film",
+    ],
     "first_batch": [
-        "SECONDS", "MORE_BYTES", "MOST_SECONDS", "open_graph", "run_graph", "limit_process",
+        "SECONDS", "SECOND_BYTES", "MORE_BYTES", "MOST_SECONDS", "open_graph", "run_graph", "limit_process",
         "are_probabilities", "serve", "check_answer", "check_probabilities", "serve_batches", "BoundedGraph",
     ],
     "onnx_export": [
-        "OPSET", "TOLERANCE", "build_student", "load_member", "Deployed", "deployed", "one_graph", "graph_of",
-        "as_onnx", "predict_in_torch", "largest_difference", "write_onnx",
+        "OPSET", "TOLERANCE", "build_student", "load_member", "Deployed", "deployed", "need_onnx",
+        "quiet_export", "one_graph", "graph_of", "as_onnx", "predict_in_torch", "largest_difference",
+        "write_onnx",
     ],
     "predictor": [
         "MAX_ONNX_BYTES", "METADATA", "CHUNK", "seal", "read_model", "open_session", "card_in", "try_out",
@@ -18,5 +28,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "CARD", "READABLE", "MAX_CARD_CHARACTERS", "MAX_STUDENT_BYTES", "InputSpec", "Member", "EncoderPart",
         "FusionPart", "StudentCard", "parse_card", "card_of", "StoredStudents", "normal_shape", "save_student",
         "load_student", "join_students", "select_members", "complete_members",
+    ],
+    "timeline_page": [
+        "MOST_PICTURES", "PICTURE_WIDTH", "COLOURS", "jpeg_of", "PictureStrip", "time_text", "curve_points",
+        "figure_limits", "curves_svg",
     ],
 })

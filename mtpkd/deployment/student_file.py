@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, model_serializer, ValidationError
 from safetensors import safe_open
 from safetensors.numpy import save
 import mtpkd
@@ -22,7 +22,7 @@ from ..core.files import write_bytes
 from ..core.stored_files import arrays_sha256, regular_file
 from ..core.config import to_dict
 from ..core.provenance import provenance_text
-from ..data.manifest import TaskSpec
+from ..data.manifest import PreparedSpec, TaskSpec
 from ..data.samples import Normaliser
 
 # %% ../../nbs/55_deployment/01_student_file.ipynb #e5f4d0e9
@@ -39,6 +39,15 @@ class InputSpec(_Strict):
     recorded: tuple[int, ...] = ()  # of a recording, before it; empty: any
     rate_hz: float | None = None
     input: str = "raw"  # input transform
+    prepared: PreparedSpec | None = None  # how the features were computed from films
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler):
+        "A modality that was not prepared does not say so: its card is that of versions without the entry"
+        values = handler(self)
+        if self.prepared is None:
+            values.pop("prepared", None)
+        return values
 
 
 class Member(_Strict):
@@ -158,6 +167,7 @@ def _card(manifest, samples, config, folds, method, metric, made, words):
             recorded=modality.shape,
             rate_hz=modality.rate_hz,
             input=modality.input,
+            prepared=modality.prepared,
         )
         inputs.append(spec)
     return StudentCard(

@@ -4,13 +4,14 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "pipeline": [
         "SHARD", "GROUP", "HELD_BYTES", "FilmWindows", "Modality", "piece_path", "save_piece", "load_piece",
-        "digest_files", "plan_modality", "media_path", "plan_set", "share_frames", "piece_fault", "do_piece",
-        "in_groups", "shared_decoding", "run_pieces", "known_shards", "collect", "shard_name", "write_features",
-        "prepare_modality",
+        "digest_files", "plan_modality", "median_seconds", "media_path", "plan_set", "share_frames",
+        "piece_fault", "do_piece", "in_groups", "shared_decoding", "run_pieces", "known_shards", "collect",
+        "shard_name", "write_features", "prepare_modality",
     ],
     "prepare": [
-        "index_frame", "index_entry", "prepared_manifest", "copy_fold_lists", "claim_prepared_folder",
-        "manifest_digest", "prepare_settings", "holds_labels", "describe", "prepared_text",
+        "index_frame", "index_entry", "film_recipe", "prepared_manifest", "copy_fold_lists",
+        "claim_prepared_folder", "manifest_digest", "prepare_settings", "holds_labels", "describe",
+        "prepared_text",
     ],
     "recipes": [
         "FITS", "PLAIN", "METHOD", "MOST_FRAMES", "BLOCK", "PrepareConfig", "choose_encoder", "choose_weights",

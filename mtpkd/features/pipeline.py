@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['SHARD', 'GROUP', 'HELD_BYTES', 'FilmWindows', 'Modality', 'piece_path', 'save_piece', 'load_piece', 'digest_files',
-           'plan_modality', 'media_path', 'plan_set', 'share_frames', 'piece_fault', 'do_piece', 'in_groups',
-           'shared_decoding', 'run_pieces', 'known_shards', 'collect', 'shard_name', 'write_features',
+           'plan_modality', 'median_seconds', 'media_path', 'plan_set', 'share_frames', 'piece_fault', 'do_piece',
+           'in_groups', 'shared_decoding', 'run_pieces', 'known_shards', 'collect', 'shard_name', 'write_features',
            'prepare_modality']
 
 # %% ../../nbs/25_features/02_pipeline.ipynb #a16393b3
@@ -25,7 +25,7 @@ from ..core.files import write_bytes, write_json
 from ..core.runtime import safe_children
 from ..data.manifest import is_shipped, load_manifest, resolve_inside
 from ..data.samples import is_media
-from ..data.video import held_frames
+from ..data.video import held_frames, open_recording
 from ..data.readers import readers
 from ..data.reading import read
 from ..data.feature_store import keys_digest, open_shard, shard_path, write_shard
@@ -65,6 +65,7 @@ class Modality:
     status: dict = field(default_factory=dict)  # key of a piece, or of a window -> error message
     facts: dict = field(default_factory=dict)  # key -> how the face was obtained
     windows: FilmWindows | None = None  # then pieces are blocks, and keys those of windows
+    seconds: float | None = None  # median length of a film's windows; None: frames without time
 
     def ends_shard(
         self,
@@ -188,7 +189,26 @@ def plan_modality(
         key = piece_key(recipe, piece)
         m.keys.append(key)
         m.pieces.setdefault(key, piece)
+    m.seconds = median_seconds(m)
     return share_frames(m)
+
+
+_MEASURED = 32  # windows whose length is looked up
+
+
+def median_seconds(m: Modality) -> float | None:
+    "The median length of a film's windows, of some that lie evenly among all; None for frames without time"
+    pieces = [piece for key, piece in m.pieces.items() if key not in m.status] if m.recipe.kind == "video" else []
+    lengths = []
+    for piece in pieces[:: -(-len(pieces) // _MEASURED) or 1]:
+        try:
+            r = open_recording(piece.path)
+            positions = r.between(piece.first, piece.last)
+        except InputError:  # is reported where the piece is computed
+            continue
+        if r.times is not None:
+            lengths.append(float(r.times[positions[-1] + 1] - r.times[positions[0]]))
+    return float(np.median(lengths)) if lengths else None
 
 
 def media_path(root, path, name, is_corpus: bool = False) -> Path:
@@ -258,7 +278,7 @@ def share_frames(m: Modality) -> Modality:
         for key in keys:
             windows.blocks[key] = in_order
             windows.frames[key] = np.searchsorted(frames[sha], positions[key])
-    return Modality(m.recipe, m.keys, blocks, m.status, windows=windows)
+    return Modality(m.recipe, m.keys, blocks, m.status, windows=windows, seconds=m.seconds)
 
 # %% ../../nbs/25_features/02_pipeline.ipynb #0d005f2a
 def _positions_by_window(m: Modality) -> dict:  # key -> `(T,)` positions of its frames in the recording
