@@ -161,7 +161,7 @@ def export(
     fold=None,
     seed=None,  # of a run folder: only these members
     trust=(),  # encoders and fusions of your own, `package.module:name`
-    encoders: bool = False,  # also the frozen encoders of films, beside it
+    encoders: bool = False,  # also the frozen encoders of films, as files next to it
 ) -> dict:  # as `write_onnx` says; encoders: as `write_encoders` says
     "Write the students of a folder as one ONNX file"
     from mtpkd.deployment.onnx_export import write_onnx

@@ -120,7 +120,7 @@ def _file_commands(sub, command):
     p.add_argument(
         "--encoders",
         action="store_true",
-        help="also the frozen encoder of films, as student.MODALITY.onnx beside it, for mtpkd predict --video",
+        help="also the frozen encoder of films, student.MODALITY.onnx, for mtpkd predict --video",
     )
     trust_option(p)
     p.add_argument("--out", required=True, metavar="FILE", help="student.onnx")
@@ -231,7 +231,7 @@ _FILM_OPTIONS = ("window", "hop", "faces", "html")
 
 
 def _refuse_film_options(o) -> None:
-    "`InputError` for options of films beside a manifest"
+    "`InputError` for options of films where there is a manifest"
     for name in _FILM_OPTIONS:
         if getattr(o, name) is not None:
             raise InputError(f"--{name} is for films; expected --video FILE or --camera N with it, got --manifest")

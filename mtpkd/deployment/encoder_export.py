@@ -105,8 +105,8 @@ def write_encoder(
         difference = float(np.abs(actual - expected).max() / np.abs(expected).max())
         if not difference < FEATURE_TOLERANCE:
             raise RunError(
-                f"{path}: the exported encoder differs from torch by {difference:.1e}, more than {FEATURE_TOLERANCE:.0e}; "
-                "nothing was written"
+                f"{path}: the exported encoder differs from torch by {difference:.1e}, "
+                f"more than {FEATURE_TOLERANCE:.0e}; nothing was written"
             )
     return dict(path=str(path), bytes=len(data), difference=difference)
 

@@ -135,7 +135,10 @@ def film_frames(recording: Recording, plan: WindowPlan):  # yields (start, end, 
         yield float(edges[position]), float(edges[position + 1]), pixels
 
 
-def live_frames(container, plan: WindowPlan):  # yields (start, end, `(H, W, 3)` uint8)
+def live_frames(
+    container,  # of PyAV, opened
+    plan: WindowPlan,
+):  # yields (start, end, `(H, W, 3)` uint8)
     "The frames of an opened stream that windows need, as they come; the last one is not known to have ended"
     av = need_av()
     converter = av.video.reformatter.VideoReformatter()
