@@ -122,7 +122,7 @@ def main() -> None:
     table = pd.DataFrame(rows, columns=COLUMNS)
     print(table.to_string(index=False))
     if o.out:
-        write_csv(table, o.out)
+        write_csv(rows, o.out, COLUMNS, ("onnxruntime", "av", "numpy"))
 
 
 if __name__ == "__main__":
