@@ -284,3 +284,17 @@ def check_manifest(card: StudentCard, manifest) -> None:
                     f"{manifest.name}: modalities.{spec.name}.{key} is {actual!r}, "
                     f"but the student learnt from {expected!r}; bring the recordings into that form"
                 )
+        _check_preparation(spec, modality, manifest.name)
+
+
+def _check_preparation(spec, modality, name: str) -> None:
+    "Features of two sets are alike only where both were prepared by the same recipe"
+    if spec.prepared is None or modality.prepared is None:
+        return
+    theirs, ours = modality.prepared.model_dump(), spec.prepared.model_dump()
+    for key in sorted({*ours} - {"seconds", "weights"}):
+        if theirs[key] != ours[key]:
+            raise InputError(
+                f"{name}: modality {spec.name} was prepared with {key} {theirs[key]!r}, "
+                f"but the student learnt from {ours[key]!r}; prepare the set as that one"
+            )

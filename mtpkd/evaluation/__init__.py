@@ -2,7 +2,10 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
-    "bootstrap": ["subject_sums", "metric_of_sums", "BootstrapTest", "TestSet", "bootstrap_test"],
+    "bootstrap": [
+        "subject_sums", "metric_of_sums", "BootstrapTest", "TestSet", "bootstrap_test", "BootstrapScore",
+        "bootstrap_score",
+    ],
     "metrics": [
         "HARDLY", "CLASS_METRICS", "metric", "metric_for", "score", "smallest_gain", "direction", "confusion",
         "balanced_accuracy", "accuracy", "macro_f1", "quadratic_kappa", "mae_levels", "nll",

@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "PAIRS", "INFLATION", "open_folder", "protocol_of", "check_pairable", "pairs_of", "compare",
         "design_of", "inflation",
     ],
+    "evaluate": ["SCORE_COLUMNS", "Candidate", "students_at", "columns_for", "predictions_for", "scores_of"],
     "fit": ["plan_fit", "members", "claim_fit_folder", "chosen_method", "fit_text"],
     "label_budgets": ["CURVE", "budgets_of", "budget_name", "plan_budgets", "curve_table", "same_but_labels"],
     "plan": [
