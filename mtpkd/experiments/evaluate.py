@@ -103,8 +103,12 @@ def _labelled_rows(samples) -> np.ndarray:  # row numbers
 SCORE_COLUMNS = ["method", "metric", "value", "low", "high", "n", "units", "diff", "diff_low", "diff_high", "p"]
 
 
-def predictions_for(candidate: Candidate, samples, rows) -> np.ndarray:  # `(N, C)` or `(N, K)`
-    "What a student predicts for some rows of a set, in chunks"
+def predictions_for(
+    candidate: Candidate,
+    samples,  # of the other set
+    rows,  # `(N,)` of them
+) -> np.ndarray:  # `(N, C)` or `(N, K)`
+    "What a student predicts for some rows of a set, in chunks; `InputError` for recordings of another shape"
     parts = []
     for start in range(0, len(rows), CHUNK):
         chunk, arrays = rows[start : start + CHUNK], {}
@@ -130,17 +134,20 @@ def evaluate(
     root=None,  # folder with the files; None: the manifest's own
     trust=(),  # code, `package.module:name`, that the manifest or the students may name
 ) -> pd.DataFrame:  # columns `SCORE_COLUMNS`: a row a method and metric; intervals and p for the metric of the manifest
-    "Score students on another labelled set; differences are to the student alone, over the same subjects"
+    """Score students on another labelled set; differences are to the student alone, over the same subjects.
+
+    `InputError` where the set has another task, other recordings or no labels."""
     if out is not None:
         if Path(out).suffix != ".csv":
             raise InputError(f"{out}: expected a .csv file")
         check_output_file(out)
     manifest = load_manifest(manifest)
     candidates = students_at(students, methods, trust)
-    needed = list(dict.fromkeys(name for candidate in candidates for name in candidate.card.names))
+    needed = {}
     for candidate in candidates:
         check_manifest(candidate.card, manifest)
-    samples = read(manifest, needed, root=root, trust=trust)
+        needed |= dict.fromkeys(candidate.card.names)
+    samples = read(manifest, list(needed), root=root, trust=trust)
     rows = _labelled_rows(samples)
     if not len(rows):
         raise InputError(f"{manifest.name}: not one row has a label; students are evaluated on labelled sets")
@@ -157,7 +164,7 @@ def evaluate(
 
 def scores_of(
     predictions: dict,  # method -> `(N, C)` or `(N, K)`
-    samples,
+    samples,  # of the other set
     rows,  # `(N,)` of the samples
     metric: str,  # with interval and test
 ) -> pd.DataFrame:  # columns `SCORE_COLUMNS`
