@@ -554,3 +554,24 @@ def test_ideas_beside_the_recipe(root, tmp_path, capsys):
     assert rows["diff"]["second_round"] == pytest.approx(gain, abs=1e-3)
     with pytest.raises(SystemExit):
         script.main(["--only", "secnd_round"])
+
+
+@pytest.mark.slow
+def test_the_script_for_a_gpu_runs_on_a_processor(root, tmp_path):
+    script, out = root / "benchmarks" / "performance" / "gpu.py", tmp_path / "gpu.csv"
+    command = [sys.executable, script, "--device", "cpu", "--quick", "--out", out]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr
+    rows = list(csv.DictReader(out.open()))
+    assert {row["part"] for row in rows} == {"parity", "step", "run", "prepare"}
+    assert all(float(row["gradient_error"]) < 1e-3 for row in rows if row["part"] == "parity")
+
+
+@pytest.mark.slow
+def test_a_film_streams(root, tmp_path):
+    script, out = root / "benchmarks" / "performance" / "stream.py", tmp_path / "stream.csv"
+    command = [sys.executable, script, "--minutes", "0.2", "--encoders", "frames_tcn", "--size", "32", "--out", out]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr
+    (row,) = csv.DictReader(out.open())
+    assert int(row["windows"]) == 11 and float(row["frames_a_second"]) > 0
