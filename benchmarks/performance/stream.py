@@ -28,7 +28,7 @@ from mtpkd.experiments.fit import fit
 from mtpkd.features.prepare import prepare
 
 RATE, HEIGHT, WIDTH = 25, 360, 640
-QUICK = {"schedule": {"steps": 5}, "student": {"tnet_steps": 2}, "inner_validation": 4}
+QUICK = {"schedule": {"steps": 5}, "student": {"tnet_steps": 2}, "inner_validation": 0.25}
 COLUMNS = "encoder size minutes windows seconds frames_a_second real_time mib_tenth mib".split()
 CHILD = """
 import json, resource, sys, time
