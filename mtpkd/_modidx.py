@@ -1426,6 +1426,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                                                                                   'mtpkd/deployment/timeline_page.py'),
                                                 'mtpkd.deployment.timeline_page.jpeg_of': ( '55_deployment/timeline_page.html#jpeg_of',
                                                                                             'mtpkd/deployment/timeline_page.py'),
+                                                'mtpkd.deployment.timeline_page.spans_without_face': ( '55_deployment/timeline_page.html#spans_without_face',
+                                                                                                       'mtpkd/deployment/timeline_page.py'),
                                                 'mtpkd.deployment.timeline_page.time_text': ( '55_deployment/timeline_page.html#time_text',
                                                                                               'mtpkd/deployment/timeline_page.py'),
                                                 'mtpkd.deployment.timeline_page.timeline_page': ( '55_deployment/timeline_page.html#timeline_page',

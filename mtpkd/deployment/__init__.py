@@ -31,6 +31,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "timeline_page": [
         "MOST_PICTURES", "PICTURE_WIDTH", "COLOURS", "jpeg_of", "PictureStrip", "time_text", "curve_points",
-        "figure_limits", "curves_svg",
+        "figure_limits", "curves_svg", "spans_without_face",
     ],
 })

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MOST_PICTURES', 'PICTURE_WIDTH', 'COLOURS', 'jpeg_of', 'PictureStrip', 'time_text', 'curve_points', 'figure_limits',
-           'curves_svg', 'timeline_page']
+           'curves_svg', 'spans_without_face', 'timeline_page']
 
 # %% ../../nbs/55_deployment/04_timeline_page.ipynb #02815a83
 import base64, html, io
@@ -57,7 +57,8 @@ class PictureStrip:
 
 # %% ../../nbs/55_deployment/04_timeline_page.ipynb #4bbd1668
 COLOURS = ("#3366cc", "#dc6000", "#109050", "#a03080", "#7a6a00", "#0090a0", "#b02020", "#606060")
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 960, 260, 48, 28  # of the figure, and of its margins, in pixels
+_WIDTH, _HEIGHT = 960, 260  # of the figure, in pixels
+_LEFT, _RIGHT, _BOTTOM = 48, 28, 28  # its margins
 
 
 def time_text(seconds: float) -> str:
@@ -74,7 +75,7 @@ def curve_points(
 ) -> str:
     "The points of a line in the figure"
     first, last, low, high = limits
-    x = _LEFT + (middles - first) / max(last - first, 1e-9) * (_WIDTH - _LEFT - 8)
+    x = _LEFT + (middles - first) / max(last - first, 1e-9) * (_WIDTH - _LEFT - _RIGHT)
     y = 8 + (high - values) / max(high - low, 1e-9) * (_HEIGHT - _BOTTOM - 16)
     return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y))
 
@@ -113,7 +114,7 @@ def _axes(limits) -> str:
     parts = []
     for value in np.linspace(low, high, 3):
         (x, y) = curve_points(np.array([first]), np.array([value]), limits).split(",")
-        parts.append(f'<line x1="{x}" x2="{_WIDTH - 8}" y1="{y}" y2="{y}" class="grid"/>')
+        parts.append(f'<line x1="{x}" x2="{_WIDTH - _RIGHT}" y1="{y}" y2="{y}" class="grid"/>')
         parts.append(f'<text x="{_LEFT - 6}" y="{float(y) + 4:.1f}" text-anchor="end">{value:.2g}</text>')
     for seconds in np.linspace(first, last, 7):
         x, _ = curve_points(np.array([seconds]), np.array([low]), limits).split(",")
@@ -122,14 +123,25 @@ def _axes(limits) -> str:
 
 
 def _without_face(table, limits) -> str:
-    "A grey field for every window in which no face was found"
+    "A grey field for every stretch of windows in which no face was found"
     parts = []
-    for row in table[table["face"] == 0].itertuples():
-        ends = curve_points(np.array([row.start_s, row.end_s]), np.array([limits[3], limits[2]]), limits)
+    for start, end in spans_without_face(table):
+        ends = curve_points(np.array([start, end]), np.array([limits[3], limits[2]]), limits)
         (x0, y0), (x1, y1) = [point.split(",") for point in ends.split()]
         size = f'width="{float(x1) - float(x0):.1f}" height="{float(y1) - float(y0):.1f}"'
         parts.append(f'<rect x="{x0}" y="{y0}" {size} class="blind"/>')
     return "".join(parts)
+
+
+def spans_without_face(table: pd.DataFrame) -> list:  # of (start, end) in seconds
+    "The stretches of windows that touch and in which no face was found"
+    spans = []
+    for row in table[table["face"] == 0].itertuples():
+        if spans and row.start_s <= spans[-1][1]:
+            spans[-1] = spans[-1][0], row.end_s
+        else:
+            spans.append((row.start_s, row.end_s))
+    return spans
 
 # %% ../../nbs/55_deployment/04_timeline_page.ipynb #dabb0826
 _STYLE = """
@@ -137,7 +149,8 @@ _STYLE = """
 @media (prefers-color-scheme: dark) { :root { --ink: #ddd; --paper: #181818; --grid: #444; } }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
   color: var(--ink); background: var(--paper); }
-svg { width: 100%; height: auto; } svg text { font-size: 13px; fill: var(--ink); }
+.scroll { overflow-x: auto; } svg { width: 100%; min-width: 36rem; height: auto; }
+svg text { font-size: 13px; fill: var(--ink); }
 .grid { stroke: var(--grid); } .blind { fill: var(--blind); }
 .key span { margin-right: 1.2rem; white-space: nowrap; }
 .key i { display: inline-block; width: 1.2rem; height: .25rem; vertical-align: middle; margin-right: .3rem; }
@@ -159,6 +172,8 @@ def timeline_page(
         f'<span><i style="background:{COLOURS[i % len(COLOURS)]}"></i>{html.escape(str(label))}</span>'
         for i, label in enumerate(labels)
     )
+    if (table["face"] == 0).any():
+        key += "<span>grey: no face found</span>"
     shown = "".join(_figure(seconds, data) for seconds, data in strip.pictures)
     said = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
     what = "probability of each class" if are_probabilities else "value of each dimension"
@@ -166,7 +181,8 @@ def timeline_page(
         f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width"><title>{html.escape(title)}</title>'
         f"<style>{_STYLE}</style></head><body><h1>{html.escape(title)}</h1>{said}"
-        f"<h2>Over time: {what}</h2>{curves_svg(table, labels, are_probabilities=are_probabilities)}"
+        f"<h2>Over time: {what}</h2>"
+        f'<div class="scroll">{curves_svg(table, labels, are_probabilities=are_probabilities)}</div>'
         f'<p class="key">{key}</p><h2>The film</h2><div class="strip">{shown}</div></body></html>\n'
     )
 
