@@ -9,7 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "main": ["build_parser", "do_doctor"],
     "parser": ["write_output"],
     "run_commands": [
-        "do_run", "do_budgets", "curve_text", "do_sweep", "sweep_text", "do_compare", "compare_text",
+        "do_run", "do_budgets", "curve_text", "do_sweep", "sweep_text", "do_tune", "do_compare", "compare_text",
         "verdict_text", "do_demo", "do_report", "do_track",
     ],
 })

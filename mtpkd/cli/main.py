@@ -15,7 +15,7 @@ from ..core.runtime import torchrun_rank_and_size
 from .parser import _command, _Parser, write_output
 from .deploy_commands import deploy_commands, trust_option
 from .data_commands import _data_commands
-from .run_commands import _run_options, do_compare, do_demo, do_report, do_run, do_sweep, do_track
+from .run_commands import _run_options, do_compare, do_demo, do_report, do_run, do_sweep, do_track, do_tune
 
 # %% ../../nbs/95_cli/05_main.ipynb #1ab40666
 def build_parser() -> argparse.ArgumentParser:
@@ -70,6 +70,23 @@ def build_parser() -> argparse.ArgumentParser:
     p.add_argument("--ray", metavar="auto|ADDRESS", help="run on a Ray cluster that sees the same files (extra: scale)")
     trust_option(p)
     p = _command(
+        sub,
+        "tune",
+        "settings of several methods with equal budgets, judged on inner validation; then one comparison",
+        "mtpkd tune tune.yaml --jobs 2 --resume",
+        do_tune,
+    )
+    p.add_argument(
+        "file",
+        metavar="TUNE.yaml",
+        help="keys methods, space, fixed, trials, round, development, untuned (extra: tune)",
+    )
+    p.add_argument("--out", metavar="DIR", help="folder of the study; default: as the file states, or runs/NAME")
+    p.add_argument("--jobs", type=int, default=1, metavar="N", help="trials at a time, at most one a core")
+    p.add_argument("--resume", action="store_true", help="go on with what is in the folder")
+    p.add_argument("--ray", metavar="auto|ADDRESS", help="run on a Ray cluster that sees the same files (extra: scale)")
+    trust_option(p)
+    p = _command(
         sub, "report", "one HTML page about run folders", "mtpkd report runs/demo/watch --out watch.html", do_report
     )
     p.add_argument("runs", nargs="+", metavar="DIR", help="run folders")
@@ -111,6 +128,7 @@ _PARTS = dict(
     video=("torchvision", "av"),
     signals=("neurokit2", "cvxopt"),
     scale=("ray",),
+    tune=("optuna",),
     trackers=("tensorboard",),
     deploy=("onnx", "onnxruntime"),
     dev=("nbdev", "pytest", "playwright"),

@@ -177,8 +177,9 @@ class _SummaryMapping(Mapping):
         "Plain values, as in summary.json"
         values = self.model_dump(mode="json", exclude={"format", "schedules", "task"})
         values["task"] = self.task.to_dict()
-        if not self.notes:
-            del values["notes"]
+        for optional in ("notes", "tuned"):
+            if not values[optional]:
+                del values[optional]
         return values | {f"{base}{_SCHEDULE}": schedule for base, schedule in self.schedules.items()}
 
     def __or__(self, changes: Mapping):
@@ -223,6 +224,7 @@ class Summary(_SummaryMapping, Record):
     graph_used: dict[str, float] = {}  # method -> share of repeats in which its targets were propagated over a graph
     diverged: dict[str, tuple[DivergedRepeat, ...]] = {}
     notes: tuple[str, ...] = ()  # what the data set lacks in more than a fifth of its samples
+    tuned: dict[str, int] = {}  # method -> trials that chose its settings, 0: none; empty where nothing was tuned
 
     def is_candidate(self, row: str) -> bool:
         """Whether a row is a method under one of its candidate schedules, which the row of the method stands for.

@@ -9,9 +9,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "ray_cluster": ["node_pool", "run_on_node", "check_reachable", "join_cluster", "RayPool"],
     "sweep": [
-        "KEYS", "MOST", "MAX_CELL_BYTES", "GRACE", "Cell", "Sweep", "read_sweep", "SweepFolder", "write_cells",
-        "read_cells", "last_events", "threads_of", "fitting_jobs", "run_cell", "submit_cell", "SweepJournal",
-        "run_cells", "claim_sweep_folder",
+        "KEYS", "MOST", "MAX_CELL_BYTES", "GRACE", "Cell", "Sweep", "read_sweep", "single_cell", "SweepFolder",
+        "write_cells", "read_cells", "last_events", "threads_of", "fitting_jobs", "run_cell", "submit_cell",
+        "SweepJournal", "run_cells", "claim_sweep_folder",
     ],
     "workers": [
         "KERNEL", "PRELOAD", "CAN_FORK", "Forked", "fork_kernel", "ForkedProvisioner", "warm_kernel",

@@ -33,7 +33,21 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "allow_parts", "resolve_config", "with_protocol", "with_epochs", "with_bags", "window_step",
         "weak_pairings_of", "with_faults", "draw_folds", "shared_backbone_folds",
     ],
+    "study": [
+        "COMPARISON", "optuna_module", "distributions_of", "propose", "finished_trial", "claim_tune_folder",
+        "TuneFolder", "Study", "open_studies", "submit_to", "run_rounds", "chosen_settings", "run_comparison",
+        "write_comparison", "trials_table", "cost_table", "importance_table", "write_tables",
+    ],
     "tables": ["TABLES", "COLUMNS", "MethodTables"],
+    "trials": [
+        "trial_arguments", "plan_trial", "row_name", "comparison_folds", "trial_folds", "held_out_rows",
+        "check_no_test_rows", "without_labels", "PrunedTrial", "TrialStore", "TrialCheckpoint", "median_bars",
+        "train_trial", "run_trial", "run_compared", "check_tuning",
+    ],
+    "tuning": [
+        "ALL", "EXPERIMENT", "COSTS", "COSTLY_PARTS", "KEYS", "MOST_TRIALS", "Dimension", "parse_dimension",
+        "changes_cost", "parse_spaces", "TuneSpec", "read_tune",
+    ],
     "verdict": [
         "EFFECT", "is_clearly_better", "choose_candidate", "choose_schedules", "with_chosen", "paired",
         "fall_back", "with_fallbacks", "test_design", "compare_methods", "diverged", "summarise",

@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "limits": [
         "describe_multiple_tests", "describe_limits", "describe_test", "describe_power", "most_hurt",
-        "describe_hurt", "describe_diverged", "describe_unfinished", "describe_provenance",
+        "describe_hurt", "describe_diverged", "describe_unfinished", "describe_tuning", "describe_provenance",
     ],
     "page": ["Page"],
     "part_figures": ["figure_or_note"],
@@ -33,6 +33,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "sections": ["as_yaml", "run_section"],
     "sentences": ["verdict_sentences", "setting_rows", "markdown_text", "as_markdown"],
+    "study_report": ["STUDY_PAGE", "describe_protocol", "describe_cost", "best_so_far", "tuning_curves", "study_text"],
     "sweep_ranks": [
         "RANKS", "mean_ranks", "critical_difference", "cliques", "rank_figure", "describe_ranks",
         "describe_counts", "describe_failed",

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['describe_multiple_tests', 'describe_limits', 'describe_test', 'describe_power', 'most_hurt', 'describe_hurt',
-           'describe_diverged', 'describe_unfinished', 'describe_provenance']
+           'describe_diverged', 'describe_unfinished', 'describe_tuning', 'describe_provenance']
 
 # %% ../../nbs/75_reporting/06_limits.ipynb #a653d3c1
 import pandas as pd
@@ -190,6 +190,21 @@ _CONTROLS = dict(
     shuffled_teacher="soft targets were computed from privileged recordings of other rows",
     shuffled_privileged="teachers learnt from privileged recordings of other rows",
 )
+
+
+def describe_tuning(summary: Summary) -> str:
+    "Which methods were tuned beside others that were not"
+    tuned = {name: trials for name, trials in summary.tuned.items() if trials}
+    others = [name for name in summary.methods if name not in tuned and not name.startswith("teacher_")]
+    if not tuned:
+        return ""
+    words = join_words([f"{name} ({trials} trials)" for name, trials in tuned.items()])
+    if not others:
+        return f"The settings of {words} were chosen by inner validation."
+    return (
+        f"The settings of {words} were chosen by inner validation; those of {join_words(others)} were not tuned: "
+        "a part of the differences between them may be the tuning."
+    )
 
 
 def describe_provenance(summary: Summary) -> str:

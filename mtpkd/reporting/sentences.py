@@ -33,12 +33,14 @@ from mtpkd.reporting.limits import (
     describe_multiple_tests,
     describe_power,
     describe_provenance,
+    describe_tuning,
     describe_unfinished,
 )
 
 # %% ../../nbs/75_reporting/07_sentences.ipynb #f93721e8
 _BEFORE_TRANSFER = (
     describe_provenance,
+    describe_tuning,
     describe_unfinished,
     describe_diverged,
     describe_validation,
