@@ -146,7 +146,7 @@ def tune(
     if trusted:
         spec.arguments["trust"] = trusted
     jobs = 1 if ray else fitting_jobs(jobs, [Cell("0", "", {}, spec.arguments)])
-    with _cluster(ray) as cluster, Pool() as pool:
+    with _cluster(ray) as cluster, Pool(also=("mtpkd.experiments.trials",)) as pool:
         return _tune(
             spec, Path(out or spec.out), (cluster or pool), pool, cluster.most if ray else jobs, resume, progress
         )

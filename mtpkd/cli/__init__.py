@@ -10,6 +10,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "parser": ["write_output"],
     "run_commands": [
         "do_run", "do_budgets", "curve_text", "do_sweep", "sweep_text", "do_tune", "do_compare", "compare_text",
-        "verdict_text", "do_demo", "do_report", "do_track",
+        "verdict_text", "do_demo", "do_report", "do_pack", "do_unpack", "do_track",
     ],
 })

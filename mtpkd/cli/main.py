@@ -15,9 +15,54 @@ from ..core.runtime import torchrun_rank_and_size
 from .parser import _command, _Parser, write_output
 from .deploy_commands import deploy_commands, trust_option
 from .data_commands import _data_commands
-from .run_commands import _run_options, do_compare, do_demo, do_report, do_run, do_sweep, do_track, do_tune
+from mtpkd.cli.run_commands import (
+    _run_options,
+    do_compare,
+    do_demo,
+    do_pack,
+    do_report,
+    do_run,
+    do_sweep,
+    do_track,
+    do_tune,
+    do_unpack,
+)
 
 # %% ../../nbs/95_cli/05_main.ipynb #1ab40666
+def _sharing_options(sub) -> None:
+    "mtpkd pack | unpack"
+    p = _command(
+        sub,
+        "pack",
+        "a run, a fit or a prepared set as one archive, with digests, licence and a card",
+        "mtpkd pack runs/demo/watch --out watch.zip",
+        do_pack,
+    )
+    p.add_argument("folder", metavar="DIR", help="a finished folder of mtpkd run, mtpkd fit or mtpkd data prepare")
+    p.add_argument("--out", required=True, metavar="FILE", help="the archive; with --hub a folder")
+    p.add_argument("--licence", metavar="TEXT", help="under which it is shared; default: that of the data")
+    p.add_argument(
+        "--keep-names",
+        action="store_true",
+        help="share the names of subjects, samples and recordings; default: numbers in their place",
+    )
+    p.add_argument(
+        "--hub",
+        action="store_true",
+        help="the student of a fit as a folder that a model hub takes: safetensors, ONNX, card (extra: deploy)",
+    )
+    p = _command(
+        sub,
+        "unpack",
+        "an archive of mtpkd pack; one that was changed or leads out of the folder is refused",
+        "mtpkd unpack watch.zip --out runs/theirs",
+        do_unpack,
+    )
+    p.add_argument("archive", metavar="FILE", help="of mtpkd pack")
+    p.add_argument("--out", required=True, metavar="DIR", help="folder, new or empty")
+    p.add_argument("--digest", metavar="SHA256", help="as mtpkd pack said it; another archive is refused")
+
+
 def build_parser() -> argparse.ArgumentParser:
     "All commands and options"
     top = _Parser(
@@ -110,14 +155,22 @@ def build_parser() -> argparse.ArgumentParser:
     p = _command(
         sub,
         "track",
-        "copy finished runs to TensorBoard; the run folders stay as they are",
+        "copy runs, sweeps and studies to a tracker; the folders stay as they are",
         "mtpkd track runs/demo/watch --to logs",
         do_track,
     )
-    p.add_argument("folders", nargs="+", metavar="DIR", help="run folders, or folders of sweeps")
+    p.add_argument("folders", nargs="+", metavar="DIR", help="run folders, or folders of sweeps or studies")
     p.add_argument(
-        "--to", required=True, metavar="DIR", help="folder of logs, for tensorboard --logdir DIR (extra: trackers)"
+        "--to",
+        required=True,
+        metavar="DIR|mlflow:URI|wandb",
+        help=(
+            "a folder for tensorboard --logdir; mlflow:FOLDER, mlflow:sqlite:///FILE or a server; "
+            "wandb[:PROJECT][@FOLDER], offline (extras: trackers, mlflow, wandb)"
+        ),
     )
+    p.add_argument("--follow", action="store_true", help="go on until the runs are finished; TensorBoard at the end")
+    _sharing_options(sub)
     deploy_commands(sub, _command)
     _data_commands(sub)
     _command(sub, "doctor", "versions, device, browser, optional parts: what is missing", "mtpkd doctor", do_doctor)
@@ -130,6 +183,8 @@ _PARTS = dict(
     scale=("ray",),
     tune=("optuna",),
     trackers=("tensorboard",),
+    mlflow=("mlflow",),
+    wandb=("wandb",),
     deploy=("onnx", "onnxruntime"),
     dev=("nbdev", "pytest", "playwright"),
 )

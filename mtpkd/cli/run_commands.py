@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['do_run', 'do_budgets', 'curve_text', 'do_sweep', 'sweep_text', 'do_tune', 'do_compare', 'compare_text',
-           'verdict_text', 'do_demo', 'do_report', 'do_track']
+           'verdict_text', 'do_demo', 'do_report', 'do_pack', 'do_unpack', 'do_track']
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #675899a6
 import sys
@@ -292,10 +292,51 @@ def do_report(o) -> str:
     return f"report: {page}"
 
 
+def do_pack(o) -> str:
+    "mtpkd pack"
+    from mtpkd.reporting.sharing import hub_folder, pack
+
+    if o.hub:
+        made = hub_folder(o.folder, o.out, o.licence)
+        return f"{made['out']}: {', '.join(made['files'])}"
+    facts = pack(o.folder, o.out, o.licence, o.keep_names)
+    return "\n".join(
+        [
+            f"{facts['out']}: {facts['kind']} of {facts['name']}, {facts['files']} files, {facts['bytes']:,} bytes",
+            f"licence: {facts['licence']}; names of subjects and samples: {facts['names']}",
+            f"digest: {facts['digest']} (mtpkd unpack --digest compares it)",
+        ]
+    )
+
+
+def do_unpack(o) -> str:
+    "mtpkd unpack"
+    from mtpkd.reporting.sharing import unpack
+
+    facts = unpack(o.archive, o.out, o.digest)
+    return f"{o.out}: {facts['kind']} of {facts['name']}; licence: {facts['licence']}; read {o.out}/CARD.md first"
+
+
+def _next_step(kind: str, to: str) -> list:  # lines
+    "How the tracker is opened"
+    if kind == "wandb":
+        return ["offline; to send it: wandb sync wandb/offline-run-*"]
+    if kind == "mlflow" and "://" not in to:
+        return [f"look at them by: mlflow ui --backend-store-uri sqlite:///{Path(to.partition(':')[2]) / 'mlflow.db'}"]
+    return []
+
+
 def do_track(o) -> str:
     "mtpkd track"
+    kind = o.to.partition(":")[0]
+    if kind in ("mlflow", "wandb") or o.follow:
+        from mtpkd.reporting.tracking import track_to
+
+        lines = track_to(o.folders, o.to, o.follow, say=lambda line: write_output(line, sys.stderr))
+        return "\n".join([*lines, *_next_step(kind, o.to)])
     from mtpkd.reporting.trackers import track
 
+    o.to = o.to.removeprefix("tensorboard:")
     logged = []
     for folder in o.folders:
         logged += track(folder, o.to)

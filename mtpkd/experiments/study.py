@@ -325,7 +325,7 @@ def _parts_of(folder: Path, entry: dict) -> list:  # of `MethodTables`
     found = [load_part(folder, entry["method"], repeat) for repeat in entry["repeats"]]
     return [part for part in found if part is not None]
 
-# %% ../../nbs/60_experiments/16_study.ipynb #84d36a01
+# %% ../../nbs/60_experiments/16_study.ipynb #25df6d71
 def trials_table(studies: list, checked: dict) -> pd.DataFrame:  # a row a trial
     "Every trial: its settings, its inner validation, and whether it was chosen"
     rows = []

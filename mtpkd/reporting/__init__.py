@@ -33,6 +33,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "sections": ["as_yaml", "run_section"],
     "sentences": ["verdict_sentences", "setting_rows", "markdown_text", "as_markdown"],
+    "sharing": [
+        "SHARED", "CARD_FILE", "NOT_FOR", "kind_of", "shared_files", "without_paths", "check_no_paths",
+        "numbered", "shared_contents", "run_card", "fit_card", "prepared_card", "pack", "unpack", "hub_folder",
+    ],
     "study_report": ["STUDY_PAGE", "describe_protocol", "describe_cost", "best_so_far", "tuning_curves", "study_text"],
     "sweep_ranks": [
         "RANKS", "mean_ranks", "critical_difference", "cliques", "rank_figure", "describe_ranks",
@@ -48,6 +52,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "trackers": [
         "EVENT_FILES", "slug", "curves", "lost_repeats", "verdict_numbers", "writer", "claim_log_folder",
         "track_run", "track",
+    ],
+    "tracking": [
+        "SOURCE_TAG", "TrackedRun", "flat_settings", "point_name", "result_points", "progress_points",
+        "journal_events", "unfinished_points", "finished_points", "collect_run", "collect_study", "collect",
+        "is_over", "describe_update", "MLflowStore", "WandbStore", "open_store", "track_to",
     ],
     "training_sections": ["plan_section", "embedding_arguments", "embedding_section", "curve_sections"],
 })

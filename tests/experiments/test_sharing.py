@@ -1,0 +1,218 @@
+"""Sharing: pack and unpack give the same report and the same predictions to the bit; nothing of this machine or of a person
+is in an archive unless it was asked for; what was changed or leads out of the folder is refused in one line."""
+
+import io, json, re, shutil, stat, zipfile
+import pandas as pd, pytest, yaml
+import mtpkd
+from mtpkd.cli.main import main
+from mtpkd.core.errors import InputError
+from mtpkd.core.files import file_sha256
+from mtpkd.experiments.run_students import find_students
+from mtpkd.reporting.sharing import shared_contents
+from tiny_runs import make_set, quick
+
+FAST = dict(schedule=dict(steps=4, evaluate=2, batch=8, pool_batch=8), teachers=dict(steps=2, ensemble=1))
+DATE = (1980, 1, 1, 0, 0, 0)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    "A run, a fit and their data in one folder"
+    folder = tmp_path_factory.mktemp("home")
+    manifest = make_set(folder / "set", subjects=6, protocol=dict(folds=2, labelled=15, labelled_validation=6))
+    arguments = dict(config=quick(**FAST), progress=False)
+    mtpkd.run(manifest, methods=["kd"], seeds=[0], out=folder / "run", **arguments)
+    mtpkd.fit(manifest, "kd", folder / "fit", **arguments)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def packed(home):
+    assert main(["pack", str(home / "run"), "--out", str(home / "run.zip"), "--licence", "CC0", "--keep-names"]) == 0
+    return home / "run.zip"
+
+
+def contents(archive):
+    "Everything in an archive as one text, compressed tables as their values"
+    texts = []
+    with zipfile.ZipFile(archive) as entries:
+        for name in entries.namelist():
+            raw = entries.read(name)
+            if name.endswith(".parquet"):
+                raw = pd.read_parquet(io.BytesIO(raw)).to_csv().encode()
+            texts.append(raw.decode("latin-1"))
+    return "\n".join(texts)
+
+
+def one_line(capsys):
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and err.startswith("mtpkd: "), err
+    return err
+
+
+def test_the_same_predictions_and_the_same_report(home, packed, tmp_path):
+    assert main(["unpack", str(packed), "--out", str(tmp_path / "theirs")]) == 0
+    ours, theirs = mtpkd.RunFolder(home / "run"), mtpkd.RunFolder(tmp_path / "theirs")
+    pd.testing.assert_frame_equal(ours.predictions, theirs.predictions, check_exact=True)
+    for name in ("results", "metrics", "history", "teachers", "transfer", "calibration"):
+        assert file_sha256(home / "run" / f"{name}.csv") == file_sha256(tmp_path / "theirs" / f"{name}.csv")
+    pages = [run.report(tmp_path / f"{i}.html").read_text() for i, run in enumerate((ours, theirs))]
+    manifest = str(home / "set" / "manifest.yaml")
+    assert manifest in pages[0] and pages[0].replace(manifest, "manifest.yaml") == pages[1]
+
+
+def test_the_student_of_a_fit_is_the_same_file(home, tmp_path):
+    assert main(["pack", str(home / "fit"), "--out", str(tmp_path / "fit.zip")]) == 0
+    assert main(["unpack", str(tmp_path / "fit.zip"), "--out", str(tmp_path / "fit")]) == 0
+    assert file_sha256(tmp_path / "fit" / "student.safetensors") == file_sha256(home / "fit" / "student.safetensors")
+    assert find_students(tmp_path / "fit").card.method == "kd:default"
+
+
+@pytest.mark.slow
+def test_the_students_predict_the_same_to_the_bit(home, packed, tmp_path):
+    pytest.importorskip("onnxruntime", reason="pip install mtpkd[deploy]")
+    assert main(["unpack", str(packed), "--out", str(tmp_path / "theirs")]) == 0
+    assert main(["pack", str(home / "fit"), "--out", str(tmp_path / "fit.zip")]) == 0
+    assert main(["unpack", str(tmp_path / "fit.zip"), "--out", str(tmp_path / "fit")]) == 0
+    answers = []
+    for folder in (home / "fit", tmp_path / "fit"):
+        out = tmp_path / f"{folder.parent.name}.onnx"
+        assert main(["export", str(folder), "--out", str(out)]) == 0
+        command = ["predict", str(out), "--manifest", str(home / "set" / "manifest.yaml")]
+        assert main([*command, "--out", str(out.with_suffix(".csv"))]) == 0
+        answers.append(out.with_suffix(".csv").read_bytes())
+    assert answers[0] == answers[1]
+
+
+def test_nothing_of_this_machine_and_nobody_by_name(home, tmp_path, capsys):
+    "By default: numbers in place of subjects and samples, and the same predictions"
+    for kind in ("run", "fit"):
+        assert main(["pack", str(home / kind), "--out", str(tmp_path / f"{kind}.zip")]) == 0
+        text = contents(tmp_path / f"{kind}.zip")
+        assert str(home) not in text and "run.ipynb" not in text and not re.search(r"\bs00\d\b", text)
+    assert "replaced by numbers" in capsys.readouterr().out
+    assert main(["unpack", str(tmp_path / "run.zip"), "--out", str(tmp_path / "theirs")]) == 0
+    ours, theirs = mtpkd.RunFolder(home / "run"), mtpkd.RunFolder(tmp_path / "theirs")
+    labels = list(ours.summary.task.labels)
+    assert (ours.predictions[labels].to_numpy() == theirs.predictions[labels].to_numpy()).all()
+    subjects = dict(zip(ours.predictions["subject"], theirs.predictions["subject"]))
+    assert sorted(subjects) == [f"s00{i}" for i in range(6)] and len({*subjects.values()}) == 6
+    assert [subjects[name] for name in ours.transfer.query("kind == 'subject'")["group"]] == list(
+        theirs.transfer.query("kind == 'subject'")["group"]
+    )
+    assert ours.summary == theirs.summary
+
+
+def test_a_path_in_a_message_is_refused(home, tmp_path, capsys):
+    shutil.copytree(home / "fit", copy := tmp_path / "fit")
+    facts = json.loads((copy / "fit.json").read_text())
+    (copy / "fit.json").write_text(json.dumps(facts | dict(words="see /home/somebody/notes")))
+    assert main(["pack", str(copy), "--out", str(tmp_path / "fit.zip")]) == 2
+    assert "names the path /home/somebody/notes" in one_line(capsys) and not (tmp_path / "fit.zip").exists()
+
+
+def test_the_card(packed):
+    with zipfile.ZipFile(packed) as archive:
+        card = archive.read("CARD.md").decode()
+        index = json.loads(archive.read("mtpkd-pack.json"))
+    for words in ("What it is", "protocol", "honest", "| kd |", "must not be used", "CC0", "6 subjects"):
+        assert words in card
+    assert (index["kind"], index["licence"], index["names"]) == ("run", "CC0", "kept")
+
+
+def test_packing_twice_gives_the_same_bytes(home, packed, tmp_path):
+    command = ["pack", str(home / "run"), "--licence", "CC0", "--keep-names"]
+    assert main([*command, "--out", str(tmp_path / "again.zip")]) == 0
+    assert (tmp_path / "again.zip").read_bytes() == packed.read_bytes()
+
+
+def changed(archive, out, change):
+    "The archive with other entries: `change` maps (name, content) to a list of (ZipInfo, content)"
+    with zipfile.ZipFile(archive) as source, zipfile.ZipFile(out, "w") as target:
+        for name in source.namelist():
+            for entry, content in change(name, source.read(name)):
+                target.writestr(entry, content)
+    return out
+
+
+def entry(name, kind=stat.S_IFREG):
+    made = zipfile.ZipInfo(name, DATE)
+    made.external_attr = (kind | 0o644) << 16
+    return made
+
+
+def added(name, kind=stat.S_IFREG, content=b"x"):
+    "An entry more, which the index lists"
+
+    def change(old, raw):
+        if old != "mtpkd-pack.json":
+            return [(entry(old), raw)]
+        index = json.loads(raw)
+        index["files"][name] = dict(bytes=len(content), sha256="0" * 64)
+        return [(entry(old), json.dumps(index).encode()), (entry(name, kind), content)]
+
+    return change
+
+
+def tampered(old, raw):
+    "Another number in a table, of the same length"
+    if old == "results.csv":
+        raw = raw.replace(b"0.", b"1.", 1)
+    return [(entry(old), raw)]
+
+
+ATTACKS = dict(
+    tampered=(tampered, "another digest"),
+    outside=(added("../outside.csv"), "leads out of the folder"),
+    absolute=(added("/tmp/outside.csv"), "leads out of the folder"),
+    link=(added("metrics.csv", stat.S_IFLNK, b"/etc/passwd"), "a link, a device"),
+    linked_folder=(added("plans/x.safetensors", stat.S_IFLNK, b"/etc"), "a link, a device"),
+    device=(added("pairing.csv", stat.S_IFCHR), "a link, a device"),
+    pipe=(added("pairing.csv", stat.S_IFIFO), "a link, a device"),
+    code=(added("sitecustomize.py"), "has no place in it"),
+)
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_what_was_changed_is_refused_in_one_line(packed, tmp_path, capsys, attack):
+    change, words = ATTACKS[attack]
+    archive = changed(packed, tmp_path / "changed.zip", change)
+    before = {*tmp_path.rglob("*")}
+    assert main(["unpack", str(archive), "--out", str(tmp_path / "a" / "b")]) == 2
+    assert words in one_line(capsys)
+    left = [path for path in {*tmp_path.rglob("*")} - before if not path.is_dir()]
+    assert not left and not (tmp_path.parent / "outside.csv").exists()
+
+
+def test_an_archive_of_somebody_else_by_its_digest(packed, tmp_path, capsys):
+    "A file that was changed together with its index is another archive: the digest that was said tells"
+    command = ["unpack", str(packed), "--out", str(tmp_path / "theirs"), "--digest"]
+    assert main([*command, "0" * 64]) == 2 and "its digest is" in one_line(capsys)
+    assert main(["unpack", str(packed), "--out", str(packed.parent / "run")]) == 2
+    assert "use an empty folder" in one_line(capsys)
+
+
+def test_a_prepared_set_is_shared_by_name_only(tmp_path, capsys):
+    "Its index names samples, subjects and recordings"
+    (tmp_path / "set").mkdir()
+    pd.DataFrame(dict(sample=["a"])).to_parquet(tmp_path / "set" / "index.parquet")
+    (tmp_path / "set" / "manifest.yaml").write_text("name: x\n")
+    with pytest.raises(InputError, match="--keep-names"):
+        shared_contents(tmp_path / "set", "prepared", False)
+    assert [*shared_contents(tmp_path / "set", "prepared", True)] == ["manifest.yaml", "index.parquet"]
+
+
+def test_a_folder_for_a_hub(home, tmp_path, capsys):
+    pytest.importorskip("onnx", reason="pip install mtpkd[deploy]")
+    assert main(["pack", str(home / "fit"), "--out", str(tmp_path / "hub"), "--hub", "--licence", "apache-2.0"]) == 0
+    names = {path.name for path in (tmp_path / "hub").iterdir()}
+    assert names == {"README.md", "config.json", "student.onnx", "student.safetensors"}
+    page = (tmp_path / "hub" / "README.md").read_text()
+    head = yaml.safe_load(page.split("---")[1])
+    assert head["license"] == "apache-2.0" and head["library_name"] == "mtpkd" and head["datasets"] == ["tiny"]
+    assert "must not be used" in page and str(home) not in page
+    assert main(["export", str(tmp_path / "hub"), "--out", str(tmp_path / "again.onnx")]) == 0
+    capsys.readouterr()
+    assert main(["pack", str(home / "run"), "--out", str(tmp_path / "hub2"), "--hub"]) == 2
+    assert "expected a folder of mtpkd fit" in one_line(capsys)

@@ -1,0 +1,186 @@
+"""Tuning: no test row decides, equal budgets, a study that was killed ends as an undisturbed one, its comparison uses test
+rows once, and a method that was tuned beside rivals that were not is marked so."""
+
+import json, os, signal, subprocess, sys, time
+from collections import Counter
+from dataclasses import replace
+import numpy as np, pandas as pd, pytest, yaml
+import mtpkd
+from mtpkd.api import tune
+from mtpkd.cli.main import main
+from mtpkd.core.errors import InputError
+from mtpkd.experiments.study import TuneFolder
+from mtpkd.experiments.trials import held_out_rows, plan_trial, train_trial, trial_folds
+from tiny_runs import make_set, quick
+
+optuna = pytest.importorskip("optuna", reason="Optuna is not installed: pip install mtpkd[tune]")
+
+FAST = dict(schedule=dict(steps=4, evaluate=2, batch=8, pool_batch=8), teachers=dict(steps=2, ensemble=1))
+RATE = {"schedule.lr": dict(low=5e-4, high=2e-2, log=True)}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tuned")
+    make_set(folder / "one", subjects=6, protocol=dict(folds=2, labelled=15, labelled_validation=6))
+    (folder / "quick.yaml").write_text(yaml.safe_dump(quick(**FAST)))
+    return folder
+
+
+def write(data, name="tune", **changes):
+    fixed = dict(manifest="one/manifest.yaml", config="quick.yaml", seeds=0)
+    values = dict(methods=["kd"], trials=3, round=2, fixed=fixed, space=dict(all=RATE))
+    path = data / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(values | changes, sort_keys=False))
+    return path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(data):
+    return tune(write(data), data / "undisturbed", progress=False)
+
+
+def tables(folder):
+    "What must not depend on kills: trials, chosen settings, predictions"
+    study = TuneFolder(folder)
+    predictions = study.comparison.predictions
+    return study.trials, study.best, predictions, study.comparison.results.drop(columns="seconds")
+
+
+def same(first, second):
+    for a, b in zip(tables(first), tables(second)):
+        if isinstance(a, pd.DataFrame):
+            pd.testing.assert_frame_equal(a, b)
+        else:
+            assert a == b
+
+
+def test_a_study_and_its_page(undisturbed):
+    trials, page = undisturbed.trials, (undisturbed.path / "report.html").read_text()
+    assert trials.groupby(["method", "fold"]).size().tolist() == [3, 3] and trials["chosen"].sum() == 2
+    for _, part in trials.groupby("fold"):
+        best = part.loc[part["validation"].idxmax(), "trial"]
+        assert part.loc[part["chosen"], "trial"].tolist() == [best]
+    assert undisturbed.comparison.summary.tuned == dict(kd=3, student_only=0)
+    assert "student_only were not tuned" in page and "not tuned" in page and "optimiser steps" in page
+    assert len(optuna.get_all_study_names(f"sqlite:///{undisturbed.path / 'study.db'}")) == 2
+
+
+def test_test_rows_are_used_once_and_after_the_last_trial(undisturbed):
+    predictions = undisturbed.comparison.predictions
+    counts = Counter(zip(predictions["method"], predictions["seed"], predictions["sample"]))
+    assert set(counts.values()) == {1} and len(counts) == 2 * 60
+    events = [json.loads(line) for line in (undisturbed.path / "journal.jsonl").read_text().splitlines()]
+    started = [event["cell"] for event in events if event["event"] == "start"]
+    kinds = [json.loads((undisturbed.path / "trials" / f"{key}.json").read_text())["state"] for key in started]
+    assert kinds == ["complete"] * 6 + ["compared"] * 3 and len({*started}) == 9
+
+
+@pytest.mark.slow
+def test_the_settings_that_were_chosen_are_those_of_the_comparison(undisturbed, data):
+    "A fold of the comparison is the run that the library gives with these settings"
+    entry = undisturbed.best[0]
+    folder = data / "again"
+    arguments = dict(config=data / "quick.yaml", seeds=[0], set=entry["settings"], progress=False)
+    run = mtpkd.run(data / "one" / "manifest.yaml", methods=["kd"], out=folder, **arguments)
+    fold = undisturbed.trials["fold"].iloc[0]
+    ours = undisturbed.comparison.predictions.query("method == 'kd' and fold == @fold").reset_index(drop=True)
+    theirs = run.predictions.query("method == 'kd' and fold == @fold").reset_index(drop=True)
+    pd.testing.assert_frame_equal(ours, theirs)
+
+
+@pytest.mark.slow
+def test_a_killed_study_ends_as_an_undisturbed_one(undisturbed, data):
+    "Killed after its first trial, in another number of processes"
+    kill_and_resume(data / "tune.yaml", data / "killed", [1], jobs=2)
+    same(undisturbed.path, data / "killed")
+
+
+def kill_and_resume(path, out, results, jobs):
+    "Run a study, kill it as soon as each of these numbers of results is there, and let it end"
+    program = "from mtpkd.cli.main import main; raise SystemExit(main())"
+    command = [sys.executable, "-c", program, "tune", str(path), "--out", str(out), "--jobs", str(jobs)]
+    for wanted in results:
+        process = subprocess.Popen([*command, "--resume"], start_new_session=True, stderr=subprocess.DEVNULL)
+        end = time.time() + 300
+        while len(list((out / "trials").glob("*.json"))) < wanted and time.time() < end and process.poll() is None:
+            time.sleep(0.02)
+        assert process.poll() is None, "the study ended before it was killed"
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert main(["tune", str(path), "--out", str(out), "--jobs", str(jobs), "--resume"]) == 0
+
+
+def test_planted_leaks_are_refused(data):
+    plan = plan_trial(dict(manifest=str(data / "one" / "manifest.yaml"), config=quick(**FAST), seeds=[0]), ["kd"], {})
+    folds, held_out = trial_folds(plan), held_out_rows(plan)
+    test = plan.folds[0].test
+    leaks = [
+        plan.folds[0],
+        replace(folds[0], val=test),
+        replace(folds[0], val=np.append(folds[0].val, test[0])),
+        replace(folds[0], pool=np.append(folds[0].pool, test[0])),
+        replace(folds[0], test=test),
+    ]
+    for leak in leaks:
+        with pytest.raises(InputError, match="judged on inner validation alone|expected none"):
+            train_trial(plan, "kd", [leak], held_out[:1])
+
+
+def test_a_development_part_is_in_no_fold_of_the_comparison(data):
+    budgets = dict(labelled=6, labelled_validation=3)
+    arguments = dict(manifest=str(data / "one" / "manifest.yaml"), config=quick(**FAST), seeds=[0], **budgets)
+    plan = plan_trial(arguments, ["kd"], {})
+    part = sorted({*map(str, plan.samples.subject)})[:2]
+    held_out = held_out_rows(plan, part)
+    assert not {*part} & {*plan.samples.subject[held_out[0]]}
+    leak = [replace(fold, val=held_out[0]) for fold in trial_folds(plan, part)]
+    with pytest.raises(InputError, match="judged on inner validation alone"):
+        train_trial(plan, "kd", leak, held_out)
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        (dict(space=dict(kd={"schedule.steps": [2, 4]})), "changes what a trial costs"),
+        (dict(space=dict(all={"schedule.rate": [1.0]})), "schedule.rate = 1.0 of kd is refused: unknown setting"),
+        (dict(methods=["kdd"], space=dict(all=RATE)), "unknown method 'kdd'"),
+        (dict(development=["s000", "nobody"]), "nobody is no subject"),
+    ],
+)
+def test_what_is_wrong_is_one_line(data, tmp_path, capsys, changes, words):
+    assert main(["tune", str(write(data, "wrong", **changes)), "--out", str(tmp_path / "out")]) == 2
+    err = capsys.readouterr().err
+    assert words in err and err.count("\n") == 1 and not (tmp_path / "out").exists()
+
+
+def test_another_study_is_refused_in_its_folder(undisturbed, data, capsys):
+    assert main(["tune", str(data / "tune.yaml"), "--out", str(undisturbed.path)]) == 2
+    assert "add --resume" in capsys.readouterr().err
+    other = write(data, "other", trials=4)
+    assert main(["tune", str(other), "--out", str(undisturbed.path), "--resume"]) == 2
+    assert "holds another study" in capsys.readouterr().err
+
+
+def test_without_the_extra(data, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    assert main(["tune", str(data / "tune.yaml"), "--out", str(tmp_path / "out")]) == 2
+    err = capsys.readouterr().err
+    assert "pip install mtpkd[tune]" in err and err.count("\n") == 1 and not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_twenty_trials_on_watch_killed_three_times(tmp_path):
+    "Of kd and mtpkd, with pruning, on a development part of five subjects"
+    part = [f"subject{number:02d}" for number in range(1, 6)]
+    (tmp_path / "quick.yaml").write_text(yaml.safe_dump(quick(schedule=dict(steps=12, evaluate=3))))
+    fixed = dict(manifest="watch", labelled=60, folds=2, seeds=[0], config="quick.yaml")
+    space = dict(all=RATE, mtpkd={"ot.k": dict(low=2, high=9), "student.start": ["teacher", "random"]})
+    values = dict(methods=["kd", "mtpkd"], trials=20, development=part, fixed=fixed, space=space)
+    (tmp_path / "tune.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    kill_and_resume(tmp_path / "tune.yaml", tmp_path / "undisturbed", [], 2)
+    kill_and_resume(tmp_path / "tune.yaml", tmp_path / "killed", [7, 22, 41], 1)
+    same(tmp_path / "undisturbed", tmp_path / "killed")
+    trials = TuneFolder(tmp_path / "killed").trials
+    assert trials.groupby("method").size().to_dict() == dict(kd=20, mtpkd=20)
+    assert (trials["state"] == "pruned").any()
