@@ -157,7 +157,7 @@ def _tune(spec, out: Path, workers, pool, jobs, resume: bool, progress: bool):
     from mtpkd.execution.workers import value_of
     from mtpkd.experiments import study as studies_of
 
-    spaces = {method: [(d.name, list(d.ends)) for d in dimensions] for method, dimensions in spec.spaces.items()}
+    spaces = {method: studies_of.checked_values(dimensions) for method, dimensions in spec.spaces.items()}
     question = dict(arguments=spec.arguments, methods=spec.methods, spaces=spaces, development=list(spec.development))
     pool.submit("check", "mtpkd.experiments.trials:check_tuning", question)
     checked = value_of(pool.wait("check"))

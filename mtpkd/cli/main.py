@@ -60,7 +60,7 @@ def _sharing_options(sub) -> None:
     )
     p.add_argument("archive", metavar="FILE", help="of mtpkd pack")
     p.add_argument("--out", required=True, metavar="DIR", help="folder, new or empty")
-    p.add_argument("--digest", metavar="SHA256", help="as mtpkd pack said it; another archive is refused")
+    p.add_argument("--digest", metavar="SHA256", help="as mtpkd pack printed it; another archive is refused")
 
 
 def build_parser() -> argparse.ArgumentParser:

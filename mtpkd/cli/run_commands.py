@@ -332,7 +332,7 @@ def do_track(o) -> str:
     if kind in ("mlflow", "wandb") or o.follow:
         from mtpkd.reporting.tracking import track_to
 
-        lines = track_to(o.folders, o.to, o.follow, say=lambda line: write_output(line, sys.stderr))
+        lines = track_to(o.folders, o.to, o.follow, report=lambda line: write_output(line, sys.stderr))
         return "\n".join([*lines, *_next_step(kind, o.to)])
     from mtpkd.reporting.trackers import track
 

@@ -129,14 +129,14 @@ def unpack_archive(
     path,  # of the archive
     out,  # folder, new or empty
     allowed,  # facts -> patterns of the names that it may hold
-    digest: str | None = None,  # of the index, as it was said by whoever packed it
+    digest: str | None = None,  # of the index, as whoever packed it has printed it
 ) -> dict:  # facts
     "Write the files of an archive to a folder, all or none; `InputError` where one is not what the index says"
     facts, found = read_index(path)
     if digest and found != digest:
         raise InputError(f"{path}: its digest is {found}, not {digest}; ask for the file again")
     patterns = allowed(facts)
-    foreign = [name for name in facts["files"] if not any(fnmatchcase(name, pattern) for pattern in patterns)]
+    foreign = [name for name in facts["files"] if not _matches(name, patterns)]
     if foreign:
         raise InputError(f"{path}: {printable(foreign[0])[:80]} has no place in it; ask for the file again")
     claim_output_folder(out, _UNPACKED)
@@ -151,6 +151,10 @@ def unpack_archive(
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return facts
+
+
+def _matches(name: str, patterns) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _extract(path, folder: Path, files: dict) -> None:

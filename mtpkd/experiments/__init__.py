@@ -35,8 +35,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "study": [
         "COMPARISON", "optuna_module", "distributions_of", "propose", "finished_trial", "claim_tune_folder",
-        "TuneFolder", "Study", "open_studies", "submit_to", "run_rounds", "chosen_settings", "run_comparison",
-        "write_comparison", "trials_table", "cost_table", "importance_table", "write_tables",
+        "TuneFolder", "Study", "checked_values", "open_studies", "submit_to", "run_rounds", "chosen_settings",
+        "run_comparison", "write_comparison", "trials_table", "cost_table", "importance_table", "write_tables",
     ],
     "tables": ["TABLES", "COLUMNS", "MethodTables"],
     "trials": [

@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['COMPARISON', 'optuna_module', 'distributions_of', 'propose', 'finished_trial', 'claim_tune_folder', 'TuneFolder',
-           'Study', 'open_studies', 'submit_to', 'run_rounds', 'chosen_settings', 'run_comparison', 'write_comparison',
-           'trials_table', 'cost_table', 'importance_table', 'write_tables']
+           'Study', 'checked_values', 'open_studies', 'submit_to', 'run_rounds', 'chosen_settings', 'run_comparison',
+           'write_comparison', 'trials_table', 'cost_table', 'importance_table', 'write_tables']
 
 # %% ../../nbs/60_experiments/16_study.ipynb #a108e13e
-import hashlib, json, os, warnings
+import hashlib, json, os
 from dataclasses import replace
 from pathlib import Path
 import numpy as np
@@ -21,13 +21,12 @@ from ..core.yaml_files import read_yaml
 from ..core.config import to_yaml
 from ..core.registry import trusting
 from ..execution.sweep import Cell, last_events, run_cells, SweepJournal
-from .plan import ExperimentSpec
 from .resume import check_same_work, environment, identity, load_part
 from .run_folder import RunFolder, write_table
 from .runner import write_folder
 from .tables import MethodTables, TABLES
 from .trials import comparison_folds, median_bars, plan_trial
-from .tuning import Dimension, TuneSpec
+from .tuning import TuneSpec
 
 # %% ../../nbs/60_experiments/16_study.ipynb #4b1efd8f
 def optuna_module():
@@ -196,6 +195,11 @@ class Study:
         return max(complete, key=lambda t: (self.checked["sign"] * t.value, -t.number)).number
 
 # %% ../../nbs/60_experiments/16_study.ipynb #2fa41fe2
+def checked_values(dimensions) -> list:  # of (setting, values)
+    "The values with which every dimension is checked before the first trial"
+    return [(d.name, list(d.ends)) for d in dimensions]
+
+
 def open_studies(spec: TuneSpec, checked: dict, out: Path) -> list:  # of Study
     "The studies of all tuned methods"
     optuna = optuna_module()

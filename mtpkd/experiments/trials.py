@@ -8,11 +8,11 @@ __all__ = ['trial_arguments', 'plan_trial', 'row_name', 'comparison_folds', 'tri
            'run_compared', 'check_tuning']
 
 # %% ../../nbs/60_experiments/15_trials.ipynb #52c69b7b
-import json, time
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 import numpy as np
-from ..core.errors import InputError, RunError
+from ..core.errors import InputError
 from ..core.registry import trusting
 from ..core.runtime import torch_threads
 from ..core.files import scratch_folder, write_json
@@ -29,7 +29,6 @@ from .plan import ExperimentSpec, plan_experiment, stack_size
 from .resume import identity, load_part, save_part
 from .scoring import open_context, run_method
 from .settings import resolve_config
-from .tuning import TuneSpec
 
 # %% ../../nbs/60_experiments/15_trials.ipynb #773b0374
 def trial_arguments(arguments: dict, settings: dict) -> dict:  # of `mtpkd.run`
@@ -133,7 +132,7 @@ def held_out_rows(plan: ExperimentSpec, development=()) -> list:  # of arrays `(
 def check_no_test_rows(
     folds: list,  # of a trial
     held_out: list,  # of arrays `(n,)`, one a fold: its test rows
-    samples,
+    samples,  # of the set
 ) -> None:
     "Refuse a trial that would learn from test rows, or be judged on them (`InputError`)"
     if len(folds) != len(held_out):
@@ -155,7 +154,10 @@ def check_no_test_rows(
             )
 
 
-def without_labels(samples, rows):  # rows `(n,)`; -> Samples
+def without_labels(
+    samples,  # of the set
+    rows,  # `(n,)`
+):  # Samples
     "The same data, the labels of some rows taken away"
     target = np.array(samples.target)
     target[rows] = np.nan if samples.task.kind == "regression" else UNLABELLED
@@ -205,9 +207,10 @@ def median_bars(
     least: int = 4,  # trials that make a median
 ) -> dict:  # step -> value
     "The median of earlier trials at every step of the last two thirds that enough of them have"
-    last = max((step for curve in curves for step in curve), default=0)
+    steps = sorted(set().union(*curves))
+    last = max(steps, default=0)
     bars = {}
-    for step in sorted({step for curve in curves for step in curve}):
+    for step in steps:
         values = [curve[step] for curve in curves if step in curve]
         if len(values) >= least and 3 * step >= last:
             bars[step] = float(np.median(values))

@@ -9,7 +9,7 @@ __all__ = ['ALL', 'EXPERIMENT', 'COSTS', 'COSTLY_PARTS', 'KEYS', 'MOST_TRIALS', 
 # %% ../../nbs/60_experiments/14_tuning.ipynb #0fe0f4aa
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from ..core.errors import InputError, nearest
 from ..core.yaml_files import read_yaml
@@ -207,6 +207,6 @@ def _fixed_arguments(fixed: Mapping, source) -> dict:
     for name in ("methods", "protocol", "control"):
         if fixed.get(name):
             raise InputError(
-                f"fixed: {name} has no place in a tuning file; methods stand beside it, and runs are honest"
+                f"fixed: {name} has no place in a tuning file; they are keys of their own, and runs are honest"
             )
     return dict(single_cell(dict(fixed), source).parameters)

@@ -193,7 +193,7 @@ _CONTROLS = dict(
 
 
 def describe_tuning(summary: Summary) -> str:
-    "Which methods were tuned beside others that were not"
+    "Which methods were tuned where others were not"
     tuned = {name: trials for name, trials in summary.tuned.items() if trials}
     others = [name for name in summary.methods if name not in tuned and not name.startswith("teacher_")]
     if not tuned:

@@ -9,14 +9,13 @@ __all__ = ['SHARED', 'CARD_FILE', 'NOT_FOR', 'kind_of', 'shared_files', 'without
 # %% ../../nbs/75_reporting/21_sharing.ipynb #1184b75b
 import io, json, os, re, shutil
 from pathlib import Path
-import numpy as np
 import pandas as pd
 import yaml
 import mtpkd
-from ..core.archives import INDEX, unpack_archive, write_archive
+from ..core.archives import unpack_archive, write_archive
 from ..core.config import to_yaml
 from ..core.errors import InputError
-from ..core.files import check_output_file, claim_output_folder, FolderKind, jsonable, write_text
+from ..core.files import check_output_file, claim_output_folder, FolderKind, write_text
 from ..core.provenance import provenance_text
 from ..core.stored_files import read_json_file, read_parquet, regular_file
 from ..core.yaml_files import read_yaml
@@ -141,7 +140,7 @@ def shared_contents(folder, kind: str, keep_names: bool) -> dict:  # name -> pat
     if kind == "prepared" and not keep_names:
         raise InputError(
             f"{folder}: a prepared set names its samples, subjects and recordings; "
-            "say --keep-names if these may be shared"
+            "give --keep-names if these may be shared"
         )
     if kind == "run" and not keep_names:
         contents |= _renamed_run(folder, files)
@@ -289,7 +288,7 @@ def pack(
 def unpack(
     archive,  # of `pack`
     out,  # folder, new or empty
-    digest: str | None = None,  # as `pack` said it; None: not compared
+    digest: str | None = None,  # as `pack` printed it; None: not compared
 ) -> dict:  # kind, name, licence
     "Unpack an archive; one that was changed, or that leads out of the folder, is refused"
 

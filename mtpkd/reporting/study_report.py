@@ -16,7 +16,6 @@ from ..evaluation.metrics import direction
 from ..evaluation.wording import format_number, join_words, metric_label
 from ..experiments.study import TuneFolder
 from .sentences import verdict_sentences
-from .tables import verdict_table
 from .page import Page
 from .template import CSS
 
@@ -48,7 +47,8 @@ def describe_cost(cost: pd.DataFrame) -> list:  # sentences; cost: a row a metho
         names = [cost.loc[cost["steps"].idxmax(), "method"], cost.loc[cost["steps"].idxmin(), "method"]]
         sentences.append(
             f"Trials are equal in number, rows and schedules of the student; those of {names[0]} took "
-            f"{dear / cheap:.1f} times the steps of those of {names[1]}, for their teachers and for trials that were pruned."
+            f"{dear / cheap:.1f} times the steps of those of {names[1]}, "
+            "for their teachers and for trials that were pruned."
         )
     return sentences
 
@@ -84,7 +84,8 @@ STUDY_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 </ul></div>
 {% for title, f in figures %}
 <h2>{{ title }}</h2>
-{% if f.note %}<p class="note">{{ f.note }}</p>{% else %}<figure><div class="draw">{{ f.html }}</div></figure>{% endif %}
+{% if f.note %}<p class="note">{{ f.note }}</p>{% else %}
+<figure><div class="draw">{{ f.html }}</div></figure>{% endif %}
 {% endfor %}
 {% for title, head, rows in tables %}
 <h2>{{ title }}</h2>
@@ -98,7 +99,7 @@ importance.csv, best.yaml; study.db opens in the dashboard of Optuna.</p>
 
 # %% ../../nbs/75_reporting/20_study_report.ipynb #f106a559
 def _plain_table(table: pd.DataFrame) -> tuple:  # head, rows of texts
-    rows = [[_text(value) for value in row] for row in table.itertuples(index=False)]
+    rows = [list(map(_text, row)) for row in table.itertuples(index=False)]
     return list(table.columns), rows
 
 

@@ -12,24 +12,23 @@ import contextlib, hashlib, json, math, os, re, shutil, time
 from dataclasses import dataclass, field
 from pathlib import Path
 import pandas as pd
-import yaml
 from ..core.errors import InputError
-from ..core.files import jsonable, scratch_folder, write_json, write_text
+from ..core.files import jsonable, write_json, write_text
 from ..core.provenance import provenance_text
 from ..core.stored_files import read_json_file, regular_file
 from ..execution.sweep import SweepFolder
 from ..experiments.resume import load_part
-from ..experiments.run_folder import RunFolder, using_tables
+from ..experiments.run_folder import using_tables
 from ..experiments.study import COMPARISON, optuna_module, TuneFolder
 from .run_view import open_run
 from .sections import as_yaml
 from .sentences import verdict_sentences
-from .trackers import curves, slug, track, verdict_numbers
+from .trackers import curves, track, verdict_numbers
 
 # %% ../../nbs/75_reporting/22_tracking.ipynb #5babedd8
 @dataclass
 class TrackedRun:
-    "What a tracker is told about a run folder, or about the trials of a study"
+    "What a tracker is given about a run folder, or about the trials of a study"
 
     name: str
     source: str  # folder
@@ -200,7 +199,7 @@ def describe_update(name: str, before: dict | None, now: dict) -> str:  # both: 
     return f"{name}: {added} values added to {len(before)}" if added else f"{name}: unchanged, {len(before)} values"
 
 # %% ../../nbs/75_reporting/22_tracking.ipynb #0e0f8e86
-SOURCE_TAG = "mtpkd.run"
+SOURCE_TAG = "mtpkd_run"
 _EXPERIMENT = "mtpkd"
 
 
@@ -271,7 +270,7 @@ def _mlflow_address(address: str) -> tuple:  # URI of the store, URI of the file
 
 def _new(self, tracked: TrackedRun):
     "An entry for a run folder"
-    tags = {SOURCE_TAG: tracked.identity, "mtpkd.folder": tracked.source}
+    tags = {SOURCE_TAG: tracked.identity, "mtpkd_folder": tracked.source}
     return self.client.create_run(self.experiment, tags=tags, run_name=tracked.name)
 
 
@@ -430,7 +429,7 @@ def track_to(
     to: str,  # mlflow:URI, wandb[:PROJECT][@FOLDER], tensorboard:FOLDER, or a folder
     follow: bool = False,  # go on until everything is over
     every: float = 5.0,  # seconds between two looks
-    say=lambda line: None,  # called with what has changed
+    report=lambda line: None,  # called with what has changed
 ) -> list:  # lines about what has changed last
     "Bring a tracker up to date with folders, once or until they are finished"
     store = open_store(to)
@@ -439,7 +438,7 @@ def track_to(
         while True:
             over = True
             for folder in folders:
-                runs = [] if store is None and not _is_complete(folder) else _update(folder, store, to, lines, say)
+                runs = [] if store is None and not _is_complete(folder) else _update(folder, store, to, lines, report)
                 over = over and (_is_complete(folder) if store is None else is_over(folder, runs))
             if over or not follow:
                 return list(lines.values())
@@ -454,7 +453,7 @@ def _is_complete(folder) -> bool:
     return is_over(folder, collect(folder))
 
 
-def _update(folder, store, to: str, lines: dict, say) -> list:  # of TrackedRun
+def _update(folder, store, to: str, lines: dict, report) -> list:  # of TrackedRun
     "Write what a folder holds now"
     if store is None:
         for place in track(folder, str(to).removeprefix("tensorboard:")):
@@ -464,6 +463,6 @@ def _update(folder, store, to: str, lines: dict, say) -> list:  # of TrackedRun
     for run in runs:
         line = store.write(run)
         if lines.get(run.identity) != line:
-            say(line)
+            report(line)
         lines[run.identity] = line
     return runs

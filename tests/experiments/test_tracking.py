@@ -90,7 +90,7 @@ def test_mlflow_follows_a_run_to_its_end(run, to, tmp_path):
         if len(said) == 1:
             finish(run, folder)
 
-    lines = track_to([folder], to, follow=True, every=0.1, say=end_it)
+    lines = track_to([folder], to, follow=True, every=0.1, report=end_it)
     (before,) = said[0][1]
     assert ("kd/verdict/mean", 0) not in before and before.items() <= points_of(folder).items() and before
     assert stored(to, folder) == [points_of(folder)] and "added to" in lines[0]
@@ -172,7 +172,7 @@ def test_wandb_holds_the_same_numbers_once(run, tmp_path, capsys):
         if len(said) == 1:
             finish(run, folder)
 
-    track_to([folder], to, follow=True, every=0.1, say=end_it)
+    track_to([folder], to, follow=True, every=0.1, report=end_it)
     expected = {key: [value] for key, value in points_of(folder).items()}
     assert offline_rows(tmp_path) == expected
     assert main(["track", str(folder), "--to", to]) == 0

@@ -83,7 +83,7 @@ def test_the_settings_that_were_chosen_are_those_of_the_comparison(undisturbed, 
     folder = data / "again"
     arguments = dict(config=data / "quick.yaml", seeds=[0], set=entry["settings"], progress=False)
     run = mtpkd.run(data / "one" / "manifest.yaml", methods=["kd"], out=folder, **arguments)
-    fold = undisturbed.trials["fold"].iloc[0]
+    fold = undisturbed.trials["fold"].iloc[0]  # noqa: F841, in the queries
     ours = undisturbed.comparison.predictions.query("method == 'kd' and fold == @fold").reset_index(drop=True)
     theirs = run.predictions.query("method == 'kd' and fold == @fold").reset_index(drop=True)
     pd.testing.assert_frame_equal(ours, theirs)
