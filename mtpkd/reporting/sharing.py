@@ -183,7 +183,7 @@ def _check_content(name: str, content) -> None:
 NOT_FOR = (
     "It must not be used to diagnose anybody, nor to decide about anybody.",
     "Its numbers hold for these data, labels and recordings; other people, devices and places were not tested.",
-    "Of people it knows what the labels say, not what they feel.",
+    "Of people it predicts the labels, not what they feel.",
     "The licence of the data binds whoever uses what was learnt from them.",
 )
 
