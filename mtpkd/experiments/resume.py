@@ -18,6 +18,7 @@ from ..core.stored_files import read_json_file, read_parquet, regular_file
 from ..core.yaml_files import read_yaml
 from ..core.config import to_dict
 from ..data.windowed_array import stored_chunks, WindowedArray
+from ..transport.fused import resolve_engine
 from ..distillation.artifacts import ReportedKey
 from ..distillation.context import DistillationContext
 from ..deployment.student_file import card_of, save_student
@@ -187,8 +188,10 @@ class Journal:
             f.write(line + "\n")
 
 
-def environment() -> dict:
-    "Versions and machine, for the record"
+def environment(
+    engine: str = "auto",  # setting `ot.engine`
+) -> dict:
+    "Versions, machine and transport engine, for the record"
     from importlib.metadata import version
 
     names = ("torch", "numpy", "scipy", "scikit-learn", "pandas")
@@ -198,6 +201,7 @@ def environment() -> dict:
         platform=platform.platform(),
         machine=platform.machine(),
         torch_threads=torch.get_num_threads(),
+        transport=resolve_engine(engine),
         cuda=torch.version.cuda if torch.cuda.is_available() else None,
         **{n: version(n) for n in names},
     )

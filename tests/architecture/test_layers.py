@@ -23,6 +23,7 @@ DRAWING = {"plots", "widgets"}
 MEDIA = {"data", "models", "features"}
 ONLY_IN = {
     "ot": {"transport"},
+    "numba": {"transport"},
     "plotly": DRAWING,
     "umap": DRAWING,
     "ipywidgets": {"widgets"},

@@ -3,9 +3,17 @@
 import os, subprocess, sys
 import numpy as np, ot, pytest, torch
 from mtpkd.core.errors import InputError
+from mtpkd.transport.fused import using_engine
 from mtpkd.transport.geometry import anchor_clouds
 from mtpkd.transport.sinkhorn import sinkhorn_divergence
 from mtpkd.transport.structural import structural_divergence, structural_ot
+
+
+@pytest.fixture(params=["torch", "fused"], autouse=True)
+def engine(request):
+    "Every test here runs on both engines"
+    with using_engine(request.param):
+        yield request.param
 
 
 def embeddings(kind, b, seed=0, d=24):
@@ -187,13 +195,13 @@ print(repr([*structural_ot(s, t).tolist(), sinkhorn_divergence(s[:, :8], t[0, :,
 """
 
 
-def test_the_value_does_not_depend_on_the_processor():
+def test_the_value_does_not_depend_on_the_processor(engine):
     "Vector instructions or none, one thread or two: equal to 1e-6. (The random numbers are drawn alike; the released loss moves by a third.)"
 
     def value(threads, capability):
         done = subprocess.run(
             [sys.executable, "-c", VALUE, str(threads)],
-            env={**os.environ, "ATEN_CPU_CAPABILITY": capability},
+            env={**os.environ, "ATEN_CPU_CAPABILITY": capability, "MTPKD_TRANSPORT": engine},
             capture_output=True,
             text=True,
         )
