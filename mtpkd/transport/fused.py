@@ -73,7 +73,7 @@ def _automatic(asked: str) -> str:
 def resolve_engine(
     name: str = "auto",  # auto, fused or torch
 ) -> str:  # fused or torch
-    "The engine that `name` stands for on this machine; `fused` is compiled if it has to be. `InputError` for other names"
+    "The engine that `name` stands for here; `fused` is compiled if it has to be. `InputError` for other names"
     if name not in ENGINES:
         raise InputError(f"transport engine {name!r}, expected one of {', '.join(ENGINES)}")
     if name == "auto":
@@ -179,10 +179,10 @@ _EIGHT = "(Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)"
 _STRUCTURAL = "(Tensor z_s, Tensor z_t, int k, float eps, float tol, int most) -> " + _EIGHT
 _GRADIENT = "(Tensor scale, Tensor entries, Tensor anchors, Tensor unit, Tensor inverse, Tensor lowest) -> Tensor"
 _structural_operation = torch.library.custom_op(
-    "mtpkd::structural_losses", _Structural.forward, mutates_args=(), schema=_STRUCTURAL
+    "mtpkd_transport::structural_losses", _Structural.forward, mutates_args=(), schema=_STRUCTURAL
 )
 _gradient_operation = torch.library.custom_op(
-    "mtpkd::structural_gradient", _structural_gradient, mutates_args=(), schema=_GRADIENT
+    "mtpkd_transport::structural_gradient", _structural_gradient, mutates_args=(), schema=_GRADIENT
 )
 _structural_operation.register_autograd(_Structural.backward, setup_context=_Structural.setup_context)
 _Structural.direct = _direct(_Structural)
@@ -259,7 +259,7 @@ class _Divergence(torch.autograd.Function):
 _SEVEN = "(Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)"
 _DIVERGENCE = "(Tensor x, Tensor y, float eps, float tol, int most, bool with_x) -> " + _SEVEN
 _divergence_operation = torch.library.custom_op(
-    "mtpkd::sinkhorn_divergences", _Divergence.forward, mutates_args=(), schema=_DIVERGENCE
+    "mtpkd_transport::sinkhorn_divergences", _Divergence.forward, mutates_args=(), schema=_DIVERGENCE
 )
 _divergence_operation.register_autograd(_Divergence.backward, setup_context=_Divergence.setup_context)
 _Divergence.direct = _direct(_Divergence)
