@@ -2317,6 +2317,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                                                                         'mtpkd/experiments/plan.py'),
                                         'mtpkd.experiments.plan._teacher_rows': ( '60_experiments/plan.html#_teacher_rows',
                                                                                   'mtpkd/experiments/plan.py'),
+                                        'mtpkd.experiments.plan._with_engine': ( '60_experiments/plan.html#_with_engine',
+                                                                                 'mtpkd/experiments/plan.py'),
                                         'mtpkd.experiments.plan.list_methods': ( '60_experiments/plan.html#list_methods',
                                                                                  'mtpkd/experiments/plan.py'),
                                         'mtpkd.experiments.plan.plan_experiment': ( '60_experiments/plan.html#plan_experiment',

@@ -18,7 +18,6 @@ from ..core.stored_files import read_json_file, read_parquet, regular_file
 from ..core.yaml_files import read_yaml
 from ..core.config import to_dict
 from ..data.windowed_array import stored_chunks, WindowedArray
-from ..transport.fused import resolve_engine
 from ..distillation.artifacts import ReportedKey
 from ..distillation.context import DistillationContext
 from ..deployment.student_file import card_of, save_student
@@ -189,7 +188,7 @@ class Journal:
 
 
 def environment(
-    engine: str = "auto",  # setting `ot.engine`
+    engine: str,  # of transport: fused or torch
 ) -> dict:
     "Versions, machine and transport engine, for the record"
     from importlib.metadata import version
@@ -201,7 +200,7 @@ def environment(
         platform=platform.platform(),
         machine=platform.machine(),
         torch_threads=torch.get_num_threads(),
-        transport=resolve_engine(engine),
+        transport=engine,
         cuda=torch.version.cuda if torch.cuda.is_available() else None,
         **{n: version(n) for n in names},
     )

@@ -11,7 +11,6 @@ import sys
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
@@ -28,16 +27,14 @@ def _loops() -> tuple:
 
 
 def _is_compiled(function) -> bool:
-    "Is `function` compiled in this process, or in a file of this version?"
+    "Is `function` compiled in this process, or in a file that is for this code, this Numba and this processor?"
     if function.signatures:
         return True
-    folder = function.stats.cache_path
-    if not folder:
+    if not function.stats.cache_path:
         return False
-    source = Path(function.py_func.__code__.co_filename)
-    python = f"{sys.version_info.major}{sys.version_info.minor}"
-    files = Path(folder).glob(f"{source.stem}.{function.__name__}-*.py{python}.nbi")
-    return any(file.stat().st_mtime >= source.stat().st_mtime for file in files)
+    stored = function._cache._cache_file._load_index()  # as Numba reads it: empty where code or Numba have changed
+    processor = function.targetctx.codegen().magic_tuple()
+    return any(key[1] == processor for key in stored)
 
 
 def is_warm() -> bool:
@@ -49,7 +46,7 @@ def is_warm() -> bool:
 def warm_up() -> None:
     "Compile the fused engine, or load it, once per process, and say so in one line where it takes a while"
     if not is_warm():
-        message = "mtpkd: compiling the fused transport engine, once per version: about half a minute of processor time"
+        message = "mtpkd: compiling the fused transport engine, once per version: about a minute of processor time"
         print(message, file=sys.stderr, flush=True)
     z = torch.eye(4)[None]
     *_, anchors, entries, unit, inverse, lowest = _Structural.forward(z, z[None], 2, 1.0, 0.1, 8)
@@ -63,21 +60,23 @@ _engine = ContextVar("transport engine", default=None)
 
 
 @cache
-def _automatic(asked: str) -> str:
-    "The engine for `auto`, given what the environment asks for; the answer is kept"
-    if asked != "auto":
-        return resolve_engine(asked)
+def _automatic() -> str:
+    "The engine for `auto`; the answer is kept"
     return "fused" if is_warm() else "torch"
 
 
 def resolve_engine(
-    name: str = "auto",  # auto, fused or torch
+    name: str = "default",  # auto, fused, torch; default: what MTPKD_TRANSPORT says, else torch
 ) -> str:  # fused or torch
     "The engine that `name` stands for here; `fused` is compiled if it has to be. `InputError` for other names"
+    where = "transport engine"
+    if name == "default":
+        where = _VARIABLE
+        name = os.environ.get(_VARIABLE) or "torch"
     if name not in ENGINES:
-        raise InputError(f"transport engine {name!r}, expected one of {', '.join(ENGINES)}")
+        raise InputError(f"{where} is {name!r}, expected one of {', '.join(ENGINES)}")
     if name == "auto":
-        return _automatic(os.environ.get(_VARIABLE, "auto"))
+        return _automatic()
     if name == "fused":
         warm_up()
     return name
@@ -85,12 +84,12 @@ def resolve_engine(
 
 def transport_engine() -> str:
     "The engine of calls made here: fused or torch"
-    return _engine.get() or resolve_engine("auto")
+    return _engine.get() or resolve_engine()
 
 
 @contextmanager
 def using_engine(
-    name: str,  # auto, fused or torch
+    name: str,  # as `resolve_engine` takes it
 ):
     "While the block runs, calls use the engine that `name` stands for at its beginning"
     token = _engine.set(resolve_engine(name))
