@@ -9,7 +9,10 @@ __all__ = []
 import math
 from typing import NamedTuple
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 # %% ../../nbs/30_transport/04_compiled.ipynb #24c4e255
 _OPTIONS = dict(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})
@@ -28,22 +31,37 @@ _ZERO, _HALF, _ONE = _F(0), _F(0.5), _F(1)
 
 # %% ../../nbs/30_transport/04_compiled.ipynb #13d1b47f
 @_compiled
+def _largest_magnitude(row):
+    "The largest magnitude of the numbers in `row (D,)`"
+    largest = _ZERO
+    for c in range(len(row)):
+        largest = max(largest, abs(row[c]))
+    return largest
+
+
+@_compiled
+def _sum_of_squares(row, scale):
+    "The sum of the squares of `row (D,)` times `scale`"
+    total = _ZERO
+    for c in range(len(row)):
+        total += (row[c] * scale) * (row[c] * scale)
+    return total
+
+
+@_compiled
 def _unit_rows(z, unit, inverse):
     "Write the rows of `z (B, D)` at length one to `unit (B, D)`, and one over their lengths to `inverse (B,)`"
     for i in range(len(z)):
         row, out = z[i], unit[i]
-        largest = _ZERO
+        scale = _ONE
+        square = _sum_of_squares(row, scale)
+        if not _F(1e-20) < square < _F(1e20):
+            largest = _largest_magnitude(row)
+            scale = _ONE / largest if largest > _ZERO else _ONE
+            square = _sum_of_squares(row, scale)
+        inverse[i] = scale / np.sqrt(square) if square != _ZERO else _ZERO
         for c in range(len(row)):
-            largest = max(largest, abs(row[c]))
-        scale = _ONE / largest if largest > _ZERO else _ONE
-        square = _ZERO
-        for c in range(len(row)):
-            out[c] = row[c] * scale
-            square += out[c] * out[c]
-        length = np.sqrt(square) if square != _ZERO else _F(np.inf)
-        for c in range(len(row)):
-            out[c] /= length
-        inverse[i] = scale / length
+            out[c] = row[c] * inverse[i]
 
 # %% ../../nbs/30_transport/04_compiled.ipynb #08821a65
 @_compiled
@@ -135,10 +153,11 @@ def _choose(row, k, chosen):
     for j in range(len(row)):
         chosen[found] = j
         found += np.int64(row[j] < bound)
-    for j in range(len(row)):
-        if found < k and row[j] == bound:
-            chosen[found] = j
-            found += 1
+    if found < k:
+        for j in range(len(row)):
+            if found < k and row[j] == bound:
+                chosen[found] = j
+                found += 1
     for c in range(found, k):  # of numbers that are not finite
         chosen[c] = 0
 
@@ -177,6 +196,77 @@ def _least_similar(row, ranks, out):
         equal[rank] += 1
 
 # %% ../../nbs/30_transport/04_compiled.ipynb #4aec3ab8
+_ROWS, _VECTORS, _LANES = 4, 2, 8  # of a tile; numbers in a vector
+_VECTOR = ir.VectorType(ir.FloatType(), _LANES)
+_FUSED = ("contract",)  # a product and a sum may be one instruction
+
+
+def _load(builder, pointer):
+    "The vector at `pointer`, which may be the address of any number"
+    vector = builder.load(builder.bitcast(pointer, _VECTOR.as_pointer()))
+    vector.align = 4
+    return vector
+
+
+def _store(builder, vector, pointer):
+    "Write `vector` to `pointer`, the address of any number"
+    stored = builder.store(vector, builder.bitcast(pointer, _VECTOR.as_pointer()))
+    stored.align = 4
+
+
+def _repeated(builder, number):
+    "A vector of one number"
+    empty = ir.Constant(_VECTOR, ir.Undefined)
+    first = builder.insert_element(empty, number, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(first, empty, ir.Constant(ir.VectorType(ir.IntType(32), _LANES), None))
+
+
+def _entries(builder, data, width, row, column, count, step):
+    "Addresses of `count` entries, `step` apart, of a matrix of `width` columns, from `row` and `column` on"
+    first = builder.add(builder.mul(row, width), column)
+    return [builder.gep(data, [builder.add(first, ir.Constant(first.type, step * n))]) for n in range(count)]
+
+# %% ../../nbs/30_transport/04_compiled.ipynb #e2f24d04
+def _add_products(builder, sums, a, b):
+    "Add the products of the numbers at the addresses `a` with the vectors at the addresses `b` to `sums`"
+    vectors = [_load(builder, address) for address in b]
+    for row, address in zip(sums, a):
+        factor = _repeated(builder, builder.load(address))
+        for total, vector in zip(row, vectors):
+            product = builder.fmul(factor, vector, flags=_FUSED)
+            builder.store(builder.fadd(product, builder.load(total), flags=_FUSED), total)
+
+
+def _build_tile(context, builder, signature, arguments):
+    "The instructions of `_write_tile`; LLVM keeps the sums in registers"
+    arrays = [context.make_array(kind)(context, builder, z) for kind, z in zip(signature.args[:3], arguments)]
+    a, b, out = (array.data for array in arrays)
+    i, j = arguments[3:]
+    terms, rows = cgutils.unpack_tuple(builder, arrays[0].shape)
+    _, columns = cgutils.unpack_tuple(builder, arrays[1].shape)
+    zero = ir.Constant(_VECTOR, None)
+    sums = []
+    for _ in range(_ROWS):
+        sums.append([cgutils.alloca_once(builder, _VECTOR) for _ in range(_VECTORS)])
+        for total in sums[-1]:
+            builder.store(zero, total)
+    with cgutils.for_range(builder, terms) as loop:
+        of_a = _entries(builder, a, rows, loop.index, i, _ROWS, 1)
+        of_b = _entries(builder, b, columns, loop.index, j, _VECTORS, _LANES)
+        _add_products(builder, sums, of_a, of_b)
+    for r, row in enumerate(sums):
+        at = builder.add(i, ir.Constant(i.type, r))
+        for total, address in zip(row, _entries(builder, out, columns, at, j, _VECTORS, _LANES)):
+            _store(builder, builder.load(total), address)
+    return context.get_dummy_value()
+
+
+@intrinsic
+def _write_tile(typing_context, a, b, out, i, j):
+    "Write four rows from `i` and sixteen columns from `j` of `a' b` to `out`, all three in C order"
+    return types.void(a, b, out, types.intp, types.intp), _build_tile
+
+# %% ../../nbs/30_transport/04_compiled.ipynb #a6655832
 @_compiled
 def _add_four_terms(a, b, out, s, i):
     "Add terms `s .. s + 3` of `a' b` to rows `i` and `i + 1` of `out`"
@@ -198,8 +288,8 @@ def _add_term(a, b, out, s, i):
 
 
 @_compiled
-def _product(a, b, out):
-    "Write `a' b` of `a (S, P)` and `b (S, Q)` to `out (P, Q)`"
+def _product_by_rows(a, b, out):
+    "Write `a' b` of `a (S, P)` and `b (S, Q)` to `out (P, Q)`, by plain loops"
     terms, rows = a.shape
     out[:] = _ZERO
     for start in range(0, rows, 24):  # so many rows stay in the cache
@@ -214,6 +304,22 @@ def _product(a, b, out):
         for s in range(terms // 4 * 4, terms):
             for i in range(start, end):
                 _add_term(a, b, out, s, i)
+
+# %% ../../nbs/30_transport/04_compiled.ipynb #0256729b
+_CACHED = 1 << 16  # numbers of a matrix that stays in the cache
+_WIDTH = _VECTORS * _LANES
+
+
+@_compiled
+def _product(a, b, out):
+    "Write `a' b` of `a (S, P)` and `b (S, Q)` to `out (P, Q)`"
+    rows, columns = out.shape
+    if rows < _ROWS or columns < _WIDTH or b.size > _CACHED:
+        _product_by_rows(a, b, out)
+        return
+    for j in range(0, columns, _WIDTH):
+        for i in range(0, rows, _ROWS):
+            _write_tile(a, b, out, min(i, rows - _ROWS), min(j, columns - _WIDTH))
 
 # %% ../../nbs/30_transport/04_compiled.ipynb #9d1247ed
 @_compiled

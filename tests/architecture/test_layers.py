@@ -24,6 +24,7 @@ MEDIA = {"data", "models", "features"}
 ONLY_IN = {
     "ot": {"transport"},
     "numba": {"transport"},
+    "llvmlite": {"transport"},
     "plotly": DRAWING,
     "umap": DRAWING,
     "ipywidgets": {"widgets"},

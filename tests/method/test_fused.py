@@ -52,7 +52,7 @@ def pot_divergence(x, y, eps):
     "The divergence of two clouds by POT, float64, differentiable (the envelope)"
 
     def cost(p, q):
-        half = ((p[:, None] - q[None]) ** 2).sum(-1) / 2
+        half = (p * p).sum(-1)[:, None] / 2 + (q * q).sum(-1) / 2 - p @ q.mT
         return ot.solve(half, reg=eps, grad="envelope", tol=1e-9, max_iter=5000).value
 
     return cost(x, y) - cost(x, x) / 2 - cost(y, y) / 2
@@ -117,6 +117,31 @@ def test_structural_losses_and_gradient_are_those_of_pot(name, b, k):
         (wanted,) = torch.autograd.grad(expected.sum(), theirs)
         if name != "copies":  # which of equal similarities is the smallest one is open
             assert near(got, wanted, 1e-3, 1e-5), (blur, (got - wanted).norm() / wanted.norm())
+
+
+@pytest.mark.slow
+def test_a_large_batch_is_that_of_pot():
+    z_s, z_t = classes(2048, 32)
+    mine, theirs = z_s.clone().requires_grad_(), z_s.double().requires_grad_()
+    value, violation = structural_divergence(mine, z_t, 30, 0.2)
+    expected = pot_structural(theirs, z_t, 30, 0.2**2)
+    assert violation.max() <= 1e-3 and near(value.detach(), expected.detach(), 1e-5, 1e-6)
+    (got,) = torch.autograd.grad(value.sum(), mine)
+    (wanted,) = torch.autograd.grad(expected.sum(), theirs)
+    assert near(got, wanted, 1e-3, 0.0)
+
+
+@pytest.mark.slow
+def test_the_largest_batch_is_that_of_the_reference():
+    "Beside the engine in tensor operations in float64, which takes half of the memory of POT"
+    z_s, z_t = classes(8192, 16)
+    mine, theirs = z_s.clone().requires_grad_(), z_s.double().requires_grad_()
+    value, violation = structural_divergence(mine, z_t, 30, 0.2)
+    expected, _ = structural_divergence(theirs, z_t.double(), 30, 0.2)
+    assert violation.max() <= 1e-3 and near(value.detach(), expected.detach(), 1e-4, 1e-6)
+    (got,) = torch.autograd.grad(value.sum(), mine)
+    (wanted,) = torch.autograd.grad(expected.sum(), theirs)
+    assert near(got, wanted, 1e-3, 0.0)
 
 
 # --- the promise ----------------------------------------------------------------------------------------------------------------------
@@ -218,7 +243,11 @@ def test_what_does_not_fit_is_computed_by_torch():
     torch.testing.assert_close(weighted, sinkhorn_divergence(x, y, 0.5, 1e-5).value, rtol=1e-4, atol=1e-5)
 
 
-CHOICE = "import sys; from mtpkd.transport.fused import transport_engine as e; print(e(), 'numba' in sys.modules)"
+CHOICE = """
+import sys
+from mtpkd.transport.fused import resolve_engine, transport_engine
+print(transport_engine(), 'numba' in sys.modules, resolve_engine('auto'))
+"""
 
 
 def chosen(**variables):
@@ -229,11 +258,30 @@ def chosen(**variables):
     return done.stdout.split()
 
 
-def test_auto_does_not_wait_for_a_compiler(tmp_path):
-    "Nothing is compiled unasked, and `torch` does not load Numba"
-    assert chosen(MTPKD_TRANSPORT="torch") == ["torch", "False"]
-    assert chosen(MTPKD_TRANSPORT="auto", NUMBA_CACHE_DIR=str(tmp_path)) == ["torch", "True"]
-    with pytest.raises(InputError, match="'numba', expected one of auto, fused, torch"):
+def test_nothing_is_compiled_unasked(tmp_path):
+    "Without a word it is `torch`, which does not load Numba; `auto` is `torch` where nothing is compiled"
+    assert chosen(MTPKD_TRANSPORT="", NUMBA_CACHE_DIR=str(tmp_path)) == ["torch", "False", "torch"]
+    assert not list(tmp_path.rglob("*.nbi"))
+
+
+def test_auto_knows_what_is_compiled(monkeypatch):
+    "In this process, or in a file; not what was compiled for another processor"
+    losses = fused._loops()[0]
+    assert fused._is_compiled(losses)
+    monkeypatch.setattr(type(losses), "signatures", [])
+    stored = losses._cache._cache_file
+    assert fused._is_compiled(losses) == bool(stored._load_index())
+    monkeypatch.setattr(stored, "_load_index", lambda: {("signature", ("another", "processor"), ""): "file"})
+    assert not fused._is_compiled(losses)
+
+
+def test_the_variable_names_an_engine(monkeypatch):
+    monkeypatch.setenv("MTPKD_TRANSPORT", "fused")
+    assert resolve_engine() == "fused"
+    monkeypatch.setenv("MTPKD_TRANSPORT", "numba")
+    with pytest.raises(InputError, match="MTPKD_TRANSPORT is 'numba', expected one of auto, fused, torch"):
+        resolve_engine()
+    with pytest.raises(InputError, match="transport engine is 'numba', expected one of auto, fused, torch"):
         resolve_engine("numba")
 
 
