@@ -3,6 +3,8 @@
     python benchmarks/performance/transport.py                    every row, about half an hour on one core
     python benchmarks/performance/transport.py --only step,core   some parts; --quick: tiny sizes, to see that it works
     python benchmarks/performance/transport.py --profile          where the time of one step goes
+    python benchmarks/performance/transport.py --engine torch     the engine in tensor operations; fused: the compiled loops, compiled first if need be
+    python benchmarks/performance/transport.py --clock processor  times of this process alone, for a machine that does other work
 
 A ratio is the time (or memory) of the peer over that of mtpkd: above 1, mtpkd is ahead. Times come in interleaved pairs, in
 alternating order, on one core and one thread, each the mean of as many calls as fill 20 ms; reported are the paired median with the smallest and largest. A contender that can stop
@@ -32,6 +34,7 @@ import numpy as np, ot, torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # what the benchmarks share
 from bench_tables import number, processor, versions, write_csv
+from mtpkd.transport.fused import ENGINES, transport_engine, using_engine
 from mtpkd.transport.geometry import anchor_clouds, cosine_gram, least_similar
 from mtpkd.transport.sinkhorn import sinkhorn_divergence
 from mtpkd.transport.structural import structural_divergence, structural_ot
@@ -151,6 +154,25 @@ def with_gradient(loss, y):
     y = y.detach().requires_grad_()
     value = loss(y)
     return value.detach(), torch.autograd.grad(value.sum(), y)[0]
+
+
+THRESHOLDS = 1e-3, 9e-4, 7e-4, 5e-4, 3e-4, 1e-4
+
+
+@path("mtpkd, fused", "sinkhorn_divergence", THRESHOLDS)
+def fused_core(p, threshold):
+    solve = lambda y: sinkhorn_divergence(p.x, y, p.eps, tol=threshold, check=False)
+
+    def plan():
+        r = solve(p.y)
+        return plan_of(r.f.detach(), r.g.detach(), p)
+
+    return Solver(lambda: with_gradient(lambda y: solve(y).value, p.y), plan)
+
+
+def own_peer() -> str:
+    "The name of mtpkd's paths with the engine of this run"
+    return "mtpkd, fused" if transport_engine() == "fused" else "mtpkd"
 
 
 @path("mtpkd", "sinkhorn_divergence", tuple(range(3, 40)) + tuple(range(40, 400, 10)))
@@ -291,9 +313,6 @@ def pot_numpy(p, n):
     return Solver(step, lambda: np.stack([solve(s, t)[1] for s, t in zip(x, y)]))
 
 
-THRESHOLDS = 1e-3, 9e-4, 7e-4, 5e-4, 3e-4, 1e-4
-
-
 @path("OTT-JAX", "log-sum-exp", THRESHOLDS, lse=True)
 @path("OTT-JAX", "log-sum-exp, momentum 1.5, checked every 5", THRESHOLDS, lse=True, momentum=1.5, every=5)
 @path("OTT-JAX", "log-sum-exp, momentum 1.7, checked every 5", THRESHOLDS, lse=True, momentum=1.7, every=5)
@@ -370,10 +389,18 @@ def released_violation(z_s, z_t, k, eps):
 # --- the measuring --------------------------------------------------------------------------------------------------------------------
 
 
+CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
+
+
 def clock(act) -> float:
-    start = time.perf_counter()
+    "Seconds that an action takes, by the clock of this run"
+    now = CLOCKS[CLOCK]
+    start = now()
     act()
-    return time.perf_counter() - start
+    return now() - start
+
+
+CLOCK = "wall"
 
 
 def repeats(act, at_least: float = 2e-2) -> int:
@@ -488,6 +515,7 @@ COLUMNS = (
     "cosine",
     "sample_cosine",
     "pairs",
+    "clock",
 )
 ROWS: list = []
 
@@ -519,7 +547,7 @@ def row(**found):
 
 def compare_times(own, peer, n: int) -> dict:
     "The columns of a comparison over `n` pairs of runs"
-    return dict(paired(pairs(own, peer, n)), pairs=n)
+    return dict(paired(pairs(own, peer, n)), pairs=n, clock=CLOCK)
 
 
 def both_errors(own, peer, own_truth, peer_truth=None):
@@ -567,8 +595,11 @@ def step_rows(o):
                 )
                 truth = [reference_step(z_s, z_t, i, 0.01, **o.truth) for i in anchors]
             violated = lambda n: float(structural_divergence(z_s, z_t, o.k, max_iters=n)[1].max())
-            few = next(n for n in range(3, 400) if violated(n) <= o.violation)
-            for what, n in (("step", None), ("step, few", few)):
+            settings = [("step", None)]
+            if transport_engine() == "torch":  # the compiled loops stop by themselves
+                few = next(n for n in range(3, 400) if violated(n) <= o.violation)
+                settings.append(("step, few", few))
+            for what, n in settings:
                 own = lambda: own_step(z_s, z_t, o.k, 0.01, None, n)
                 row(
                     what=what,
@@ -576,7 +607,7 @@ def step_rows(o):
                     batch=b,
                     data=kind,
                     eps=0.01,
-                    contender=f"mtpkd, max_iters={n}",
+                    contender=f"{own_peer()}, max_iters={n}",
                     peer="released",
                     **compare_times(own, released, o.pairs),
                     **both_errors(own(), released(), *truth) if truth else {},
@@ -611,6 +642,54 @@ def block_rows(o):
             )
 
 
+def by_torch(act):
+    "What `act` returns with the engine in tensor operations"
+    with using_engine("torch"):
+        return act()
+
+
+def stacked_rows(o):
+    "The structural step of 25 repeats in one `vmap`, B=64, D=64: the engine of this run beside the one in tensor operations"
+    repeats, batch, width = (3, 16, 8) if o.quick else (25, 64, 64)
+    for kind in o.data:
+        for t in (1, 3):
+            pairs_of = [embeddings(kind, t, batch, width, seed) for seed in range(repeats)]
+            z_s, z_t = (torch.stack(z) for z in zip(*pairs_of))
+            losses = torch.func.vmap(lambda s, t: structural_ot(s, t, min(o.k, batch - 1)))
+            own = lambda: with_gradient(lambda z: losses(z, z_t), z_s)
+            violated = lambda: float(structural_divergence(z_s, z_t, min(o.k, batch - 1))[1].max())
+            row(
+                what=f"stacked, {repeats} repeats",
+                teachers=t,
+                batch=batch,
+                data=kind,
+                eps=0.01,
+                contender=own_peer(),
+                peer="mtpkd, torch",
+                **compare_times(own, lambda: by_torch(own), o.pairs),
+                violation=violated(),
+                peer_violation=by_torch(violated),
+            )
+
+
+def promise_rows(o):
+    "The largest violation over 50 small batches, B=32, D=64, on which Sinkhorn alone takes up to a thousand iterations"
+    for kind in o.data:
+        drawn = [embeddings(kind, 1, 32, 64, seed) for seed in range(3 if o.quick else 50)]
+        worst = lambda: max(float(structural_divergence(*z, min(o.k, 31))[1].max()) for z in drawn)
+        row(
+            what="promise",
+            teachers=1,
+            batch=32,
+            data=kind,
+            eps=0.01,
+            contender=own_peer(),
+            peer="mtpkd, torch",
+            violation=worst(),
+            peer_violation=by_torch(worst),
+        )
+
+
 def problem_of(kind, t, b, o, eps):
     return Problem(*anchor_clouds(*embeddings(kind, t, b, o.width, o.seed), o.k), eps)
 
@@ -620,8 +699,8 @@ def core_rows(o, eps=0.01, what="core", peers=("geomloss", "released", "POT", "P
     for kind in o.data:
         for t in o.teachers:
             p = problem_of(kind, t, o.batch, o, eps)
-            (own_label, own, own_violation), truth = fastest("mtpkd", p, o.violation), reference(p, **o.truth)
-            for peer in filter(installed, peers):
+            (own_label, own, own_violation), truth = fastest(own_peer(), p, o.violation), reference(p, **o.truth)
+            for peer in filter(installed, [peer for peer in peers if peer in o.peers]):
                 if not (best := fastest(peer, p, math.inf if peer == "released" else o.violation, o.paths)):
                     print(f"{what} T={t} {kind}: {peer} does not reach a violation of {o.violation:g}")
                     continue
@@ -877,6 +956,8 @@ def profile(o):
 
 PARTS = {
     "step": step_rows,
+    "stacked": stacked_rows,
+    "promise": promise_rows,
     "blocks": block_rows,
     "core": core_rows,
     "small": small_rows,
@@ -934,21 +1015,27 @@ def options(argv=None):
     a.add_argument(
         "--quick", action="store_true", help="tiny sizes and few pairs: shows that everything runs, measures nothing"
     )
+    a.add_argument("--engine", default="auto", choices=ENGINES, help="of mtpkd; auto: fused if it is compiled")
+    a.add_argument("--clock", default="wall", choices=CLOCKS, help="processor: time of this process, on a busy machine")
     a.add_argument("--teachers", default="1,3,5")
     a.add_argument("--data", default=",".join(DATA), help="kinds of data, by comma")
+    a.add_argument("--peers", default=",".join(MODULES), help="of the core, by comma")
+    a.add_argument("--paths", type=int, help="how many ways to use each of them are tried; all")
     a.add_argument("--pairs", type=int, default=21)
     a.add_argument("--seed", type=int, default=0)
     a.add_argument("--out", metavar="CSV", help="also write the rows to this file")
     a.add_argument("--profile", action="store_true", help="show where the time of a step goes, and nothing else")
     a.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     o = a.parse_args(argv)
+    given_paths = o.paths
     o.batch, o.width, o.k, o.large, o.violation, o.paths, o.truth = (
         (24, 128, 5, 48, 0.1, 1, {"patience": 500}) if o.quick else (128, 512, 30, 2048, VIOLATION, None, {})
     )
+    o.paths, o.peers = given_paths or o.paths, o.peers.split(",")
     if o.quick:
         o.pairs, o.teachers, o.data = min(o.pairs, 3), "1", "classes"
     o.teachers, o.data, o.only = [int(t) for t in o.teachers.split(",")], o.data.split(","), o.only.split(",")
-    for given, known in ((o.only, PARTS), (o.data, DATA)):
+    for given, known in ((o.only, PARTS), (o.data, DATA), (o.peers, MODULES)):
         if unknown := set(given) - set(known):
             a.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(known)}")
     return o
@@ -956,12 +1043,21 @@ def options(argv=None):
 
 def main(argv=None):
     o = options(argv)
+    global CLOCK
+    CLOCK = o.clock
     torch.set_num_threads(int(os.environ.get("BENCH_THREADS", 1)))
     if o.child:
         return print(json.dumps(CHILDREN[o.child[0]](o.child[1], o)))
+    with using_engine(o.engine):
+        measure(o)
+
+
+def measure(o):
+    "All parts that were asked for, with the engine in use"
+    os.environ["MTPKD_TRANSPORT"] = transport_engine()  # of fresh processes
     warnings.filterwarnings("ignore")  # peers told to stop early say that they did not converge
     print(
-        f"{processor()}, one core; {versions(PEERS)}\nB={o.batch}, d={o.width}, k={o.k}, {o.pairs} pairs, seed {o.seed}; ratio = peer / mtpkd, median [min, max]"
+        f"{processor()}, one core; {versions(PEERS)}\nengine {transport_engine()}, B={o.batch}, d={o.width}, k={o.k}, {o.pairs} pairs, seed {o.seed}, {o.clock} time; ratio = peer / mtpkd, median [min, max]"
     )
     if o.profile:
         return profile(o)

@@ -17,6 +17,7 @@ from ..core.config import to_dict, to_yaml
 from ..core.provenance import provenance_text
 from ..data.folds import whole_fold
 from ..evaluation.metrics import score
+from ..transport.fused import using_engine
 from ..distillation.methods import BASELINE, method_names, RECIPE
 from ..distillation.method_resolution import get_method
 from ..distillation.artifacts import ReportedKey
@@ -139,7 +140,7 @@ def fit(
     claim_fit_folder(out, facts_of_plan)
     with trusting(trust), folder_lock(out):
         write_text(out / "fit.yaml", to_yaml(facts_of_plan))
-        with torch_threads(plan.config.threads):
+        with torch_threads(plan.config.threads), using_engine(plan.config.ot.engine):
             context = open_context(plan, progress=progress)
             methods = [get_method(name, plan.config, context.table.kind) for name in plan.methods]
             fitted_by_name = {method.name: students for method, students in run_stages(context, methods)}
@@ -147,7 +148,7 @@ def fit(
         for n, fitted in fitted_by_name.items():
             context.artifacts.put(ReportedKey(n), fitted)
         facts = facts | _verdict(plan, context, fitted_by_name, name) | dict(out=str(out))
-        write_json(out / "environment.json", environment())
+        write_json(out / "environment.json", environment(plan.config.ot.engine))
         keep_students(plan, context, name, out / "student.safetensors", made="fit", words=facts["words"])
         write_json(out / "fit.json", facts)
     return facts

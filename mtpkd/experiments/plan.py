@@ -24,6 +24,7 @@ from ..models.fusion import build_fusion, fusions
 from ..models.backbones import trainable_text
 from ..models.teacher_ensemble import teacher_subsets, TeacherEnsemble
 from ..models.student import Student
+from ..transport.fused import resolve_engine
 from ..losses.alignment import alignments
 from ..evaluation.metrics import metric_for
 from ..training.stacked_model import mixed_dtype
@@ -168,7 +169,7 @@ def _plan_experiment(draw, settings) -> ExperimentSpec:
     weak_pairings = weak_pairings_of(config, manifest, samples, folds)
     if weak_pairings:
         check_pairing(parse_pairing(config.pairing), config.pairing, weak_pairings, config.schedule.pool_batch)
-    return ExperimentSpec(config, manifest, samples, folds, listed, metric, candidates)
+    return ExperimentSpec(_with_engine(config), manifest, samples, folds, listed, metric, candidates)
 
 
 def _check_needs_no_validation(listed: list, candidates: dict, config, kind: str) -> None:
@@ -194,6 +195,20 @@ def _check_teacher(name, config):
     known = [f"teacher_{subset}" for subset in subsets]
     if name not in known:
         raise InputError(f"unknown method {name!r}; {nearest(name, known)}")
+
+# %% ../../nbs/60_experiments/03_plan.ipynb #370c253b
+def _with_engine(config) -> ExperimentConfig:
+    "The settings with the transport engine that `ot.engine` stands for on the device of the run"
+    engine = config.ot.engine
+    if config.device == "cpu":
+        engine = resolve_engine(engine)
+    elif engine == "fused":
+        raise InputError(
+            f"ot.engine fused computes on a processor, and the device is {config.device}; use auto or torch"
+        )
+    else:
+        engine = "torch"
+    return replace(config, ot=replace(config.ot, engine=engine))
 
 # %% ../../nbs/60_experiments/03_plan.ipynb #7b1d0046
 def _check_parts(c, samples):

@@ -14,6 +14,7 @@ from ..core.runtime import torch_threads, torchrun_rank_and_size
 from ..evaluation.metrics import direction, smallest_gain
 from ..evaluation.statistics import corrected_t, PairedTest, rho_for
 from ..evaluation.wording import difference_with_interval, format_number, is_missing, join_words, metric_label
+from ..transport.fused import using_engine
 from ..distillation.context import DistillationContext, get_teacher
 from ..distillation.methods import BASELINE, candidate_schedules, CEILING
 from ..distillation.method_resolution import get_method
@@ -50,7 +51,7 @@ def probe(
         raise InputError("a probe runs in one process, and torchrun has started several; start one")
     with trusting(trust):
         plan = plan_experiment(**settings)
-        with torch_threads(plan.config.threads):
+        with torch_threads(plan.config.threads), using_engine(plan.config.ot.engine):
             return _probe(plan, progress)
 
 

@@ -187,8 +187,10 @@ class Journal:
             f.write(line + "\n")
 
 
-def environment() -> dict:
-    "Versions and machine, for the record"
+def environment(
+    engine: str,  # of transport: fused or torch
+) -> dict:
+    "Versions, machine and transport engine, for the record"
     from importlib.metadata import version
 
     names = ("torch", "numpy", "scipy", "scikit-learn", "pandas")
@@ -198,6 +200,7 @@ def environment() -> dict:
         platform=platform.platform(),
         machine=platform.machine(),
         torch_threads=torch.get_num_threads(),
+        transport=engine,
         cuda=torch.version.cuda if torch.cuda.is_available() else None,
         **{n: version(n) for n in names},
     )

@@ -18,6 +18,7 @@ from ..core.files import folder_lock, jsonable, write_json, write_text
 from ..core.config import to_dict, to_yaml
 from ..core.provenance import protocol_faults, provenance_columns
 from ..evaluation.per_sample import calibration
+from ..transport.fused import using_engine
 from ..training.distributed import init_process_group, broadcast_from_rank0, barrier, rank_and_world_size
 from ..training.checkpoint import CheckpointStore
 from ..distillation.methods import BASELINE
@@ -339,7 +340,7 @@ def _write_run(plan, facts, out, progress):
         train_all(plan, out, Journal(None), False)
         return barrier()
     write_text(out / "experiment.yaml", to_yaml(facts))
-    write_json(out / "environment.json", environment())
+    write_json(out / "environment.json", environment(plan.config.ot.engine))
     journal = Journal(out / "journal.jsonl")
     journal.write(
         "start",
@@ -371,7 +372,8 @@ def _run(plan, facts, out, progress):
     try:
         with torch_threads(plan.config.threads), contextlib.nullcontext() if rank else folder_lock(out):
             _same_run(facts)
-            _write_run(plan, facts, out, progress)
+            with using_engine(plan.config.ot.engine):
+                _write_run(plan, facts, out, progress)
     except OSError as e:
         if rank:
             raise RunError(

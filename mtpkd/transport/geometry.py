@@ -73,6 +73,16 @@ def cosine_gram(
         return _similarities(z, inverse, z, inverse)
 
 # %% ../../nbs/30_transport/01_geometry.ipynb #5a599090
+def _check_anchors(b: int, k: int):
+    "Refuse a batch of `b` rows that does not have `k` anchors a row"
+    if b < 2:
+        raise InputError(f"structural distillation compares samples within a batch; got {b} row, expected at least 2")
+    if not 1 <= k < b:
+        raise InputError(
+            f"k is {k}, expected 1 to {b - 1} anchors for a batch of {b} rows; lower k or use a larger batch"
+        )
+
+
 def least_similar(
     gram: Tensor,  # similarities `(..., B, B)`
     k: int,  # anchors a row, below `B`
@@ -80,13 +90,7 @@ def least_similar(
     """Indices of the `k` least similar columns of every row, ascending, ties by lower index.
 
     `InputError` for a batch of fewer than two rows, and for a `k` that is not below their number."""
-    b = gram.shape[-1]
-    if b < 2:
-        raise InputError(f"structural distillation compares samples within a batch; got {b} row, expected at least 2")
-    if not 1 <= k < b:
-        raise InputError(
-            f"k is {k}, expected 1 to {b - 1} anchors for a batch of {b} rows; lower k or use a larger batch"
-        )
+    _check_anchors(gram.shape[-1], k)
     if gram.dtype != torch.float32:
         return gram.sort(dim=-1, stable=True).indices[..., :k]
     smallest = _order_keys(gram).topk(k, largest=False, sorted=True).values

@@ -23,6 +23,8 @@ DRAWING = {"plots", "widgets"}
 MEDIA = {"data", "models", "features"}
 ONLY_IN = {
     "ot": {"transport"},
+    "numba": {"transport"},
+    "llvmlite": {"transport"},
     "plotly": DRAWING,
     "umap": DRAWING,
     "ipywidgets": {"widgets"},

@@ -1,11 +1,19 @@
 """The transport engine at the edges of its range: temperatures, precisions, sizes, odd clouds, processors; slow ones with `-m slow`."""
 
-import os, subprocess, sys
+import functools, os, subprocess, sys
 import numpy as np, ot, pytest, torch
 from mtpkd.core.errors import InputError
+from mtpkd.transport.fused import using_engine
 from mtpkd.transport.geometry import anchor_clouds
 from mtpkd.transport.sinkhorn import sinkhorn_divergence
 from mtpkd.transport.structural import structural_divergence, structural_ot
+
+
+@pytest.fixture(params=["torch", "fused"], autouse=True)
+def engine(request):
+    "Every test here runs on both engines"
+    with using_engine(request.param):
+        yield request.param
 
 
 def embeddings(kind, b, seed=0, d=24):
@@ -41,13 +49,20 @@ def pot(x, y, eps):
     return cost(x, y) - cost(x, x) / 2 - cost(y, y) / 2
 
 
+@functools.cache
+def pot_structural(kind, dtype, blur):
+    "What POT says of the embeddings as they are in `dtype`; once for both engines"
+    teacher, student = (z.to(dtype).double() for z in embeddings(kind, 24))
+    x, y = (c[0].numpy() for c in anchor_clouds(student, teacher[None], 8))
+    return pot(x, y, blur**2)
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("kind", KINDS)
 def test_structural_loss_is_that_of_pot(kind, dtype):
     teacher, student = (z.to(dtype) for z in embeddings(kind, 24))
     for blur in (0.2, 1.0):
-        x, y = (c[0].double().numpy() for c in anchor_clouds(student.double(), teacher.double()[None], 8))
-        ours, theirs = structural_ot(student, teacher[None], 8, blur), pot(x, y, blur**2)
+        ours, theirs = structural_ot(student, teacher[None], 8, blur), pot_structural(kind, dtype, blur)
         assert ours.dtype == dtype
         assert ours.item() == pytest.approx(theirs, rel=1e-2 if dtype == torch.bfloat16 else 1e-3, abs=2e-6)
 
@@ -187,13 +202,13 @@ print(repr([*structural_ot(s, t).tolist(), sinkhorn_divergence(s[:, :8], t[0, :,
 """
 
 
-def test_the_value_does_not_depend_on_the_processor():
+def test_the_value_does_not_depend_on_the_processor(engine):
     "Vector instructions or none, one thread or two: equal to 1e-6. (The random numbers are drawn alike; the released loss moves by a third.)"
 
     def value(threads, capability):
         done = subprocess.run(
             [sys.executable, "-c", VALUE, str(threads)],
-            env={**os.environ, "ATEN_CPU_CAPABILITY": capability},
+            env={**os.environ, "ATEN_CPU_CAPABILITY": capability, "MTPKD_TRANSPORT": engine},
             capture_output=True,
             text=True,
         )
