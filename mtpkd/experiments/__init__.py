@@ -9,8 +9,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "fit": ["plan_fit", "members", "claim_fit_folder", "chosen_method", "fit_text"],
     "label_budgets": ["CURVE", "budgets_of", "budget_name", "plan_budgets", "curve_table", "same_but_labels"],
     "plan": [
-        "MAX_STACK", "ExperimentSpec", "list_methods", "plan_experiment", "stack_size", "precision_text",
-        "trained_backbones_text",
+        "MAX_STACK", "STACK_BYTES", "ExperimentSpec", "list_methods", "plan_experiment", "cut_folds",
+        "stack_size", "stacked_repeats", "precision_text", "trained_backbones_text",
     ],
     "probe": ["Probe", "probe_text"],
     "recipes": ["LENGTHS", "method_of", "overlay", "without_beaten_lengths", "under", "recipe_lines"],
@@ -25,8 +25,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "run_students": ["find_students", "stands_for"],
     "runner": ["train_all", "write_folder", "default_out", "run", "forecast", "check_cells"],
     "scoring": [
-        "score_rows", "predictions_of", "history_rows", "backbone_rows", "teacher_rows", "open_context",
-        "run_method", "first_outputs", "plan_of", "embeddings_of",
+        "MOST_SHOWN", "score_rows", "predictions_of", "history_rows", "backbone_rows", "teacher_rows",
+        "open_context", "run_method", "first_outputs", "plan_of", "embeddings_of",
     ],
     "settings": [
         "allow_parts", "resolve_config", "with_protocol", "with_epochs", "with_bags", "window_step",

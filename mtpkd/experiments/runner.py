@@ -31,7 +31,7 @@ from mtpkd.experiments.plan import (
     ExperimentSpec,
     plan_experiment,
     precision_text,
-    stack_size,
+    stacked_repeats,
 )
 from .scoring import embeddings_of, open_context, plan_of, run_method
 from .verdict import choose_schedules, diverged, summarise, with_chosen, with_fallbacks
@@ -62,7 +62,7 @@ def train_all(
     progress: bool = True,  # show progress bars
 ) -> dict:  # method -> `MethodTables` over all repeats; empty in a process that is not the first
     "Train every method in every repeat, and keep what is finished. Of several processes only the first one writes"
-    size, first = stack_size(plan.config, plan.samples), not rank_and_world_size()[0]
+    size, first = stacked_repeats(plan), not rank_and_world_size()[0]
     stacks = [plan.folds[start : start + size] for start in range(0, len(plan.folds), size)]
     parts = {name: [] for name in plan.methods}
     total, done = len(stacks) * len(plan.methods), 0
@@ -384,7 +384,7 @@ def _run(plan, facts, out, progress):
 def forecast(plan: ExperimentSpec, out) -> dict:
     "Planned repeats and steps, minutes, memory, and disk space of the stored students, both in MiB"
     small = replace(plan.config, schedule=replace(plan.config.schedule, steps=8, evaluate=8))
-    size = stack_size(plan.config, plan.samples)
+    size = stacked_repeats(plan)
     context = open_context(replace(plan, config=small), plan.folds[:size])
     started = time.perf_counter()
     fitted = fit_student(context, get_method(BASELINE, small))

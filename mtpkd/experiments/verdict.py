@@ -239,7 +239,7 @@ def summarise(
         graph_used=_graph_used(parts),
         modalities=modality_values(parts_results(parts), plan.config.prevalent, plan.config.privileged, design.rho),
     )
-    notes = missing_notes(plan.samples)
+    notes = missing_notes(plan.samples) + ([plan.cut] if plan.cut else [])
     if notes:
         facts["notes"] = notes
     return _frame(plan, parts) | _schedule_facts(plan, parts) | dict(methods=rows) | facts
