@@ -15,12 +15,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "probe": ["Probe", "probe_text"],
     "recipes": ["LENGTHS", "method_of", "overlay", "without_beaten_lengths", "under", "recipe_lines"],
     "resume": [
-        "SHOWING", "identity", "code_sha256", "check_same_work", "claim_folder", "save_part", "load_part",
-        "student_file", "keep_students", "Journal", "environment",
+        "SHOWING", "KEPT_ROWS", "identity", "code_sha256", "check_same_work", "claim_folder", "save_part",
+        "keep_in_file", "load_part", "student_file", "keep_students", "Journal", "environment",
     ],
     "run_folder": [
-        "FORMAT", "write_tensors", "read_tensors", "write_table", "check_columns", "check_filled",
-        "check_predictions", "RunFiles", "using_tables", "RunFolder", "transfer_table", "pairing_table",
+        "FORMAT", "write_tensors", "read_tensors", "write_table", "write_in_groups", "check_columns",
+        "check_filled", "check_predictions", "RunFiles", "using_tables", "RunFolder", "transfer_table",
+        "stored_transfer_table", "pairing_table",
     ],
     "run_students": ["find_students", "stands_for"],
     "runner": ["train_all", "write_folder", "default_out", "run", "forecast", "check_cells"],
@@ -32,7 +33,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "allow_parts", "resolve_config", "with_protocol", "with_epochs", "with_bags", "window_step",
         "weak_pairings_of", "with_faults", "draw_folds", "shared_backbone_folds",
     ],
-    "tables": ["TABLES", "COLUMNS", "MethodTables"],
+    "tables": ["TABLES", "COLUMNS", "StoredPredictions", "in_memory", "join_stored", "MethodTables"],
     "verdict": [
         "EFFECT", "is_clearly_better", "choose_candidate", "choose_schedules", "with_chosen", "paired",
         "fall_back", "with_fallbacks", "test_design", "compare_methods", "diverged", "summarise",

@@ -41,7 +41,7 @@ from mtpkd.distillation.methods import (
     RECIPE,
 )
 from ..distillation.method_resolution import get_method
-from .tables import MethodTables
+from .tables import in_memory, MethodTables
 from .plan import ExperimentSpec
 
 # %% ../../nbs/60_experiments/05_verdict.ipynb #1aa97146
@@ -167,7 +167,7 @@ def compare_methods(
     metric: str,
 ) -> dict:  # everything about a minus b
     "A paired comparison of two methods"
-    first, second = parts[a].predictions, parts[b].predictions
+    first, second = in_memory(parts[a].predictions), in_memory(parts[b].predictions)
     unit = first.subject if (first.subject != "").any() else first["sample"]
     if design.kind == "bootstrap":
         test = bootstrap_test(metric, _test_sets(first, second, unit, task))
