@@ -19,7 +19,7 @@ ROWS, WIDTH, CLASSES = 1200, 6, ("calm", "stress")
 CONFIG = dict(
     schedules=["default"],
     most_rows=100,
-    schedule=dict(steps=4, evaluate=2, batch=8, pool_batch=16),
+    schedule=dict(steps=4, evaluate=2, batch=8, pool_batch=12),
     teachers=dict(steps=4, ensemble=1, graph_rows=150),
     encoder=dict(width=8),
     self_distillation=dict(steps=2, batch=16),
