@@ -65,7 +65,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "check_pairing",
     ],
     "windowed_array": [
-        "MOST_PAGES", "CHUNK_BYTES", "WindowedArray", "release", "in_chunks", "stored_chunks", "occurrences",
+        "MOST_READ", "CHUNK_BYTES", "WindowedArray", "release", "in_chunks", "stored_chunks", "occurrences",
         "zero_where",
     ],
 })

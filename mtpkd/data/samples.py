@@ -581,7 +581,7 @@ def _unit_of_windows(x: WindowedArray, samples) -> tuple:  # mean and scale, `(D
     return mean.reshape(shape).astype("float32"), scale.reshape(shape).astype("float32")
 
 
-_FEW = 16  # of so many stored rows one is used: they are gathered, and the others are not read
+_FEW = 2  # of so many stored rows one is used, or fewer: they are gathered, and the others are not read
 
 
 def _known_rows(x: WindowedArray, samples):  # yields `(n, D, K)` float64 and weights of that shape

@@ -64,6 +64,7 @@ class ExperimentSpec:
     metric: str
     candidates: dict = field(default_factory=dict)  # method -> its names in `methods`, one a candidate schedule
     cut: str = ""  # what was left out of folds that hold more rows than are drawn; empty: nothing
+    uncut_rows: float = 0.0  # labelled rows and pool of a fold before it was cut, on average
 
 # %% ../../nbs/60_experiments/03_plan.ipynb #d8c2557f
 def list_methods(
@@ -172,10 +173,11 @@ def _plan_experiment(draw, settings) -> ExperimentSpec:
     weak_pairings = weak_pairings_of(config, manifest, samples, folds)
     if weak_pairings:
         check_pairing(parse_pairing(config.pairing), config.pairing, weak_pairings, config.schedule.pool_batch)
+    uncut_rows = float(np.mean([len(fold.train) + len(fold.pool) for fold in folds]))
     folds, cut = cut_folds(config, samples, folds, [get_method(n, config, kind) for n in listed if _has_student(n)])
     if cut:
         warnings.warn(f"{manifest.name}: {cut}")
-    plan = ExperimentSpec(config, manifest, samples, folds, listed, metric, candidates, cut)
+    plan = ExperimentSpec(config, manifest, samples, folds, listed, metric, candidates, cut, uncut_rows)
     _check_rows(plan)
     return plan
 
@@ -319,18 +321,18 @@ def _working_bytes(plan, repeats: int) -> int:
     "What is kept for the rows of the first repeats"
     rows = len(plan.samples)
     if plan.cut:
-        parts = [part for fold in plan.folds[:repeats] for part in (fold.fit_rows, fold.val)]
+        parts = [np.concatenate([fold.fit_rows, fold.val]) for fold in plan.folds[:repeats]]
         rows = len(np.unique(np.concatenate(parts)))
     modalities = len(plan.config.prevalent) + len(plan.config.privileged)
     return repeats * rows * kept_bytes(plan.config, modalities, plan.samples.task.outputs)
 
 
 def _check_rows(plan) -> None:
-    "What teachers say about the rows of a large set must fit into memory"
+    "Teachers' outputs for the rows of a large set must fit into memory"
     if len(plan.samples) > plan.config.most_rows:
         repeats = stacked_repeats(plan)
-        what = f"what teachers say about {len(plan.samples):,} rows in {repeats} repeats"
-        check_memory(_working_bytes(plan, repeats), f"{what} (most_rows, pairing, seeds)")
+        what = f"outputs of teachers for {len(plan.samples):,} rows in {repeats} repeats (most_rows, pairing)"
+        check_memory(_working_bytes(plan, repeats), what)
 
 
 def _parameter_count(network) -> int:

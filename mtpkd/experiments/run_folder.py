@@ -61,7 +61,7 @@ def write_in_groups(
     path,
     tables,  # with the same columns, one after the other
 ) -> None:
-    "Several tables to one Parquet file, whole or not at all: of each a group of rows, so that one is in memory at a time"
+    "Several tables to one Parquet file, whole or not at all, a group of rows each: one is in memory at a time"
     writer = None
     with atomic_path(path) as tmp, open(tmp, "wb") as f:
         for table in tables:

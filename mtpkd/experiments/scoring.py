@@ -193,7 +193,7 @@ def _working_set(plan, folds) -> tuple:  # `Samples`, folds in its row numbers, 
     first = folds[0]
     random = rng("shown", first.seed, first.fold)
     shown = np.sort(random.choice(first.test, min(MOST_SHOWN, len(first.test)), replace=False))
-    parts = [part for fold in folds for part in (fold.train, fold.pool, fold.val)]
+    parts = [np.concatenate([fold.fit_rows, fold.val]) for fold in folds]
     rows = np.unique(np.concatenate([*parts, shown]))
     own = [fold_in(fold, rows, shown if fold is first else shown[:0]) for fold in folds]
     return take_rows(plan.samples, rows), own, WholeSet(plan.samples, rows, folds)

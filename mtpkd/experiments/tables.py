@@ -6,6 +6,7 @@
 __all__ = ['TABLES', 'COLUMNS', 'StoredPredictions', 'in_memory', 'join_stored', 'MethodTables']
 
 # %% ../../nbs/60_experiments/01_tables.ipynb #3c07b49b
+import itertools
 from dataclasses import dataclass, replace
 import pandas as pd
 from ..core.stored_files import read_parquet
@@ -40,7 +41,7 @@ def in_memory(predictions) -> pd.DataFrame:
 
 def join_stored(predictions: list) -> StoredPredictions:
     "The predictions of one method in several stacks"
-    paths = [path for stored in predictions for path in stored.paths]
+    paths = itertools.chain.from_iterable(stored.paths for stored in predictions)
     return StoredPredictions(tuple(paths), predictions[0].method)
 
 

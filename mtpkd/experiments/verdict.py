@@ -148,6 +148,8 @@ def test_design(plan: ExperimentSpec) -> RunTest:
 
     Where one subject at a time is left out, every seed repeats the test sets, which count once."""
     n_train = np.mean([len(fold.train) + len(fold.pool) for fold in plan.folds])
+    if plan.cut:  # the random parts overlap as the whole training sets do
+        n_train = plan.uncut_rows
     rho = rho_for(n_train, np.mean([len(fold.test) for fold in plan.folds]))
     test_sets = {fold.test.tobytes() for fold in plan.folds}
     if len(test_sets) == 1:

@@ -88,8 +88,9 @@ def test_a_run_says_what_it_left_out(in_memory_run):
     results = in_memory_run.results
     assert results["n_pool"].max() == 100 and results["n_val"].max() <= 101 and set(results["n_train"]) == {60}
     assert any("of which random 100 and 100 are used (most_rows)" in note for note in in_memory_run.summary.notes)
+    assert in_memory_run.summary.test.rho == pytest.approx(400 / 600)  # of the folds before they were cut
     left_out = in_memory_run.history.query("name == 'graph_left_out'")
-    assert (left_out["value"] >= 100).all() and len(left_out) == 3  # 260 rows of a fold, 150 in the graph
+    assert (left_out["value"] >= 100).all() and len(left_out) == 3  # some 260 rows of a fold, 150 in the graph
 
 
 def test_every_test_row_is_predicted(in_memory_run):
@@ -149,10 +150,10 @@ def test_what_does_not_fit_is_refused_before(manifest, monkeypatch):
     from mtpkd.experiments import plan as module
 
     def refuse(size, what):
-        if "teachers say" in what:
+        if "outputs of teachers" in what:
             raise InputError(f"{what} would take too much")
 
     monkeypatch.setattr(module, "check_memory", refuse)
-    with warnings.catch_warnings(), pytest.raises(InputError, match="about 1,200 rows in .* repeats"):
+    with warnings.catch_warnings(), pytest.raises(InputError, match="for 1,200 rows in .* repeats"):
         warnings.simplefilter("ignore")
         plan_experiment(manifest=str(manifest), **ASKED)
