@@ -162,6 +162,7 @@ class TeachersConfig:
     ensemble: int = limited(2, at_least(1), at_most(64))  # joint teachers of `mtpkd`, and as many with dropout
     modality_dropout: float = limited(0.3, at_least(0), below(1))  # of a modality, in that half of the ensemble
     inner_folds: int = limited(3, at_least(2), at_most(16384))  # of cross-fitted teachers, by subject
+    graph_rows: int = limited(10_000, at_least(100), at_most(MOST_ROWS))  # over which predictions are propagated
 
 
 @dataclass(frozen=True)
@@ -232,6 +233,8 @@ class ExperimentConfig:
     pairing: str = ""  # full | bag:KEY | bag:ROWS | lag:SECONDS[,JITTER] | none; empty: the manifest's
     device: str = "auto"
     threads: int = limited(1, at_least(1), at_most(64))  # of torch; another number changes the last bits
+    # labelled rows, rows of the pool and inner validation rows of a repeat, each; of more a random part is used
+    most_rows: int = limited(20_000, at_least(100), at_most(MOST_STEPS))
     recipe: str = ""  # the named settings under those that are given, of `mtpkd.experiments.recipes`
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     fusion: FusionConfig = field(default_factory=FusionConfig)

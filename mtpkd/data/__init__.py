@@ -9,13 +9,15 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "track_face", "face_clip",
     ],
     "feature_store": [
-        "MOST_SHARD_BYTES", "MOST_ROWS", "write_shard", "open_shard", "shard_path", "read_shard", "gather",
-        "rows_text", "parse_rows", "keys_digest", "gather_windows", "stored_features", "prepared",
+        "MOST_SHARD_BYTES", "MOST_ROWS", "MAPPED_BYTES", "write_shard", "open_shard", "shard_path",
+        "read_shard", "gather", "map_features", "rows_text", "parse_rows", "keys_digest", "gather_windows",
+        "stored_features", "prepared",
     ],
     "folds": [
         "Fold", "check_fold", "strata", "draw_stratified", "fold_folder", "fold_lists", "pinned_folds",
         "outer_folds", "annotated", "nested_folds", "whole_fold",
     ],
+    "large_sets": ["random_places", "cut_fold", "take_rows", "fold_in"],
     "manifest": [
         "FileSpec", "PreparedSpec", "ModalitySpec", "TaskSpec", "ProtocolSpec", "PairingSpec", "PublishedSpec",
         "DatasetManifest", "parse_manifest", "split_address", "changed", "manifests_folder", "list_manifests",
@@ -65,5 +67,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "shift_by_lag", "bag_ids", "widest_bag", "form_bags", "WeakPairing", "simulate_weak_pairing",
         "check_pairing",
     ],
-    "windowed_array": ["CHUNK_BYTES", "WindowedArray", "in_chunks", "stored_chunks", "occurrences", "zero_where"],
+    "windowed_array": [
+        "MOST_READ", "CHUNK_BYTES", "WindowedArray", "release", "in_chunks", "stored_chunks", "occurrences",
+        "zero_where",
+    ],
 })

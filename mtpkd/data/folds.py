@@ -61,8 +61,9 @@ def check_fold(
         unit = "subject"
         subject = np.asarray(subject)
         parts = {name: subject[rows] for name, rows in parts.items()}
-    for first, second in combinations(parts, 2):
-        shared = np.intersect1d(parts[first], parts[second])
+    distinct = {name: np.unique(members) for name, members in parts.items()}
+    for first, second in combinations(distinct, 2):
+        shared = np.intersect1d(distinct[first], distinct[second], assume_unique=True)
         if len(shared):
             raise InputError(f"fold {fold.fold}: {unit} {shared[0]} is in {first} and in {second}; the folds leak")
 

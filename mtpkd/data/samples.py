@@ -15,7 +15,7 @@ import pandas as pd
 from ..core.delimited import as_number, is_missing
 from ..core.errors import InputError
 from .manifest import TaskSpec
-from .windowed_array import occurrences, stored_chunks, WindowedArray, zero_where
+from .windowed_array import in_chunks, occurrences, stored_chunks, WindowedArray, zero_where
 
 # %% ../../nbs/10_data/02_samples.ipynb #97544909
 MEDIA = np.dtype([("path", "O"), ("first", "i8"), ("last", "i8"), ("row", "i8")])
@@ -581,8 +581,16 @@ def _unit_of_windows(x: WindowedArray, samples) -> tuple:  # mean and scale, `(D
     return mean.reshape(shape).astype("float32"), scale.reshape(shape).astype("float32")
 
 
+_FEW = 2  # of so many stored rows one is used, or fewer: they are gathered, and the others are not read
+
+
 def _known_rows(x: WindowedArray, samples):  # yields `(n, D, K)` float64 and weights of that shape
     "The stored rows that occur in some windows, and how often each value counts: 0 where it is `SILENT`"
+    if x.rows.ndim == 1 and _FEW * len(samples) < x.stored:
+        for some in in_chunks(WindowedArray(x.parts, x.rows[np.sort(samples)], x.fill)):
+            values = some.astype("float64").reshape(len(some), x.shape[1], -1)
+            yield values, 1.0 * (values != SILENT)
+        return
     count = occurrences(x, samples)
     for start, part in stored_chunks(x):
         weight = count[start : start + len(part)]

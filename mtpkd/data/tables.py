@@ -225,8 +225,12 @@ def text_column(
     strip: bool = True,  # without blanks around the text
 ) -> np.ndarray:  # `(N,)` str
     "A column as text; empty cells give empty strings"
-    texts = [_cell_text(cell) for cell in _column(frame, column, what)]
-    return np.array([text.strip() for text in texts] if strip else texts, dtype=str)
+    cells = _column(frame, column, what)
+    number = np.arange(len(cells))
+    if pd.api.types.infer_dtype(cells, skipna=False) == "string":  # of many equal texts one is looked at
+        number, cells = pd.factorize(cells, use_na_sentinel=False)
+    texts = [_cell_text(cell) for cell in cells]
+    return np.array([text.strip() for text in texts] if strip else texts, dtype=str)[number]
 
 
 def _cell_text(cell) -> str:

@@ -11,10 +11,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "BatchSchedule",
     ],
     "context": [
-        "DistillationContext", "with_control", "teacher_context", "get_teacher", "get_backbone",
+        "WholeSet", "DistillationContext", "with_control", "teacher_context", "get_teacher", "get_backbone",
         "backbone_weights", "build_students",
     ],
-    "graph_targets": ["graph_features", "GraphTarget", "graph_target"],
+    "graph_targets": ["graph_features", "graph_rows", "GraphTarget", "graph_target"],
     "method_resolution": ["get_method", "method_options", "method_schedules"],
     "methods": [
         "SHUFFLED_TEACHER", "SHUFFLED_PRIVILEGED", "LABEL_PERMUTATION", "SHUFFLE_CONTROLS", "CONTROLS",
@@ -63,4 +63,5 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "start_teachers", "needs_tnets",
     ],
     "weak_pairs": ["PoolBags", "pairing_cost", "assign_soft_targets"],
+    "working_rows": ["drawn_rows", "kept_bytes"],
 })

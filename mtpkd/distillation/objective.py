@@ -20,7 +20,7 @@ from ..evaluation.metrics import direction, score
 from ..training.distributed import average_gradients, distributed_forward
 from ..training.stacked_data import gather_rows, StackedDataset
 from ..training.batching import mix, read_noise
-from ..training.stacked_model import predict_stacked, StackedModel
+from ..training.stacked_model import predict_logits, StackedModel
 from ..training.trainer import Trainer
 from ..training.loop import train
 from .teacher_selection import select_teachers
@@ -292,8 +292,8 @@ class _Evaluation:
     def __call__(self, weights: dict, rows) -> np.ndarray:  # one array of row numbers a repeat -> `(R,)`
         if not any(map(len, rows)):
             return np.full(len(rows), np.nan)
-        outputs = predict_stacked(self.stack, weights, self.data, rows, self.spec.modalities)
-        predictions = self.data.to_predictions([output.logits for output in outputs])
+        outputs = predict_logits(self.stack, weights, self.data, rows, self.spec.modalities)
+        predictions = self.data.to_predictions(outputs)
         labelled = label_rows(self.data, rows)
         scores = [self._score(own, prediction) for own, prediction in zip(labelled, predictions)]
         return np.array(scores)

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..models.networks import Output
 from ..losses.task import row_losses
 from ..training.stacked_data import StackedDataset
-from ..training.stacked_model import predict_stacked, StackedModel
+from ..training.stacked_model import predict_logits, predict_stacked, StackedModel
 
 # %% ../../nbs/50_distillation/03_outputs.ipynb #246f1a65
 @dataclass
@@ -48,6 +48,10 @@ class FittedStack:
     def outputs(self, table: StackedDataset, rows) -> list:
         "An `Output` of numpy arrays for each repeat's rows"
         return predict_stacked(self.stack, self.params, table, rows, self.modalities)
+
+    def logits(self, table: StackedDataset, rows) -> list:
+        "Arrays `(n, C)` of logits or values for each repeat's rows"
+        return predict_logits(self.stack, self.params, table, rows, self.modalities)
 
 # %% ../../nbs/50_distillation/03_outputs.ipynb #bc72b0fe
 def predict_all_rows(

@@ -10,7 +10,7 @@ import torch
 import numpy as np
 from ..transport.matching import bag_plans
 from ..training.batching import pad_bags
-from ..training.stacked_model import predict_stacked, StackedModel
+from ..training.stacked_model import predict_logits, StackedModel
 from .methods import Method
 from .outputs import has_any_modality
 from .weak_pairs import PoolBags, pairing_cost
@@ -62,10 +62,10 @@ def pair_recovery(context: DistillationContext, spec: StageSpec, students: Stack
 
     def recover(weights: dict) -> dict:
         asked = [rows.flatten().numpy() for rows, _ in padded]
-        outputs = predict_stacked(students, weights, context.table, asked, spec.modalities)
+        outputs = predict_logits(students, weights, context.table, asked, spec.modalities)
         recovered = []
-        for r, output in enumerate(outputs):
-            recovered.append(_recovered(context, spec, r, torch.from_numpy(output.logits), *padded[r]))
+        for r, logits in enumerate(outputs):
+            recovered.append(_recovered(context, spec, r, torch.from_numpy(logits), *padded[r]))
         return dict(zip(("pairing_mass", "pairing_chance", "pairing_hit"), zip(*recovered)))
 
     return recover

@@ -50,10 +50,12 @@ def combine_targets(
 def outputs_on_all_rows(
     context: DistillationContext,
     fitted,  # `FittedStack`
-) -> Output:  # of `(R, N, ...)` tensors
+) -> Output:  # of `(R, N, ...)` tensors, without tokens
     "The outputs of a fitted stack for every row, computed once"
     key = PredictionsKey(id(fitted))  # the store keeps fitted networks alive
-    return context.artifacts.get_or_compute(key, lambda checkpoint: predict_all_rows(fitted, context.table))
+    return context.artifacts.get_or_compute(
+        key, lambda checkpoint: predict_all_rows(fitted, context.table)._replace(tokens=None)
+    )
 
 
 def soft_prediction(

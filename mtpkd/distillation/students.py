@@ -162,18 +162,18 @@ def _graph_target(context, method):
     return GraphTarget(*(tensor_from_rank0(part) for part in own))  # processes must not differ in a choice
 
 
-def refined_schedule(context: DistillationContext, method: Method) -> str:  # name of a schedule
+def refined_schedule(method: Method, kind: str) -> str:  # name of a schedule, for a task of this kind
     """The schedule of a refined teacher
 
     Where its prediction is the whole target, that of the method; where it is a part of it, one for all schedules."""
     if method.target not in (GRAPH, REFINED_MEAN):
         return method.schedule
-    return "pool96_short" if context.table.kind == "regression" else "long_mixup"
+    return "pool96_short" if kind == "regression" else "long_mixup"
 
 
 def refined_teacher_key(context: DistillationContext, method: Method) -> RefinedTeacherKey:
     "Methods with the same key share one refined teacher"
-    schedule, rule = refined_schedule(context, method), members_rule(method)
+    schedule, rule = refined_schedule(method, context.table.kind), members_rule(method)
     return RefinedTeacherKey(method.teacher, schedule, method.temperature, rule, method.cross_fit)
 
 
@@ -199,7 +199,7 @@ def fit_refined_teacher(context: DistillationContext, method: Method, saved=None
     spec = StageSpec(
         modalities,
         KD_TERMS,
-        schedules(context.config)[refined_schedule(context, method)],
+        schedules(context.config)[refined_schedule(method, context.table.kind)],
         ("refined", method.teacher),
         pool=True,
         soft_target=combine_targets(members_rule(method), context, members, method.temperature),
@@ -299,8 +299,10 @@ def fit_student(
     fitted = _fit(context, spec, students, method.name, saved, watch)
     fitted.tnet_history = tnet_history
     if method.target == GRAPH and method.compares("outputs"):
-        used = get_graph_target(context, method).used
-        fitted.history += [(0, "graph_used", r, float(value)) for r, value in enumerate(used)]
+        graph = get_graph_target(context, method)
+        fitted.history += [(0, "graph_used", r, float(value)) for r, value in enumerate(graph.used)]
+        if graph.left_out.any():
+            fitted.history += [(0, "graph_left_out", r, float(rows)) for r, rows in enumerate(graph.left_out)]
     return fitted
 
 # %% ../../nbs/50_distillation/17_students.ipynb #e8749797

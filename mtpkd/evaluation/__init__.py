@@ -12,8 +12,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "calibration_error", "ccc_per_dimension", "ccc", "rmse", "score_all", "chance_level", "gap_closed",
     ],
     "per_sample": [
-        "KEYS", "TRANSFER", "CALIBRATION", "per_sample_score", "with_scores", "transfer", "calibration",
-        "expected_error", "target_groups", "class_order",
+        "KEYS", "TRANSFER", "CALIBRATION", "per_sample_score", "with_scores", "transfer", "join_transfers",
+        "transfer_of_method", "calibration", "expected_error", "target_groups", "class_order",
     ],
     "shapley": [
         "shapley_orders", "shapley_sampled", "shapley_subsets", "teachers_to_set", "teacher_scores",

@@ -10,24 +10,25 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "fit": ["plan_fit", "members", "claim_fit_folder", "chosen_method", "fit_text"],
     "label_budgets": ["CURVE", "budgets_of", "budget_name", "plan_budgets", "curve_table", "same_but_labels"],
     "plan": [
-        "MAX_STACK", "ExperimentSpec", "list_methods", "plan_experiment", "stack_size", "precision_text",
-        "trained_backbones_text",
+        "MAX_STACK", "STACK_BYTES", "ExperimentSpec", "list_methods", "plan_experiment", "cut_folds",
+        "stack_size", "stacked_repeats", "precision_text", "trained_backbones_text",
     ],
     "probe": ["Probe", "probe_text"],
     "recipes": ["LENGTHS", "method_of", "overlay", "without_beaten_lengths", "under", "recipe_lines"],
     "resume": [
-        "SHOWING", "identity", "code_sha256", "check_same_work", "claim_folder", "save_part", "load_part",
-        "student_file", "keep_students", "Journal", "environment",
+        "SHOWING", "KEPT_ROWS", "identity", "code_sha256", "check_same_work", "claim_folder", "save_part",
+        "keep_in_file", "load_part", "student_file", "keep_students", "Journal", "environment",
     ],
     "run_folder": [
-        "FORMAT", "write_tensors", "read_tensors", "write_table", "check_columns", "check_filled",
-        "check_predictions", "RunFiles", "using_tables", "RunFolder", "transfer_table", "pairing_table",
+        "FORMAT", "write_tensors", "read_tensors", "write_table", "write_in_groups", "check_columns",
+        "check_filled", "check_predictions", "RunFiles", "using_tables", "RunFolder", "transfer_table",
+        "stored_transfer_table", "pairing_table",
     ],
     "run_students": ["find_students", "stands_for"],
     "runner": ["train_all", "write_folder", "default_out", "run", "forecast", "check_cells"],
     "scoring": [
-        "score_rows", "predictions_of", "history_rows", "backbone_rows", "teacher_rows", "open_context",
-        "run_method", "first_outputs", "plan_of", "embeddings_of",
+        "MOST_SHOWN", "score_rows", "predictions_of", "history_rows", "backbone_rows", "teacher_rows",
+        "open_context", "run_method", "first_outputs", "plan_of", "embeddings_of",
     ],
     "settings": [
         "allow_parts", "resolve_config", "with_protocol", "with_epochs", "with_bags", "window_step",
@@ -38,7 +39,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "TuneFolder", "Study", "checked_values", "open_studies", "submit_to", "run_rounds", "chosen_settings",
         "run_comparison", "write_comparison", "trials_table", "cost_table", "importance_table", "write_tables",
     ],
-    "tables": ["TABLES", "COLUMNS", "MethodTables"],
+    "tables": ["TABLES", "COLUMNS", "StoredPredictions", "in_memory", "join_stored", "MethodTables"],
     "trials": [
         "trial_arguments", "plan_trial", "row_name", "comparison_folds", "trial_folds", "held_out_rows",
         "check_no_test_rows", "without_labels", "PrunedTrial", "TrialStore", "TrialCheckpoint", "median_bars",

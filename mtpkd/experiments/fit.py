@@ -185,7 +185,7 @@ def _scores(plan, context, fitted_by_name, name) -> dict:
     predictions = context.table.to_predictions([output.logits for output in outputs])
     ensemble = np.mean(predictions, 0)
     return dict(
-        kept=score(plan.metric, plan.samples.target[fold.val], ensemble),
+        kept=score(plan.metric, context.samples.target[fold.val], ensemble),
         members=list(map(float, fitted_by_name[name].validation)),
         means={n: float(np.mean(fitted.validation)) for n, fitted in fitted_by_name.items()},
     )

@@ -19,7 +19,7 @@ from ..distillation.context import DistillationContext, get_teacher
 from ..distillation.methods import BASELINE, candidate_schedules, CEILING
 from ..distillation.method_resolution import get_method
 from ..distillation.students import get_student
-from .plan import ExperimentSpec, plan_experiment, stack_size
+from .plan import ExperimentSpec, plan_experiment, stacked_repeats
 from .scoring import open_context
 
 # %% ../../nbs/60_experiments/13_probe.ipynb #27f84de5
@@ -61,7 +61,7 @@ def _probe(plan: ExperimentSpec, progress: bool) -> Probe:
     folds = [fold for fold in plan.folds if fold.seed == plan.folds[0].seed]
     if not all(len(fold.val) for fold in folds):
         raise InputError("a probe compares on inner validation rows, and inner_validation is 0; set it, such as 0.25")
-    size = stack_size(plan.config, plan.samples)
+    size = stacked_repeats(plan)
     stacks = [_stack_scores(plan, folds[start : start + size], progress) for start in range(0, len(folds), size)]
     scores = {}
     for name in stacks[0]:

@@ -6,7 +6,7 @@
 __all__ = ['train_all', 'write_folder', 'default_out', 'run', 'forecast', 'check_cells']
 
 # %% ../../nbs/60_experiments/08_runner.ipynb #0ad39493
-import contextlib, hashlib, json, os, re, shutil, time
+import contextlib, hashlib, itertools, json, os, re, shutil, time
 from dataclasses import replace
 from pathlib import Path
 import pandas as pd
@@ -26,13 +26,13 @@ from ..distillation.method_resolution import get_method
 from ..distillation.students import fit_student
 from ..distillation.stages import count_steps, fit_first_stages
 from .recipes import recipe_lines
-from .tables import COLUMNS, MethodTables, TABLES
+from .tables import COLUMNS, join_stored, MethodTables, StoredPredictions, TABLES
 from mtpkd.experiments.plan import (
     trained_backbones_text,
     ExperimentSpec,
     plan_experiment,
     precision_text,
-    stack_size,
+    stacked_repeats,
 )
 from .scoring import embeddings_of, open_context, plan_of, run_method
 from .verdict import choose_schedules, diverged, summarise, with_chosen, with_fallbacks
@@ -40,7 +40,9 @@ from mtpkd.experiments.run_folder import (
     pairing_table,
     read_tensors,
     RunFolder,
+    stored_transfer_table,
     transfer_table,
+    write_in_groups,
     write_table,
     write_tensors,
 )
@@ -49,6 +51,7 @@ from mtpkd.experiments.resume import (
     environment,
     identity,
     Journal,
+    keep_in_file,
     keep_students,
     load_part,
     save_part,
@@ -63,7 +66,7 @@ def train_all(
     progress: bool = True,  # show progress bars
 ) -> dict:  # method -> `MethodTables` over all repeats; empty in a process that is not the first
     "Train every method in every repeat, and keep what is finished. Of several processes only the first one writes"
-    size, first = stack_size(plan.config, plan.samples), not rank_and_world_size()[0]
+    size, first = stacked_repeats(plan), not rank_and_world_size()[0]
     stacks = [plan.folds[start : start + size] for start in range(0, len(plan.folds), size)]
     parts = {name: [] for name in plan.methods}
     total, done = len(stacks) * len(plan.methods), 0
@@ -91,6 +94,7 @@ def train_all(
                     if first:
                         keep_students(plan, context, name, student_file(out, name, stack))
                         save_part(out, name, stack, part)
+                        part = keep_in_file(out, name, stack, part, len(plan.samples))
             parts[name].append(part)
             done += 1
             bar.update()
@@ -106,7 +110,7 @@ def _finished_parts(plan, out, stack: int) -> dict:  # method -> `MethodTables`,
     for name in plan.methods:
         part = load_part(out, name, stack) if first else None
         if broadcast_from_rank0(b"done" if part else b""):
-            finished[name] = part
+            finished[name] = part and keep_in_file(out, name, stack, part, len(plan.samples))
     return finished
 
 
@@ -171,9 +175,11 @@ def _join(parts) -> MethodTables:
     return MethodTables(**tables, validation=validation)
 
 
-def _concatenate(parts, table: str, empty) -> pd.DataFrame:
+def _concatenate(parts, table: str, empty):  # -> DataFrame, or `StoredPredictions`
     "One table of several parts, without the empty ones; `empty` where all are"
     tables = [getattr(part, table) for part in parts]
+    if isinstance(tables[0], StoredPredictions):
+        return join_stored(tables)
     filled = [rows for rows in tables if len(rows)]
     return pd.concat(filled or [empty], ignore_index=True)
 
@@ -207,21 +213,37 @@ def write_folder(plan: ExperimentSpec, out: Path, parts: dict) -> dict:  # the s
     def write(name, table):
         write_table(out / name, table.assign(**provenance))
 
-    for name in TABLES:
+    for name in [table for table in TABLES if table != "predictions"]:
         table = _concatenate(parts.values(), name, pd.DataFrame(columns=COLUMNS.get(name)))
         if name == "metrics":
             table = pd.concat([table.astype(object), extra], ignore_index=True)
-        write(f"{name}.parquet" if name == "predictions" else f"{name}.csv", table)
+        write(f"{name}.csv", table)
     history = pd.concat([part.history for part in parts.values()], ignore_index=True)
     pairing = pairing_table(history)
     if len(pairing):
         write("pairing.csv", pairing)
-    predictions = pd.concat([part.predictions for part in parts.values()], ignore_index=True)
-    write("transfer.csv", transfer_table(predictions, task))
-    if task.kind != "regression":
-        write("calibration.csv", calibration(predictions, task))
+    predictions = {name: part.predictions for name, part in parts.items()}
+    explained = _write_predictions(out / "predictions.parquet", predictions, task, provenance)
+    for name, table in explained.items():
+        write(f"{name}.csv", table)
     write_json(out / "summary.json", summary)
     return summary
+
+
+def _write_predictions(path: Path, predictions: dict, task, provenance: dict) -> dict:  # name -> table
+    "The predictions of all methods to one file, and the tables that explain them"
+    stored = [part for part in predictions.values() if isinstance(part, StoredPredictions)]
+    has_classes = task.kind != "regression"
+    if stored:
+        tables = itertools.chain.from_iterable(part.tables() for part in stored)
+        write_in_groups(path, (table.assign(**provenance) for table in tables))
+        explained = dict(transfer=stored_transfer_table(predictions, task))
+        curves = [calibration(part.load(), task) for part in stored] if has_classes else []
+        return explained | (dict(calibration=pd.concat(curves, ignore_index=True)) if has_classes else {})
+    together = pd.concat(list(predictions.values()), ignore_index=True)
+    write_table(path, together.assign(**provenance))
+    explained = dict(transfer=transfer_table(together, task))
+    return explained | (dict(calibration=calibration(together, task)) if has_classes else {})
 
 
 def _keep_chosen_plans(out: Path, chosen: dict, candidates: dict) -> None:
@@ -386,7 +408,7 @@ def _run(plan, facts, out, progress):
 def forecast(plan: ExperimentSpec, out) -> dict:
     "Planned repeats and steps, minutes, memory, and disk space of the stored students, both in MiB"
     small = replace(plan.config, schedule=replace(plan.config.schedule, steps=8, evaluate=8))
-    size = stack_size(plan.config, plan.samples)
+    size = stacked_repeats(plan)
     context = open_context(replace(plan, config=small), plan.folds[:size])
     started = time.perf_counter()
     fitted = fit_student(context, get_method(BASELINE, small))

@@ -41,7 +41,7 @@ from mtpkd.distillation.methods import (
     RECIPE,
 )
 from ..distillation.method_resolution import get_method
-from .tables import MethodTables
+from .tables import in_memory, MethodTables
 from .plan import ExperimentSpec
 
 # %% ../../nbs/60_experiments/05_verdict.ipynb #1aa97146
@@ -148,6 +148,8 @@ def test_design(plan: ExperimentSpec) -> RunTest:
 
     Where one subject at a time is left out, every seed repeats the test sets, which count once."""
     n_train = np.mean([len(fold.train) + len(fold.pool) for fold in plan.folds])
+    if plan.cut:  # the random parts overlap as the whole training sets do
+        n_train = plan.uncut_rows
     rho = rho_for(n_train, np.mean([len(fold.test) for fold in plan.folds]))
     test_sets = {fold.test.tobytes() for fold in plan.folds}
     if len(test_sets) == 1:
@@ -167,7 +169,7 @@ def compare_methods(
     metric: str,
 ) -> dict:  # everything about a minus b
     "A paired comparison of two methods"
-    first, second = parts[a].predictions, parts[b].predictions
+    first, second = in_memory(parts[a].predictions), in_memory(parts[b].predictions)
     unit = first.subject if (first.subject != "").any() else first["sample"]
     if design.kind == "bootstrap":
         test = bootstrap_test(metric, _test_sets(first, second, unit, task))
@@ -239,7 +241,7 @@ def summarise(
         graph_used=_graph_used(parts),
         modalities=modality_values(parts_results(parts), plan.config.prevalent, plan.config.privileged, design.rho),
     )
-    notes = missing_notes(plan.samples)
+    notes = missing_notes(plan.samples) + ([plan.cut] if plan.cut else [])
     if notes:
         facts["notes"] = notes
     return _frame(plan, parts) | _schedule_facts(plan, parts) | dict(methods=rows) | facts

@@ -55,7 +55,7 @@ def embedding_spaces(run) -> EmbeddingSpaces:
     if predictions is None:
         notes = [reason]
     else:
-        facts, notes = _with_predictions(facts, first_repeat(predictions), summary)
+        facts, notes = _with_predictions(facts, first_repeat(predictions), summary, embeddings.get("place"))
     return EmbeddingSpaces(
         z={name: spaces[name] for name in panel_order(spaces)},
         target=target,
@@ -75,10 +75,12 @@ def _with_predictions(
     facts,  # one line a row
     p,  # predictions of one repeat
     summary,
+    place=None,  # `(n,)`: which of its test rows are shown; None: all
 ) -> tuple:  # facts with subjects, predictions and the teacher that would be chosen; notes
     "Facts about rows with the predictions of every method"
     methods = [name for name in p["method"].unique() if not parse_row(name).schedule]
-    first = p[p["method"] == methods[0]]
+    by_method = {name: _places(p[p["method"] == name], place) for name in methods}
+    first = by_method[methods[0]]
     if len(first) != len(facts):
         note = (
             f"the predictions of the first fold have {len(first)} rows, its embeddings {len(facts)}; "
@@ -88,7 +90,7 @@ def _with_predictions(
     facts = facts.assign(sample=first["sample"].values, subject=first["subject"].values)
     classes = task_classes(summary)
     for method in methods:
-        rows = p[p["method"] == method]
+        rows = by_method[method]
         if classes:
             facts[f"{method} predicts"] = np.array(classes, dtype=object)[rows[classes].values.argmax(1)]
         else:
@@ -96,7 +98,15 @@ def _with_predictions(
     chosen = chosen_teacher(p, summary)
     if chosen is not None:
         facts = facts.assign(teacher=chosen.reindex(facts["sample"]).values)
-    return facts, []
+    if place is None:
+        return facts, []
+    test = (p["method"] == methods[0]).sum()
+    return facts, [f"{len(facts):,} of {test:,} test rows of the first fold are shown, drawn at random"]
+
+
+def _places(rows, place):
+    "The predictions of the rows that are shown"
+    return rows if place is None or not len(rows) or place.max() >= len(rows) else rows.iloc[place]
 
 # %% ../../nbs/75_reporting/02_row_facts.ipynb #d6121e61
 def prediction_losses(
