@@ -15,6 +15,7 @@ from ..core.runtime import torchrun_rank_and_size
 from .parser import _command, _Parser, write_output
 from .deploy_commands import deploy_commands, trust_option
 from .data_commands import _data_commands
+from .lab_command import lab_commands
 from .run_commands import _run_options, do_compare, do_demo, do_report, do_run, do_sweep, do_track
 
 # %% ../../nbs/95_cli/05_main.ipynb #1ab40666
@@ -101,6 +102,7 @@ def build_parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--to", required=True, metavar="DIR", help="folder of logs, for tensorboard --logdir DIR (extra: trackers)"
     )
+    lab_commands(sub)
     deploy_commands(sub, _command)
     _data_commands(sub)
     _command(sub, "doctor", "versions, device, browser, optional parts: what is missing", "mtpkd doctor", do_doctor)

@@ -23,7 +23,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "check_predictions", "RunFiles", "using_tables", "RunFolder", "transfer_table", "pairing_table",
     ],
     "run_students": ["find_students", "stands_for"],
-    "runner": ["train_all", "write_folder", "default_out", "run", "forecast", "check_cells"],
+    "runner": [
+        "train_all", "stacks_of", "training_folder", "methods_and_upper_bounds", "write_folder", "default_out",
+        "run", "run_plan", "forecast", "check_cells",
+    ],
     "scoring": [
         "score_rows", "predictions_of", "history_rows", "backbone_rows", "teacher_rows", "open_context",
         "run_method", "first_outputs", "plan_of", "embeddings_of",
@@ -33,6 +36,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "weak_pairings_of", "with_faults", "draw_folds", "shared_backbone_folds",
     ],
     "tables": ["TABLES", "COLUMNS", "MethodTables"],
+    "teacher_stages": ["MARK", "train_teachers", "train_students"],
     "verdict": [
         "EFFECT", "is_clearly_better", "choose_candidate", "choose_schedules", "with_chosen", "paired",
         "fall_back", "with_fallbacks", "test_design", "compare_methods", "diverged", "summarise",
