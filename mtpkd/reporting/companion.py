@@ -7,7 +7,6 @@ __all__ = ['SMALL', 'single_teachers', 'companion_run', 'manifest_of', 'set_of',
            'selecting_student', 'first_adapted_teacher', 'shown']
 
 # %% ../../nbs/75_reporting/20_companion.ipynb #f3e820ba
-from pathlib import Path
 from ..core.errors import InputError, nearest
 from ..distillation.methods import BASELINE, declared, method_role, parse_row, RECIPE
 from ..execution.parameters import find_here, find_manifest

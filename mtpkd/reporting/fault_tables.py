@@ -7,7 +7,6 @@ __all__ = ['fold_overlap', 'runs_with_faults', 'chosen_epoch_gain']
 
 # %% ../../nbs/75_reporting/27_fault_tables.ipynb #2a0d3ecf
 from pathlib import Path
-import numpy as np
 import pandas as pd
 from ..core.errors import InputError
 from ..distillation.methods import BASELINE

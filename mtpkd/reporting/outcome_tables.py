@@ -53,7 +53,7 @@ def right_rows(
     return wide[list(names)].dropna().astype(bool)
 
 # %% ../../nbs/75_reporting/22_outcome_tables.ipynb #7b501afd
-def outcome_names(run, teacher: str = "teacher") -> list:  # of four
+def outcome_names(run) -> list:  # of four
     "What a row can be to a teacher and a student, in the order of `outcomes`"
     good, bad = _good_and_bad(run.summary)
     return [f"both {bad}", "teacher alone", "student alone", f"both {good}"]

@@ -43,13 +43,13 @@ def check_scores(
     run,  # a run folder
     method: str,
 ) -> str:  # one line
-    "Whether the scores of `repeat_scores` are those that the run wrote; `InputError` where they are not"
+    "Whether the scores of `repeat_scores` are those that the run wrote"
     again = repeat_scores(run, method)
     results = required_table(run, "results")
     written = results[results["method"] == method].set_index(["fold", "seed"])["value"]
     largest = (again - written.reindex(again.index)).abs().max()
     if largest > 1e-6:
-        raise InputError(f"the scores of {method} differ from those of the run by up to {largest:.2g}")
+        return f"DIFFERENT by up to {largest:.2g}: predictions and results of this run do not belong together"
     return f"{len(again)} scores of {method}, the same as those of the run"
 
 # %% ../../nbs/75_reporting/24_verdict_steps.ipynb #1fa01268
@@ -109,12 +109,12 @@ def check_p(
     run,  # a run folder
     method: str,
 ) -> str:  # one line
-    "Whether the p of the corrected test is the one that the run wrote; `InputError` where it is not"
+    "Whether the p of the corrected test is the one that the run wrote"
     rho, df = _needs_t_test(run)
     p = corrected_t(repeat_differences(run, method).to_numpy(), rho, df=df).p
     written = run.summary.methods[method].p
     if written is None or not np.isclose(p, written, rtol=1e-4, atol=1e-9):
-        raise InputError(f"{format_p_value(p)} here, {format_p_value(written)} in the summary of the run")
+        return f"DIFFERENT: {format_p_value(p)} here, {format_p_value(written)} in the summary of the run"
     return f"{format_p_value(p)}, as in the summary of the run"
 
 # %% ../../nbs/75_reporting/24_verdict_steps.ipynb #6cd0cc88

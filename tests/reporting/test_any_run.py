@@ -18,12 +18,22 @@ RUNS = ("watch", "digits", "values", "levels", "two")
 SHORT = dict(leaks=dict(seeds=[0], steps=4, effects=[0.0]))
 
 
+def without_others(run, names):
+    "A made-up run with the rows of some methods only"
+    for table in ("results", "metrics", "history", "teachers", "predictions", "transfer", "calibration"):
+        rows = getattr(run, table)
+        setattr(run, table, rows[rows["method"].isin(names)])
+    run.summary |= dict(methods={name: row for name, row in run.summary["methods"].items() if name in names})
+    run.summary |= dict(comparisons=[])
+    return run
+
+
 @pytest.fixture(scope="module")
 def made_up(tmp_path_factory):
     "Run folders without training: values without subjects, and two methods only"
     home = tmp_path_factory.mktemp("made_up")
-    values = FakeRun(regression=True, subjects=None, seeds=2, folds=3, levels=dict(student_only=0.5, mtpkdot=0.55))
-    two = FakeRun(seeds=2, folds=3, levels=dict(student_only=0.5, kd=0.6))
+    values = FakeRun(regression=True, subjects=None, seeds=2, folds=3)
+    two = without_others(FakeRun(seeds=2, folds=3), ["student_only", "mtpkd"])
     return dict(values=write(values, home / "values"), two=write(two, home / "two"))
 
 
