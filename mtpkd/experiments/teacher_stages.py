@@ -15,6 +15,7 @@ from ..core.registry import trusting
 from ..core.runtime import torch_threads, torchrun_rank_and_size
 from ..core.stored_files import regular_file
 from ..core.yaml_files import read_yaml
+from ..data.manifest import load_manifest
 from ..distillation.stages import fit_teacher_stages, teacher_checkpoints
 from ..training.checkpoint import CheckpointStore
 from .plan import ExperimentSpec, plan_experiment
@@ -24,7 +25,8 @@ from .runner import default_out, methods_and_upper_bounds, run_plan, stacks_of, 
 
 # %% ../../nbs/60_experiments/14_teacher_stages.ipynb #bc356579
 MARK = "teachers.yaml"  # the settings, in a folder of teachers
-_OF_STUDENTS = ("methods", "schedules", "student", "ot", "device", "threads")  # on which no teacher depends
+# on which no teacher depends; a set may lie elsewhere on another machine, its data have a digest of their own
+_OF_STUDENTS = ("methods", "schedules", "student", "ot", "device", "threads", "manifest")
 _FOLDER = FolderKind(
     mark=MARK,
     not_a_folder="{absolute} is a file; expected a folder to write the teachers to",
@@ -103,6 +105,19 @@ def _check_same_teachers(folder: Path, facts: dict) -> None:
             )
 
 
+def _check_same_modalities(folder: Path, manifest) -> None:
+    "Refuse a set without the modalities of the teachers, before settings of one set meet another"
+    theirs = read_yaml(regular_file(folder, MARK))
+    missing = [
+        name for name in (*theirs["prevalent"], *theirs["privileged"]) if name not in load_manifest(manifest).modalities
+    ]
+    if missing:
+        raise InputError(
+            f"{folder} holds teachers of another set (manifest: {theirs['manifest']!r} there, {str(manifest)!r} here, "
+            f"without {missing[0]}); train teachers for this one"
+        )
+
+
 def _check_complete(folder: Path, states: list) -> None:
     "Refuse a folder that lacks a teacher"
     for stack in states:
@@ -129,6 +144,8 @@ def train_students(
     if not (folder / MARK).is_file():
         raise InputError(f"{folder.absolute()}: no folder of teachers; expected one that train_teachers has written")
     given = {name: value for name, value in settings.items() if value is not None}
+    if "manifest" in given:
+        _check_same_modalities(folder, given["manifest"])
     config = given.pop("config", None) or folder / MARK
     with trusting(trust):
         plan = plan_experiment(manifest=given.pop("manifest", None), methods=methods, config=config, **given)
