@@ -11,6 +11,8 @@ cfg = parser["DEFAULT"]
 
 extras = {key.removesuffix("_requirements"): cfg[key].split() for key in cfg if key.endswith("_requirements")}
 readme = here / "README.md"
+NOTEBOOKS = {"mtpkd.batch": "nbs/batch", "mtpkd.explore": "nbs/explore"}  # package of data -> its folder
+URLS = dict(line.split(" = ") for line in cfg["project_urls"].strip().splitlines())
 
 setup(
     name=cfg["lib_name"],
@@ -28,14 +30,19 @@ setup(
         f"Programming Language :: Python :: {cfg['min_python']}",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
+    project_urls=URLS,
     python_requires=f">={cfg['min_python']}",
     install_requires=cfg["requirements"].split(),
     extras_require=extras,
     entry_points={"console_scripts": cfg["console_scripts"].split(), "nbdev": ["mtpkd=mtpkd._modidx:d"]},
-    # manifests, embedded arrays and papermill notebooks live outside mtpkd/ and travel as packages of data
-    packages=[*find_packages(include=["mtpkd", "mtpkd.*"]), "mtpkd.data_manifests", "mtpkd.batch"],
-    package_dir={"mtpkd": "mtpkd", "mtpkd.data_manifests": "data_manifests", "mtpkd.batch": "nbs/batch"},
-    package_data={"mtpkd.data_manifests": ["*.yaml", "*.md", "embedded/*.npz"], "mtpkd.batch": ["*.ipynb", "*.yaml"]},
+    # manifests, embedded arrays, papermill and companion notebooks live outside mtpkd/ and travel as packages of data
+    packages=[*find_packages(include=["mtpkd", "mtpkd.*"]), "mtpkd.data_manifests", *NOTEBOOKS],
+    package_dir={"mtpkd": "mtpkd", "mtpkd.data_manifests": "data_manifests", **NOTEBOOKS},
+    package_data={
+        "mtpkd": ["py.typed"],
+        "mtpkd.data_manifests": ["*.yaml", "*.md", "embedded/*.npz"],
+        **{name: ["*.ipynb", "*.yaml"] for name in NOTEBOOKS},
+    },
     include_package_data=False,
     zip_safe=False,
 )

@@ -9,7 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "distillation", "deployment", "experiments", "execution", "plots", "reporting", "widgets", "api", "cli",
     ],
     submod_attrs={
-        "api": ["RunFolder", "export", "learning_curve", "run", "sweep"],
+        "api": ["RunFolder", "export", "learning_curve", "run", "sweep", "train_students", "train_teachers"],
         "experiments.comparison": ["compare"],
         "experiments.fit": ["fit"],
         "experiments.probe": ["probe"],

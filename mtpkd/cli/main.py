@@ -27,6 +27,7 @@ from mtpkd.cli.run_commands import (
     do_tune,
     do_unpack,
 )
+from .lab_command import lab_commands
 
 # %% ../../nbs/95_cli/05_main.ipynb #1ab40666
 def _sharing_options(sub) -> None:
@@ -171,6 +172,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--follow", action="store_true", help="go on until the runs are finished; TensorBoard at the end")
     _sharing_options(sub)
+    lab_commands(sub)
     deploy_commands(sub, _command)
     _data_commands(sub)
     _command(sub, "doctor", "versions, device, browser, optional parts: what is missing", "mtpkd doctor", do_doctor)

@@ -264,7 +264,7 @@ def verdict_text(summary: Summary) -> str:  # lines of a table
 def _verdict_line(name, row) -> str:
     "One method of the verdict table; the baseline and a diverged method have no interval"
     interval = ""
-    p = ""
+    p = "-"
     if row.low is not None and row.diff:
         interval = format_interval(row.low, row.high, terminal=True)
         p = format_p(row.p, missing="-")

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TORCHRUN_VARIABLES', 'seed_for', 'rng', 'torchrun_rank_and_size', 'pick_device', 'memory_bytes', 'check_memory',
-           'safe_path', 'safe_children', 'flushes_denormals', 'torch_threads']
+           'safe_path', 'safe_children', 'flushes_denormals', 'torch_threads', 'in_notebook']
 
 # %% ../../nbs/00_core/03_runtime.ipynb #3ff9e71b
 import contextlib, hashlib, os, sys
@@ -129,3 +129,10 @@ def torch_threads(threads: int):
     finally:
         torch.set_num_threads(before)
         torch.set_flush_denormal(flushed)
+
+# %% ../../nbs/00_core/03_runtime.ipynb #089ab0bc
+def in_notebook() -> bool:
+    "Whether this process is the kernel of a notebook"
+    module = sys.modules.get("IPython")
+    shell = module.get_ipython() if module else None
+    return hasattr(shell, "kernel")

@@ -195,12 +195,17 @@ def _enter(node, key: str, path: str):
     return node.setdefault(key, {})
 
 
+_NEXT_SETTING = re.compile(r"[\s,;]+(?=[A-Za-z_][\w.]*=)")  # what stands between two settings in a text
+
+
 def apply_set(
     values: dict,  # nested plain values; not changed
-    settings,  # `["schedule.steps=400", ...]` or `{"schedule.steps": 400}`
+    settings,  # `["schedule.steps=400", ...]`, `{"schedule.steps": 400}`, or text: `schedule.steps=400 encoder.width=8`
 ) -> dict:  # a copy with the settings applied
     "Set single values by dotted path"
     values = yaml.safe_load(yaml.safe_dump(values))
+    if isinstance(settings, str):
+        settings = [part for part in _NEXT_SETTING.split(settings.strip()) if part]
     if not isinstance(settings, dict):
         settings = dict(_split_setting(s) for s in settings or [])
     for path, value in settings.items():

@@ -44,7 +44,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "stage": ["StageSpec", "init_projections"],
     "stages": [
         "RequiredArtifacts", "required_artifacts", "fit_backbones", "fit_teachers", "self_distil",
-        "fit_all_tnets", "fit_first_stages", "run_stages", "count_steps",
+        "fit_all_tnets", "fit_first_stages", "fit_teacher_stages", "teacher_checkpoints", "run_stages",
+        "count_steps",
     ],
     "students": [
         "MEMBER_SCHEDULE", "ensemble_keys", "get_teachers", "candidate_teacher_names", "candidate_keys",

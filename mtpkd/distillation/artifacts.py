@@ -106,10 +106,11 @@ class ArtifactStore:
     def get_or_compute(self, key, compute):  # compute: a function of `checkpoint(*part)` -> `StageCheckpoint` or None
         "The artifact under `key`"
         if key not in self._items:
-            self._items[key] = compute(partial(self._checkpoint, key))
+            self._items[key] = compute(partial(self.checkpoint, key))
         return self._items[key]
 
-    def _checkpoint(self, key, *part):
+    def checkpoint(self, key, *part):  # a `StageCheckpoint`, or None without a store of them
+        "The checkpoint of an artifact"
         return self.checkpoints.stage(self.scope, key, *part) if self.checkpoints else None
 
     def put(self, key, artifact) -> None:

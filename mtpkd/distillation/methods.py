@@ -170,6 +170,8 @@ class Method:
     default_for: str = ""  # one of `DEFAULTS`: the runs that contain it unless they name their methods
     uses_transport: bool = False  # its loss or its pairing is optimal transport
     colour: str = ""  # in figures, a name of `mtpkd.plots.palette`; none: one by its name
+    about: str = ""  # one line: what it is
+    reference: str = ""  # where it comes from
 
     def compares(self, what: str) -> bool:  # outputs or embeddings
         "Whether a term compares these with a teacher"
@@ -200,6 +202,72 @@ class Method:
         "Whether it needs no pairs in the pool"
         return bool(self.bags) or self.source.unpaired
 
+# %% ../../nbs/50_distillation/01_methods.ipynb #n0te5cd1
+_PKDOT, _MTPKDOT = "Aslam et al. 2024, arXiv 2401.15489", "Aslam et al. 2024, arXiv 2408.09035"
+_HINTON, _OWN = "Hinton et al. 2015, arXiv 1503.02531", "this project"
+_NOTES = {  # name -> what it is, where it comes from
+    "student_only": ("The student trained on the labelled rows, without a teacher.", "the baseline"),
+    "self_training": (
+        "Soft targets of students on the unlabelled pool: a control without privileged data.",
+        "the control of the recipe",
+    ),
+    "student_all_labels": ("The student with the labels of the whole pool: what there is to gain.", "an upper bound"),
+    "kd": ("Logit distillation from one joint teacher, on labelled rows and pool.", _HINTON),
+    "pkdot": ("Structural transport from one joint teacher; the student starts as that teacher, with a T-Net.", _PKDOT),
+    "mtpkdot": (
+        "MT-PKDOT with the paper's weights: self-distilled teachers, T-Net, structural transport.",
+        _MTPKDOT,
+    ),
+    "mtpkdot_crossfit": (
+        "MT-PKDOT that selects its teachers by the losses of teachers that were not fitted on the row.",
+        f"{_MTPKDOT}; {_OWN}",
+    ),
+    "mtpkd": (
+        "This project's recipe: soft targets of a teacher ensemble, spread over a graph and balanced by transport.",
+        _OWN,
+    ),
+    "mtpkd_v1": ("The first version of the recipe: soft targets of a teacher ensemble, next to the labels.", _OWN),
+    "dkd": ("Logit distillation with target and other classes apart.", "Zhao et al. 2022, arXiv 2203.08679"),
+    "fitnets": ("The student's embedding regresses the teacher's, after a projection.", "Romero et al. 2015"),
+    "cosine_mse": (
+        "The student's embedding has the direction of the teacher's, after a projection.",
+        "Sanh et al. 2019, arXiv 1910.01108",
+    ),
+    "rkd": ("Distances and angles within a batch are matched.", "Park et al. 2019, arXiv 1904.05068"),
+    "sp": ("Similarities of all pairs of a batch are matched.", "Tung and Mori 2019, arXiv 1907.09682"),
+    "cc": ("Correlations of all pairs of a batch are matched.", "Peng et al. 2019, arXiv 1904.01802"),
+    "pkt": ("Probabilities of being neighbours are matched.", "Passalis and Tefas 2018, arXiv 1803.10837"),
+    "crd": (
+        "Each row is contrasted with its own teacher embedding and with all others.",
+        "Tian et al. 2020, arXiv 1910.10699",
+    ),
+    "c2kd": ("Ranks of the classes are matched, on rows where teacher and student agree.", "Huo et al. 2024"),
+    "wkd": ("Logits are matched by the Wasserstein distance between classes.", "Lv et al. 2024, arXiv 2412.08139"),
+    "gw": ("Batches are matched by the Gromov-Wasserstein distance.", _OWN),
+    "fgw": ("Batches are matched by the fused Gromov-Wasserstein distance, structure and features.", _OWN),
+    "rowwise_ot": ("Each row's distribution over its anchors is transported on its own.", _OWN),
+    "sinkhorn_kd": (
+        "Logit distillation with the class shares of the soft targets balanced by Sinkhorn's algorithm.",
+        f"{_HINTON}; {_OWN}",
+    ),
+    "kd_mean": ("Logit distillation from the mean of the joint and the privileged teachers.", "You et al. 2017"),
+    "kd_best": ("Logit distillation from the teacher that is best on inner validation.", _HINTON),
+    "kd_confidence": ("Logit distillation from teachers weighted by their confidence.", "Kwon et al. 2020"),
+    "kd_barycentre": ("Logit distillation from the Wasserstein barycentre of several teachers.", _OWN),
+    "kd_crossfit": ("Logit distillation from a joint teacher that was not fitted on the row.", f"{_HINTON}; {_OWN}"),
+    "kd_router": ("Logit distillation from teachers weighted row by row by a learnt router.", _OWN),
+    "shuffled_teacher": ("The recipe with soft targets from privileged recordings of other rows: a control.", _OWN),
+    "shuffled_privileged": ("The recipe with teachers fitted on privileged recordings of other rows: a control.", _OWN),
+    "label_permutation": ("The recipe with permuted labels: a control that must stay at chance.", _OWN),
+    "labelled_only": ("Lost pairs: soft targets of privileged teachers on labelled rows, whose pairs are known.", _OWN),
+    "naive_pairs": ("Lost pairs: every pool row takes some recording of its bag for its own.", _OWN),
+    "bag_mean": ("Lost pairs: every pool row takes the mean prediction of its bag.", _OWN),
+    "dist_align": ("Lost pairs: the distributions of a bag are matched, not its rows.", _OWN),
+    "ot_pairing": ("Lost pairs: optimal transport pairs the rows of a bag.", _OWN),
+    "mtpkd_pairing_v1": ("The first recipe for lost pairs: transport inside bags, from a teacher ensemble.", _OWN),
+    "mtpkd_pairing": ("The recipe for lost pairs: transport inside bags, a teacher ensemble, a graph.", _OWN),
+}
+
 # %% ../../nbs/50_distillation/01_methods.ipynb #1992adfd
 BASELINE = "student_only"  # with which every method is compared
 CEILING = "student_all_labels"  # the baseline with the labels of the pool: what there is to gain
@@ -217,6 +285,9 @@ def add_method(m: Method) -> Method:
     allow_addresses("distillation term", [term for term, _ in m.terms])
     allow_addresses("teacher rule", [m.rule])
     allow_addresses("target", [m.target])
+    if not m.about and m.name in _NOTES:
+        about, reference = _NOTES[m.name]
+        m = replace(m, about=about, reference=reference)
     return methods.register(m.name)(m)
 
 

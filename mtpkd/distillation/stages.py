@@ -4,13 +4,13 @@
 
 # %% auto #0
 __all__ = ['RequiredArtifacts', 'required_artifacts', 'fit_backbones', 'fit_teachers', 'self_distil', 'fit_all_tnets',
-           'fit_first_stages', 'run_stages', 'count_steps']
+           'fit_first_stages', 'fit_teacher_stages', 'teacher_checkpoints', 'run_stages', 'count_steps']
 
 # %% ../../nbs/50_distillation/18_stages.ipynb #d1571202
 from dataclasses import dataclass
 from .methods import GRAPH, Method, schedules
-from .artifacts import TeacherKey
-from .context import DistillationContext, get_backbone, with_control
+from .artifacts import BackboneKey, SelfDistilledKey, TeacherKey
+from .context import DistillationContext, get_backbone, teacher_context, with_control
 from mtpkd.distillation.tnet import (
     embedding_teacher,
     get_adapted_teachers,
@@ -142,6 +142,19 @@ def fit_first_stages(
     plans: bool = False,  # with the teachers of the transport plans that are shown after training
 ) -> None:
     "Stages 0 to 3, in order, for all methods of an experiment"
+    required = fit_teacher_stages(context, methods, upper_bounds, started, plans)
+    started("T-Net")
+    fit_all_tnets(context, required)
+
+
+def fit_teacher_stages(
+    context: DistillationContext,
+    methods,
+    upper_bounds=(),  # names of teachers that stand in the report themselves
+    started=lambda stage: None,  # called with the name of each stage as it begins
+    plans: bool = False,  # with the teachers of the transport plans that are shown after training
+) -> RequiredArtifacts:
+    "Stages 0 to 2: all that is fitted before any student"
     required = _with_upper_bounds(context, required_artifacts(context, methods, plans), upper_bounds)
     if required.backbones:
         started("backbones")
@@ -150,8 +163,45 @@ def fit_first_stages(
     fit_teachers(context, required)
     started("self-distillation")
     self_distil(context, required)
-    started("T-Net")
-    fit_all_tnets(context, required)
+    return required
+
+
+def teacher_checkpoints(
+    context: DistillationContext,  # whose artifacts have checkpoints
+    methods,
+    upper_bounds=(),
+    plans: bool = False,
+) -> dict:  # title of a stage -> path of its checkpoint
+    "Where the checkpoints of stages 0 to 2 lie; nothing is trained"
+    required = _with_upper_bounds(context, required_artifacts(context, methods, plans), upper_bounds)
+    paths = {}
+
+    def note(title, control, key, *part):
+        store = teacher_context(with_control(context, control)).artifacts
+        paths[f"{title} {control}".strip()] = store.checkpoint(key, *part).path
+
+    for control, modality in required.backbones:
+        note(f"backbone {modality}", control, BackboneKey(modality))
+    for control, key in required.teachers:
+        note(_teacher_title(key), control, key, *((0,) if key.cross_fitted else ()))
+    for method in required.refined:
+        key = refined_teacher_key(with_control(context, method.control), method)
+        note(f"refined teacher of {method.name}", method.control, key)
+    for control in required.self_distilled:
+        note("adapted teachers", control, SelfDistilledKey())
+    return paths
+
+
+def _teacher_title(key: TeacherKey) -> str:
+    "A teacher of stage 1 in words"
+    parts = [f"teacher {key.name}"]
+    if key.member:
+        parts.append(f"member {key.member}")
+    if key.modality_dropout:
+        parts.append("with modality dropout")
+    if key.cross_fitted:
+        parts.append("cross-fitted")
+    return ", ".join(parts)
 
 
 def _with_upper_bounds(context, required, names) -> RequiredArtifacts:

@@ -25,7 +25,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "stored_transfer_table", "pairing_table",
     ],
     "run_students": ["find_students", "stands_for"],
-    "runner": ["train_all", "write_folder", "default_out", "run", "forecast", "check_cells"],
+    "runner": [
+        "train_all", "stacks_of", "training_folder", "methods_and_upper_bounds", "write_folder", "default_out",
+        "run", "run_plan", "forecast", "check_cells",
+    ],
     "scoring": [
         "MOST_SHOWN", "score_rows", "predictions_of", "history_rows", "backbone_rows", "teacher_rows",
         "open_context", "run_method", "first_outputs", "plan_of", "embeddings_of",
@@ -40,6 +43,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "run_comparison", "write_comparison", "trials_table", "cost_table", "importance_table", "write_tables",
     ],
     "tables": ["TABLES", "COLUMNS", "StoredPredictions", "in_memory", "join_stored", "MethodTables"],
+    "teacher_stages": ["MARK", "train_teachers", "train_students"],
     "trials": [
         "trial_arguments", "plan_trial", "row_name", "comparison_folds", "trial_folds", "held_out_rows",
         "check_no_test_rows", "without_labels", "PrunedTrial", "TrialStore", "TrialCheckpoint", "median_bars",

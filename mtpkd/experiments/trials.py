@@ -25,7 +25,7 @@ from ..distillation.methods import candidate_schedules, schedules
 from ..distillation.method_resolution import get_method
 from ..distillation.stages import count_steps
 from ..distillation.students import get_student
-from .plan import ExperimentSpec, plan_experiment, stack_size
+from .plan import ExperimentSpec, plan_experiment, stacked_repeats
 from .resume import identity, load_part, save_part
 from .scoring import open_context, run_method
 from .settings import resolve_config
@@ -227,7 +227,7 @@ def train_trial(
     "Train the students of one method, and score them on the inner validation rows; `InputError` for test rows"
     check_no_test_rows(folds, held_out, plan.samples)
     hidden = replace(plan, samples=without_labels(plan.samples, np.unique(np.concatenate(held_out))))
-    size = stack_size(plan.config, plan.samples)
+    size = stacked_repeats(plan)
     stacks = [folds[start : start + size] for start in range(0, len(folds), size)]
     validation, steps, curve = [], 0, {}
     for stack in stacks:
@@ -287,7 +287,7 @@ def run_compared(
     with trusting(arguments.pop("trust", ())):
         plan = plan_trial(arguments, [method], trial["settings"])
         folds = comparison_folds(plan, trial["development"])
-        size = stack_size(plan.config, plan.samples)
+        size = stacked_repeats(plan)
         for start in range(0, len(trial["repeats"]), size):
             repeats = trial["repeats"][start : start + size]
             if load_part(Path(trial["folder"]), method, repeats[0]) is not None:

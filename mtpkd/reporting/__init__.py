@@ -2,18 +2,47 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
+    "answers": [
+        "answering_method", "describe_help", "describe_pairing", "describe_transport_gain", "answer_sentences",
+        "describe_experiment",
+    ],
+    "companion": [
+        "SMALL", "single_teachers", "companion_run", "manifest_of", "set_of", "shown_methods", "best_student",
+        "selecting_student", "first_adapted_teacher", "shown",
+    ],
+    "data_tables": [
+        "modality_table", "parts_table", "label_table", "presence_table", "missing_patterns", "protocol_folds",
+        "fold_table", "shared_subjects", "divisions", "linear_scores", "scores_by_subject", "signal_figure",
+        "subject_recognised", "sample_figure",
+    ],
+    "embedding_tables": [
+        "JOINT", "nearest_rows", "neighbour_table", "common_neighbours", "aligned_teachers", "cosine_to_joint",
+        "structure_to_joint", "linear_readout", "directions_used", "adapter_figure",
+    ],
+    "fault_tables": ["fold_overlap", "runs_with_faults", "chosen_epoch_gain"],
     "findings": [
         "describe_winners", "describe_unclear", "describe_transport", "same_schedule", "describe_ablations",
         "describe_controls", "describe_baselines", "describe_teacher", "describe_selection",
         "describe_validation", "describe_graph", "describe_fallback", "describe_headroom",
         "describe_calibration", "describe_modalities",
     ],
+    "glossary": ["method_cost", "MethodNote", "method_notes", "glossary_words"],
     "limits": [
         "describe_multiple_tests", "describe_limits", "describe_test", "describe_power", "most_hurt",
         "describe_hurt", "describe_diverged", "describe_unfinished", "describe_tuning", "describe_provenance",
     ],
+    "network_tables": ["WIDTH", "sample_shapes", "encoder_sizes", "token_shapes", "masked_change"],
+    "outcome_tables": [
+        "right_rows", "outcome_names", "outcomes", "outcome_table", "outcome_figure", "changed_table",
+        "class_scores", "class_table", "confusion_table", "disagreement_table", "right_counts",
+        "teacher_losses", "loss_unit", "teacher_table", "margin_table", "perfect_choice", "score_table",
+    ],
     "page": ["Page"],
     "part_figures": ["figure_or_note"],
+    "plan_tables": [
+        "made_up_batch", "batch_to_explain", "batch_groups", "one_row_a_group", "anchor_groups",
+        "similarity_means", "whole_rows", "student_plans",
+    ],
     "ranking": ["fallen_back", "verdict_rows", "best_method"],
     "report": ["render", "comparison_page"],
     "result_sections": [
@@ -45,10 +74,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "sweep_report": ["SWEEP_PAGE", "table_cell", "table_rows", "curve_figures"],
     "sweep_table": ["SWEEP", "sweep_groups", "pool_results", "is_upper_bound", "group_rows"],
     "tables": [
-        "PAIRED_HEAD", "method_extras", "verdict_table", "overview", "first_unpaying_budget",
+        "PAIRED_HEAD", "method_extras", "verdict_table", "verdict_frame", "overview", "first_unpaying_budget",
         "describe_budgets", "paired_cells", "protocols_to_name",
     ],
-    "template": ["CSS", "MACROS", "RUN", "PAGE", "PAIRED", "templates"],
+    "template": ["CSS", "MACROS", "RUN", "PAGE", "FOLDING", "PAIRED", "templates"],
     "trackers": [
         "EVENT_FILES", "slug", "curves", "lost_repeats", "verdict_numbers", "writer", "claim_log_folder",
         "track_run", "track",
@@ -59,4 +88,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "is_over", "describe_update", "MLflowStore", "WandbStore", "open_store", "track_to",
     ],
     "training_sections": ["plan_section", "embedding_arguments", "embedding_section", "curve_sections"],
+    "verdict_steps": [
+        "repeat_scores", "check_scores", "repeat_differences", "spread_table", "significance_steps", "check_p",
+        "holm_table", "power_line", "power_figure",
+    ],
 })

@@ -50,7 +50,7 @@ def describe_unclear(summary: Summary) -> str:
         width = f": the intervals reach some {format_number(np.median(half_widths))} points to either side"
     return (
         f"Not significantly different from the student alone: {join_words(named)}. "
-        f"That does not show that they have no effect{width}."
+        f"An effect of theirs may be too small to be seen here{width}."
     )
 
 # %% ../../nbs/75_reporting/05_findings.ipynb #24e18058
@@ -203,7 +203,7 @@ def describe_fallback(summary: Summary) -> str:
         evidence = (
             f"on inner validation it had {format_number(fallback.validation)} "
             f"against the {format_number(fallback.student_only)} of the student alone, "
-            f"which was no worse in {format_percent(fallback.repeats)} of the repeats"
+            f"which was at least as good in {format_percent(fallback.repeats)} of the repeats"
         )
         if fallback.fell_back:
             sentences.append(f"{name} fell back on the student alone: distilled, {evidence}.")
@@ -239,7 +239,7 @@ def describe_calibration(summary: Summary) -> str:
     if row.ece is None:
         return ""
     if not row.is_significant:
-        relation = "not significantly differently calibrated from"
+        relation = "about as well calibrated as"
     elif row.diff < 0:
         relation = "better calibrated than"
     else:

@@ -17,12 +17,21 @@ from ..evaluation.wording import join_words, metric_label
 from ..plots.embeddings import PROJECTIONS
 from .run_view import open_run
 from .tables import overview, paired_cells, PAIRED_HEAD, protocols_to_name
-from .template import CSS, PAIRED, templates
+from .template import CSS, FOLDING, PAIRED, templates
+from .glossary import glossary_words, method_notes
 from .page import Page
 from .result_sections import budget_section
 from .sections import run_section
 
 # %% ../../nbs/75_reporting/15_report.ipynb #fdb696f2
+def _rows_of(summaries) -> list:  # names, each once
+    "The rows of all tables of a page, without candidates"
+    names = {}
+    for summary in summaries:
+        names |= dict.fromkeys(name for name in summary.methods if not summary.is_candidate(name))
+    return list(names)
+
+
 def render(
     sections: list,  # dicts of `run_section`
     budgets=None,  # of `budget_section`
@@ -48,6 +57,9 @@ def render(
             stamps=list(stamps),
             summaries=[section["title"] for section in finished],
             overview=overview(summaries) if summaries else [],
+            folding=Markup(FOLDING),
+            notes=method_notes(_rows_of(summaries)) if summaries else [],
+            words=glossary_words(_rows_of(summaries)),
         )
     )
 

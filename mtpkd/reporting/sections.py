@@ -14,6 +14,8 @@ from ..core.provenance import provenance_text
 from ..evaluation.wording import metric_label
 from ..experiments.run_folder import using_tables
 from .run_view import optional_table
+from .answers import answer_sentences, describe_experiment
+from .limits import describe_hurt
 from .sentences import setting_rows, verdict_sentences
 from .tables import verdict_table
 from .page import Page
@@ -57,6 +59,9 @@ def _finished_section(page: Page, run, summary, embedding) -> dict:
         summary=summary,
         stamp=stamp,
         title=f"{summary.title} ({stamp})" if stamp else summary.title,
+        experiment=describe_experiment(summary),
+        answers=answer_sentences(summary),
+        hurt=describe_hurt(summary, optional_table(run, "transfer")[0]),
         setting=setting_rows(summary),
         sentences=verdict_sentences(summary, optional_table(run, "transfer")[0]),
         verdict_rows=verdict_table(summary, optional_table(run, "metrics")[0]),

@@ -133,8 +133,10 @@ class CheckpointStore:
         self,
         folder: Path,
         on_save=lambda event, **facts: None,  # called as `on_save("training", stage=, step=, steps=)` after a save
+        seconds: float | None = None,  # between two saves; 0: every evaluation, so that finished stages stay
     ):
         self.folder, self.on_save, self._last_save = folder, on_save, time.monotonic()
+        self.seconds = seconds
 
     def stage(self, *key) -> "StageCheckpoint":  # key: anything with a stable `repr`
         "The checkpoint of the stage that `key` names"
@@ -143,7 +145,8 @@ class CheckpointStore:
 
     def due(self) -> bool:
         "Whether the last save is long enough ago; if so, the clock starts again"
-        if time.monotonic() - self._last_save < SECONDS_BETWEEN_CHECKPOINTS:
+        seconds = SECONDS_BETWEEN_CHECKPOINTS if self.seconds is None else self.seconds
+        if time.monotonic() - self._last_save < seconds:
             return False
         self._last_save = time.monotonic()
         return True

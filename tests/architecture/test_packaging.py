@@ -39,7 +39,9 @@ def test_wheel_carries_modules_manifests_arrays_and_batch_notebooks(wheel):
         for g in ("*.yaml", "embedded/*.npz")
         for p in (ROOT / "data_manifests").glob(g)
     }
-    want |= {f"mtpkd/batch/{p.name}" for p in (ROOT / "nbs" / "batch").glob("*.ipynb")}
+    for folder in ("batch", "explore"):
+        want |= {f"mtpkd/{folder}/{p.name}" for p in (ROOT / "nbs" / folder).glob("*.ipynb")}
+    want.add("mtpkd/py.typed")
     assert want <= have, want - have
     assert not [n for n in have if n.endswith((".pyc", ".tmp"))]
 
@@ -84,4 +86,5 @@ def test_requirements_come_from_settings(wheel):
         if line.startswith("Requires-Dist") and "extra ==" not in line
     }
     assert base == distributions("requirements")
+    assert "Project-URL: Paper of MT-PKDOT, https://arxiv.org/abs/2408.09035" in metadata.splitlines()
     assert {f"Provides-Extra: {e}" for e in ("video", "scale", "deploy", "dev")} <= set(metadata.splitlines())

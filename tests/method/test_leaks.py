@@ -225,7 +225,7 @@ def train(plan, out, monkeypatch, hidden=()):
     with monkeypatch.context() as m:
         m.setattr(mtpkd.distillation.context, "make_stacked_dataset", table_with_hidden_labels)
         m.setattr(mtpkd.experiments.runner, "run_method", spy)
-        run = mtpkd.experiments.runner._run(plan, identity(plan), out, progress=False)
+        run = mtpkd.experiments.runner.run_plan(plan, identity(plan), out, progress=False)
     return run, findings(run, kept)
 
 

@@ -1,0 +1,1 @@
+"Companion notebooks of mtpkd, which `mtpkd lab` copies into a folder of the user"

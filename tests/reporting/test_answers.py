@@ -1,0 +1,214 @@
+"""The three sentences at the head of a report, on twelve constructed summaries. The expected sentences were written by hand
+before the function that makes them."""
+
+import pytest
+from mtpkd.evaluation.summary import parse_summary
+from mtpkd.reporting.answers import answer_sentences
+
+CONTROL = dict(a="mtpkd", b="self_training", diff=0.077, ci95=[0.001, 0.153], p=0.049)
+SHUFFLED = dict(a="mtpkd", b="shuffled_privileged", diff=0.06, ci95=[0.02, 0.10], p=0.01)
+NO_OT = dict(a="mtpkdot", b="mtpkdot:no_ot", diff=0.013, ci95=[-0.013, 0.038], p=0.301)
+HEADROOM = dict(value=0.14, ci95=[0.08, 0.2], p=0.0005, significant=True)
+
+
+def row(diff, low, high, p, holm=None, base=0.5, closed=None):
+    return dict(mean=base + diff, sd=0.04, n=10, diff=diff, ci95=[low, high], p=p, p_holm=holm, headroom_closed=closed)
+
+
+def summary(methods, **changes):
+    "A run of a method or some, in which the student alone scores 50"
+    values = dict(
+        name="made up",
+        task=dict(kind="classification", classes=["calm", "stress"], chance=0.5),
+        metric="balanced_accuracy",
+        prevalent=["face"],
+        privileged=["physio"],
+        n=400,
+        subjects=10,
+        folds=5,
+        seeds=[0, 1],
+        methods=dict(student_only=dict(mean=0.5, sd=0.04, n=10, diff=0.0, p=1.0)) | methods,
+    )
+    return parse_summary(values | changes)
+
+
+HELP = row(0.13, 0.07, 0.19, 0.0007, 0.004, closed=0.93)
+SMALL = row(0.01, -0.03, 0.05, 0.6, 0.6, closed=0.07)
+HARM = row(-0.06, -0.1, -0.02, 0.008, 0.008)
+
+UNMEASURED_PAIRS = (
+    "What the pairing of the modalities is worth was not measured; a run with --methods mtpkd,shuffled_privileged does."
+)
+UNMEASURED_TRANSPORT = "What optimal transport adds was not measured; a run with --methods mtpkdot,mtpkdot:no_ot does."
+
+CASES = {
+    "help": (
+        summary(dict(mtpkd=HELP), comparisons=[CONTROL, SHUFFLED, NO_OT], headroom=HEADROOM),
+        [
+            "Privileged data helped: mtpkd scores 63.0 against 50.0 for the same student without a teacher (balanced "
+            "accuracy x 100), +13.0 points (95% interval 7.0 to 19.0, p = .004 corrected for the number of methods). "
+            "That is 93% of the +14.0 points that labels for the whole pool would add. Against self_training, which has "
+            "the same pool and no privileged data, it gains +7.7 points (95% interval 0.1 to 15.3, p = .049).",
+            "The pairing of the modalities is worth +6.0 points (95% interval 2.0 to 10.0, p = .010): mtpkd against "
+            "shuffled_privileged, whose teachers see the privileged recordings of other rows.",
+            "No gain by optimal transport was shown: mtpkdot with its transport term against the same without it, "
+            "+1.3 points (95% interval −1.3 to 3.8, p = .301).",
+        ],
+    ),
+    "help that the pool may explain": (
+        summary(
+            dict(mtpkd=HELP), comparisons=[CONTROL | dict(diff=0.01, ci95=[-0.04, 0.06], p=0.7)], headroom=HEADROOM
+        ),
+        [
+            "Distillation helped, and the unlabelled pool alone may explain it: mtpkd scores 63.0 against 50.0 for the "
+            "same student without a teacher (balanced accuracy x 100), +13.0 points (95% interval 7.0 to 19.0, p = .004 "
+            "corrected for the number of methods). That is 93% of the +14.0 points that labels for the whole pool would "
+            "add. Against self_training, which has the same pool and no privileged data, the difference is +1.0 points "
+            "(95% interval −4.0 to 6.0, p = .700).",
+            UNMEASURED_PAIRS,
+            UNMEASURED_TRANSPORT,
+        ],
+    ),
+    "help without a control": (
+        summary(dict(kd=row(0.08, 0.03, 0.13, 0.01))),
+        [
+            "Distillation helped: kd scores 58.0 against 50.0 for the same student without a teacher (balanced accuracy "
+            "x 100), +8.0 points (95% interval 3.0 to 13.0, p = .010). What there was to gain was not measured; a run "
+            "with --methods student_all_labels does. Whether the privileged data or the unlabelled pool gave it was not "
+            "measured; a run with --methods mtpkd,self_training does.",
+            UNMEASURED_PAIRS,
+            UNMEASURED_TRANSPORT,
+        ],
+    ),
+    "harm": (
+        summary(dict(kd=HARM, pkdot=row(-0.08, -0.12, -0.04, 0.001, 0.002)), headroom=HEADROOM),
+        [
+            "Distillation harmed: kd, the best of 2 methods, scores 44.0 against 50.0 for the same student without a "
+            "teacher (balanced accuracy x 100), −6.0 points (95% interval −10.0 to −2.0, p = .008 corrected for the "
+            "number of methods). Labels for the whole pool would add +14.0 points.",
+            UNMEASURED_PAIRS,
+            UNMEASURED_TRANSPORT,
+        ],
+    ),
+    "nothing": (
+        summary(dict(mtpkd=SMALL), headroom=HEADROOM, comparisons=[NO_OT | dict(diff=0.04, ci95=[0.01, 0.07], p=0.02)]),
+        [
+            "No help by privileged data was shown: mtpkd scores 51.0 against 50.0 for the same student without a teacher "
+            "(balanced accuracy x 100), +1.0 points (95% interval −3.0 to 5.0, p = .600 corrected for the number of "
+            "methods). Labels for the whole pool would add +14.0 points.",
+            UNMEASURED_PAIRS,
+            "Optimal transport helped: mtpkdot with its transport term against the same without it, +4.0 points (95% "
+            "interval 1.0 to 7.0, p = .020).",
+        ],
+    ),
+    "no headroom": (
+        summary(dict(mtpkd=SMALL), headroom=dict(value=0.004, ci95=[-0.03, 0.04], p=0.8, significant=False)),
+        [
+            "There was hardly anything to gain: labels for the whole pool add +0.4 points (p = .800) to the student "
+            "alone, and mtpkd scores 51.0 against 50.0 for the same student without a teacher (balanced accuracy x 100), "
+            "+1.0 points (95% interval −3.0 to 5.0, p = .600 corrected for the number of methods).",
+            UNMEASURED_PAIRS,
+            UNMEASURED_TRANSPORT,
+        ],
+    ),
+    "falls back": (
+        summary(
+            dict(mtpkd=row(0.0, 0.0, 0.0, 1.0)),
+            fallback=dict(mtpkd=dict(fell_back=True, validation=0.48, student_only=0.53, repeats=0.9)),
+            comparisons=[CONTROL, SHUFFLED],
+        ),
+        [
+            "No help by privileged data was shown: mtpkd fell back on the student alone, which was better on inner "
+            "validation (53.0 against 48.0 distilled), and no other method was compared.",
+            UNMEASURED_PAIRS,
+            UNMEASURED_TRANSPORT,
+        ],
+    ),
+    "one subject": (
+        summary(dict(kd=SMALL), subjects=1, headroom=HEADROOM),
+        [
+            "No help by privileged data was shown: kd scores 51.0 against 50.0 for the same student without a teacher "
+            "(balanced accuracy x 100), +1.0 points (95% interval −3.0 to 5.0, p = .600 corrected for the number of "
+            "methods). Labels for the whole pool would add +14.0 points. All data are of one subject, so this speaks for "
+            "no other person.",
+            UNMEASURED_PAIRS,
+            UNMEASURED_TRANSPORT,
+        ],
+    ),
+    "regression without subjects": (
+        summary(
+            dict(mtpkd=HELP),
+            task=dict(kind="regression", names=["valence", "arousal"], chance=0.0),
+            metric="ccc",
+            subjects=None,
+            headroom=HEADROOM,
+            comparisons=[
+                CONTROL,
+                SHUFFLED | dict(diff=0.01, ci95=[-0.03, 0.05], p=0.5),
+                NO_OT | dict(diff=-0.05, ci95=[-0.09, -0.01], p=0.01),
+            ],
+        ),
+        [
+            "Privileged data helped: mtpkd scores 63.0 against 50.0 for the same student without a teacher (CCC x 100), "
+            "+13.0 points (95% interval 7.0 to 19.0, p = .004 corrected for the number of methods). That is 93% of the "
+            "+14.0 points that labels for the whole pool would add. Against self_training, which has the same pool and no "
+            "privileged data, it gains +7.7 points (95% interval 0.1 to 15.3, p = .049). No subjects are named, so "
+            "this may hold for the recorded people only.",
+            "That the pairing of the modalities matters was not shown: mtpkd against shuffled_privileged, whose teachers "
+            "see the privileged recordings of other rows, +1.0 points (95% interval −3.0 to 5.0, p = .500).",
+            "Optimal transport harmed: mtpkdot with its transport term against the same without it, −5.0 points (95% "
+            "interval −9.0 to −1.0, p = .010).",
+        ],
+    ),
+    "weak pairing": (
+        summary(
+            dict(ot_pairing=row(0.1, 0.05, 0.15, 0.001), bag_mean=SMALL),
+            pairing="bag:8",
+            headroom=HEADROOM,
+            comparisons=[
+                dict(a="ot_pairing", b="labelled_only", diff=0.05, ci95=[0.01, 0.09], p=0.02),
+                dict(a="ot_pairing", b="bag_mean", diff=0.06, ci95=[0.02, 0.1], p=0.01),
+            ],
+        ),
+        [
+            "Distillation helped: ot_pairing scores 60.0 against 50.0 for the same student without a teacher (balanced "
+            "accuracy x 100), +10.0 points (95% interval 5.0 to 15.0, p = .001). Labels for the whole pool would add "
+            "+14.0 points. Whether the privileged data or the unlabelled pool gave it was not measured; a run with "
+            "--methods mtpkd_pairing,self_training does.",
+            "The pairs of the pool are lost (bag:8), and distilling the pool all the same is worth +5.0 points (95% "
+            "interval 1.0 to 9.0, p = .020): ot_pairing against labelled_only, which is distilled on labelled rows.",
+            "Optimal transport helped: ot_pairing, which pairs the rows of a bag, against bag_mean, which takes their "
+            "mean, +6.0 points (95% interval 2.0 to 10.0, p = .010).",
+        ],
+    ),
+    "released protocol": (
+        summary(dict(kd=SMALL), protocol="clip_folds,test_epoch", headroom=HEADROOM),
+        [
+            "This is no result: the run was made with faults or controls on purpose (released: clip_folds, test_epoch). "
+            "No help by privileged data was shown: kd scores 51.0 against 50.0 for the same student without a teacher "
+            "(balanced accuracy x 100), +1.0 points (95% interval −3.0 to 5.0, p = .600 corrected for the number of "
+            "methods). Labels for the whole pool would add +14.0 points.",
+            UNMEASURED_PAIRS,
+            UNMEASURED_TRANSPORT,
+        ],
+    ),
+    "no method with a teacher": (
+        summary(dict(self_training=SMALL), privileged=[]),
+        [
+            "Whether privileged data help was not measured: this run has no method with a teacher.",
+            "There is no pairing to value: this run has no privileged modality.",
+            UNMEASURED_TRANSPORT,
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_sentences_are_those_written_by_hand(name):
+    made, expected = CASES[name]
+    assert answer_sentences(made) == expected
+
+
+def test_a_control_is_never_the_best_method():
+    made = summary(dict(shuffled_teacher=HELP, kd=SMALL))
+    assert "kd scores 51.0" in answer_sentences(made)[0]
