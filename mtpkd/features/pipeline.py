@@ -222,9 +222,9 @@ def plan_set(
     labels=True,
 ) -> tuple:  # samples, manifest, [Modality]
     "Read a set and list the pieces of each modality"
-    m = load_manifest(manifest)
+    m = with_root(load_manifest(manifest), root)
     is_owners = root is not None or is_shipped(manifest)
-    root = Path(root or m.root)
+    root = m.root
     samples = read(m, inputs=False, root=root, files=True, labels=labels)
     is_corpus = is_owners and getattr(readers.get(m.reader), "corpus", False)
     recipes = [make_recipe(c, name, m.modalities[name].kind, m.modalities[name].rate_hz) for name in samples.modalities]

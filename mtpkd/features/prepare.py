@@ -144,7 +144,19 @@ def index_entry(spec, m: Modality, out) -> dict:
     return entry
 
 
-_COPIED = {"name", "title", "licence", "citation", "access", "task", "protocol", "pairing", "hop_s", "published"}
+_COPIED = {
+    "name",
+    "title",
+    "licence",
+    "citation",
+    "access",
+    "task",
+    "protocol",
+    "pairing",
+    "hop_s",
+    "published",
+    "simulated",
+}
 
 
 def prepared_manifest(old, samples, modalities, out) -> dict:
@@ -217,7 +229,18 @@ _PREPARED_FOLDER = FolderKind(
 
 
 # entries of a manifest on which no sample depends
-_DESCRIPTIVE = {"root", "title", "licence", "citation", "access", "obtain", "layout", "published", "variants"}
+_DESCRIPTIVE = {
+    "root",
+    "title",
+    "licence",
+    "citation",
+    "access",
+    "obtain",
+    "layout",
+    "published",
+    "variants",
+    "simulated",
+}
 
 
 def manifest_digest(m) -> str:
@@ -349,7 +372,8 @@ def prepared_text(out) -> str:
     "A summary of a preparation, and the command that uses it"
     out = Path(out)
     frame = read_parquet(regular_file(out, "index.parquet"))
-    lines = []
-    for name, spec in load_manifest(out / "manifest.yaml").modalities.items():
+    manifest = load_manifest(out / "manifest.yaml")
+    lines = [f"simulated: {manifest.simulated}"] if manifest.simulated else []
+    for name, spec in manifest.modalities.items():
         lines += _modality_lines(name, spec, frame)
     return "\n".join([*lines, f"mtpkd run --manifest {out / 'manifest.yaml'}"])
