@@ -3935,6 +3935,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                                                                       'mtpkd/simulation/voices.py'),
                                          'mtpkd.simulation.voices._resonate': ( '13_simulation/voices.html#_resonate',
                                                                                 'mtpkd/simulation/voices.py'),
+                                         'mtpkd.simulation.voices._spoken': ( '13_simulation/voices.html#_spoken',
+                                                                              'mtpkd/simulation/voices.py'),
                                          'mtpkd.simulation.voices._syllables': ( '13_simulation/voices.html#_syllables',
                                                                                  'mtpkd/simulation/voices.py'),
                                          'mtpkd.simulation.voices.pitch_course': ( '13_simulation/voices.html#pitch_course',

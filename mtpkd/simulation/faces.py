@@ -63,7 +63,8 @@ def shown_units(
 ) -> np.ndarray:  # `(T, 11)` in [0, 1], in the order of `UNITS`
     "What a face shows of its action units"
     shown = np.zeros((count, len(UNITS)))
-    share = spec.levels.shown * person.expressive
+    lets_be_seen = np.exp(spec.levels.control * random.normal())
+    share = spec.levels.shown * person.expressive * lets_be_seen
     for i, unit in enumerate(UNITS):
         shown[:, i] = share * units.get(unit, 0)
         shown[:, i] += spec.levels.unrelated * np.clip(drift(random, count, FELT_HZ) - 0.5, 0, None)

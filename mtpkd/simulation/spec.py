@@ -22,6 +22,7 @@ class Difficulty:
 
     shown: float  # share of what is felt that the face of an average person shows
     spread: float  # between people: standard deviation of the logarithm of their expressiveness
+    control: float  # between clips: standard deviation of the logarithm of what somebody lets be seen
     unrelated: float  # movements of the face that have nothing to do with what is felt
     movement: float  # of head and light
     sensor: float  # noise of physiology and voice
@@ -29,9 +30,9 @@ class Difficulty:
 
 
 DIFFICULTIES = dict(
-    easy=Difficulty(shown=1.0, spread=0.2, unrelated=0.1, movement=0.3, sensor=0.2, ratings=0.05),
-    medium=Difficulty(shown=0.8, spread=0.4, unrelated=0.25, movement=0.6, sensor=0.4, ratings=0.1),
-    hard=Difficulty(shown=0.5, spread=0.6, unrelated=0.4, movement=1.0, sensor=0.7, ratings=0.2),
+    easy=Difficulty(0.8, spread=0.3, control=0.35, unrelated=0.2, movement=0.3, sensor=0.2, ratings=0.05),
+    medium=Difficulty(0.7, spread=0.4, control=0.6, unrelated=0.3, movement=0.6, sensor=0.4, ratings=0.1),
+    hard=Difficulty(0.5, spread=0.6, control=0.9, unrelated=0.45, movement=1.0, sensor=0.7, ratings=0.2),
 )
 
 # %% ../../nbs/13_simulation/01_spec.ipynb #8fa9b0f1

@@ -42,7 +42,7 @@ def people(spec: SimulationSpec, count: int = None) -> list[Person]:  # None: as
                 expressive=float(np.exp(spec.levels.spread * random.normal())),
                 pitch_hz=float((115 if male else 205) * np.exp(0.12 * random.normal())),
                 rest_bpm=float(np.clip(random.normal(70, 8), 50, 95)),
-                reactivity=float(np.exp(0.2 * random.normal())),
+                reactivity=float(np.exp(0.15 * random.normal())),
                 skin_level=float(np.exp(random.normal(1.3, 0.4))),
                 breath_hz=float(np.clip(random.normal(0.26, 0.04), 0.15, 0.4)),
             )

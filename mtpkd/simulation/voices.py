@@ -7,7 +7,7 @@ __all__ = ['VOWELS', 'pitch_course', 'voice']
 
 # %% ../../nbs/13_simulation/04_voices.ipynb #763d5146
 import numpy as np
-from scipy.signal import lfilter
+from scipy.signal import lfilter, resample_poly
 from .spec import SimulationSpec
 from .trajectory import at_times, clock, Course, drift, Person
 
@@ -67,15 +67,26 @@ def _syllables(course: Course, times, random) -> tuple:  # loudness `(T,)`, numb
         start += length
     return loudness, vowel
 
-# %% ../../nbs/13_simulation/04_voices.ipynb #877c4ff6
+# %% ../../nbs/13_simulation/04_voices.ipynb #670abb34
+_RATE_HZ = 16000  # at which voices are made; higher rates hold no more of them
+
+
 def voice(
     person: Person,
     course: Course,
-    rate_hz: int,
+    rate_hz: int,  # a multiple of 16 kHz
     spec: SimulationSpec,
     random: np.random.Generator,
 ) -> np.ndarray:  # `(T,)` float32 in [-1, 1]
     "The voice of a person over the time of a course"
+    sound = _spoken(person, course, _RATE_HZ, spec, random)
+    if rate_hz != _RATE_HZ:
+        sound = resample_poly(sound, rate_hz, _RATE_HZ)
+    return np.clip(sound, -1, 1).astype("float32")
+
+
+def _spoken(person: Person, course: Course, rate_hz: int, spec, random) -> np.ndarray:  # `(T,)`
+    "Syllables of a voice, and the noise of a microphone"
     times = clock(course.seconds, rate_hz)
     arousal = at_times(course.arousal, times)
     source = _glottal_pulses(pitch_course(person, course, times, random), 1.6 - 0.5 * arousal, rate_hz)
@@ -89,4 +100,4 @@ def voice(
             sound[is_spoken] = filtered[is_spoken]
     sound *= loudness * np.exp(0.8 * arousal)
     noise = 0.02 * (0.2 + spec.levels.sensor) * random.normal(size=len(times))
-    return np.clip(0.15 * sound + noise, -1, 1).astype("float32")
+    return 0.15 * sound + noise
