@@ -23,7 +23,7 @@ from ..core.errors import InputError, printable, RunError
 from ..core.registry import grant, permissions
 from ..core.files import write_bytes, write_json
 from ..core.runtime import safe_children
-from ..data.manifest import is_shipped, load_manifest, resolve_inside
+from ..data.manifest import is_shipped, load_manifest, resolve_inside, with_root
 from ..data.samples import is_media
 from ..data.video import held_frames
 from ..data.readers import readers
