@@ -2,7 +2,10 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
-    "data_commands": ["do_data_list", "in_columns", "do_data_show", "do_data_check", "do_data_prepare"],
+    "data_commands": [
+        "SIMULATED_FAULTS", "do_data_simulate", "do_data_list", "in_columns", "do_data_show", "do_data_check",
+        "do_data_prepare",
+    ],
     "deploy_commands": [
         "trust_option", "study_options", "whole_number", "do_fit", "do_export", "do_predict", "do_evaluate",
     ],

@@ -34,15 +34,17 @@ def protocol_faults(
 
 # %% ../../nbs/00_core/07_provenance.ipynb #be507334
 def provenance_columns(
-    run: dict,  # anything with `protocol` and `control`: a summary, a config's dictionary
-) -> dict:  # column -> text; empty for an honest run without a control
-    "Columns that mark every table of a run with faults or under a control"
+    run: dict,  # anything with `protocol`, `control` and `simulated`: a summary, a config's dictionary
+) -> dict:  # column -> text; empty for an honest run on recordings of people without a control
+    "Columns that mark every table of a run with faults, under a control or on simulated recordings"
     faults = protocol_faults(run.get("protocol") or "honest")
     columns = {}
     if faults:
         columns["protocol"] = f"released: {', '.join(faults)}"
     if run.get("control"):
         columns["control"] = run["control"]
+    if run.get("simulated"):
+        columns["simulated"] = run["simulated"]
     return columns
 
 

@@ -19,10 +19,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "large_sets": ["random_places", "cut_fold", "take_rows", "fold_in"],
     "manifest": [
-        "FileSpec", "PreparedSpec", "ModalitySpec", "TaskSpec", "ProtocolSpec", "PairingSpec", "PublishedSpec",
-        "DatasetManifest", "parse_manifest", "split_address", "changed", "manifests_folder", "list_manifests",
-        "with_variants", "load_manifest", "resolve_inside", "is_shipped", "came_with_data", "audit",
-        "require_files",
+        "SIMULATION_MARK", "FileSpec", "PreparedSpec", "ModalitySpec", "TaskSpec", "ProtocolSpec",
+        "PairingSpec", "PublishedSpec", "DatasetManifest", "parse_manifest", "split_address", "changed",
+        "manifests_folder", "list_manifests", "with_variants", "with_root", "load_manifest", "resolve_inside",
+        "is_shipped", "came_with_data", "audit", "require_files",
     ],
     "media_files": [
         "UPRIGHT", "need_av", "error_reason", "empty_file", "nearest_file", "open_media", "first_stream",

@@ -15,7 +15,7 @@ from ..core.errors import InputError
 from ..core.files import write_text
 from ..core.plugins import call_plugin
 from ..core.registry import trusting
-from .manifest import audit, load_manifest, resolve_inside
+from .manifest import audit, load_manifest, resolve_inside, with_root
 from .media_files import empty_file, nearest_file
 from .media_probe import probe_sound
 from .missing import missing_notes
@@ -210,7 +210,7 @@ def check(
 def _check(manifest, root, *, every: bool, progress: bool) -> Check:
     m = load_manifest(manifest)
     used = {name: spec for name, spec in m.modalities.items() if spec.role != "unused"}
-    m = m.model_copy(update={"root": Path(root or m.root), "modalities": used})
+    m = with_root(m, root).model_copy(update={"modalities": used})
     if not m.root.is_dir():
         raise InputError(f"{m.root}: no such folder; expected the folder that holds {m.name}")
     reader = readers.get(m.reader)
@@ -331,4 +331,5 @@ def _finished(m, log, samples) -> Check:
         for name in set(m.with_role("prevalent")) & set(samples.modalities):
             if not lost and not samples.presence[:, samples.modalities.index(name)].any():
                 log.unusable(m.root, f"samples with {name}", "none", "correct its files, or leave the modality out")
-    return Check(m.name, m.root, log.facts, log.findings, summary)
+    facts = [("simulated", None, m.simulated), *log.facts] if m.simulated else log.facts
+    return Check(m.name, m.root, facts, log.findings, summary)

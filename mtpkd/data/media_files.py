@@ -292,7 +292,7 @@ def _write_sound(av, container, stream, sound, sound_hz):
     container.mux(stream.encode())
 
 # %% ../../nbs/10_data/08_media_files.ipynb #c9c1a624
-_FORMATS = {"mp4": "mp4", "avi": "avi", "mkv": "matroska"}  # suffix of a file -> name of the container
+_FORMATS = {"mp4": "mp4", "avi": "avi", "mkv": "matroska", "flv": "flv"}  # suffix of a file -> name of the container
 
 
 def write_video(

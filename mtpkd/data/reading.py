@@ -14,7 +14,7 @@ import mtpkd.data.corpora.stress_predict, mtpkd.data.corpora.stressid, mtpkd.dat
 from ..core.errors import InputError, nearest
 from ..core.plugins import call_plugin, is_own, naming_plugin
 from ..core.registry import trusting
-from .manifest import DatasetManifest, load_manifest
+from .manifest import DatasetManifest, load_manifest, with_root
 from .samples import Samples
 from .readers import naming_source, readers, to_samples, unprepared
 
@@ -74,7 +74,7 @@ def read(
 def _read(manifest, names, *, inputs: bool, root, files: bool, labels: bool) -> Samples:
     m = load_manifest(manifest)
     selected = _selected_modalities(m, names)
-    m = m.model_copy(update={"modalities": selected, "root": Path(root or m.root)})
+    m = with_root(m, root).model_copy(update={"modalities": selected})
     reader = _reader_of(m)
     if getattr(reader, "corpus", False) and not files:
         _require_no_media(m)  # before anything is read

@@ -173,7 +173,7 @@ def _card(manifest, samples, config, folds, method, metric, made, words):
     return StudentCard(
         version=mtpkd.__version__,
         made=made,
-        data=manifest.name,
+        data=f"{manifest.name} (simulated)" if manifest.simulated else manifest.name,
         method=method,
         words=words,
         task=manifest.task,

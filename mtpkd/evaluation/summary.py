@@ -209,6 +209,7 @@ class Summary(_SummaryMapping, Record):
     pairing: str = "full"
     protocol: str = "honest"
     control: str = ""
+    simulated: str = ""  # how the recordings were simulated; empty: they are of people
     schedules: dict[str, str] = {}  # method -> the schedule chosen for it
     schedule_scores: dict[str, dict[str, float | None]] = {}  # method -> candidate schedule -> mean inner validation
     ot: dict[str, float] = {}

@@ -65,7 +65,15 @@ def _digested(array):  # yields arrays `(n, ...)`
         yield part
 
 
-SHOWING = ("deployment", "execution", "plots", "reporting", "widgets", "cli")  # packages that only show and start
+SHOWING = (
+    "deployment",
+    "execution",
+    "plots",
+    "reporting",
+    "simulation",
+    "widgets",
+    "cli",
+)  # packages that only show and start
 
 
 def code_sha256() -> str:

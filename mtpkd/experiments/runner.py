@@ -444,7 +444,7 @@ def forecast(plan: ExperimentSpec, out) -> dict:
     recipe = dict(recipe=plan.config.recipe, settings=settings) if settings else {}
     return dict(
         out=str(out),
-        **provenance_columns(to_dict(plan.config)),
+        **provenance_columns(to_dict(plan.config) | dict(simulated=plan.manifest.simulated)),
         **learns,
         **recipe,
         repeats=len(plan.folds),

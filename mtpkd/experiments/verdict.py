@@ -472,6 +472,7 @@ def _frame(plan, parts) -> dict:
         checkpoint=c.checkpoint,
         pairing=c.pairing,
         **dict(protocol="honest", control="") | provenance_columns(to_dict(c)),
+        **dict(simulated=m.simulated) if m.simulated else {},
         ot=dict(k=anchors_of_batch(plan), blur=c.ot.blur),
         frozen=dict(
             student="every weight learns; the teachers do not",

@@ -23,7 +23,7 @@ from ..core.errors import InputError, printable, RunError
 from ..core.registry import grant, permissions
 from ..core.files import write_bytes, write_json
 from ..core.runtime import safe_children
-from ..data.manifest import is_shipped, load_manifest, resolve_inside
+from ..data.manifest import is_shipped, load_manifest, resolve_inside, with_root
 from ..data.samples import is_media
 from ..data.video import held_frames, open_recording
 from ..data.readers import readers
@@ -242,9 +242,9 @@ def plan_set(
     labels=True,
 ) -> tuple:  # samples, manifest, [Modality]
     "Read a set and list the pieces of each modality"
-    m = load_manifest(manifest)
+    m = with_root(load_manifest(manifest), root)
     is_owners = root is not None or is_shipped(manifest)
-    root = Path(root or m.root)
+    root = m.root
     samples = read(m, inputs=False, root=root, files=True, labels=labels)
     is_corpus = is_owners and getattr(readers.get(m.reader), "corpus", False)
     recipes = [make_recipe(c, name, m.modalities[name].kind, m.modalities[name].rate_hz) for name in samples.modalities]

@@ -164,7 +164,19 @@ def film_recipe(m: Modality) -> PreparedSpec:
     )
 
 
-_COPIED = {"name", "title", "licence", "citation", "access", "task", "protocol", "pairing", "hop_s", "published"}
+_COPIED = {
+    "name",
+    "title",
+    "licence",
+    "citation",
+    "access",
+    "task",
+    "protocol",
+    "pairing",
+    "hop_s",
+    "published",
+    "simulated",
+}
 
 
 def prepared_manifest(old, samples, modalities, out) -> dict:
@@ -237,7 +249,18 @@ _PREPARED_FOLDER = FolderKind(
 
 
 # entries of a manifest on which no sample depends
-_DESCRIPTIVE = {"root", "title", "licence", "citation", "access", "obtain", "layout", "published", "variants"}
+_DESCRIPTIVE = {
+    "root",
+    "title",
+    "licence",
+    "citation",
+    "access",
+    "obtain",
+    "layout",
+    "published",
+    "variants",
+    "simulated",
+}
 
 
 def manifest_digest(m) -> str:
@@ -369,7 +392,8 @@ def prepared_text(out) -> str:
     "A summary of a preparation, and the command that uses it"
     out = Path(out)
     frame = read_parquet(regular_file(out, "index.parquet"))
-    lines = []
-    for name, spec in load_manifest(out / "manifest.yaml").modalities.items():
+    manifest = load_manifest(out / "manifest.yaml")
+    lines = [f"simulated: {manifest.simulated}"] if manifest.simulated else []
+    for name, spec in manifest.modalities.items():
         lines += _modality_lines(name, spec, frame)
     return "\n".join([*lines, f"mtpkd run --manifest {out / 'manifest.yaml'}"])

@@ -30,6 +30,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "limits": [
         "describe_multiple_tests", "describe_limits", "describe_test", "describe_power", "most_hurt",
         "describe_hurt", "describe_diverged", "describe_unfinished", "describe_tuning", "describe_provenance",
+        "describe_simulation",
     ],
     "network_tables": ["WIDTH", "sample_shapes", "encoder_sizes", "token_shapes", "masked_change"],
     "outcome_tables": [

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['describe_multiple_tests', 'describe_limits', 'describe_test', 'describe_power', 'most_hurt', 'describe_hurt',
-           'describe_diverged', 'describe_unfinished', 'describe_tuning', 'describe_provenance']
+           'describe_diverged', 'describe_unfinished', 'describe_tuning', 'describe_provenance', 'describe_simulation']
 
 # %% ../../nbs/75_reporting/06_limits.ipynb #a653d3c1
 import pandas as pd
@@ -209,10 +209,17 @@ def describe_tuning(summary: Summary) -> str:
 
 def describe_provenance(summary: Summary) -> str:
     "Which fault or control a run was made with, if any"
-    line = provenance_text(summary)
+    line = provenance_text(dict(protocol=summary.protocol, control=summary.control))
     if not line:
         return ""
     meanings = _FAULTS | _CONTROLS
     reasons = [meaning for name, meaning in meanings.items() if name in line]
     these = "this is" if len(reasons) == 1 else "these are"
     return f"Made on purpose, {line}: {join_words(reasons)}. No number here is a result; they show what {these} worth."
+
+# %% ../../nbs/75_reporting/06_limits.ipynb #a314b4d8
+def describe_simulation(summary: Summary) -> str:
+    "How the recordings were simulated, if they were"
+    if not summary.simulated:
+        return ""
+    return f"The recordings were simulated ({summary.simulated}): a rehearsal, and no number here is a result about people."

@@ -33,6 +33,7 @@ from mtpkd.reporting.limits import (
     describe_multiple_tests,
     describe_power,
     describe_provenance,
+    describe_simulation,
     describe_tuning,
     describe_unfinished,
 )
@@ -40,6 +41,7 @@ from mtpkd.reporting.limits import (
 # %% ../../nbs/75_reporting/07_sentences.ipynb #f93721e8
 _BEFORE_TRANSFER = (
     describe_provenance,
+    describe_simulation,
     describe_tuning,
     describe_unfinished,
     describe_diverged,
@@ -120,7 +122,8 @@ def setting_rows(summary: Summary) -> list:  # (what, value)
     task = summary.task
     subjects = f"{summary.subjects} subjects" if summary.subjects else "no subjects named"
     rows = {
-        "protocol": provenance_text(summary),
+        "protocol": provenance_text(dict(protocol=summary.protocol, control=summary.control)),
+        "simulated": summary.simulated,
         "data": f"{summary.n} samples, {subjects}",
         "missing": "; ".join(summary.notes),
         "task": f"{task.kind}: {join_words(task.labels)}",

@@ -260,7 +260,7 @@ PAGE = """<!doctype html>
 <title>{{ title }}</title><style>{{ css }}</style><script>{{ js }}</script>
 <script>{{ folding }}</script></head><body>
 <h1>{{ title }}</h1><p class="soft">Made by mtpkd {{ version }}.
-{% if stamps %}Not everything on this page is a result; faults and controls are named above the tables:
+{% if stamps %}Not everything on this page is a result; faults, controls and simulations are named above the tables:
 {{ stamps|join("; ") }}.
 {% else %}The same student, budget and data under every method; test folds were read once.
 {% endif %}</p>

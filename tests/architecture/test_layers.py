@@ -29,13 +29,15 @@ ONLY_IN = {
     "umap": DRAWING,
     "ipywidgets": {"widgets"},
     "papermill": {"execution"},
+    "neurokit2": {"data", "simulation"},
+    "PIL": {"data", "simulation"},
     **dict.fromkeys(("torchvision", "av", "cv2", "facenet_pytorch", "timm", "transformers"), MEDIA),
 }
 # imported where used, never at module level: they take seconds
-LAZY = {"umap", "ot", "papermill", "torchvision", "av", "cv2", "facenet_pytorch"}
+LAZY = {"umap", "ot", "papermill", "torchvision", "av", "cv2", "facenet_pytorch", "neurokit2", "PIL"}
 # pins an old torch, so that no extra can name it: installed with --no-deps, and whoever lacks it is told so
 BY_HAND = {"facenet-pytorch"}
-TORCH_FREE = {"core", "data", "evaluation"}
+TORCH_FREE = {"core", "data", "evaluation", "simulation"}
 TORCH_FREE_MODULES = {
     "deployment.predictor",
     "deployment.student_file",

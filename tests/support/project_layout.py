@@ -15,7 +15,7 @@ NUMBERED = sorted(path for path in NBS.rglob("[0-9]*.ipynb") if ".ipynb_checkpoi
 FLOORS = [
     ["core"],
     ["data", "models", "transport"],
-    ["features", "losses", "evaluation", "training"],
+    ["features", "losses", "evaluation", "training", "simulation"],
     ["distillation"],
     ["deployment", "execution", "plots"],
     ["experiments"],

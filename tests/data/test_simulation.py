@@ -1,0 +1,273 @@
+"Simulated corpora: in the layout that the readers expect, marked wherever they go, the same for the same seed, and broken findably."
+
+import shutil
+from pathlib import Path
+import numpy as np
+import pytest
+import mtpkd
+from mtpkd.cli.main import main
+from mtpkd.core.errors import InputError
+from mtpkd.data.check import check, check_text
+from mtpkd.data.manifest import list_manifests, load_manifest
+from mtpkd.features.prepare import prepare
+from mtpkd.simulation.faults import break_recordings, faults, faults_for
+from mtpkd.simulation.simulate import forecast, simulate
+from mtpkd.simulation.spec import layouts, SimulationSpec
+from tiny_runs import quick
+
+CORPORA = layouts.names()
+SMALL = dict(subjects=4, clips=2, size=32, waves="plain")
+LIGHT = ["stressid", "stress_predict", "ceap", "wesad"]  # without films
+FILMED = [name for name in CORPORA if name not in LIGHT]
+PREPARED = dict(
+    encoder="frames_tcn,resnet18_logmel,raw",
+    weights="random",
+    faces="whole",
+    frames=2,
+    size=32,
+    sound_seconds=1.0,
+    jobs=1,
+    progress=False,
+)
+RUN = dict(methods="student_only,kd", seeds="0", labelled="all", config=quick(), progress=False)
+
+
+def contents(folder):
+    "Path -> bytes of every file below a folder"
+    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def fake_films(monkeypatch):
+    "Films without pictures, for tests of everything around them"
+    write = lambda path, *rest, **how: Path(path)
+    for name in ("biovid", "affwild2", "acted_speech"):
+        monkeypatch.setattr(f"mtpkd.simulation.{name}_layout.write_film", write)
+    monkeypatch.setattr("mtpkd.simulation.affwild2_layout.write_crops", write)
+
+
+@pytest.fixture(scope="module")
+def light(tmp_path_factory):
+    "The manifest of a small corpus without films, made once"
+    folder = tmp_path_factory.mktemp("light")
+    return {name: simulate(name, folder / name, **SMALL) for name in ("stress_predict", "ceap")}
+
+
+# layouts
+
+
+def test_every_corpus_of_the_field_has_a_layout():
+    assert set(CORPORA) == {name for name in list_manifests() if load_manifest(name).access != "embedded"}
+
+
+@pytest.mark.parametrize("name", CORPORA)
+def test_recordings_have_paths_of_their_own_and_counts_are_those_of_the_manifest(name):
+    spec = SimulationSpec(name, subjects=5, clips=7)
+    layout = layouts.get(name)
+    paths = [recording.path for recording in layout.recordings(spec)]
+    assert len(set(paths)) == len(paths) >= 5
+    assert not any(Path(path).is_absolute() or ".." in Path(path).parts for path in paths)
+    sizes = []
+    for subjects in (3, 6):
+        recordings = layout.recordings(SimulationSpec(name, subjects=subjects))
+        sizes.append(sum(recording.frames + recording.values for recording in recordings))
+    assert sizes[1] == pytest.approx(2 * sizes[0], rel=0.1)
+    assert layout.counts(spec) and forecast(name, subjects=5, clips=7)["files"] == len(paths)
+
+
+@pytest.mark.parametrize("name", CORPORA)
+def test_labels_and_signals_are_the_same_for_the_same_seed(name, tmp_path, monkeypatch):
+    fake_films(monkeypatch)
+    how = dict(subjects=2, clips=1, size=32, waves="plain")
+    for folder, seed in (("a", 0), ("b", 0), ("c", 1)):
+        simulate(name, tmp_path / folder, seed=seed, **how)
+    first, again, other = (contents(tmp_path / folder) for folder in "abc")
+    assert first == again
+    same = [path for path in first if other.get(path) == first[path]]
+    assert not [
+        path for path in same if path.suffix in (".csv", ".txt", ".json", ".pkl", ".wav") and path.stem != "LICENSE"
+    ]
+
+
+def test_films_are_the_same_for_the_same_seed_and_differ_between_people():
+    from mtpkd.simulation.faces import look_of, UNITS
+    from mtpkd.simulation.recordings import film_of
+    from mtpkd.simulation.trajectory import people
+
+    spec = SimulationSpec("biovid_a", size=32)
+    first, second = people(spec, 2)
+
+    def film(person, name):
+        return np.stack(list(film_of(look_of(person, spec), np.zeros((4, len(UNITS))), 4, 25, spec, name)))
+
+    assert (film(first, "x") == film(first, "x")).all()
+    assert (film(first, "x") != film(first, "y")).any()
+    assert np.abs(film(first, "x").astype(int) - film(second, "x")).mean() > 5
+
+
+# nothing is wrong with them, and they are marked
+
+
+@pytest.mark.parametrize("name", ["stress_predict", "ceap"])
+def test_nothing_is_wrong_and_a_run_is_marked(name, light, tmp_path, capsys):
+    found = check(light[name])
+    assert found.findings == [], check_text(found)
+    assert all(expected is None or expected == actual for _, expected, actual in found.facts), check_text(found)
+    assert found.facts[0] == ("simulated", None, "4 subjects x 2 clips, seed 0, medium")
+    r = mtpkd.run(light[name], out=tmp_path / "run", folds=2, **RUN)
+    mark = "4 subjects x 2 clips, seed 0, medium"
+    assert r.summary.simulated == mark and set(r.results["simulated"]) == {mark}
+    assert main(["report", str(tmp_path / "run")]) == 0
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert f"(simulated: {mark})</" in page and "a rehearsal" in page
+    assert main(["data", "show", str(light[name])]) == 0
+    assert f"simulated: {mark}" in capsys.readouterr().out
+
+
+def test_the_shipped_manifest_is_marked_by_the_folder_too(light):
+    folder = light["ceap"].parent
+    assert load_manifest(f"ceap@{folder}").simulated
+    assert check("ceap", folder).facts[0][0] == "simulated"
+    assert not load_manifest("ceap").simulated
+    assert load_manifest(light["ceap"]).published == []
+
+
+def test_a_real_copy_has_no_mark_in_its_summary_and_tables(tmp_path):
+    r = mtpkd.run("watch", out=tmp_path / "run", folds=2, **RUN | dict(labelled=60))
+    assert "simulated" not in r.results and "simulated" not in (tmp_path / "run" / "summary.json").read_text()
+
+
+def settings_of(name):
+    return dict(folds=None if name == "affwild2_va" else 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CORPORA)
+def test_simulate_check_prepare_run_report(name, tmp_path):
+    manifest = simulate(name, tmp_path / "copy", **SMALL)
+    found = check(manifest, every=True)
+    assert found.findings == [], check_text(found)
+    assert all(expected is None or expected == actual for _, expected, actual in found.facts), check_text(found)
+    address = f"{manifest}+sparse" if name == "affwild2_va" else manifest
+    prepared = prepare(address, out=tmp_path / "prepared", **PREPARED)
+    assert load_manifest(prepared).simulated
+    r = mtpkd.run(prepared, out=tmp_path / "run", **settings_of(name), **RUN)
+    assert r.results["value"].notna().all() and r.summary.simulated
+    assert main(["report", str(tmp_path / "run")]) == 0
+    assert "simulated: 4 subjects" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+
+
+# missing and broken recordings
+
+
+@pytest.mark.parametrize("name", ["stress_predict", "ceap", "stressid"])
+def test_privileged_recordings_are_missing_as_asked(name, tmp_path):
+    manifest = simulate(name, tmp_path / "copy", **SMALL | dict(subjects=12), missing=0.5)
+    samples = mtpkd.read(manifest)
+    roles = load_manifest(manifest).modalities
+    for i, modality in enumerate(samples.modalities):
+        share = samples.presence[:, i].mean()
+        assert share == 1 if roles[modality].role == "prevalent" else 0.1 < share < 0.9
+
+
+def check_broken(name, intact, folder):
+    "Every fault, in a copy of its own where there are fewer files than faults: found by its file, or as a count"
+    spec = SimulationSpec(name, **SMALL)
+    used = [recording for recording in layouts.get(name).recordings(spec) if recording.is_used]
+    paths = [recording.path for recording in used if not recording.is_index]
+    files = [path for path in paths if (intact / path).is_file()]
+    tried = faults_for(files)
+    for fault in tried:
+        copy = folder / fault
+        shutil.copytree(intact, copy)
+        (path,) = break_recordings([copy / file for file in files], [fault], spec)
+        found = check(copy / "manifest.yaml")
+        place = path.relative_to(copy)
+        named = [
+            finding for finding in found.findings if place.stem[3:] in str(finding) or str(place.parent) in str(finding)
+        ]
+        counted = [what for what, expected, actual in found.facts if expected is not None and expected != actual]
+        assert named or counted, f"{fault} of {place}: {check_text(found)}"
+        shutil.rmtree(copy)
+    return tried
+
+
+def test_ten_kinds_of_faults_are_found(light, tmp_path):
+    tried = check_broken("stress_predict", light["stress_predict"].parent, tmp_path)
+    assert len(tried) >= 10
+    assert len(faults.names()) >= 12
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in CORPORA if name != "stress_predict"])
+def test_faults_of_the_other_corpora_are_found(name, tmp_path):
+    intact = simulate(name, tmp_path / "intact", **SMALL).parent
+    assert len(check_broken(name, intact, tmp_path / "broken")) >= 7
+
+
+# the command
+
+
+def test_the_command_writes_forecasts_and_refuses(tmp_path, capsys):
+    out = tmp_path / "copy"
+    how = ["--subjects", "3", "--clips", "2", "--seed", "5"]
+    assert main(["data", "simulate", "ceap", "--out", str(out), *how, "--dry-run"]) == 0
+    assert "9 files, 0 pictures" in capsys.readouterr().out and not out.exists()
+    assert main(["data", "simulate", "ceap", "--out", str(out), *how]) == 0
+    assert f"mtpkd data check {out / 'manifest.yaml'}" in capsys.readouterr().out
+    assert main(["data", "simulate", "ceap", "--out", str(out), *how[:-1], "6"]) == 2
+    assert "another simulation (simulated: '3 subjects" in capsys.readouterr().err
+    assert main(["data", "simulate", "watch", "--out", str(tmp_path / "no")]) == 2
+    assert "unknown simulated corpus 'watch'" in capsys.readouterr().err
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("mine")
+    assert main(["data", "simulate", "ceap", "--out", str(tmp_path / "full"), *how]) == 2
+    assert "thesis.txt" in capsys.readouterr().err
+    assert main(["data", "simulate", "ceap", "--out", str(tmp_path / "b"), *how, "--broken", "empty,gone"]) == 2
+    assert "unknown fault 'gone'" in capsys.readouterr().err and not (tmp_path / "b").exists()
+
+
+def test_the_faults_that_the_command_names_are_those_there_are():
+    from mtpkd.cli.data_commands import SIMULATED_FAULTS
+
+    assert sorted(SIMULATED_FAULTS) == sorted(faults.names())
+
+
+@pytest.mark.parametrize(
+    "wrong, word",
+    [
+        (dict(subjects=1), "expected 2 to 32"),
+        (dict(subjects=33), "expected 2 to 32"),
+        (dict(clips=0), "clips is 0"),
+        (dict(difficulty="harder"), "hard"),
+        (dict(missing=1.5), "missing is 1.5"),
+        (dict(size=31), "size is 31"),
+        (dict(waves="fourier"), "waves"),
+    ],
+)
+def test_wrong_settings_are_one_line(wrong, word, tmp_path):
+    with pytest.raises(InputError, match=word):
+        simulate("ceap", tmp_path / "copy", **SMALL | wrong)
+    assert not (tmp_path / "copy").exists()
+
+
+# the privileged modality knows more
+
+
+def test_skin_says_more_about_pain_than_the_face_shows():
+    "Levels of pain by the rise of conductance, and by the brows: the first follow the level more closely"
+    from mtpkd.simulation.faces import affect_units, shown_units, UNITS
+    from mtpkd.simulation.physiology import simulate_signal
+    from mtpkd.simulation.trajectory import pain_course, people
+
+    spec = SimulationSpec("biovid_a", subjects=30, waves="plain")
+    level, brows, skin = [], [], []
+    for person in people(spec):
+        for k in range(5):
+            course = pain_course(k / 4, 5.5, spec.random("felt", person.index, k))
+            random = spec.random("trace", person.index, k)
+            shown = shown_units(affect_units(course), len(course.pain), person, spec, random)
+            level.append(k)
+            brows.append(shown[:, UNITS.index(4)].mean())
+            skin.append(np.ptp(simulate_signal("eda", person, course, 32, spec, random)))
+    by_face, by_skin = np.corrcoef(level, brows)[0, 1], np.corrcoef(level, skin)[0, 1]
+    assert 0.3 < by_face < by_skin - 0.05
