@@ -27,7 +27,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "media_files": [
         "UPRIGHT", "need_av", "error_reason", "empty_file", "nearest_file", "open_media", "first_stream",
         "recording_start", "can_seek", "turn_upright", "turn_size", "matrix_orientation", "frame_orientation",
-        "picture_kind", "picture_structure", "picture_orientation", "read_picture", "write_video",
+        "picture_kind", "picture_structure", "picture_orientation", "read_picture", "jpeg_bytes", "write_video",
     ],
     "media_probe": ["Probe", "probe_video", "probe_image", "probe_wav", "probe_sound"],
     "missing": ["LARGE_SHARE", "missing_notes", "require_recordings"],

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['UPRIGHT', 'need_av', 'error_reason', 'empty_file', 'nearest_file', 'open_media', 'first_stream', 'recording_start',
            'can_seek', 'turn_upright', 'turn_size', 'matrix_orientation', 'frame_orientation', 'picture_kind',
-           'picture_structure', 'picture_orientation', 'read_picture', 'write_video']
+           'picture_structure', 'picture_orientation', 'read_picture', 'jpeg_bytes', 'write_video']
 
 # %% ../../nbs/10_data/08_media_files.ipynb #243ce8c0
 import difflib, functools, io, os, re, struct, textwrap
@@ -279,6 +279,21 @@ def read_picture(
         raise InputError(
             f"{path}: not a readable image ({error_reason(e) or 'empty'}); get it again, or remove it and leave a gap"
         ) from e
+
+# %% ../../nbs/10_data/08_media_files.ipynb #808828f3
+def jpeg_bytes(
+    pixels: np.ndarray,  # `(H, W, 3)` uint8
+    width: int,  # of the picture that is stored, in pixels
+) -> bytes:
+    "A JPEG of some width; `InputError` where Pillow is not installed"
+    try:
+        from PIL import Image
+    except ImportError as e:
+        raise InputError(f"storing pictures needs Pillow ({e}); pip install 'mtpkd[video]', or Pillow alone") from e
+    height = max(1, round(width * pixels.shape[0] / pixels.shape[1]))
+    stored = io.BytesIO()
+    Image.fromarray(pixels).resize((width, height)).save(stored, "JPEG", quality=80)
+    return stored.getvalue()
 
 # %% ../../nbs/10_data/08_media_files.ipynb #4bd9ac00
 def _write_sound(av, container, stream, sound, sound_hz):

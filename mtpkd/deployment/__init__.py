@@ -30,7 +30,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "load_student", "join_students", "select_members", "complete_members",
     ],
     "timeline_page": [
-        "MOST_PICTURES", "PICTURE_WIDTH", "COLOURS", "jpeg_of", "PictureStrip", "time_text", "curve_points",
-        "figure_limits", "curves_svg", "spans_without_face",
+        "MOST_PICTURES", "PICTURE_WIDTH", "BOX_COLOUR", "COLOURS", "jpeg_of", "with_box", "PictureStrip",
+        "time_text", "curve_points", "figure_limits", "curves_svg", "spans_without_face",
     ],
 })

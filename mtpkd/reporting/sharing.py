@@ -323,7 +323,9 @@ def hub_folder(
     stored = regular_file(folder, "student.safetensors", MAX_STUDENT_BYTES)
     students = load_student(stored)
     card = fit_card(facts, licence or "not named; that of the data binds")
-    head = dict(library_name="mtpkd", license=licence or "other", pipeline_tag=f"tabular-{students.card.task.kind}")
+    head = dict(
+        library_name=mtpkd.__name__, license=licence or "other", pipeline_tag=f"tabular-{students.card.task.kind}"
+    )
     head |= dict(datasets=[facts["data"]], metrics=[facts["metric"]], tags=["knowledge-distillation", facts["kept"]])
     usage = _section("How it is used", ["    mtpkd predict student.onnx --manifest NAME --out predictions.csv"])
     page = f"---\n{yaml.safe_dump(head, sort_keys=False, allow_unicode=True)}---\n\n{card}\n{usage}"

@@ -12,6 +12,7 @@ import contextlib, hashlib, json, math, os, re, shutil, time
 from dataclasses import dataclass, field
 from pathlib import Path
 import pandas as pd
+import mtpkd
 from ..core.errors import InputError
 from ..core.files import jsonable, write_json, write_text
 from ..core.provenance import provenance_text
@@ -200,7 +201,7 @@ def describe_update(name: str, before: dict | None, now: dict) -> str:  # both: 
 
 # %% ../../nbs/75_reporting/22_tracking.ipynb #0e0f8e86
 SOURCE_TAG = "mtpkd_run"
-_EXPERIMENT = "mtpkd"
+_EXPERIMENT = mtpkd.__name__
 
 
 def _mlflow():
@@ -316,7 +317,7 @@ class WandbStore:
     "Offline runs of W&B, one a run folder"
 
     def __init__(self, project: str = "", folder="."):
-        self.wandb, self.project, self.folder = _wandb(), project or "mtpkd", Path(folder)
+        self.wandb, self.project, self.folder = _wandb(), project or _EXPERIMENT, Path(folder)
         self.open = {}  # identity -> (run of W&B, points that it holds)
 
     def ledger(self, tracked: TrackedRun) -> Path:

@@ -37,6 +37,8 @@ ONLY_IN = {
 LAZY = {"umap", "ot", "papermill", "torchvision", "av", "cv2", "facenet_pytorch", "neurokit2", "PIL"}
 # pins an old torch, so that no extra can name it: installed with --no-deps, and whoever lacks it is told so
 BY_HAND = {"facenet-pytorch"}
+# extras whose module has another name, which nobody can look up where they are not installed
+MODULE_OF = {"mlflow-skinny": "mlflow"}
 TORCH_FREE = {"core", "data", "evaluation", "simulation"}
 TORCH_FREE_MODULES = {
     "deployment.predictor",
@@ -141,6 +143,7 @@ def test_every_library_used_is_required():
     base = distributions("requirements")
     extra_keys = [key for key in settings() if key.endswith("_requirements") and not key.startswith("dev_")]
     extras = set().union(*(distributions(key) for key in extra_keys))
+    extras |= {MODULE_OF[name] for name in extras & set(MODULE_OF)}
     known, missing = packages_distributions(), []
     for path in NUMBERED:
         for dotted, inner in imports(exported(path)):
