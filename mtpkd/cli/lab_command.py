@@ -68,7 +68,7 @@ def do_methods(o) -> str:
     notes = method_notes()
     lines = in_columns([(note.name, note.about) for note in notes])
     width = 2 + max(len(note.name) for note in notes)
-    text = []
+    text = ["trained: networks for one fold and seed; E is the setting teachers.ensemble"]
     for line, note in zip(lines, notes):
         text += [line, f"{'':<{width}}trained: {note.cost}; source: {note.reference}"]
     return "\n".join(text)
