@@ -9,8 +9,9 @@ import mtpkd
 from mtpkd.api import tune
 from mtpkd.cli.main import main
 from mtpkd.core.errors import InputError
-from mtpkd.experiments.study import TuneFolder
-from mtpkd.experiments.trials import held_out_rows, plan_trial, train_trial, trial_folds
+from mtpkd.experiments.study import checked_values, TuneFolder
+from mtpkd.experiments.trials import check_tuning, held_out_rows, plan_trial, train_trial, trial_folds
+from mtpkd.experiments.tuning import read_tune
 from tiny_runs import make_set, quick
 
 optuna = pytest.importorskip("optuna", reason="Optuna is not installed: pip install mtpkd[tune]")
@@ -142,16 +143,23 @@ def test_a_development_part_is_in_no_fold_of_the_comparison(data):
 @pytest.mark.parametrize(
     "changes, words",
     [
-        (dict(space=dict(kd={"schedule.steps": [2, 4]})), "changes what a trial costs"),
         (dict(space=dict(all={"schedule.rate": [1.0]})), "schedule.rate = 1.0 of kd is refused: unknown setting"),
         (dict(methods=["kdd"], space=dict(all=RATE)), "unknown method 'kdd'"),
         (dict(development=["s000", "nobody"]), "nobody is no subject"),
     ],
 )
-def test_what_is_wrong_is_one_line(data, tmp_path, capsys, changes, words):
-    assert main(["tune", str(write(data, "wrong", **changes)), "--out", str(tmp_path / "out")]) == 2
+def test_what_is_wrong_is_known_before_the_first_trial(data, changes, words):
+    spec = read_tune(write(data, "wrong", **changes))
+    spaces = {method: checked_values(dimensions) for method, dimensions in spec.spaces.items()}
+    with pytest.raises(InputError, match=words):
+        check_tuning(spec.arguments, spec.methods, spaces, list(spec.development))
+
+
+def test_a_wrong_file_is_one_line(data, tmp_path, capsys):
+    path = write(data, "wrong", space=dict(kd={"schedule.steps": [2, 4]}))
+    assert main(["tune", str(path), "--out", str(tmp_path / "out")]) == 2
     err = capsys.readouterr().err
-    assert words in err and err.count("\n") == 1 and not (tmp_path / "out").exists()
+    assert "changes what a trial costs" in err and err.count("\n") == 1 and not (tmp_path / "out").exists()
 
 
 def test_another_study_is_refused_in_its_folder(undisturbed, data, capsys):
