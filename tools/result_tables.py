@@ -420,8 +420,31 @@ def peer_text(row) -> str:
 
 
 def transport_ratios() -> str:
-    "Time or memory of the peer over that of mtpkd"
-    rows = pd.read_csv(RESULTS / "bench_transport.csv")
+    "Time or memory of the peer over that of mtpkd, engine torch"
+    return ratios_of(pd.read_csv(RESULTS / "bench_transport.csv"))
+
+
+def fused_ratios() -> str:
+    "Time of the peer over that of mtpkd, engine fused"
+    return ratios_of(pd.read_csv(RESULTS / "bench_transport_fused.csv"))
+
+
+def fused_conditions() -> str:
+    "On what machine and how the ratios of the engine fused were measured, and what is left of its tolerance"
+    rows = pd.read_csv(RESULTS / "bench_transport_fused.csv")
+    step, promise = rows[rows.what == "step"], rows[rows.what == "promise"]
+    clock = "processor time, on a machine that did other work" if step.clock.iloc[0] == "processor" else "wall time"
+    return (
+        f"One core of an {step.processor.iloc[0].removesuffix(' Processor')} machine, {clock}; {step.versions.iloc[0]}; "
+        f"paired medians of at least {rows.pairs.min():.0f} interleaved pairs [smallest, largest]. Errors of a whole step "
+        f"against POT in float64: value {step.value_error.max():.0e}, gradient {step.gradient_error.max():.0e} at most. "
+        f"The largest violation over 50 batches of 32 rows (`promise`): {promise.violation.max():.0e}; "
+        f"with the engine torch {promise.peer_violation.max():.0e}."
+    )
+
+
+def ratios_of(rows) -> str:
+    "The timed rows of a benchmark of transport, a line for every question, a column for every number of teachers"
     rows = rows[rows.ratio.notna() & ~rows.what.str.startswith("blocks")]
     rows = rows.assign(peer=[peer_text(row) for row in rows.itertuples()])
     lines = []

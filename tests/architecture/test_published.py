@@ -174,7 +174,7 @@ def test_a_page_names_the_commit_of_its_numbers(path):
     if "compared_findings" in text:
         used.add("results/schedule_choice.csv")
     if "transport_ratios" in text:
-        used.add("results/bench_transport.csv")
+        used |= {"results/bench_transport.csv", "results/bench_transport_fused.csv"}
     assert set(listed) == used
     for file, commit in listed.items():
         shown = subprocess.run(["git", "show", f"{commit}:{file}"], cwd=ROOT, capture_output=True)
