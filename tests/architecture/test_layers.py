@@ -27,10 +27,12 @@ ONLY_IN = {
     "umap": DRAWING,
     "ipywidgets": {"widgets"},
     "papermill": {"execution"},
-    **dict.fromkeys(("torchvision", "av", "cv2", "facenet_pytorch", "timm", "transformers"), MEDIA),
+    **dict.fromkeys(("torchvision", "av", "cv2", "facenet_pytorch", "mediapipe", "opensmile", "neurokit2"), MEDIA),
+    **dict.fromkeys(("timm", "transformers", "huggingface_hub"), {"models"}),
 }
 # imported where used, never at module level: they take seconds
-LAZY = {"umap", "ot", "papermill", "torchvision", "av", "cv2", "facenet_pytorch"}
+LAZY = {"umap", "ot", "papermill", "torchvision", "av", "cv2", "facenet_pytorch", "mediapipe", "opensmile", "neurokit2"}
+LAZY |= {"timm", "transformers", "huggingface_hub"}
 # pins an old torch, so that no extra can name it: installed with --no-deps, and whoever lacks it is told so
 BY_HAND = {"facenet-pytorch"}
 TORCH_FREE = {"core", "data", "evaluation"}
