@@ -54,6 +54,7 @@ GUIDES = (
     "own_data",
     "bad_data",
     "corpora",
+    "encoders",
     "sweeps_and_clusters",
     "deployment",
     "trust",
