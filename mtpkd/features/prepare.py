@@ -141,7 +141,7 @@ def index_entry(spec, m: Modality, out) -> dict:
         entry["rate_hz"] = 1 / m.recipe.settings.mel_step
     if m.recipe.encoder == "spectrogram":
         entry["rate_hz"] = spectrogram_rate(m.recipe)
-    if m.recipe.kind == "video" and m.recipe.settings.finetune == "none":
+    if m.recipe.kind == "video" and m.recipe.choice("finetune") == "none":
         entry["prepared"] = film_recipe(m).model_dump(mode="json")
     return entry
 

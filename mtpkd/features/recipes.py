@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 from ..core.errors import InputError, nearest
 from ..core.files import file_sha256
-from ..core.registry import FAMILIES
 import mtpkd.features.extractors  # registers them
 from ..data.signals import log_mel, power_spectrogram, spectrogram
 from ..data.clips import draw_views, normalise
@@ -122,7 +121,7 @@ def _fits(name: str, kind: str) -> bool:
 def known_encoders() -> list:
     "The names of encoders of a preparation, of families with NAME in place of the name"
     extractors = [name for name in encoders.names() if hasattr(encoders.get(name), "takes")]
-    return [*BACKBONE_KINDS, "raw", "logmel", "spectrogram", *extractors, *(f"{family}:NAME" for family in FAMILIES)]
+    return [*BACKBONE_KINDS, "raw", "logmel", "spectrogram", *extractors, *_OF_FAMILIES]
 
 
 def _is_known(name: str) -> bool:

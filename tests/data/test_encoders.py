@@ -570,3 +570,25 @@ def test_an_absent_detector_is_one_line(films, tmp_path, capsys, monkeypatch, na
     assert main([*command, "--set", f"faces={name}", "--set", "size=16", "--set", "frames=2"]) == 2
     said = capsys.readouterr().err.strip().splitlines()
     assert f"pip install 'mtpkd[{extra}]'" in said[-1], said
+
+
+# from films to values
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["dinov2", "videomae"])
+def test_the_network_leaves_with_the_student(networks, films, tmp_path, kind):
+    "The frozen network as an ONNX file beside the student: a film gives the values of its prepared features"
+    from mtpkd.data.manifest import load_manifest
+    from mtpkd.deployment.film import predict_film
+    from mtpkd.experiments.fit import fit
+
+    how = dict(faces="whole", size=32, frames=4, jobs=1, progress=False, layer="2")
+    m = prepare(films, out=tmp_path / "set", encoder=f"transformers:{networks[kind]}", **how)
+    said = load_manifest(m).modalities["face"].prepared
+    assert (said.layer, said.pooling, said.pixels) == ("2", "mean", (tuple([0.5, 0.4, 0.3]), tuple([0.2, 0.3, 0.4])))
+    fit(str(m), "student_only", tmp_path / "fit", config=quick(), prevalent=["face"])
+    out = export(tmp_path / "fit", tmp_path / "student.onnx", encoders=True)
+    assert (tmp_path / "student.face.onnx").is_file() and out["difference"] < 1e-5
+    predict_film(tmp_path / "student.onnx", films.parent / "video" / "s00_000.mp4", tmp_path / "timeline.csv")
+    assert len(pd.read_csv(tmp_path / "timeline.csv"))
