@@ -55,6 +55,7 @@ GUIDES = (
     "bad_data",
     "corpora",
     "large_sets",
+    "encoders",
     "sweeps_and_clusters",
     "deployment",
     "trust",

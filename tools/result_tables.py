@@ -476,6 +476,16 @@ def transport_conditions() -> str:
     )
 
 
+def encoder_costs() -> str:
+    "Width, seconds a clip, licence and origin of the encoders of a preparation"
+    rows = pd.read_csv(RESULTS / "bench_encoders.csv")
+    header = ["encoder", "clip", "width", "seconds", "licence of the weights", "how to get them"]
+    cells = []
+    for row in rows.itertuples():
+        cells.append([f"`{row.encoder}`", row.clip, f"{row.width}", f"{row.seconds:.2f}", row.licence, row.get])
+    return markdown_table(header, cells)
+
+
 def transport_accuracy() -> str:
     "Errors, reads of the host, reproducibility, and what blocks cost"
     rows = pd.read_csv(RESULTS / "bench_transport.csv")

@@ -75,7 +75,8 @@ def _prepare_options(p):
         "--encoder",
         metavar="a,b=c",
         help=(
-            "r3d18, r2plus1d18, frames_tcn, resnet18_logmel, logmel, resnet18_spectrogram, raw: "
+            "r3d18, r2plus1d18, frames_tcn, resnet18_logmel, logmel, resnet18_spectrogram, raw, transformers:NAME, "
+            "timm:NAME, opensmile:NAME, neurokit:NAME, face_statistics, face_series; NAME may be a folder: "
             "for what each takes, or modality=name; default r3d18"
         ),
     )
@@ -101,7 +102,10 @@ def _prepare_options(p):
     p.add_argument(
         "--finetune",
         metavar="PART",
-        help="keep the maps before layer4 (or layer3, ...), so that training can go on from there; default none",
+        help=(
+            "keep the maps before layer4 (or layer3, ...; of transformers and timm before block12, ...), "
+            "so that training can go on from there; default none"
+        ),
     )
     p.add_argument("--config", metavar="FILE", help="settings as YAML; its section `prepare` counts here")
     p.add_argument(

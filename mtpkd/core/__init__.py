@@ -29,8 +29,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "plugins": ["is_own", "description", "naming_plugin", "call_plugin"],
     "provenance": ["SHARED_BACKBONES", "FAULTS", "protocol_faults", "provenance_columns", "provenance_text"],
     "registry": [
-        "Registry", "is_address", "addresses_in", "allow_addresses", "trusting", "trusted_addresses",
-        "permissions", "grant", "find_by_address", "import_name",
+        "FAMILIES", "Registry", "is_address", "addresses_in", "allow_addresses", "trusting",
+        "trusted_addresses", "permissions", "grant", "find_by_address", "import_name",
     ],
     "runtime": [
         "TORCHRUN_VARIABLES", "seed_for", "rng", "torchrun_rank_and_size", "pick_device", "memory_bytes",

@@ -4,9 +4,13 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "check": ["Check", "check_text"],
     "clips": ["NORMALISATIONS", "clip_segments", "strided", "draw_views", "crop", "centre_box", "normalise"],
+    "face_tables": [
+        "GROUPS", "STATISTICS_OF_FACES", "FaceTable", "read_track", "frames_within", "face_window",
+        "face_statistics", "face_series",
+    ],
     "faces": [
-        "detectors", "LONGEST", "SMALLEST", "detect_no_faces", "mtcnn", "overlap", "follow", "Track", "fill",
-        "track_face", "face_clip",
+        "detectors", "LONGEST", "SMALLEST", "detect_no_faces", "mtcnn", "cascade", "overlap", "follow", "Track",
+        "fill", "crop_upright", "track_face", "face_clip",
     ],
     "feature_store": [
         "MOST_SHARD_BYTES", "MOST_ROWS", "MAPPED_BYTES", "write_shard", "open_shard", "shard_path",
@@ -19,7 +23,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "large_sets": ["random_places", "cut_fold", "take_rows", "fold_in"],
     "manifest": [
-        "SIMULATION_MARK", "FileSpec", "PreparedSpec", "ModalitySpec", "TaskSpec", "ProtocolSpec",
+        "RECORDED", "SIMULATION_MARK", "FileSpec", "PreparedSpec", "ModalitySpec", "TaskSpec", "ProtocolSpec",
         "PairingSpec", "PublishedSpec", "DatasetManifest", "parse_manifest", "split_address", "changed",
         "manifests_folder", "list_manifests", "with_variants", "with_root", "load_manifest", "resolve_inside",
         "is_shipped", "came_with_data", "audit", "require_files",
@@ -32,15 +36,16 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "media_probe": ["Probe", "probe_video", "probe_image", "probe_wav", "probe_sound"],
     "missing": ["LARGE_SHARE", "missing_notes", "require_recordings"],
     "npz_files": ["load_arrays", "npz"],
+    "physiology": ["PHYSIOLOGY", "neurokit_version", "parse_physiology", "physiology_features"],
     "readers": [
         "naming_source", "as_numbers", "as_booleans", "as_target", "as_modality", "transform", "unprepared",
         "to_samples",
     ],
     "reading": ["without_labels", "read"],
     "samples": [
-        "MEDIA", "MOST_LOST", "SILENT", "UNLABELLED", "as_media", "is_media", "lost_by_rounding", "as_float32",
-        "Samples", "present_rows", "without_mask", "as_text", "as_ids", "make_samples", "has_label",
-        "label_names", "Normaliser", "fit_normaliser", "fit_target_unit",
+        "MEDIA", "WORDS", "MOST_LOST", "SILENT", "UNLABELLED", "as_media", "is_media", "as_words", "is_words",
+        "is_unprepared", "lost_by_rounding", "as_float32", "Samples", "present_rows", "without_mask", "as_text",
+        "as_ids", "make_samples", "has_label", "label_names", "Normaliser", "fit_normaliser", "fit_target_unit",
     ],
     "save": ["npz_bytes", "write_unless_same", "save_set"],
     "signal_cleaning": [
@@ -54,10 +59,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "log_mel",
     ],
     "sound": ["WavHeader", "wav_header", "decode_stretches", "read_sound"],
+    "sound_descriptors": ["LEVELS", "parse_descriptors", "opensmile_version"],
     "tables": [
-        "DialectWarning", "load_table", "text_column", "number_columns", "feature_columns", "load_sample",
-        "AbsentWarning", "warn_absent", "load_paths", "named_files", "table",
+        "TRANSCRIPTS", "DialectWarning", "load_table", "text_column", "number_columns", "feature_columns",
+        "load_sample", "AbsentWarning", "warn_absent", "load_paths", "named_files", "table",
     ],
+    "transcripts": ["Segment", "read_transcript", "words_between"],
     "video": [
         "Recording", "scan_film", "open_recording", "is_picture_file", "read_frames", "held_frames",
         "frames_in_memory",

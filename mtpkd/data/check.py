@@ -15,11 +15,13 @@ from ..core.errors import InputError
 from ..core.files import write_text
 from ..core.plugins import call_plugin
 from ..core.registry import trusting
-from .manifest import audit, load_manifest, resolve_inside, with_root
+from .manifest import audit, load_manifest, RECORDED, resolve_inside, with_root
 from .media_files import empty_file, nearest_file
 from .media_probe import probe_sound
 from .missing import missing_notes
-from .samples import has_label, is_media
+from .samples import has_label, is_unprepared
+from .face_tables import read_track
+from .transcripts import read_transcript
 from .tables import AbsentWarning, DialectWarning, load_sample
 from .windowed_array import in_chunks
 from .video import open_recording, read_frames
@@ -124,10 +126,26 @@ def _check_array(log, file, name, spec, where) -> None:
         log.suspect(file, "a signal", "one value throughout", "look at the recording; it is used as it is", where)
 
 
+_TABLES_OF_TIME = {"text": (read_transcript, "words"), "track": (read_track, "frames of a face")}
+
+
+def _check_table_of_time(file, log, kind) -> bool:  # whether it can be used
+    "Findings on a transcript, or on a table of what a program has seen in a face"
+    read_file, expected = _TABLES_OF_TIME[kind]
+    try:
+        read_file(file)
+    except InputError as e:
+        log.lost(file, expected, str(e).removeprefix(f"{file}: "), "write the file again")
+        return False
+    return True
+
+
 def _check_recording(file, log, kind) -> bool:  # whether it can be used
     "Findings on a file of video or sound, or on a folder of pictures"
     if kind == "audio":
         return check_sound(file, log)
+    if kind in _TABLES_OF_TIME:
+        return _check_table_of_time(file, log, kind)
     if not file.is_dir():
         return check_video(file, log)
     before = len(log.findings)
@@ -167,7 +185,7 @@ def _check_row(log, m, name, row, table, usable: dict) -> None:
         log.unusable(row["path"], "a file in the folder of the set", str(e), "copy it into the folder", where)
         return
     if file not in usable:
-        is_medium = spec.kind in ("video", "audio")
+        is_medium = spec.kind in RECORDED
         fault = "" if file.is_dir() and is_medium else empty_file(file)
         if file.is_file() and not is_medium:
             fault = ""  # reading refuses an empty array
@@ -250,9 +268,9 @@ def _doubt_constant_signals(log, samples, *, signals: bool = True) -> None:  # F
     "A finding for each modality of signals of which some keep one value throughout, or of features that never vary"
     for name, x in samples.arrays.items():
         present = samples.presence[:, samples.modalities.index(name)]
-        if not is_media(x) and x.ndim == 2 and present.sum() > 1:
+        if not is_unprepared(x) and x.ndim == 2 and present.sum() > 1:
             _doubt_constant_features(log, name, x[present])
-        if not signals or is_media(x) or x.ndim != 3 or x.shape[-1] < 2:
+        if not signals or is_unprepared(x) or x.ndim != 3 or x.shape[-1] < 2:
             continue
         is_still = np.concatenate([(np.ptp(part, -1) == 0).all(1) for part in in_chunks(x)])
         is_constant = is_still & present

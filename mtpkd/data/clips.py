@@ -103,8 +103,8 @@ NORMALISATIONS = {  # mean and standard deviation of red, green and blue
 
 def normalise(
     frames,  # `(..., H, W, 3)` uint8
-    how: str,  # a name in `NORMALISATIONS`
+    how,  # a name in `NORMALISATIONS`, or mean and standard deviation of red, green and blue
 ) -> np.ndarray:  # `(..., 3, H, W)` float32; `(T, H, W, 3)` becomes `(3, T, H, W)` by one more transpose
     "Pixels scaled to [0, 1] and standardised per colour"
-    mean, sd = (np.array(values, "float32") for values in NORMALISATIONS[how])
+    mean, sd = (np.array(values, "float32") for values in (NORMALISATIONS[how] if isinstance(how, str) else how))
     return np.moveaxis((np.asarray(frames, "float32") / 255 - mean) / sd, -1, -3)

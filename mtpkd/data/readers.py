@@ -13,7 +13,18 @@ import mtpkd.data.signal_cleaning  # its input transforms are found by name
 from ..core.errors import InputError, nearest
 from ..core.registry import Registry
 from .manifest import DatasetManifest, TaskSpec
-from .samples import as_float32, as_ids, as_text, is_media, make_samples, present_rows, Samples, without_mask
+from mtpkd.data.samples import (
+    as_float32,
+    as_ids,
+    as_text,
+    is_media,
+    is_unprepared,
+    is_words,
+    make_samples,
+    present_rows,
+    Samples,
+    without_mask,
+)
 from .signals import apply_input
 from .windowed_array import WindowedArray
 
@@ -118,7 +129,7 @@ def as_modality(
     """A modality's array, checked against its manifest entry; a vector `(n,)` becomes `(n, 1)`.
 
     `InputError` where its length does not fit the target, or its shape the entry."""
-    if is_media(x):
+    if is_unprepared(x):
         if x.shape != (n,):
             raise InputError(
                 f"modality {name} names files of shape {x.shape}, the target has {n}; expected one row a sample"
@@ -154,7 +165,7 @@ def transform(
     """Apply the manifest's input transform to one modality.
 
     `InputError` for a transform that makes fewer or more rows than it was given."""
-    if spec.input == "raw" or is_media(x):
+    if spec.input == "raw" or is_unprepared(x):
         return x
     any_present = present.any()
     rows = x[present] if any_present else np.zeros((1, *x.shape[1:]), "float32")
@@ -212,9 +223,9 @@ def _transformed_views(manifest, name: str, views, present, *, inputs: bool) -> 
 
 # %% ../../nbs/10_data/14_readers.ipynb #bcec4f76
 def unprepared(manifest, name: str) -> str:
-    "The message on a modality of video or sound that is not decoded yet"
+    "The message on a modality of recordings or words that is not encoded yet"
     return (
-        f"{manifest.name}: modality {name} is {manifest.modalities[name].kind} that is not decoded yet; "
+        f"{manifest.name}: modality {name} is {manifest.modalities[name].kind} that is not encoded yet; "
         f"run mtpkd data prepare {manifest.name} --root {manifest.root} --out DIR, then use DIR/manifest.yaml"
     )
 
@@ -246,7 +257,7 @@ def to_samples(
         arrays, views = {}, {}
         for name in manifest.modalities:
             x = _returned_modality(manifest, raw, name, n)
-            if is_media(x) and not files:
+            if is_unprepared(x) and not files:
                 raise InputError(unprepared(manifest, name))
             present = present_rows(name, x, sample)
             with naming_source(f"modality {name}"):

@@ -14,7 +14,7 @@ import mtpkd.data.corpora.stress_predict, mtpkd.data.corpora.stressid, mtpkd.dat
 from ..core.errors import InputError, nearest
 from ..core.plugins import call_plugin, is_own, naming_plugin
 from ..core.registry import trusting
-from .manifest import DatasetManifest, load_manifest, with_root
+from .manifest import DatasetManifest, load_manifest, RECORDED, with_root
 from .samples import Samples
 from .readers import naming_source, readers, to_samples, unprepared
 
@@ -43,7 +43,7 @@ def _reader_of(m: DatasetManifest):
 
 def _require_no_media(m: DatasetManifest) -> None:
     for name, spec in m.modalities.items():
-        if spec.kind in ("audio", "video"):
+        if spec.kind in RECORDED:
             raise InputError(unprepared(m, name))
 
 # %% ../../nbs/12_reading/01_reading.ipynb #e3811617

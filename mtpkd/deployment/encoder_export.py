@@ -13,7 +13,7 @@ from torch import nn, Tensor
 import mtpkd
 from ..core.errors import InputError, RunError
 from ..core.files import atomic_path
-from ..models.backbones import Affine, build_backbone, set_trainable, weights_sha256
+from ..models.backbones import Affine, build_frozen, weights_sha256
 from .predictor import open_session, seal
 from .onnx_export import need_onnx, one_graph
 from .film import ENCODER_METADATA, EncoderCard, encoder_path
@@ -63,7 +63,7 @@ class FrozenEncoder(nn.Module):
 def encoder_of(spec: InputSpec) -> nn.Module:
     "The network that a set was prepared with; `InputError` where its weights are other ones now"
     prepared = spec.prepared
-    net = set_trainable(build_backbone(prepared.encoder, prepared.weights), "none")
+    net = build_frozen(prepared.encoder, prepared.weights, layer=prepared.layer, pooling=prepared.pooling)
     if weights_sha256(net) != prepared.weights_sha256:
         raise InputError(
             f"modality {spec.name}: the weights of {prepared.encoder} ({prepared.weights}) are not those "

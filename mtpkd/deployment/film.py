@@ -63,7 +63,8 @@ def read_encoder_card(path) -> EncoderCard:
         raise InputError(f"{path}: its card is wrong at {place} ({first['msg']}); export it again") from None
     p = card.prepared
     expected = [("tensor(float)", (3, p.frames, p.size, p.size))]
-    if ports != expected or p.pixels not in NORMALISATIONS:
+    is_known = not isinstance(p.pixels, str) or p.pixels in NORMALISATIONS
+    if ports != expected or not is_known:
         raise InputError(f"{path}: the graph takes {ports}, its card says {expected}; the file is damaged")
     return card
 
@@ -222,7 +223,7 @@ class FilmPredictor:
         p, count = self.prepared, len(window.frames)
         held = Recording(Path("film"), np.arange(1, count + 1), np.zeros(count, "int64"), np.zeros(0, "int64"), None)
         with frames_in_memory(held, dict(enumerate(window.frames))):
-            how = dict(detector=self.faces, every=p.face_every, margin=p.face_margin)
+            how = dict(detector=self.faces, every=p.face_every, margin=p.face_margin, upright=p.face_align)
             return face_clip(held, window.places, p.size, **how)
 
     def predict(self, clip: np.ndarray) -> np.ndarray:  # `(T, size, size, 3)` uint8 -> `(K,)`

@@ -13,7 +13,7 @@ import torch
 import numpy as np
 from torch import nn
 from ..core.errors import InputError, RunError
-from ..core.registry import trusting
+from ..core.registry import is_address, trusting
 from ..core.files import atomic_path
 from ..core.config import EncoderConfig, FusionConfig
 from ..models.student import Student
@@ -24,7 +24,7 @@ from .predictor import METADATA, MAX_ONNX_BYTES, open_session, seal
 def build_student(card: StudentCard, trust=()) -> Student:  # on the meta device: its weights take no memory
     "The network that a card describes; raises `InputError` for a custom part that is not in `trust`"
     for part in (card.encoder, card.fusion):
-        if ":" in part.name and part.name not in trust:
+        if is_address(part.name) and part.name not in trust:
             raise InputError(
                 f"the student is made of {part.name}, which is code of somebody's own; "
                 f"if you know it, say --trust {part.name}"

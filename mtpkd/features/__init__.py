@@ -2,6 +2,7 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
+    "extractors": ["Extractor"],
     "pipeline": [
         "SHARD", "GROUP", "HELD_BYTES", "FilmWindows", "Modality", "piece_path", "save_piece", "load_piece",
         "digest_files", "plan_modality", "median_seconds", "media_path", "plan_set", "share_frames",
@@ -14,9 +15,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "prepared_text",
     ],
     "recipes": [
-        "FITS", "PLAIN", "METHOD", "MOST_FRAMES", "BLOCK", "PrepareConfig", "choose_encoder", "choose_weights",
-        "check_finetune", "Recipe", "make_recipe", "backbone", "Piece", "piece_key", "content_sha256",
-        "window_positions", "view_positions", "video_pixels", "sound_samples", "picture", "spectrogram_rate",
-        "standardise", "is_per_frame", "block_pixels", "run_network", "features_of",
+        "FITS", "PLAIN", "METHOD", "MOST_FRAMES", "BLOCK", "PrepareConfig", "choose_for", "known_encoders",
+        "choose_encoder", "choose_weights", "Recipe", "make_recipe", "weights_digest", "backbone",
+        "frozen_network", "Piece", "piece_key", "content_sha256", "window_positions", "view_positions",
+        "video_pixels", "sound_samples", "picture", "spectrogram_rate", "standardise", "is_per_frame",
+        "block_pixels", "run_network", "features_of",
     ],
 })

@@ -24,7 +24,7 @@ from ..core.registry import grant, permissions
 from ..core.files import write_bytes, write_json
 from ..core.runtime import safe_children
 from ..data.manifest import is_shipped, load_manifest, resolve_inside, with_root
-from ..data.samples import is_media
+from ..data.samples import is_media, is_words
 from ..data.video import held_frames, open_recording
 from ..data.readers import readers
 from ..data.reading import read
@@ -184,6 +184,8 @@ def plan_modality(
             piece = Piece(Path(path), int(x[i]["first"]), int(x[i]["last"]), sha=sha)
             if path in bad:
                 m.status[piece_key(recipe, piece)] = bad[path]
+        elif is_words(x):
+            piece = Piece(text=x[i]["text"])
         else:
             piece = Piece(x=x[i])
         key = piece_key(recipe, piece)

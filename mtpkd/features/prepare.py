@@ -31,8 +31,8 @@ from ..data.folds import fold_folder, fold_lists
 from ..data.manifest import came_with_data, load_manifest, PreparedSpec, resolve_inside
 from ..data.samples import label_names
 from ..data.feature_store import open_shard, rows_text, shard_path
-from ..models.backbones import kind_of, trainable_text, weights_sha256
-from .recipes import backbone, BLOCK, PrepareConfig, spectrogram_rate
+from ..models.backbones import is_of_hub, kind_of, trainable_text
+from .recipes import BLOCK, frozen_network, PrepareConfig, spectrogram_rate, weights_digest
 from .pipeline import Modality, plan_set, prepare_modality, shard_name
 
 # %% ../../nbs/25_features/03_prepare.ipynb #043dc5f1
@@ -141,7 +141,7 @@ def index_entry(spec, m: Modality, out) -> dict:
         entry["rate_hz"] = 1 / m.recipe.settings.mel_step
     if m.recipe.encoder == "spectrogram":
         entry["rate_hz"] = spectrogram_rate(m.recipe)
-    if m.recipe.kind == "video" and m.recipe.settings.finetune == "none":
+    if m.recipe.kind == "video" and m.recipe.choice("finetune") == "none":
         entry["prepared"] = film_recipe(m).model_dump(mode="json")
     return entry
 
@@ -152,7 +152,7 @@ def film_recipe(m: Modality) -> PreparedSpec:
     return PreparedSpec(
         encoder=r.encoder,
         weights=r.weights,
-        weights_sha256=weights_sha256(backbone(r.encoder, r.weights)),
+        weights_sha256=weights_digest(r.encoder, r.weights),
         pixels=kind_of(r.encoder).pixels,
         frames=c.frames,
         stride=c.stride,
@@ -160,6 +160,9 @@ def film_recipe(m: Modality) -> PreparedSpec:
         faces=c.faces,
         face_every=c.face_every,
         face_margin=c.face_margin,
+        face_align=c.face_align,
+        layer=r.choice("layer") if is_of_hub(r.encoder) else "last",
+        pooling=r.choice("pooling") if is_of_hub(r.encoder) else "mean",
         seconds=m.seconds,
     )
 
@@ -309,7 +312,8 @@ def prepare(
     "Compute the features of a data set of recordings, and write its shards, index and manifest"
     c = prepare_settings(config, set, **settings)
     typed = apply_set({}, set).get("faces")
-    allow_addresses("face detector", [typed if came_with_data(config, manifest) else c.faces])
+    named = typed if came_with_data(config, manifest) else c.faces
+    allow_addresses("face detector", str(named or "").split("+"))
     with trusting(trust):
         return _prepare(manifest, root, out, c, jobs, device, progress=progress, labels=labels)
 
@@ -363,8 +367,8 @@ def describe(m: Modality) -> str:
     line = f"{r.modality}: {what} by {r.encoder}"
     if not r.weights:
         return line
-    learning = trainable_text(backbone(r.encoder, r.weights, r.settings.finetune))
-    return f"{line}, weights {r.weights}; {learning}"
+    taken = f", layer {r.choice('layer')}, pooling {r.choice('pooling')}" if is_of_hub(r.encoder) else ""
+    return f"{line}, weights {r.weights}{taken}; {trainable_text(frozen_network(r))}"
 
 # %% ../../nbs/25_features/03_prepare.ipynb #b85a7b2d
 def _modality_lines(name, spec, frame) -> list:

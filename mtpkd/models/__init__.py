@@ -3,9 +3,10 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "backbones": [
-        "BACKBONE_PARTS", "CHANNELS", "WIDTH", "BACKBONE_KINDS", "BackboneKind", "kind_of", "Affine",
-        "freeze_norms", "Backbone", "build_backbone", "set_trainable", "trainable_table", "trainable_text",
-        "weights_sha256", "first_trained_part", "Pretrained",
+        "BACKBONE_PARTS", "CHANNELS", "WIDTH", "BACKBONE_KINDS", "HUB_LIBRARIES", "BackboneKind", "is_of_hub",
+        "is_backbone", "kind_of", "Affine", "freeze_norms", "Backbone", "build_backbone", "set_trainable",
+        "trainable_table", "trainable_text", "check_part", "build_frozen", "weights_sha256",
+        "first_trained_part", "Pretrained", "PretrainedEnd",
     ],
     "encoders": ["AUTO", "build_encoder", "MLP", "Conv1d", "TCN"],
     "fusion": [
@@ -13,6 +14,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "Gated", "Attention", "attention_by_products", "Block", "Tokens", "present_mean", "CrossAttention",
         "with_time", "PostNormBlock", "CrossedEncoders", "JointCrossAttention", "AcrossBatch",
         "CrossedEncodersAcrossBatch",
+    ],
+    "hub_networks": [
+        "ARCHITECTURES", "POOLINGS", "HubName", "parse_hub_name", "folder_of", "download", "Architecture",
+        "HubKind", "hub_kind", "check_taking", "HubNetwork", "TransformersNetwork", "TimmNetwork",
+        "build_hub_network", "load_tokenizer", "block_number", "HubBeginning", "HubEnd", "build_hub_beginning",
+        "build_hub_end",
     ],
     "label_propagation": [
         "NEIGHBOURS", "EXACT_ROWS", "PRIOR_WEIGHT", "ALPHA", "neighbour_graph", "label_seeds",

@@ -29,12 +29,14 @@ ONLY_IN = {
     "umap": DRAWING,
     "ipywidgets": {"widgets"},
     "papermill": {"execution"},
-    "neurokit2": {"data", "simulation"},
+    "neurokit2": MEDIA | {"simulation"},
     "PIL": {"data", "simulation"},
-    **dict.fromkeys(("torchvision", "av", "cv2", "facenet_pytorch", "timm", "transformers"), MEDIA),
+    **dict.fromkeys(("torchvision", "av", "cv2", "facenet_pytorch", "mediapipe", "opensmile"), MEDIA),
+    **dict.fromkeys(("timm", "transformers", "huggingface_hub"), {"models"}),
 }
 # imported where used, never at module level: they take seconds
-LAZY = {"umap", "ot", "papermill", "torchvision", "av", "cv2", "facenet_pytorch", "neurokit2", "PIL"}
+LAZY = {"umap", "ot", "papermill", "torchvision", "av", "cv2", "facenet_pytorch", "mediapipe", "opensmile", "neurokit2"}
+LAZY |= {"timm", "transformers", "huggingface_hub", "PIL"}
 # pins an old torch, so that no extra can name it: installed with --no-deps, and whoever lacks it is told so
 BY_HAND = {"facenet-pytorch"}
 # extras whose module has another name, which nobody can look up where they are not installed
