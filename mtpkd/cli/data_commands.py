@@ -50,7 +50,7 @@ def _data_commands(sub):
         _command(
             data,
             "simulate",
-            "a simulated corpus in the exact layout of a real one, to rehearse on; everything made from it says so",
+            "a simulated corpus in the exact layout of a real one, to rehearse on; everything made from it is marked",
             "mtpkd data simulate biovid_a --out simulated/biovid --subjects 12 --clips 10",
             do_data_simulate,
         )

@@ -222,4 +222,5 @@ def describe_simulation(summary: Summary) -> str:
     "How the recordings were simulated, if they were"
     if not summary.simulated:
         return ""
-    return f"The recordings were simulated ({summary.simulated}): a rehearsal, and no number here is a result about people."
+    how = summary.simulated
+    return f"The recordings were simulated ({how}): a rehearsal, and no number here is a result about people."

@@ -100,8 +100,7 @@ def _ravdess_clips(spec: SimulationSpec, person) -> list:  # of `_Clip`
 
 
 def _ravdess_counts(spec) -> dict:
-    clips = [clip for person in people(spec) for clip in _ravdess_clips(spec, person)]
-    return dict(subjects=spec.subjects, clips=len(clips))
+    return dict(subjects=spec.subjects, clips=sum(len(_ravdess_clips(spec, person)) for person in people(spec)))
 
 
 @register_layout("ravdess", 24, _ravdess_counts, "a sentence, emotions in turn")
@@ -134,8 +133,7 @@ def _crema_d_clips(spec: SimulationSpec, person) -> list:  # of `_Clip`
 
 
 def _crema_d_counts(spec) -> dict:
-    clips = [clip for person in people(spec) for clip in _crema_d_clips(spec, person)]
-    return dict(subjects=spec.subjects, clips=len(clips))
+    return dict(subjects=spec.subjects, clips=sum(len(_crema_d_clips(spec, person)) for person in people(spec)))
 
 
 @register_layout("crema_d", 91, _crema_d_counts, "a sentence, emotions in turn")

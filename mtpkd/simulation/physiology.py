@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TEMPLATE_POINTS', 'RESPONSE_S', 'WAVES', 'signals', 'waves_of', 'waves_text', 'template', 'heart_rate', 'breath_rate',
-           'ecg', 'bvp', 'eda', 'resp', 'temp', 'hr', 'acc', 'simulate_signal']
+           'simulate_signal']
 
 # %% ../../nbs/13_simulation/05_physiology.ipynb #732d1d4f
 import functools
@@ -137,7 +137,9 @@ def _noise(random, count: int, amount: float) -> np.ndarray:  # `(count,)`
 
 
 @signals.register("ecg")
-def ecg(person: Person, course: Course, times, spec: SimulationSpec, random, noise: float) -> np.ndarray:  # `(T,)` each
+def _ecg_signal(
+    person: Person, course: Course, times, spec: SimulationSpec, random, noise: float
+) -> np.ndarray:  # `(T,)` each
     "An electrocardiogram in millivolts at `times`"
     beats = _periodic("ecg", heart_rate(person, course, random) / 60, times, spec, random)
     return (
@@ -148,7 +150,9 @@ def ecg(person: Person, course: Course, times, spec: SimulationSpec, random, noi
 
 
 @signals.register("bvp")
-def bvp(person: Person, course: Course, times, spec: SimulationSpec, random, noise: float) -> np.ndarray:  # `(T,)` each
+def _bvp_signal(
+    person: Person, course: Course, times, spec: SimulationSpec, random, noise: float
+) -> np.ndarray:  # `(T,)` each
     "The blood volume pulse at `times`: smaller when aroused; a hand that moves disturbs it"
     pulse = _periodic("bvp", heart_rate(person, course, random) / 60, times, spec, random)
     size = np.exp(-0.4 * person.reactivity * at_times(_slow(course.arousal, 2.0), times))
@@ -158,7 +162,9 @@ def bvp(person: Person, course: Course, times, spec: SimulationSpec, random, noi
 
 
 @signals.register("eda")
-def eda(person: Person, course: Course, times, spec: SimulationSpec, random, noise: float) -> np.ndarray:  # `(T,)` each
+def _eda_signal(
+    person: Person, course: Course, times, spec: SimulationSpec, random, noise: float
+) -> np.ndarray:  # `(T,)` each
     "Skin conductance in microsiemens at `times`: a level, and responses to what rises"
     felt = 0.5 * course.arousal + 0.8 * course.pain
     rising = np.clip(np.diff(felt, prepend=felt[0]), 0, None)
@@ -171,7 +177,7 @@ def eda(person: Person, course: Course, times, spec: SimulationSpec, random, noi
 
 
 @signals.register("resp")
-def resp(
+def _resp_signal(
     person: Person, course: Course, times, spec: SimulationSpec, random, noise: float
 ) -> np.ndarray:  # `(T,)` each
     "Breathing at `times`: faster and shallower when aroused"
@@ -205,7 +211,7 @@ signals.register("emg_trapezius")(_emg(9, 0.8, 0.0, 0.3))
 
 
 @signals.register("temp")
-def temp(
+def _temp_signal(
     person: Person, course: Course, times, spec: SimulationSpec, random, noise: float
 ) -> np.ndarray:  # `(T,)` each
     "The temperature of the skin in degrees at `times`: it falls slowly under stress"
@@ -214,13 +220,15 @@ def temp(
 
 
 @signals.register("hr")
-def hr(person: Person, course: Course, times, spec: SimulationSpec, random, noise: float) -> np.ndarray:  # `(T,)` each
+def _hr_signal(
+    person: Person, course: Course, times, spec: SimulationSpec, random, noise: float
+) -> np.ndarray:  # `(T,)` each
     "The rate of the heart at `times` as a band derives it"
     return at_times(heart_rate(person, course, random), times) + 1.5 * noise * drift(random, len(times), 5)
 
 
 @signals.register("acc")
-def acc(person: Person, course: Course, times, spec: SimulationSpec, random, noise: float) -> np.ndarray:
+def _acc_signal(person: Person, course: Course, times, spec: SimulationSpec, random, noise: float) -> np.ndarray:
     "Acceleration in g, `(T, 3)`, at `times (T,)`: gravity, and more movement when aroused"
     step = len(times) / max(times[-1], 1e-9)
     lively = np.exp(0.8 * at_times(course.arousal, times))
