@@ -388,18 +388,6 @@ def pairing_sets() -> str:
     )
 
 
-# --- large sets ----------------------------------------------------------------------------------------------------
-
-
-def memory_table() -> str:
-    "Rows of a set against memory and time of a run"
-    lines = []
-    for row in pd.read_csv(RESULTS / "bench_memory.csv").sort_values("rows").itertuples():
-        times = [f"{seconds:,.0f} s" for seconds in (row.reading, row.training, row.writing)]
-        lines.append([f"{row.rows:,}", f"{row.disk_mb:,.0f} MB", f"{row.peak_mb:,.0f} MB", *times])
-    return markdown_table(["rows", "on disk", "largest memory", "reading", "training and scoring", "writing"], lines)
-
-
 # --- the transport engine ------------------------------------------------------------------------------------------
 
 

@@ -1,12 +1,12 @@
 """What a run takes by the number of rows: largest memory and time of `mtpkd run`, each size in a process of its own.
 
-    python benchmarks/performance/memory.py --out results/bench_memory.csv     10,000 to 400,000 rows, two modalities of 512 numbers
-    python benchmarks/performance/memory.py --rows 2800000 --hold 13           as many as the frames of Aff-Wild2: 11.5 GB on disk
+    python benchmarks/performance/memory.py --out memory.csv             10,000 to 400,000 rows, two modalities of 512 numbers
+    python benchmarks/performance/memory.py --rows 2800000                         as many as the frames of Aff-Wild2: 11.5 GB on disk
     python benchmarks/performance/memory.py --rows 1000,2000 --width 16        tiny sizes, to see that it works
 
 Every set is a prepared one, as `mtpkd data prepare` writes it: shards of two modalities, 20 subjects, four classes, of which the second modality shows more than the
 first. All sizes are trained alike: five folds of one seed, 200 steps of every stage, 512 labelled rows and the rest of a fold in its pool, five methods. Three times are
-told apart, in seconds of the processor: `reading`, until the folds are drawn and the data are hashed; `training`, until the last method is scored; `writing`, of the tables
+distinguished, in seconds of the processor: `reading`, until the folds are drawn and the data are hashed; `training`, until the last method is scored; `writing`, of the tables
 and the verdict; `wall` is what the clock on the wall showed. Memory is that of Linux: `peak_mb` is the largest resident set (VmHWM) with mapped pages of files, which the system may take back at any time, and `own_mb` without them.
 """
 

@@ -40,8 +40,8 @@ MUTANTS = [
     Mutant(
         "normaliser",
         "experiments.scoring",
-        "[fit_normaliser(plan.samples, f.fit_rows, f.train) for f in folds]",
-        "[fit_normaliser(plan.samples, np.arange(len(plan.samples)), f.train) for f in folds]",
+        "[fit_normaliser(samples, f.fit_rows, f.train) for f in own]",
+        "[fit_normaliser(samples, np.arange(len(samples)), f.train) for f in own]",
         "method/test_leaks.py::test_nan_in_the_test_rows_goes_unnoticed",
     ),
     Mutant(
