@@ -80,7 +80,7 @@ def take_rows(
 def fold_in(
     fold: Fold,
     rows: np.ndarray,  # `(n,)` row numbers that a smaller set holds, ascending
-    test: np.ndarray,  # test rows that it holds
+    test: np.ndarray,  # `(n_test,)` test rows that it holds
 ) -> Fold:
     "The fold in the row numbers of the smaller set; `InputError` for a row that it does not hold"
 

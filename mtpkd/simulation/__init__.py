@@ -13,7 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "faults": ["Fault", "faults_for", "break_recordings"],
     "physiology": [
         "TEMPLATE_POINTS", "RESPONSE_S", "WAVES", "signals", "waves_of", "waves_text", "template", "heart_rate",
-        "breath_rate", "ecg", "bvp", "eda", "resp", "temp", "hr", "acc", "simulate_signal",
+        "breath_rate", "simulate_signal",
     ],
     "recordings": [
         "write_film", "film_of", "write_wav", "write_picture", "write_crops", "write_columns", "write_lines",

@@ -40,7 +40,7 @@ LAZY |= {"timm", "transformers", "huggingface_hub", "PIL"}
 # pins an old torch, so that no extra can name it: installed with --no-deps, and whoever lacks it is told so
 BY_HAND = {"facenet-pytorch"}
 # extras whose module has another name, which nobody can look up where they are not installed
-MODULE_OF = {"mlflow-skinny": "mlflow"}
+MODULE_OF = {"mlflow-skinny": "mlflow", "opencv-python-headless": "cv2"}
 TORCH_FREE = {"core", "data", "evaluation", "simulation"}
 TORCH_FREE_MODULES = {
     "deployment.predictor",
