@@ -304,9 +304,7 @@ def test_a_run_says_its_engine_and_repeats_itself_to_the_bit(tmp_path):
     config = quick(ot=dict(k=6, engine="fused"))
     for name in ("first", "second"):
         out = tmp_path / name
-        mtpkd.run(
-            str(manifest), methods=["student_only", "pkdot"], seeds=[0], folds=2, config=config, out=out, progress=False
-        )
+        mtpkd.run(str(manifest), methods=["student_only", "pkdot"], seeds=[0], config=config, out=out, progress=False)
         assert json.loads((out / "environment.json").read_text())["transport"] == "fused"
     first, second = (pd.read_parquet(tmp_path / name / "predictions.parquet") for name in ("first", "second"))
     assert first.equals(second)
