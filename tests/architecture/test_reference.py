@@ -65,5 +65,6 @@ def test_everything_that_has_a_name_is_frozen(what, known):
     "Of every method, encoder, fusion, ... that the library knows, there is an experiment that runs it"
     assert len(known[what]) > 2, f"the message about an unknown {what} lists no names: {known[what]}"
     named = frozen_runs.names_in_experiments() | frozen_runs.BROUGHT_BY_METHODS.get(what, set())
-    missing = sorted(name for name in known[what] if name not in named)
+    single = [name for name in known[what] if not name.endswith(":NAME")]  # a family's networks are its library's own
+    missing = sorted(name for name in single if name not in named)
     assert not missing, f"no frozen experiment names the {what} {', '.join(missing)}; add one to frozen_runs.py"
