@@ -94,7 +94,7 @@ def p_value(design: Design, run: int, subject_sd: float) -> tuple:  # p, name of
     seeds = tuple(range(design.seeds * run, design.seeds * (run + 1)))
     config = ExperimentConfig(folds=design.folds, seeds=seeds, prevalent=("first",), **labels)
     folds = draw_folds(config, samples)
-    test = test_design(SimpleNamespace(folds=folds, samples=samples, config=config))
+    test = test_design(SimpleNamespace(folds=folds, samples=samples, config=config, cut=""))
     differences, test_sets = [], []
     for fold in folds:
         train = np.concatenate([fold.train, fold.pool]) if design.labels == "pool" else fold.train

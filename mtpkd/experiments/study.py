@@ -318,7 +318,7 @@ def write_comparison(
         parts.setdefault(entry["method"], []).extend(_parts_of(folder, entry))
     tuned = {method: facts["trials"] for method in facts["spaces"]}
     write_text(folder / "experiment.yaml", to_yaml(identity(plan) | dict(tuning=tuned)))
-    write_json(folder / "environment.json", environment())
+    write_json(folder / "environment.json", environment(plan.config.ot.engine))
     write_folder(plan, folder, {method: _joined(found) for method, found in parts.items()})
     summary = read_json_file(folder, "summary.json")
     write_json(folder / "summary.json", summary | dict(tuned=tuned | dict.fromkeys(facts["untuned"], 0)))

@@ -247,6 +247,7 @@ def test_the_table_of_lost_pairs():
             assert f"| {100 * m.ot_pairing_minus[baseline]:+.1f} [" in row
 
 
+@pytest.mark.slow
 def test_the_python_of_the_readme_runs(tmp_path):
     code = re.search(r"```python\n(import mtpkd\n.*?)```", (ROOT / "README.md").read_text(), re.S)[1]
     assert len(code.strip().splitlines()) <= 10

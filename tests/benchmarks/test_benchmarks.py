@@ -96,7 +96,10 @@ def test_blocks_beside_the_whole(bench, capsys, monkeypatch):
 def test_unknown_parts_are_refused(bench, capsys):
     with pytest.raises(SystemExit) as stopped:
         bench.options(["--only", "cores"])
-    assert stopped.value.code == 2 and "unknown: cores; known: step, blocks, core" in capsys.readouterr().err
+    assert (
+        stopped.value.code == 2
+        and "unknown: cores; known: step, stacked, promise, blocks, core" in capsys.readouterr().err
+    )
 
 
 # the cost of methods
@@ -436,6 +439,7 @@ def test_false_alarms_by_null(root):
     assert "significant on either side (75.0%" in alarms.describe(permuted)
 
 
+@pytest.mark.slow
 def test_the_study_of_false_alarms_runs(root, tmp_path, capsys):
     "Two runs in a process of its own, and the table"
     words = "--runs 2 --null permuted --design fixed --out".split()

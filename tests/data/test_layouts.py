@@ -376,6 +376,7 @@ def test_overlapping_windows_of_a_folder_decode_a_picture_once(tmp_path, monkeyp
     assert len(decoded) == len(set(decoded)) > 60
 
 
+@pytest.mark.slow
 def test_two_workers_make_the_bytes_of_one(tmp_path):
     "Each computes groups of windows of one recording"
     root = trees.affwild2(tmp_path / "copy", frames=36)
