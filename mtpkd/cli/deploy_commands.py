@@ -234,7 +234,7 @@ def do_predict(o) -> str:
         return _predict_film(o)
     _refuse_film_options(o)
     p = Predictor(o.model)
-    table = predict(p, o.manifest, o.out, o.root)
+    table = predict(p, o.manifest, o.out, o.root, tuple(o.trust))
     blind = int((table.seen == "").sum())
     lines = [f"{p.card.method} of {p.card.data}: {len(table)} predictions from {', '.join(p.names)}: {o.out}"]
     if blind:
@@ -269,6 +269,8 @@ def _predict_film(o) -> str:
     "mtpkd predict --video | --camera"
     from mtpkd.deployment.film import FilmPredictor, open_camera, predict_film
 
+    if o.root is not None or o.trust:
+        raise InputError("--root and --trust are for manifests; leave them out with --video and --camera")
     settings = dict(window=_seconds(o.window, "--window"), hop=_seconds(o.hop, "--hop"), page=o.html)
     predictor = FilmPredictor(o.model, faces=o.faces)
     if o.camera is None:
@@ -293,14 +295,21 @@ def do_evaluate(o) -> str:
     "mtpkd evaluate"
     from mtpkd.experiments.evaluate import evaluate
 
-    methods = o.methods.split(",") if o.methods else None
+    methods = None if o.methods is None else [name.strip() for name in o.methods.split(",")]
     table = evaluate(o.students, o.manifest, o.out, methods, o.root, tuple(o.trust))
     tested = table[table["low"].notna() | table["high"].notna()]
     shown = tested if len(tested) else table
     lines = [_score_line(row) for row in shown.itertuples()]
     first = shown.iloc[0]
     head = f"{first['n']} rows of {first['units']} subjects; intervals of 95% over subjects"
-    return "\n".join([head, *lines, *([o.out] if o.out else [])])
+    if first["unit"] == "sample":
+        head = f"{first['n']} rows; intervals of 95% over samples, since the set names no subjects"
+    notes = []
+    if first["blind"]:
+        notes.append(f"{first['blind']} rows have no recording that the student sees: the same answer for all of them")
+    if "simulated" in table:
+        notes.append(f"simulated ({table['simulated'].iloc[0]}): no result about people")
+    return "\n".join([head, *notes, *lines, *([o.out] if o.out else [])])
 
 
 def _score_line(row) -> str:

@@ -143,16 +143,26 @@ def live_frames(
     "The frames of an opened stream that windows need, as they come; the last one is not known to have ended"
     av = need_av()
     converter = av.video.reformatter.VideoReformatter()
-    stream, first, before = first_stream(container, "video"), None, None
-    for frame in container.decode(stream):
-        if frame.time is None:
-            continue
+    first, before = None, None
+    for frame in _decoded_frames(container, av):
         first = frame.time if first is None else first
         start = frame.time - first
         if before is not None and plan.needs([before[0]], [start])[0]:
             pixels = converter.reformat(before[1], format="rgb24").to_ndarray()
             yield before[0], start, turn_upright(pixels, frame_orientation(before[1]))
         before = start, frame
+
+
+def _decoded_frames(container, av):
+    "Frames with a time, until the stream ends or breaks off"
+    frames = container.decode(first_stream(container, "video"))
+    while True:
+        try:
+            frame = next(frames)
+        except (StopIteration, av.FFmpegError):  # a camera that was unplugged has ended
+            return
+        if frame.time is not None:
+            yield frame
 
 # %% ../../nbs/55_deployment/05_film.ipynb #78c1c167
 @dataclass
@@ -314,7 +324,7 @@ def predict_film(
     predictor = model if isinstance(model, FilmPredictor) else FilmPredictor(model, faces=faces)
     is_file = isinstance(film, (str, Path))
     plan, windows = (film_windows if is_file else stream_windows)(predictor, film, window, hop)
-    rows, strip = [], PictureStrip()
+    rows, strip, fault = [], PictureStrip(), None
     try:
         for found in windows:
             row, frame, box = window_row(predictor, found, plan)
@@ -326,8 +336,14 @@ def predict_film(
     except KeyboardInterrupt:
         if is_file:
             raise
+    except InputError as e:
+        if is_file or not rows:
+            raise
+        fault = e  # what a stream has given is kept
     table = pd.DataFrame(rows, columns=timeline_columns(predictor))
     _write_timeline(predictor, table, strip, film, out, page)
+    if fault is not None:
+        raise fault
     return table
 
 

@@ -50,6 +50,9 @@ def students_at(
 ) -> list:  # of `Candidate`
     "The students that a file or a folder holds; `InputError` where there is none"
     path = Path(path)
+    is_run = path.is_dir() and not (path / "student.safetensors").exists()
+    if methods is not None and not (is_run and all(methods)):
+        raise InputError(f"methods: expected names of methods of a run folder, got {', '.join(methods)!r} for {path}")
     if path.suffix == ".onnx":
         student = Predictor(path)
         return [Candidate(student.card.method, student.card, lambda arrays: student(arrays, inputs=False))]
@@ -90,6 +93,13 @@ def columns_for(ours: TaskSpec, theirs: TaskSpec, name: str) -> list[int]:
             f"{name}: it has {', '.join(actual)}, the student predicts {', '.join(expected)}; "
             "name them alike in the manifest, or evaluate on a set that has the same"
         )
+    if ours.kind == "ordinal" and expected != actual:
+        raise InputError(f"{name}: its levels are {' < '.join(actual)}, the student's {' < '.join(expected)}")
+    if ours.kind == "regression" and None not in (ours.range, theirs.range) and ours.range != theirs.range:
+        raise InputError(
+            f"{name}: its values range from {theirs.range[0]} to {theirs.range[1]}, the student's from "
+            f"{ours.range[0]} to {ours.range[1]}; bring both to one scale"
+        )
     return [expected.index(label) for label in actual]
 
 
@@ -100,7 +110,7 @@ def _labelled_rows(samples) -> np.ndarray:  # row numbers
     return np.flatnonzero(samples.target != UNLABELLED)
 
 # %% ../../nbs/60_experiments/17_evaluate.ipynb #24cffb99
-SCORE_COLUMNS = ["method", "metric", "value", "low", "high", "n", "units", "diff", "diff_low", "diff_high", "p"]
+SCORE_COLUMNS = "method metric value low high n unit units blind diff diff_low diff_high p".split()
 
 
 def predictions_for(
@@ -145,6 +155,11 @@ def evaluate(
     candidates = students_at(students, methods, trust)
     needed = {}
     for candidate in candidates:
+        if candidate.card.data == manifest.name:
+            raise InputError(
+                f"{manifest.name}: the student learnt from a set of this name; evaluate on another set, "
+                "or give it a name of its own"
+            )
         check_manifest(candidate.card, manifest)
         needed |= dict.fromkeys(candidate.card.names)
     samples = read(manifest, list(needed), root=root, trust=trust)
@@ -156,6 +171,8 @@ def evaluate(
         columns = columns_for(candidate.card.task, manifest.task, manifest.name)
         predictions[candidate.method] = predictions_for(candidate, samples, rows)[:, columns]
     table = scores_of(predictions, samples, rows, manifest.protocol.metric)
+    if manifest.simulated:
+        table["simulated"] = manifest.simulated
     if out is not None:
         with atomic_path(out) as tmp:
             table.to_csv(tmp, index=False, lineterminator="\n")
@@ -170,10 +187,12 @@ def scores_of(
 ) -> pd.DataFrame:  # columns `SCORE_COLUMNS`
     "All metrics of every method; interval and test for one of them, over subjects, or samples where there are none"
     unit = (samples.sample if samples.subject is None else samples.subject)[rows]
+    about = dict(n=len(rows), unit="sample" if samples.subject is None else "subject", units=len(np.unique(unit)))
+    about["blind"] = int((~samples.presence[rows].any(1)).sum())  # rows without any recording that a student sees
     target, table = samples.target[rows], []
     for method, predicted in predictions.items():
         for name, value in score_all(samples.task, target, predicted).items():
-            row = dict(method=method, metric=name, value=value, n=len(rows), units=len(np.unique(unit)))
+            row = dict(method=method, metric=name, value=value) | about
             if name == metric:
                 interval = bootstrap_score(metric, target, predicted, unit)
                 row |= dict(low=interval.low, high=interval.high)

@@ -21,6 +21,7 @@ from ..data.folds import nested_folds
 from ..data.samples import UNLABELLED
 from ..evaluation.metrics import direction
 from ..training.checkpoint import CheckpointStore, StageCheckpoint
+from ..transport.fused import using_engine
 from ..distillation.methods import candidate_schedules, schedules
 from ..distillation.method_resolution import get_method
 from ..distillation.stages import count_steps
@@ -270,7 +271,7 @@ def run_trial(
         plan = plan_trial(arguments, [trial["method"]], trial["settings"])
         folds, held_out = trial_folds(plan, trial["development"]), held_out_rows(plan, trial["development"])
         chosen = [folds[i] for i in trial["repeats"]], [held_out[i] for i in trial["repeats"]]
-        with torch_threads(plan.config.threads):
+        with torch_threads(plan.config.threads), using_engine(plan.config.ot.engine):
             result = train_trial(plan, trial["method"], *chosen, trial["bars"])
     write_json(f"{out}.json", result | dict(seconds=round(time.perf_counter() - started, 2)))
     return result["state"]
@@ -292,7 +293,7 @@ def run_compared(
             repeats = trial["repeats"][start : start + size]
             if load_part(Path(trial["folder"]), method, repeats[0]) is not None:
                 continue  # its test rows were used
-            with torch_threads(plan.config.threads):
+            with torch_threads(plan.config.threads), using_engine(plan.config.ot.engine):
                 context = open_context(plan, [folds[i] for i in repeats])
                 part = run_method(plan, context, row_name(plan, method)).renamed(method)
             save_part(Path(trial["folder"]), method, repeats[0], part)
@@ -311,11 +312,12 @@ def check_tuning(
     arguments = dict(arguments)
     with trusting(arguments.pop("trust", ())):
         plan = plan_trial(arguments, methods, {})
+        _check_comparable(plan)
         for method in methods:
             get_method(row_name(plan, method), plan.config, plan.samples.task.kind, plan.samples.task.outputs)
         for method, dimensions in spaces.items():
             for name, values in dimensions:
-                _check_values(arguments, method, name, values)
+                _check_values(arguments, method, name, values, plan.samples.task.kind)
         tuned, held_out = trial_folds(plan, development), held_out_rows(plan, development)
         check_no_test_rows(tuned, held_out, plan.samples)
         compared = comparison_folds(plan, development)
@@ -328,12 +330,20 @@ def check_tuning(
     )
 
 
-def _check_values(arguments: dict, method: str, name: str, values) -> None:
+def _check_comparable(plan) -> None:
+    "Refuse faults and controls, and sets that are cut, of which methods would see different rows"
+    if plan.config.protocol != "honest" or plan.config.control:
+        raise InputError("fixed: a study compares honest runs; take protocol and control out of its settings")
+    if plan.cut:
+        raise InputError(f"{plan.manifest.name}: {plan.cut}; raise most_rows, or tune on a smaller set")
+
+
+def _check_values(arguments: dict, method: str, name: str, values, kind: str) -> None:
     "Refuse a value that the setting cannot have"
     for value in values:
         try:
             config = resolve_config(**trial_arguments(arguments, {name: value}), methods=[method])
             check_limits(config)
-            get_method(method, config, "classification")
+            get_method(method, config, kind)
         except InputError as e:
             raise InputError(f"space: {name} = {value!r} of {method} is refused: {e}") from None

@@ -56,11 +56,11 @@ def parse_dimension(name: str, value) -> Dimension:
 ALL = "all"  # the part of a space that every method has
 EXPERIMENT = (
     "manifest prevalent privileged methods labelled labelled_validation folds seeds inner_validation checkpoint "
-    "protocol control pairing device threads recipe trust"
+    "protocol control pairing device threads recipe trust most_rows ot.engine"
 ).split()
 COSTS = (
     "steps epochs batch pool_batch accumulate evaluate tnet_steps tnet_epochs tnet_scale tnet ensemble inner_folds "
-    "subsets train width depth heads schedules"
+    "subsets train width depth heads schedules graph_rows"
 ).split()  # the last word of a setting that changes what a trial costs
 COSTLY_PARTS = ("encoder.name", "fusion.name")
 
@@ -90,7 +90,7 @@ def parse_spaces(values, methods) -> dict:  # method -> dimensions
 
 
 def _check_tunable(part: str, name: str) -> None:
-    if name.split(".")[0] in EXPERIMENT:
+    if name in EXPERIMENT or name.split(".")[0] in EXPERIMENT:
         raise InputError(f"space: {name} defines the experiment, it is no setting of a method; put it under fixed")
     if part != ALL and changes_cost(name):
         raise InputError(
@@ -153,6 +153,8 @@ def read_tune(
     if BASELINE not in (*methods, *untuned):
         untuned = [*untuned, BASELINE]
     counts = _counts(values)
+    if not isinstance(values.get("out") or "", (str, Path)):
+        raise InputError(f"out: expected a folder, got {values['out']!r}")
     return TuneSpec(
         name=name,
         out=Path(values.get("out") or Path("runs") / name),
@@ -176,8 +178,10 @@ def _texts(values, key: str) -> list:
 
 def _method_names(values, key: str) -> list:
     "Names of students, each once"
-    names = _texts(values.split(",") if isinstance(values, str) else values or [], key)
-    names = [name.strip() for name in names]
+    names = values.split(",") if isinstance(values, str) else values or []
+    if isinstance(names, list):
+        names = [str(name).strip() for name in names]
+    names = _texts(names, key)
     for name in names:
         if name.startswith("teacher_") or parse_row(name).schedule:
             raise InputError(f"{key}: expected methods with a student and without a schedule, got {name}")

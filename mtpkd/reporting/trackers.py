@@ -17,6 +17,7 @@ from ..core.stored_files import regular_file
 from ..evaluation.summary import MethodRow
 from ..execution.sweep import SweepFolder
 from ..experiments.run_folder import using_tables
+from ..experiments.study import COMPARISON
 from .run_view import open_run
 from .sentences import verdict_sentences
 from .sections import as_yaml
@@ -135,11 +136,13 @@ def track_run(
 
 
 def track(
-    folder,  # of a run or of a sweep
+    folder,  # of a run, a sweep or a study
     to,  # folder of TensorBoard logs
 ) -> list:  # the log folders
-    "Copy a run, or all finished runs of a sweep, to TensorBoard"
+    "Copy a run, all finished runs of a sweep, or the comparison of a study to TensorBoard"
     folder = Path(folder)
+    if (folder / "tune.yaml").is_file():
+        folder = folder / COMPARISON  # what the trials of a study lead to
     if not (folder / "sweep.yaml").is_file():
         return [track_run(folder, to)]
     done = SweepFolder(folder).done

@@ -109,3 +109,23 @@ def test_features_of_another_preparation_are_refused(student, tmp_path):
     with pytest.raises(InputError, match="was prepared with size 64, but the student learnt from 112"):
         check_manifest(ours, load_manifest(path))
     check_manifest(card, load_manifest(path))  # nobody knows how this student's features came about
+
+
+def test_the_set_it_learnt_from_is_refused(student, tmp_path, capsys):
+    assert main(["evaluate", str(student / "fit"), "--manifest", str(student / "first" / "manifest.yaml")]) == 2
+    assert "the student learnt from a set of this name" in capsys.readouterr().err
+
+
+def test_a_set_without_subjects_says_so(student, tmp_path, capsys):
+    def nobody(s):
+        return replace(s, subject=None)
+
+    assert main(["evaluate", str(student / "fit"), "--manifest", str(made(tmp_path, "second", 1, nobody))]) == 0
+    assert "intervals of 95% over samples, since the set names no subjects" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", ["nosuch", ""])
+def test_methods_are_those_of_a_run(student, tmp_path, words, capsys):
+    second = made(tmp_path, "second", 1)
+    assert main(["evaluate", str(student / "student.onnx"), "--manifest", str(second), "--methods", words]) == 2
+    assert "expected names of methods of a run folder" in capsys.readouterr().err

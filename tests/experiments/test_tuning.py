@@ -146,6 +146,7 @@ def test_a_development_part_is_in_no_fold_of_the_comparison(data):
         (dict(space=dict(all={"schedule.rate": [1.0]})), "schedule.rate = 1.0 of kd is refused: unknown setting"),
         (dict(methods=["kdd"], space=dict(all=RATE)), "unknown method 'kdd'"),
         (dict(development=["s000", "nobody"]), "nobody is no subject"),
+        (dict(fixed=dict(set=["control=shuffled_teacher"])), "compares honest runs"),
     ],
 )
 def test_what_is_wrong_is_known_before_the_first_trial(data, changes, words):
@@ -160,6 +161,20 @@ def test_a_wrong_file_is_one_line(data, tmp_path, capsys):
     assert main(["tune", str(path), "--out", str(tmp_path / "out")]) == 2
     err = capsys.readouterr().err
     assert "changes what a trial costs" in err and err.count("\n") == 1 and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        (dict(space=dict(all={"most_rows": [100, 200]})), "most_rows defines the experiment"),
+        (dict(space=dict(all={"ot.engine": ["torch", "fused"]})), "ot.engine defines the experiment"),
+        (dict(untuned="student_only, student_only"), "named twice"),
+        (dict(out=5), "out: expected a folder, got 5"),
+    ],
+)
+def test_what_no_study_may_ask_for(data, changes, words):
+    with pytest.raises(InputError, match=words):
+        read_tune(write(data, "wrong", **changes))
 
 
 def test_another_study_is_refused_in_its_folder(undisturbed, data, capsys):
