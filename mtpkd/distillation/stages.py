@@ -193,7 +193,7 @@ def teacher_checkpoints(
 
 
 def _teacher_title(key: TeacherKey) -> str:
-    "A teacher of stage 1 in words"
+    "The title of a teacher of stage 1"
     parts = [f"teacher {key.name}"]
     if key.member:
         parts.append(f"member {key.member}")

@@ -198,11 +198,11 @@ def describe_tuning(summary: Summary) -> str:
     others = [name for name in summary.methods if name not in tuned and not name.startswith("teacher_")]
     if not tuned:
         return ""
-    words = join_words([f"{name} ({trials} trials)" for name, trials in tuned.items()])
+    trials_of = join_words([f"{name} ({trials} trials)" for name, trials in tuned.items()])
     if not others:
-        return f"The settings of {words} were chosen by inner validation."
+        return f"The settings of {trials_of} were chosen by inner validation."
     return (
-        f"The settings of {words} were chosen by inner validation; those of {join_words(others)} were not tuned: "
+        f"The settings of {trials_of} were chosen by inner validation; those of {join_words(others)} were not tuned: "
         "a part of the differences between them may be the tuning."
     )
 
