@@ -2099,6 +2099,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                                                                          'mtpkd/evaluation/bootstrap.py'),
                                             'mtpkd.evaluation.bootstrap._distances': ( '40_evaluation/bootstrap.html#_distances',
                                                                                        'mtpkd/evaluation/bootstrap.py'),
+                                            'mtpkd.evaluation.bootstrap._drawn_weights': ( '40_evaluation/bootstrap.html#_drawn_weights',
+                                                                                           'mtpkd/evaluation/bootstrap.py'),
                                             'mtpkd.evaluation.bootstrap._f1': ( '40_evaluation/bootstrap.html#_f1',
                                                                                 'mtpkd/evaluation/bootstrap.py'),
                                             'mtpkd.evaluation.bootstrap._kappa': ( '40_evaluation/bootstrap.html#_kappa',

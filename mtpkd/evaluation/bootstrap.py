@@ -143,8 +143,7 @@ def bootstrap_test(
     if any(not np.array_equal(subjects[0], own) for own in subjects):
         raise InputError("bootstrap over test subjects: the repeats have other test subjects; use the corrected t-test")
     units = len(subjects[0])
-    weights = rng("bootstrap", seed).multinomial(units, np.full(units, 1 / units), size=n)
-    weights = np.concatenate([np.ones((1, units)), weights])  # the sample itself in front
+    weights = _drawn_weights(units, n, seed)
     differences = np.mean([_differences(metric, repeat, weights) for repeat in repeats], 0)
     observed, drawn = float(differences[0]), differences[1:]
     if units < 2 or not np.isfinite(observed):
@@ -154,6 +153,12 @@ def bootstrap_test(
     p = min(1.0, 2 * (1 + min(sides)) / (1 + len(drawn)))
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return BootstrapTest(observed, float(p), float(low), float(high), units)
+
+
+def _drawn_weights(units: int, n: int, seed) -> np.ndarray:  # `(n + 1, units)`
+    "How often every subject is drawn, resample by resample; the sample itself in front"
+    drawn = rng("bootstrap", seed).multinomial(units, np.full(units, 1 / units), size=n)
+    return np.concatenate([np.ones((1, units)), drawn])
 
 
 def _differences(metric, repeat, weights) -> np.ndarray:  # `(n,)`
@@ -203,8 +208,7 @@ def bootstrap_score(
 ) -> BootstrapScore:
     "A metric with its percentile interval over resampled test subjects (Efron and Tibshirani 1993)"
     units = len(np.unique(np.asarray(subject)))
-    weights = rng("bootstrap", seed).multinomial(units, np.full(units, 1 / units), size=n)
-    weights = np.concatenate([np.ones((1, units)), weights])  # the sample itself in front
+    weights = _drawn_weights(units, n, seed)
     scores = _weighted_scores(metric, np.asarray(target), np.asarray(prediction), subject, weights)
     observed, drawn = float(scores[0]), scores[1:]
     if units < 2:
