@@ -205,68 +205,6 @@ class Method:
 # %% ../../nbs/50_distillation/01_methods.ipynb #n0te5cd1
 _PKDOT, _MTPKDOT = "Aslam et al. 2024, arXiv 2401.15489", "Aslam et al. 2024, arXiv 2408.09035"
 _HINTON, _OWN = "Hinton et al. 2015, arXiv 1503.02531", "this project"
-_NOTES = {  # name -> what it is, where it comes from
-    "student_only": ("The student trained on the labelled rows, without a teacher.", "the baseline"),
-    "self_training": (
-        "Soft targets of students on the unlabelled pool: a control without privileged data.",
-        "the control of the recipe",
-    ),
-    "student_all_labels": ("The student with the labels of the whole pool: what there is to gain.", "an upper bound"),
-    "kd": ("Logit distillation from one joint teacher, on labelled rows and pool.", _HINTON),
-    "pkdot": ("Structural transport from one joint teacher; the student starts as that teacher, with a T-Net.", _PKDOT),
-    "mtpkdot": (
-        "MT-PKDOT with the paper's weights: self-distilled teachers, T-Net, structural transport.",
-        _MTPKDOT,
-    ),
-    "mtpkdot_crossfit": (
-        "MT-PKDOT that selects its teachers by the losses of teachers that were not fitted on the row.",
-        f"{_MTPKDOT}; {_OWN}",
-    ),
-    "mtpkd": (
-        "This project's recipe: soft targets of a teacher ensemble, spread over a graph and balanced by transport.",
-        _OWN,
-    ),
-    "mtpkd_v1": ("The first version of the recipe: soft targets of a teacher ensemble, next to the labels.", _OWN),
-    "dkd": ("Logit distillation with target and other classes apart.", "Zhao et al. 2022, arXiv 2203.08679"),
-    "fitnets": ("The student's embedding regresses the teacher's, after a projection.", "Romero et al. 2015"),
-    "cosine_mse": (
-        "The student's embedding has the direction of the teacher's, after a projection.",
-        "Sanh et al. 2019, arXiv 1910.01108",
-    ),
-    "rkd": ("Distances and angles within a batch are matched.", "Park et al. 2019, arXiv 1904.05068"),
-    "sp": ("Similarities of all pairs of a batch are matched.", "Tung and Mori 2019, arXiv 1907.09682"),
-    "cc": ("Correlations of all pairs of a batch are matched.", "Peng et al. 2019, arXiv 1904.01802"),
-    "pkt": ("Probabilities of being neighbours are matched.", "Passalis and Tefas 2018, arXiv 1803.10837"),
-    "crd": (
-        "Each row is contrasted with its own teacher embedding and with all others.",
-        "Tian et al. 2020, arXiv 1910.10699",
-    ),
-    "c2kd": ("Ranks of the classes are matched, on rows where teacher and student agree.", "Huo et al. 2024"),
-    "wkd": ("Logits are matched by the Wasserstein distance between classes.", "Lv et al. 2024, arXiv 2412.08139"),
-    "gw": ("Batches are matched by the Gromov-Wasserstein distance.", _OWN),
-    "fgw": ("Batches are matched by the fused Gromov-Wasserstein distance, structure and features.", _OWN),
-    "rowwise_ot": ("Each row's distribution over its anchors is transported on its own.", _OWN),
-    "sinkhorn_kd": (
-        "Logit distillation with the class shares of the soft targets balanced by Sinkhorn's algorithm.",
-        f"{_HINTON}; {_OWN}",
-    ),
-    "kd_mean": ("Logit distillation from the mean of the joint and the privileged teachers.", "You et al. 2017"),
-    "kd_best": ("Logit distillation from the teacher that is best on inner validation.", _HINTON),
-    "kd_confidence": ("Logit distillation from teachers weighted by their confidence.", "Kwon et al. 2020"),
-    "kd_barycentre": ("Logit distillation from the Wasserstein barycentre of several teachers.", _OWN),
-    "kd_crossfit": ("Logit distillation from a joint teacher that was not fitted on the row.", f"{_HINTON}; {_OWN}"),
-    "kd_router": ("Logit distillation from teachers weighted row by row by a learnt router.", _OWN),
-    "shuffled_teacher": ("The recipe with soft targets from privileged recordings of other rows: a control.", _OWN),
-    "shuffled_privileged": ("The recipe with teachers fitted on privileged recordings of other rows: a control.", _OWN),
-    "label_permutation": ("The recipe with permuted labels: a control that must stay at chance.", _OWN),
-    "labelled_only": ("Lost pairs: soft targets of privileged teachers on labelled rows, whose pairs are known.", _OWN),
-    "naive_pairs": ("Lost pairs: every pool row takes some recording of its bag for its own.", _OWN),
-    "bag_mean": ("Lost pairs: every pool row takes the mean prediction of its bag.", _OWN),
-    "dist_align": ("Lost pairs: the distributions of a bag are matched, not its rows.", _OWN),
-    "ot_pairing": ("Lost pairs: optimal transport pairs the rows of a bag.", _OWN),
-    "mtpkd_pairing_v1": ("The first recipe for lost pairs: transport inside bags, from a teacher ensemble.", _OWN),
-    "mtpkd_pairing": ("The recipe for lost pairs: transport inside bags, a teacher ensemble, a graph.", _OWN),
-}
 
 # %% ../../nbs/50_distillation/01_methods.ipynb #1992adfd
 BASELINE = "student_only"  # with which every method is compared
@@ -285,9 +223,6 @@ def add_method(m: Method) -> Method:
     allow_addresses("distillation term", [term for term, _ in m.terms])
     allow_addresses("teacher rule", [m.rule])
     allow_addresses("target", [m.target])
-    if not m.about and m.name in _NOTES:
-        about, reference = _NOTES[m.name]
-        m = replace(m, about=about, reference=reference)
     return methods.register(m.name)(m)
 
 
@@ -362,16 +297,46 @@ def default_methods(pairing: str, *, privileged: bool, pool: bool) -> list:  # n
 # %% ../../nbs/50_distillation/01_methods.ipynb #6a199288
 KD_TERMS = (("task", 0.15), ("logit_kd", 0.85))
 
-_alone = Method(BASELINE, (("task", 1.0),), role="control", default_for="any", colour="grey")
+_alone = Method(
+    BASELINE,
+    (("task", 1.0),),
+    role="control",
+    default_for="any",
+    colour="grey",
+    about="The student trained on the labelled rows, without a teacher.",
+    reference="the baseline",
+)
 add_method(_alone)
-_self_training = replace(_alone, name="self_training", terms=KD_TERMS, teacher="self", colour="sky")
-add_method(replace(_self_training, pool=True, temperature=1.5))
-_all_labels = replace(_alone, name=CEILING, all_labels=True, role="upper")
-add_method(replace(_all_labels, default_for="pool", colour="yellow"));
+add_method(
+    replace(
+        _alone,
+        name="self_training",
+        terms=KD_TERMS,
+        teacher="self",
+        pool=True,
+        temperature=1.5,
+        colour="sky",
+        about="Soft targets of students on the unlabelled pool: a control without privileged data.",
+        reference="the control of the recipe",
+    )
+)
+add_method(
+    replace(
+        _alone,
+        name=CEILING,
+        all_labels=True,
+        role="upper",
+        default_for="pool",
+        colour="yellow",
+        about="The student with the labels of the whole pool: what there is to gain.",
+        reference="an upper bound",
+    )
+);
 
 # %% ../../nbs/50_distillation/01_methods.ipynb #6e870832
 _kd = Method("kd", KD_TERMS, teacher="joint", pool=True, temperature=1.5)
-add_method(replace(_kd, default_for="full", colour="orange"))
+_kd_line = "Logit distillation from one joint teacher, on labelled rows and pool."
+add_method(replace(_kd, default_for="full", colour="orange", about=_kd_line, reference=_HINTON))
 add_method(
     Method(
         "pkdot",
@@ -384,6 +349,8 @@ add_method(
         default_for="full",
         uses_transport=True,
         colour="purple",
+        about="Structural transport from one joint teacher; the student starts as that teacher, with a T-Net.",
+        reference=_PKDOT,
     )
 )
 add_method(
@@ -399,6 +366,8 @@ add_method(
         default_for="full",
         uses_transport=True,
         colour="blue",
+        about="MT-PKDOT with the paper's weights: self-distilled teachers, T-Net, structural transport.",
+        reference=_MTPKDOT,
     )
 );
 
@@ -416,64 +385,123 @@ _recipe = Method(
     default_for="full",
     uses_transport=True,
     colour="vermillion",
+    about="This project's recipe: soft targets of a teacher ensemble, spread over a graph and balanced by transport.",
+    reference=_OWN,
 )
 add_method(_recipe)
 _first_version = dict(terms=KD_TERMS, target="mean", balance="", for_values=(), default_for="", colour="")
-add_method(replace(_recipe, name="mtpkd_v1", uses_transport=False, **_first_version));
+_first_line = "The first version of the recipe: soft targets of a teacher ensemble, next to the labels."
+add_method(replace(_recipe, name="mtpkd_v1", uses_transport=False, about=_first_line, **_first_version));
 
 # %% ../../nbs/50_distillation/01_methods.ipynb #df1bb3d4
-_BASELINES = dict(
-    dkd=(("tckd", 1.0), ("nckd", 8.0)),
-    fitnets=(("fitnets", 100.0),),
-    cosine_mse=(("cosine_mse", 1.0),),
-    rkd=(("rkd_distance", 25.0), ("rkd_angle", 50.0)),
-    sp=(("sp", 3000.0),),
-    cc=(("cc", 500.0),),
-    pkt=(("pkt", 30000.0),),
-    crd=(("crd", 0.8),),
-    c2kd=(("c2kd", 1.0),),
-)
-_TRANSPORT_BASELINES = dict(
-    wkd=(("wkd", 4.0),),
-    gw=(("gw", 2.0),),
-    fgw=(("fgw", 2.0),),
-    rowwise_ot=(("row_ot", 0.2),),
-)
-for _name, _terms in (_BASELINES | _TRANSPORT_BASELINES).items():
-    _method = replace(_kd, name=_name, terms=(("task", 1.0), *_terms))
-    add_method(replace(_method, uses_transport=_name in _TRANSPORT_BASELINES))
-add_method(replace(_kd, name="sinkhorn_kd", balance="labelled", uses_transport=True));
+def _add_baseline(name, *terms, about, reference, **changes):
+    "A method that distils the joint teacher of `kd` by terms next to the task's"
+    method = replace(_kd, name=name, terms=(("task", 1.0), *terms), about=about, reference=reference)
+    return add_method(replace(method, **changes))
+
+
+_line = "Logit distillation with target and other classes apart."
+_add_baseline("dkd", ("tckd", 1.0), ("nckd", 8.0), about=_line, reference="Zhao et al. 2022, arXiv 2203.08679")
+_line = "The student's embedding regresses the teacher's, after a projection."
+_add_baseline("fitnets", ("fitnets", 100.0), about=_line, reference="Romero et al. 2015")
+_line = "The student's embedding has the direction of the teacher's, after a projection."
+_add_baseline("cosine_mse", ("cosine_mse", 1.0), about=_line, reference="Sanh et al. 2019, arXiv 1910.01108")
+_line, _park = "Distances and angles within a batch are matched.", "Park et al. 2019, arXiv 1904.05068"
+_add_baseline("rkd", ("rkd_distance", 25.0), ("rkd_angle", 50.0), about=_line, reference=_park)
+_line = "Similarities of all pairs of a batch are matched."
+_add_baseline("sp", ("sp", 3000.0), about=_line, reference="Tung and Mori 2019, arXiv 1907.09682")
+_line = "Correlations of all pairs of a batch are matched."
+_add_baseline("cc", ("cc", 500.0), about=_line, reference="Peng et al. 2019, arXiv 1904.01802")
+_line = "Probabilities of being neighbours are matched."
+_add_baseline("pkt", ("pkt", 30000.0), about=_line, reference="Passalis and Tefas 2018, arXiv 1803.10837")
+_line = "Each row is contrasted with its own teacher embedding and with all others."
+_add_baseline("crd", ("crd", 0.8), about=_line, reference="Tian et al. 2020, arXiv 1910.10699")
+_line = "Ranks of the classes are matched, on rows where teacher and student agree."
+_add_baseline("c2kd", ("c2kd", 1.0), about=_line, reference="Huo et al. 2024");
+
+# %% ../../nbs/50_distillation/01_methods.ipynb #b4se11ne
+_transport = dict(uses_transport=True, reference=_OWN)
+_line, _lv = "Logits are matched by the Wasserstein distance between classes.", "Lv et al. 2024, arXiv 2412.08139"
+_add_baseline("wkd", ("wkd", 4.0), about=_line, reference=_lv, uses_transport=True)
+_line = "Batches are matched by the Gromov-Wasserstein distance."
+_add_baseline("gw", ("gw", 2.0), about=_line, **_transport)
+_line = "Batches are matched by the fused Gromov-Wasserstein distance, structure and features."
+_add_baseline("fgw", ("fgw", 2.0), about=_line, **_transport)
+_line = "Each row's distribution over its anchors is transported on its own."
+_add_baseline("rowwise_ot", ("row_ot", 0.2), about=_line, **_transport)
+_line = "Logit distillation with the class shares of the soft targets balanced by Sinkhorn's algorithm."
+_balanced = dict(balance="labelled", uses_transport=True)
+add_method(replace(_kd, name="sinkhorn_kd", about=_line, reference=f"{_HINTON}; {_OWN}", **_balanced));
 
 # %% ../../nbs/50_distillation/01_methods.ipynb #16ae1a8d
-for _name in ("mean", "best", "confidence", "barycentre"):
-    _method = replace(_kd, name=f"kd_{_name}", teacher="all", target=_name)
-    add_method(replace(_method, uses_transport=_name == "barycentre"))
-add_method(replace(_kd, name="kd_crossfit", cross_fit=True))
-add_method(replace(_kd, name="kd_router", teacher="all", target="router", cross_fit=True))
-_selected = replace(methods.get("mtpkdot"), name="mtpkdot_crossfit", cross_fit=True, colour="")
+def _add_target(target, about, reference, **changes):
+    "A method that distils the joint and the single privileged teachers, which become one soft target"
+    method = replace(_kd, name=f"kd_{target}", teacher="all", target=target, about=about, reference=reference)
+    return add_method(replace(method, **changes))
+
+
+_line = "Logit distillation from the mean of the joint and the privileged teachers."
+_add_target("mean", _line, "You et al. 2017")
+_add_target("best", "Logit distillation from the teacher that is best on inner validation.", _HINTON)
+_add_target("confidence", "Logit distillation from teachers weighted by their confidence.", "Kwon et al. 2020")
+_line = "Logit distillation from the Wasserstein barycentre of several teachers."
+_add_target("barycentre", _line, _OWN, uses_transport=True)
+_line = "Logit distillation from a joint teacher that was not fitted on the row."
+_cross_fitted = dict(cross_fit=True, about=_line, reference=f"{_HINTON}; {_OWN}")
+add_method(replace(_kd, name="kd_crossfit", **_cross_fitted))
+_line = "Logit distillation from teachers weighted row by row by a learnt router."
+_add_target("router", _line, _OWN, cross_fit=True)
+_line = "MT-PKDOT that selects its teachers by the losses of teachers that were not fitted on the row."
+_cross_fitted = dict(cross_fit=True, about=_line, reference=f"{_MTPKDOT}; {_OWN}")
+_selected = replace(methods.get("mtpkdot"), name="mtpkdot_crossfit", colour="", **_cross_fitted)
 add_method(replace(_selected, default_for="", released="", ablated=()));
 
 # %% ../../nbs/50_distillation/01_methods.ipynb #b95b0af7
-for _name in CONTROLS:
-    add_method(Method(_name, (), control=_name))  # everything else is that of the recipe
+def _add_control(name, about):
+    "A method that is the recipe, but for what is shuffled or permuted"
+    return add_method(Method(name, (), control=name, about=about, reference=_OWN))
+
+
+_line = "The recipe with soft targets from privileged recordings of other rows: a control."
+_add_control(SHUFFLED_TEACHER, _line)
+_line = "The recipe with teachers fitted on privileged recordings of other rows: a control."
+_add_control(SHUFFLED_PRIVILEGED, _line)
+_add_control(LABEL_PERMUTATION, "The recipe with permuted labels: a control that must stay at chance.");
 
 # %% ../../nbs/50_distillation/01_methods.ipynb #6f3752d2
-_labelled_only = Method("labelled_only", KD_TERMS, "unpaired", temperature=1.5, default_for="weak", colour="purple")
+_labelled_only = Method(
+    "labelled_only",
+    KD_TERMS,
+    "unpaired",
+    temperature=1.5,
+    default_for="weak",
+    colour="purple",
+    about="Lost pairs: soft targets of privileged teachers on labelled rows, whose pairs are known.",
+    reference=_OWN,
+)
 add_method(_labelled_only)
 
 
-def _add_weak(name, bags, colour, terms=KD_TERMS, **changes):
+def _add_weak(name, bags, colour, about, terms=KD_TERMS, **changes):
     "A method that distils the bags of the pool, too"
-    method = replace(_labelled_only, name=name, terms=terms, pool=True, bags=bags, colour=colour, **changes)
-    return add_method(method)
+    of_bags = replace(_labelled_only, name=name, pool=True, bags=bags, colour=colour, about=about)
+    return add_method(replace(of_bags, terms=terms, **changes))
 
 
 _UNCERTAIN_KD_TERMS = (("task", 0.7), ("logit_kd", 0.3))  # a prediction may be about another recording
-_add_weak("naive_pairs", "naive", "orange", _UNCERTAIN_KD_TERMS)
-_add_weak("bag_mean", "mean", "sky", _UNCERTAIN_KD_TERMS)
-_add_weak("dist_align", "align", "yellow", (*KD_TERMS, ("feature_mmd", 0.1), ("label_mmd", 4.0)))
-_add_weak("ot_pairing", "ot", "green", uses_transport=True)
+_line = "Lost pairs: every pool row takes some recording of its bag for its own."
+_add_weak("naive_pairs", "naive", "orange", _line, _UNCERTAIN_KD_TERMS)
+_line = "Lost pairs: every pool row takes the mean prediction of its bag."
+_add_weak("bag_mean", "mean", "sky", _line, _UNCERTAIN_KD_TERMS)
+_line = "Lost pairs: the distributions of a bag are matched, not its rows."
+_add_weak("dist_align", "align", "yellow", _line, (*KD_TERMS, ("feature_mmd", 0.1), ("label_mmd", 4.0)))
+_line = "Lost pairs: optimal transport pairs the rows of a bag."
+_add_weak("ot_pairing", "ot", "green", _line, uses_transport=True)
+_line = (
+    "The first recipe for lost pairs: transport inside bags, from a network distilled from an ensemble, with labels."
+)
 _as_recipe = dict(teacher="unpaired_ensemble", falls_back=True, uses_transport=True)
-_add_weak("mtpkd_pairing_v1", "ot", "", **_as_recipe, default_for="")
+_add_weak("mtpkd_pairing_v1", "ot", "", _line, **_as_recipe, default_for="")
+_line = "The recipe for lost pairs: predictions of an ensemble, spread over a graph, paired by transport inside bags."
 _as_recipe |= dict(target=GRAPH, balance="labelled", for_values=_recipe.for_values)
-_add_weak("mtpkd_pairing", "ot", "vermillion", _recipe.terms, **_as_recipe);
+_add_weak("mtpkd_pairing", "ot", "vermillion", _line, _recipe.terms, **_as_recipe);
