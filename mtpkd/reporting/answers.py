@@ -7,8 +7,10 @@ __all__ = ['answering_method', 'describe_help', 'describe_pairing', 'describe_tr
            'describe_experiment']
 
 # %% ../../nbs/75_reporting/06_answers.ipynb #9af10ced
+import numpy as np
 from ..core.provenance import provenance_text
 from ..distillation.methods import BASELINE, CEILING, declared, method_names, parse_row, RECIPE, SHUFFLE_CONTROLS
+from ..evaluation.statistics import holm
 from ..evaluation.summary import Summary
 from mtpkd.evaluation.wording import (
     format_difference,
@@ -153,6 +155,18 @@ def _pairs(summary, is_wanted) -> list:
     return sorted((pair for pair in found if is_wanted(pair)), key=lambda pair: -pair.diff)
 
 
+def _corrected(pairs: list) -> list:
+    "Comparisons that answer one question, with p corrected for their number (Holm 1979)"
+    p_values = holm([np.nan if pair.p is None else pair.p for pair in pairs])
+    updates = [None if np.isnan(p) else float(p) for p in p_values]
+    return [pair.model_copy(update=dict(p=p)) for pair, p in zip(pairs, updates, strict=True)]
+
+
+def _correction(number: int) -> str:
+    "What a sentence says about its p values"
+    return f", p corrected for {number} comparisons" if number > 1 else ""
+
+
 def describe_pairing(summary: Summary) -> str:
     "What it is worth that a privileged recording belongs to its row"
     if not summary.privileged:
@@ -185,38 +199,41 @@ def _describe_lost_pairs(summary) -> str:
             f"{lost}; what distilling it all the same is worth was not measured; "
             "a run with --methods ot_pairing,labelled_only does."
         )
-    control = f"{pairs[0].a} against {pairs[0].b}, which is distilled on labelled rows"
-    if pairs[0].is_significant and pairs[0].diff > 0:
-        return f"{lost}, and distilling the pool all the same is worth {format_difference(pairs[0])}: {control}."
-    return f"{lost}, and a gain by distilling it all the same was not shown: {control}, {format_difference(pairs[0])}."
+    best = _corrected(pairs)[0]
+    control = f"{best.a} against {best.b}, which is distilled on labelled rows"
+    difference = format_difference(best) + _correction(len(pairs))
+    if best.is_significant and best.diff > 0:
+        return f"{lost}, and distilling the pool all the same is worth {difference}: {control}."
+    return f"{lost}, and a gain by distilling it all the same was not shown: {control}, {difference}."
 
 # %% ../../nbs/75_reporting/06_answers.ipynb #25eca389
 def _transport_pairs(summary) -> list:  # of (pair, what is compared)
     "The comparisons that isolate optimal transport"
     ablated = _pairs(summary, lambda pair: parse_row(pair.b).without == "ot")
-    found = [(pair, f"{pair.a} with its transport term against the same without it") for pair in ablated]
+    compared = [f"{pair.a} with its transport term against the same without it" for pair in ablated]
     in_bags = _pairs(summary, lambda pair: declared(pair.a).bags == "ot" and declared(pair.b).bags == "mean")
     for pair in in_bags:
-        found.append((pair, f"{pair.a}, which pairs the rows of a bag, against {pair.b}, which takes their mean"))
-    return found
+        compared.append(f"{pair.a}, which pairs the rows of a bag, against {pair.b}, which takes their mean")
+    return list(zip(_corrected([*ablated, *in_bags]), compared, strict=True))
 
 
 def describe_transport_gain(summary: Summary) -> str:
     "What optimal transport added"
-    found = _transport_pairs(summary)
-    if not found:
+    comparisons = _transport_pairs(summary)
+    if not comparisons:
         return "What optimal transport adds was not measured; a run with --methods mtpkdot,mtpkdot:no_ot does."
-    texts = [f"{what}, {format_difference(pair)}" for pair, what in found]
-    significant = [pair for pair, _ in found if pair.is_significant]
+    texts = "; ".join(f"{what}, {format_difference(pair)}" for pair, what in comparisons)
+    texts += _correction(len(comparisons))
+    significant = [pair for pair, _ in comparisons if pair.is_significant]
     if not significant:
-        return f"No gain by optimal transport was shown: {'; '.join(texts)}."
+        return f"No gain by optimal transport was shown: {texts}."
     if all(pair.diff > 0 for pair in significant):
         start = "Optimal transport helped"
     elif all(pair.diff < 0 for pair in significant):
         start = "Optimal transport harmed"
     else:
         start = "Optimal transport helped one method and harmed another"
-    return f"{start}: {'; '.join(texts)}."
+    return f"{start}: {texts}."
 
 
 def answer_sentences(summary: Summary) -> list:  # three sentences

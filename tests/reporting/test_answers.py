@@ -212,3 +212,17 @@ def test_the_sentences_are_those_written_by_hand(name):
 def test_a_control_is_never_the_best_method():
     made = summary(dict(shuffled_teacher=HELP, kd=SMALL))
     assert "kd scores 51.0" in answer_sentences(made)[0]
+
+
+def test_several_comparisons_for_one_sentence_are_corrected_for_their_number():
+    pairs = [NO_OT | dict(diff=0.03, p=0.03), NO_OT | dict(a="pkdot", b="pkdot:no_ot", diff=0.02, p=0.04)]
+    sentence = answer_sentences(summary(dict(mtpkd=HELP), comparisons=pairs))[2]
+    assert sentence.startswith("No gain by optimal transport was shown")
+    assert sentence.count("p = .060") == 2 and sentence.endswith("p corrected for 2 comparisons.")
+    bags = [
+        dict(a=name, b="labelled_only", diff=0.05 - p, ci95=[0.0, 0.1], p=p)
+        for name, p in (("ot_pairing", 0.02), ("bag_mean", 0.03), ("naive_pairs", 0.3))
+    ]
+    lost = answer_sentences(summary(dict(ot_pairing=HELP), pairing="bag:8", comparisons=bags))[1]
+    assert "was not shown: ot_pairing against labelled_only" in lost
+    assert "p = .060), p corrected for 3 comparisons" in lost
