@@ -15,7 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "SweepJournal", "run_cells", "claim_sweep_folder",
     ],
     "workers": [
-        "KERNEL", "PRELOAD", "CAN_FORK", "Forked", "fork_kernel", "ForkedProvisioner", "warm_kernel",
+        "KERNEL", "MACHINE", "PRELOAD", "CAN_FORK", "Forked", "fork_kernel", "ForkedProvisioner", "warm_kernel",
         "job_answer", "run_job", "execute_warm", "serve_jobs", "preload_module", "Pool", "value_of",
     ],
 })

@@ -9,7 +9,7 @@ __all__ = ['node_pool', 'run_on_node', 'check_reachable', 'join_cluster', 'RayPo
 import atexit, math, os, socket, time
 from functools import cache
 from ..core.errors import InputError
-from .workers import Pool
+from .workers import MACHINE, Pool
 from .sweep import threads_of
 
 # %% ../../nbs/65_execution/04_ray_cluster.ipynb #676de63e
@@ -98,7 +98,7 @@ class RayPool:
         except self.ray.exceptions.RayError as e:
             return dict(
                 error=f"its node was lost too often, or its worker could not start ({str(e).strip().splitlines()[0]})",
-                kind="run",
+                kind=MACHINE,
             )
 
     def kill(self, key: str) -> None:

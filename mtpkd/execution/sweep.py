@@ -386,6 +386,7 @@ def run_cells(
     "Run the cells, `jobs` at a time"
     waiting = [*cells]
     live = {}  # key -> (cell, start time)
+    late = set()  # keys of runs that were killed for their time limit
     last_drawn = 0
     while waiting or live:
         while waiting and len(live) < (jobs() if callable(jobs) else jobs):
@@ -396,9 +397,11 @@ def run_cells(
             submit(pool, cell, out, minutes)
         for key, result in pool.poll():
             cell, started = live.pop(key)
+            if key in late:
+                result |= dict(kind="late")
             _finish(log, cell, result, time.time() - started)
         if minutes and not getattr(pool, "queues", False):
-            _kill_late(pool, live, 60 * minutes + GRACE)
+            late |= _kill_late(pool, live, 60 * minutes + GRACE)
         if time.time() - last_drawn > 0.5:
             log.redraw()
             last_drawn = time.time()
@@ -407,11 +410,12 @@ def run_cells(
     log.bar.close()
 
 
-def _kill_late(pool, live, seconds):
+def _kill_late(pool, live, seconds) -> set:  # their keys
     "Kill the runs that take longer than `seconds`"
-    for key, (_, started) in live.items():
-        if time.time() - started > seconds:
-            pool.kill(key)
+    late = {key for key, (_, started) in live.items() if time.time() - started > seconds}
+    for key in late:
+        pool.kill(key)
+    return late
 
 
 def _finish(log, cell, result, seconds):
@@ -419,7 +423,7 @@ def _finish(log, cell, result, seconds):
     log.live.pop(cell.key).close(ok=False)
     if "error" in result:
         log.failed += 1
-        log.write("failed", cell, seconds=round(seconds, 2), error=result["error"])
+        log.write("failed", cell, seconds=round(seconds, 2), error=result["error"], kind=result.get("kind", ""))
     else:
         log.write("done", cell, seconds=round(seconds, 2))
     log.done += 1

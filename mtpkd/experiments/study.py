@@ -21,6 +21,7 @@ from ..core.yaml_files import read_yaml
 from ..core.config import to_yaml
 from ..core.registry import trusting
 from ..execution.sweep import Cell, last_events, run_cells, SweepJournal
+from ..execution.workers import MACHINE
 from .resume import check_same_work, environment, identity, load_part
 from .run_folder import RunFolder, write_table
 from .runner import write_folder
@@ -233,7 +234,8 @@ def _result(folder: Path, cell: Cell) -> dict | None:
         return result
     event = last_events(folder.parent / "journal.jsonl").get(cell.key, {})
     if event.get("event") == "failed":
-        return dict(state="failed", value=None, error=event.get("error", ""))
+        state = "stopped" if event.get("kind") == MACHINE else "failed"
+        return dict(state=state, value=None, error=event.get("error", ""))
     return None
 
 # %% ../../nbs/60_experiments/16_study.ipynb #249d4269
@@ -254,6 +256,8 @@ def run_rounds(pool, studies: list, out: Path, jobs, progress: bool) -> None:
             result = _result(folder, cell)
             if result is None:
                 raise RunError(f"{cell.label} left no result; go on with --resume")
+            if result["state"] == "stopped":
+                raise RunError(f"{cell.label} was stopped, not by its settings: {result['error']}; go on with --resume")
             study.add(cell, result)
 
 
@@ -286,7 +290,7 @@ def run_comparison(pool, spec: TuneSpec, chosen: list, out: Path, jobs, progress
         run_cells(pool, missing, folder, jobs, None, log, _submit_compared)
     for cell in missing:
         result = _result(folder, cell)
-        if result is None or result["state"] == "failed":
+        if result is None or result["state"] in ("failed", "stopped"):
             raise RunError(f"{cell.label} failed ({(result or {}).get('error', 'no result')}); go on with --resume")
 
 # %% ../../nbs/60_experiments/16_study.ipynb #36bb73f1

@@ -13,7 +13,7 @@ from .. import plots
 from ..core.files import write_text
 from ..core.stored_files import regular_file
 from ..evaluation.metrics import direction
-from ..evaluation.wording import format_number, join_words, metric_label
+from ..evaluation.wording import format_number, format_p, format_signed, join_words, metric_label
 from ..experiments.study import TuneFolder
 from .sentences import verdict_sentences
 from .page import Page
@@ -114,12 +114,13 @@ def _text(value) -> str:
 
 def _comparison_rows(summary) -> tuple:  # head, rows of texts
     "Every method of the comparison with its trials"
-    head, rows = ["method", "trials", f"{metric_label(summary.metric)} x 100", "difference", "95%", "p"], []
+    head = ["method", "trials", f"{metric_label(summary.metric)} x 100", "difference", "95%", "p, corrected (Holm)"]
+    rows = []
     for name, row in summary.methods.items():
         tuned = summary.tuned.get(name, 0)
         interval = "" if row.low is None else f"{format_number(row.low)} to {format_number(row.high)}"
-        p = "" if row.p is None else f"{row.p:.3f}"
-        difference = "" if row.diff is None else format_number(row.diff)
+        p = format_p(row.p_holm, "")
+        difference = "" if row.diff is None else format_signed(row.diff)
         rows.append([name, tuned or "not tuned", format_number(row.mean), difference, interval, p])
     return head, rows
 

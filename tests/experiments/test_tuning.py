@@ -8,8 +8,8 @@ import numpy as np, pandas as pd, pytest, yaml
 import mtpkd
 from mtpkd.api import tune
 from mtpkd.cli.main import main
-from mtpkd.core.errors import InputError
-from mtpkd.experiments.study import checked_values, TuneFolder
+from mtpkd.core.errors import InputError, RunError
+from mtpkd.experiments.study import checked_values, open_studies, run_rounds, TuneFolder
 from mtpkd.experiments.trials import check_tuning, held_out_rows, plan_trial, train_trial, trial_folds
 from mtpkd.experiments.tuning import read_tune
 from tiny_runs import make_set, quick
@@ -175,6 +175,35 @@ def test_a_wrong_file_is_one_line(data, tmp_path, capsys):
 def test_what_no_study_may_ask_for(data, changes, words):
     with pytest.raises(InputError, match=words):
         read_tune(write(data, "wrong", **changes))
+
+
+class StoppingPool:
+    "Workers of which none survives its job"
+
+    def __init__(self, kind):
+        self.kind, self.keys = kind, []
+
+    def submit(self, key, call, args):
+        self.keys.append(key)
+
+    def poll(self):
+        keys, self.keys = self.keys, []
+        return [(key, dict(error="its process was killed by signal 9", kind=self.kind)) for key in keys]
+
+
+@pytest.mark.parametrize("kind, state", [("machine", None), ("late", "failed"), ("input", "failed"), ("run", "failed")])
+def test_a_trial_counts_as_failed_only_where_its_settings_are_to_blame(data, tmp_path, kind, state):
+    spec = read_tune(write(data, "stopped"))
+    spaces = {method: checked_values(dimensions) for method, dimensions in spec.spaces.items()}
+    checked = check_tuning(spec.arguments, spec.methods, spaces, [])
+    studies = open_studies(spec, checked, tmp_path)
+    if state is None:
+        with pytest.raises(RunError, match="was stopped, not by its settings: .* signal 9; go on with --resume"):
+            run_rounds(StoppingPool(kind), studies, tmp_path, 1, False)
+        assert not any(study.trials for study in studies)
+        return
+    run_rounds(StoppingPool(kind), studies, tmp_path, 1, False)
+    assert {trial.state.name for study in studies for trial in study.trials} == {"FAIL"}
 
 
 def test_another_study_is_refused_in_its_folder(undisturbed, data, capsys):
