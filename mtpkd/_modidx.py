@@ -4077,6 +4077,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                                                               'mtpkd/reporting/answers.py'),
                                          'mtpkd.reporting.answers._transport_pairs': ( '75_reporting/answers.html#_transport_pairs',
                                                                                        'mtpkd/reporting/answers.py'),
+                                         'mtpkd.reporting.answers._tuning': ( '75_reporting/answers.html#_tuning',
+                                                                              'mtpkd/reporting/answers.py'),
                                          'mtpkd.reporting.answers.answer_sentences': ( '75_reporting/answers.html#answer_sentences',
                                                                                        'mtpkd/reporting/answers.py'),
                                          'mtpkd.reporting.answers.answering_method': ( '75_reporting/answers.html#answering_method',

@@ -85,6 +85,18 @@ def _control_pair(summary, name: str):  # a `Comparison`, or None
     return min(pairs, key=lambda pair: pair.diff, default=None)
 
 
+def _tuning(summary) -> str:
+    "That a method was tuned where what it is compared with was not"
+    name = answering_method(summary)
+    trials = summary.tuned.get(name, 0)
+    if not trials or summary.tuned.get(BASELINE, 0):
+        return ""
+    return (
+        f" The settings of {name} were tuned in {trials} trials, those of {BASELINE} were not: "
+        "a part of the difference may be the tuning."
+    )
+
+
 def _people(summary) -> str:
     "For whom the numbers speak, where that is for fewer than it seems"
     if summary.subjects == 1:
@@ -238,7 +250,7 @@ def describe_transport_gain(summary: Summary) -> str:
 
 def answer_sentences(summary: Summary) -> list:  # three sentences
     "Did privileged data help; what the pairing of the modalities is worth; what optimal transport added"
-    first = describe_help(summary) + _people(summary)
+    first = describe_help(summary) + _tuning(summary) + _people(summary)
     provenance = provenance_text(summary)
     if provenance:
         first = f"This is no result: the run was made with faults or controls on purpose ({provenance}). {first}"

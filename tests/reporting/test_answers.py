@@ -226,3 +226,12 @@ def test_several_comparisons_for_one_sentence_are_corrected_for_their_number():
     lost = answer_sentences(summary(dict(ot_pairing=HELP), pairing="bag:8", comparisons=bags))[1]
     assert "was not shown: ot_pairing against labelled_only" in lost
     assert "p = .060), p corrected for 3 comparisons" in lost
+
+
+@pytest.mark.parametrize(
+    "tuned, said", [({}, False), (dict(mtpkd=20, student_only=0), True), (dict(mtpkd=20, student_only=20), False)]
+)
+def test_the_first_sentence_says_that_only_one_side_was_tuned(tuned, said):
+    first = answer_sentences(summary(dict(mtpkd=HELP), tuned=tuned))[0]
+    line = "The settings of mtpkd were tuned in 20 trials, those of student_only were not"
+    assert (line in first) == said
