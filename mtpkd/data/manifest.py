@@ -78,14 +78,16 @@ class ModalitySpec(_Strict):
     role: Literal["prevalent", "privileged", "unused"] = "unused"
     input: str = "raw"
     column: str | None = None
-    prepared: PreparedSpec | None = None  # of a set that `mtpkd data prepare` has written
+    prepared: PreparedSpec | None = None  # of films, in a set that `mtpkd data prepare` has written
+    recipe: dict[str, str | bool | int | float | None] = {}  # likewise, of anything: encoder and settings of features
 
     @model_serializer(mode="wrap")
     def _without_absent(self, handler):
         "A modality that was not prepared does not say so: its digest is that of manifests without the entry"
         values = handler(self)
-        if self.prepared is None:
-            values.pop("prepared", None)
+        for name in ("prepared", "recipe"):
+            if not getattr(self, name):
+                values.pop(name, None)
         return values
 
 # %% ../../nbs/10_data/01_manifest.ipynb #6a85f82e

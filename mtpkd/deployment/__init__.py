@@ -17,8 +17,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "onnx_export": [
         "OPSET", "TOLERANCE", "build_student", "load_member", "Deployed", "deployed", "need_onnx",
-        "quiet_export", "one_graph", "graph_of", "as_onnx", "predict_in_torch", "largest_difference",
-        "write_onnx",
+        "quiet_export", "one_graph", "graph_of", "as_onnx", "deployed_members", "mean_prediction",
+        "predict_in_torch", "largest_difference", "write_onnx",
     ],
     "predictor": [
         "MAX_ONNX_BYTES", "METADATA", "CHUNK", "seal", "read_model", "open_session", "card_in", "try_out",

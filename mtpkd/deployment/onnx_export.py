@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['OPSET', 'TOLERANCE', 'build_student', 'load_member', 'Deployed', 'deployed', 'need_onnx', 'quiet_export', 'one_graph',
-           'graph_of', 'as_onnx', 'predict_in_torch', 'largest_difference', 'write_onnx']
+           'graph_of', 'as_onnx', 'deployed_members', 'mean_prediction', 'predict_in_torch', 'largest_difference',
+           'write_onnx']
 
 # %% ../../nbs/55_deployment/03_onnx_export.ipynb #3e8f50de
 import contextlib, json, logging, warnings
@@ -255,18 +256,28 @@ def _renamed_node(node, renamed, r):
 TOLERANCE = 1e-5
 
 
+def deployed_members(kept: StoredStudents, trust=()) -> list:  # of modules, one a member
+    "All students of a file, as `deployed` makes them"
+    return [deployed(kept, r, trust) for r in range(len(kept.card.members))]
+
+
+def mean_prediction(
+    students,  # modules of `deployed_members`
+    arrays,  # one array `(N, ...)` for each of the card's inputs
+) -> np.ndarray:  # `(N, C)` probabilities or `(N, K)` values
+    "Mean of the members, by torch"
+    inputs = [torch.from_numpy(x) for x in arrays]
+    with torch.no_grad():
+        return np.mean([student(*inputs).numpy() for student in students], 0)
+
+
 def predict_in_torch(
     kept: StoredStudents,
     arrays,  # one array `(N, ...)` for each of the card's inputs
     trust=(),
 ) -> np.ndarray:  # `(N, C)` probabilities or `(N, K)` values
-    "Mean of the members, by torch"
-    predictions = []
-    with torch.no_grad():
-        for r in range(len(kept.card.members)):
-            inputs = map(torch.from_numpy, arrays)
-            predictions.append(deployed(kept, r, trust)(*inputs).numpy())
-        return np.mean(predictions, 0)
+    "Mean of the members of a file, by torch"
+    return mean_prediction(deployed_members(kept, trust), arrays)
 
 
 def largest_difference(

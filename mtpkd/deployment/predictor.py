@@ -289,12 +289,19 @@ def check_manifest(card: StudentCard, manifest) -> None:
 
 def _check_preparation(spec, modality, name: str) -> None:
     "Features of two sets are alike only where both were prepared by the same recipe"
-    if spec.prepared is None or modality.prepared is None:
+    theirs, ours = _preparation(modality), _preparation(spec)
+    if not theirs or not ours:  # one of them was not prepared here
         return
-    theirs, ours = modality.prepared.model_dump(), spec.prepared.model_dump()
-    for key in sorted({*ours} - {"seconds", "weights"}):
-        if theirs[key] != ours[key]:
+    for key in sorted({*ours, *theirs}):
+        if theirs.get(key) != ours.get(key):
             raise InputError(
-                f"{name}: modality {spec.name} was prepared with {key} {theirs[key]!r}, "
-                f"but the student learnt from {ours[key]!r}; prepare the set as that one"
+                f"{name}: modality {spec.name} was prepared with {key} {theirs.get(key)!r}, "
+                f"but the student learnt from {ours.get(key)!r}; prepare the set as that one"
             )
+
+
+def _preparation(spec) -> dict:  # spec: an `InputSpec` or a `ModalitySpec`
+    "The encoder and the settings of the features, but for what says where they come from"
+    if spec.prepared is None:
+        return spec.recipe
+    return spec.prepared.model_dump(exclude={"seconds", "weights"})

@@ -40,13 +40,15 @@ class InputSpec(_Strict):
     rate_hz: float | None = None
     input: str = "raw"  # input transform
     prepared: PreparedSpec | None = None  # how the features were computed from films
+    recipe: dict[str, str | bool | int | float | None] = {}  # encoder and settings of the features
 
     @model_serializer(mode="wrap")
     def _without_absent(self, handler):
         "A modality that was not prepared does not say so: its card is that of versions without the entry"
         values = handler(self)
-        if self.prepared is None:
-            values.pop("prepared", None)
+        for name in ("prepared", "recipe"):
+            if not getattr(self, name):
+                values.pop(name, None)
         return values
 
 
@@ -168,6 +170,7 @@ def _card(manifest, samples, config, folds, method, metric, made, words):
             rate_hz=modality.rate_hz,
             input=modality.input,
             prepared=modality.prepared,
+            recipe=modality.recipe,
         )
         inputs.append(spec)
     return StudentCard(

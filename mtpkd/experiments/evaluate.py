@@ -18,7 +18,7 @@ from ..data.samples import UNLABELLED
 from ..evaluation.bootstrap import bootstrap_score, bootstrap_test, TestSet
 from ..evaluation.metrics import score_all
 from ..distillation.methods import BASELINE
-from ..deployment.onnx_export import predict_in_torch
+from ..deployment.onnx_export import deployed_members, mean_prediction
 from ..deployment.predictor import check_manifest, CHUNK, Predictor
 from ..deployment.student_file import StudentCard
 from .run_folder import RunFolder
@@ -35,10 +35,10 @@ class Candidate:
 
 
 def _of_stored(kept, method: str, trust) -> Candidate:
+    students = deployed_members(kept, trust)
+
     def predict(arrays):
-        return predict_in_torch(
-            kept, [np.ascontiguousarray(arrays[name], "float32") for name in kept.card.names], trust
-        )
+        return mean_prediction(students, [np.ascontiguousarray(arrays[name], "float32") for name in kept.card.names])
 
     return Candidate(method, kept.card, predict)
 

@@ -16,9 +16,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "recipes": [
         "FITS", "PLAIN", "METHOD", "MOST_FRAMES", "BLOCK", "PrepareConfig", "choose_for", "known_encoders",
-        "choose_encoder", "choose_weights", "Recipe", "make_recipe", "weights_digest", "backbone",
-        "frozen_network", "Piece", "piece_key", "content_sha256", "window_positions", "view_positions",
-        "video_pixels", "sound_samples", "picture", "spectrogram_rate", "standardise", "is_per_frame",
-        "block_pixels", "run_network", "features_of",
+        "choose_encoder", "choose_weights", "Recipe", "make_recipe", "recipe_facts", "weights_digest",
+        "backbone", "frozen_network", "Piece", "piece_key", "content_sha256", "window_positions",
+        "view_positions", "video_pixels", "sound_samples", "picture", "spectrogram_rate", "standardise",
+        "is_per_frame", "block_pixels", "run_network", "features_of",
     ],
 })

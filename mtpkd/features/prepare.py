@@ -32,7 +32,7 @@ from ..data.manifest import came_with_data, load_manifest, PreparedSpec, resolve
 from ..data.samples import label_names
 from ..data.feature_store import open_shard, rows_text, shard_path
 from ..models.backbones import is_of_hub, kind_of, trainable_text
-from .recipes import BLOCK, frozen_network, PrepareConfig, spectrogram_rate, weights_digest
+from .recipes import BLOCK, frozen_network, PrepareConfig, recipe_facts, spectrogram_rate, weights_digest
 from .pipeline import Modality, plan_set, prepare_modality, shard_name
 
 # %% ../../nbs/25_features/03_prepare.ipynb #043dc5f1
@@ -143,6 +143,8 @@ def index_entry(spec, m: Modality, out) -> dict:
         entry["rate_hz"] = spectrogram_rate(m.recipe)
     if m.recipe.kind == "video" and m.recipe.choice("finetune") == "none":
         entry["prepared"] = film_recipe(m).model_dump(mode="json")
+    else:
+        entry["recipe"] = recipe_facts(m.recipe)
     return entry
 
 

@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['FITS', 'PLAIN', 'METHOD', 'MOST_FRAMES', 'BLOCK', 'PrepareConfig', 'choose_for', 'known_encoders', 'choose_encoder',
-           'choose_weights', 'Recipe', 'make_recipe', 'weights_digest', 'backbone', 'frozen_network', 'Piece',
-           'piece_key', 'content_sha256', 'window_positions', 'view_positions', 'video_pixels', 'sound_samples',
-           'picture', 'spectrogram_rate', 'standardise', 'is_per_frame', 'block_pixels', 'run_network', 'features_of']
+           'choose_weights', 'Recipe', 'make_recipe', 'recipe_facts', 'weights_digest', 'backbone', 'frozen_network',
+           'Piece', 'piece_key', 'content_sha256', 'window_positions', 'view_positions', 'video_pixels',
+           'sound_samples', 'picture', 'spectrogram_rate', 'standardise', 'is_per_frame', 'block_pixels', 'run_network',
+           'features_of']
 
 # %% ../../nbs/25_features/01_recipes.ipynb #6dd6b536
 import functools, hashlib, json
@@ -296,6 +297,16 @@ def _check_backbone(r: Recipe) -> None:
             raise InputError(
                 f"{name}: {r.encoder} was made for {value:g}, got {getattr(c, name):g}; use --set {name}={value:g}"
             )
+
+
+def recipe_facts(r: Recipe) -> dict:  # plain values
+    "What features of two sets must share to be comparable: the encoder, its weights, and the settings that matter"
+    facts = dict(encoder=kind_of(r.encoder).identity if is_of_hub(r.encoder) else r.encoder)
+    if is_of_hub(r.encoder):
+        facts |= dict(layer=str(r.choice("layer")), pooling=r.choice("pooling"))
+    if r.weights:
+        facts["weights_sha256"] = weights_digest(r.encoder, r.weights)
+    return facts | _relevant_settings(r)
 
 
 @functools.lru_cache(maxsize=32)

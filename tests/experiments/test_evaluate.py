@@ -111,6 +111,28 @@ def test_features_of_another_preparation_are_refused(student, tmp_path):
     check_manifest(card, load_manifest(path))  # nobody knows how this student's features came about
 
 
+def test_other_features_of_another_preparation_are_refused(student, tmp_path):
+    "Of sound, signals and words the encoder, its weights and the settings"
+    said = dict(encoder="logmel", sound_hz=16000.0, n_mels=40, signal_start=None)
+    path = made(tmp_path, "second", 1)
+    text = yaml.safe_load(path.read_text())
+    text["modalities"]["face"]["recipe"] = said | dict(n_mels=64)
+    path.write_text(yaml.safe_dump(text))
+    assert load_manifest(path).modalities["face"].recipe["n_mels"] == 64
+    card = students_at(student / "fit")[0].card
+    (spec,) = card.inputs
+
+    def learnt_from(recipe):
+        return card.model_copy(update=dict(inputs=(spec.model_copy(update=dict(recipe=recipe)),)))
+
+    with pytest.raises(InputError, match="was prepared with n_mels 64, but the student learnt from 40"):
+        check_manifest(learnt_from(said), load_manifest(path))
+    with pytest.raises(InputError, match="was prepared with encoder 'logmel', but the student learnt from 'egemaps'"):
+        check_manifest(learnt_from(said | dict(encoder="egemaps", n_mels=64)), load_manifest(path))
+    check_manifest(learnt_from(said | dict(n_mels=64)), load_manifest(path))
+    check_manifest(learnt_from({}), load_manifest(path))  # nobody knows how its features came about
+
+
 def test_the_set_it_learnt_from_is_refused(student, tmp_path, capsys):
     assert main(["evaluate", str(student / "fit"), "--manifest", str(student / "first" / "manifest.yaml")]) == 2
     assert "the student learnt from a set of this name" in capsys.readouterr().err
