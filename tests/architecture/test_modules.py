@@ -134,9 +134,25 @@ def imported_by(names, before, heavy):
     return {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines()}
 
 
+def light_modules():
+    return [name for name in modules() if name.startswith(TORCH_FREE) or name in READS_A_RUN]
+
+
+def loaded_together(names, heavy):
+    "What of `heavy` one process has loaded that imports all of `names`"
+    code = f"import importlib, sys\nfor name in {names}: importlib.import_module('mtpkd.' + name)\n"
+    return fresh(code + f"print(*(name for name in {heavy} if name in sys.modules))")
+
+
+def test_modules_load_nothing_that_they_do_not_need():
+    assert loaded_together(light_modules(), (*SLOW, "torch", "plotly")) == []
+    assert loaded_together(modules(), SLOW) == []
+
+
+@pytest.mark.slow
 def test_each_module_imports_in_a_fresh_process():
     data = ["numpy", "pandas", "scipy.stats", "sklearn.decomposition", "pydantic", "pyarrow.parquet"]
-    light = [name for name in modules() if name.startswith(TORCH_FREE) or name in READS_A_RUN]
+    light = light_modules()
     others = [name for name in modules() if name not in light]
     loaded = imported_by(light, data, (*SLOW, "torch", "plotly"))
     assert list(loaded) == light and not any(loaded.values()), loaded
