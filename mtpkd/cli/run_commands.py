@@ -320,7 +320,8 @@ def do_unpack(o) -> str:
 def _next_step(kind: str, to: str) -> list:  # lines
     "How the tracker is opened"
     if kind == "wandb":
-        return ["offline; to send it: wandb sync wandb/offline-run-*"]
+        folder = Path(to.partition("@")[2] or ".") / "wandb"
+        return [f"offline; to send it: wandb sync {folder}/offline-run-*"]
     if kind == "mlflow" and "://" not in to:
         return [f"look at them by: mlflow ui --backend-store-uri sqlite:///{Path(to.partition(':')[2]) / 'mlflow.db'}"]
     return []

@@ -160,11 +160,11 @@ def describe_help(summary: Summary) -> str:
     return f"No help by privileged data was shown: {_level(summary, name)}.{_gainable(summary, name)}"
 
 # %% ../../nbs/75_reporting/06_answers.ipynb #4154ce5f
-def _pairs(summary, is_wanted) -> list:
+def _pairs(summary, concerns) -> list:
     "The comparisons of methods that did not fall back, largest difference first"
     excluded = fallen_back(summary)
-    found = [pair for pair in summary.comparisons if pair.diff is not None and pair.a not in excluded]
-    return sorted((pair for pair in found if is_wanted(pair)), key=lambda pair: -pair.diff)
+    compared = [pair for pair in summary.comparisons if pair.diff is not None and pair.a not in excluded]
+    return sorted((pair for pair in compared if concerns(pair)), key=lambda pair: -pair.diff)
 
 
 def _corrected(pairs: list) -> list:
@@ -204,19 +204,19 @@ def _leaves_pool_alone(method) -> bool:
 
 
 def _describe_lost_pairs(summary) -> str:
-    lost = f"The pairs of the pool are lost ({summary.pairing})"
+    start = f"The pairs of the pool are lost ({summary.pairing})"
     pairs = _pairs(summary, lambda pair: _leaves_pool_alone(declared(pair.b)))
     if not pairs:
         return (
-            f"{lost}; what distilling it all the same is worth was not measured; "
+            f"{start}; what distilling it all the same is worth was not measured; "
             "a run with --methods ot_pairing,labelled_only does."
         )
     best = _corrected(pairs)[0]
     control = f"{best.a} against {best.b}, which is distilled on labelled rows"
     difference = format_difference(best) + _correction(len(pairs))
     if best.is_significant and best.diff > 0:
-        return f"{lost}, and distilling the pool all the same is worth {difference}: {control}."
-    return f"{lost}, and a gain by distilling it all the same was not shown: {control}, {difference}."
+        return f"{start}, and distilling the pool all the same is worth {difference}: {control}."
+    return f"{start}, and a gain by distilling it all the same was not shown: {control}, {difference}."
 
 # %% ../../nbs/75_reporting/06_answers.ipynb #25eca389
 def _transport_pairs(summary) -> list:  # of (pair, what is compared)

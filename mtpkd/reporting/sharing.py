@@ -87,10 +87,10 @@ def without_paths(value):
 
 def check_no_paths(text: str, name: str) -> None:
     "Refuse a text with an absolute path (`InputError`)"
-    found = _ABSOLUTE.search(text)
-    if found:
+    absolute = _ABSOLUTE.search(text)
+    if absolute:
         raise InputError(
-            f"{name} names the path {found[1][:60]}, which would be shared; take it out of that file and pack again"
+            f"{name} names the path {absolute[1][:60]}, which would be shared; take it out of that file and pack again"
         )
 
 # %% ../../nbs/75_reporting/21_sharing.ipynb #79759589

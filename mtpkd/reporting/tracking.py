@@ -167,10 +167,10 @@ def collect(folder) -> list:  # of TrackedRun
     "Everything that a folder of a run, a sweep or a study holds now"
     folder = Path(folder)
     if (folder / "tune.yaml").is_file():
-        found = [collect_study(folder)]
+        tracked = [collect_study(folder)]
         if (folder / COMPARISON / "experiment.yaml").is_file():
-            found.append(collect_run(folder / COMPARISON, f"{folder.resolve().name} comparison"))
-        return found
+            tracked.append(collect_run(folder / COMPARISON, f"{folder.resolve().name} comparison"))
+        return tracked
     if not (folder / "sweep.yaml").is_file():
         return [collect_run(folder)]
     sweep = SweepFolder(folder)
@@ -222,8 +222,11 @@ class MLflowStore:
         self.uri, artifacts = _mlflow_address(address)
         try:
             self.client = mlflow.MlflowClient(tracking_uri=self.uri)
-            found = self.client.get_experiment_by_name(_EXPERIMENT)
-            self.experiment = found.experiment_id if found else self.client.create_experiment(_EXPERIMENT, artifacts)
+            experiment = self.client.get_experiment_by_name(_EXPERIMENT)
+            if experiment is None:
+                self.experiment = self.client.create_experiment(_EXPERIMENT, artifacts)
+            else:
+                self.experiment = experiment.experiment_id
         except Exception as e:  # MLflow has many kinds of errors
             reason = " ".join(str(e).split())[:150]
             raise InputError(f"mlflow:{address} cannot be opened ({reason}); use mlflow:FOLDER or a server") from None
@@ -243,13 +246,13 @@ class MLflowStore:
 
     def write(self, tracked: TrackedRun) -> str:  # what has changed
         "Bring the entry of a run folder up to date"
-        found = self.runs(tracked)
-        before = self.stored(found[0]) if found else None
+        earlier = self.runs(tracked)
+        before = self.stored(earlier[0]) if earlier else None
         if before is not None and any(tracked.points.get(key) != value for key, value in before.items()):
-            self.client.delete_run(found[0].info.run_id)
-            found = []
-        run = found[0] if found else self._new(tracked)
-        self._add(run, tracked, before if found else {})
+            self.client.delete_run(earlier[0].info.run_id)
+            earlier = []
+        run = earlier[0] if earlier else self._new(tracked)
+        self._add(run, tracked, before if earlier else {})
         return describe_update(tracked.name, before, tracked.points)
 
     def close(self) -> None:
