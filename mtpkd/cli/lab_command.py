@@ -70,7 +70,7 @@ def do_methods(o) -> str:
     width = 2 + max(len(note.name) for note in notes)
     text = [
         "trained: networks for one fold and seed; E is the setting teachers.ensemble",
-        "over time: what of a window is compared with teachers; values of frames are means over the windows around them",
+        "over time: what of a window is compared with teachers; a frame has the mean of its windows",
     ]
     for line, note in zip(lines, notes):
         facts = f"trained: {note.cost}; source: {note.reference}; over time: {method_time(note.name)}"

@@ -87,7 +87,7 @@ def predict_frames(
     check_manifest(predictor.card, manifest)
     if manifest.frames is None:
         raise InputError(
-            f"{manifest.name}: its rows are not windows over frames; prepare the set anew, or name both tables by frames"
+            f"{manifest.name}: its rows are no windows over frames; prepare it anew, or name both tables by frames"
         )
     samples = read(manifest, predictor.names, root=root, labels=False, trust=trust)
     predicted = frame_predictions(samples.spans, predict_samples(predictor, samples), smoothing)

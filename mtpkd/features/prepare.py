@@ -104,7 +104,7 @@ SPAN_TABLES = ("windows", "annotations")
 
 
 def write_span_tables(samples, out) -> None:
-    "Which frames the windows cover, and the annotations of all frames, as two tables; nothing where rows are no windows"
+    "Which frames the windows cover, and the annotations of all frames, as two tables; nothing for other rows"
     if samples.spans is None:
         return
     tables = windows_table(samples.spans, samples.sample), annotations_table(samples.spans, samples.task)

@@ -47,8 +47,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "ranking": ["fallen_back", "verdict_rows", "best_method"],
     "report": ["render", "comparison_page"],
     "result_sections": [
-        "budget_section", "teacher_section", "transfer_section", "calibration_section", "modality_section",
-        "pairing_section", "describe_unit", "repeat_section",
+        "budget_section", "teacher_section", "transfer_section", "calibration_section", "frame_section",
+        "modality_section", "pairing_section", "describe_unit", "repeat_section",
     ],
     "row_facts": [
         "EmbeddingSpaces", "embedding_spaces", "first_repeat", "prediction_losses", "chosen_teacher",

@@ -6,13 +6,22 @@ import pytest
 import yaml
 import mtpkd
 from mtpkd.cli.main import main
+from mtpkd.cli.run_commands import verdict_text
 from mtpkd.core.files import file_sha256
+from mtpkd.data.frame_spans import annotations_table, windows_table
 from mtpkd.data.large_sets import take_rows
 from mtpkd.data.manifest import load_manifest
 from mtpkd.deployment.frame_files import write_frame_files
-from mtpkd.evaluation.frames import frame_predictions
+from mtpkd.evaluation.frames import frame_predictions, scored_frames
+from mtpkd.features.prepare import prepare
+from mtpkd.reporting.result_sections import frame_section
+from mtpkd.simulation.affwild2_layout import _Scene
+from mtpkd.simulation.faces import draw_face, look_of, with_camera_noise
 from mtpkd.simulation.simulate import simulate
-from tiny_runs import quick, run_tiny
+from mtpkd.simulation.spec import SimulationSpec
+from mtpkd.simulation.trajectory import at_times, people
+from mtpkd.simulation.voices import voice
+from tiny_runs import quick, run_tiny, with_entries
 
 FRAMES, LENGTH, STRIDE = 37, 8, 4
 PARTS = ["Train_Set"] * 5 + ["Validation_Set"] * 2
@@ -165,6 +174,8 @@ def test_scores_over_frames_are_those_of_plain_loops_over_all_annotated_frames(r
         assert sum(row.smoothing.values()) == 2
     alone, kd = run.summary.frames["student_only"], run.summary.frames["kd"]
     assert kd.diff == pytest.approx(kd.mean - alone.mean, abs=1e-5) and kd.low <= kd.diff <= kd.high
+    text = verdict_text(run.summary).partition("over all annotated frames")[2]
+    assert f"{100 * kd.mean:.1f}" in text and frame_section(run.summary)["rows"][1][0] == "kd"
 
 
 def test_a_choice_on_inner_validation_sees_no_test_label(manifest, run, tmp_path):
@@ -216,3 +227,119 @@ def test_sets_without_frames_are_as_they_were():
     assert load_manifest("watch").frames is None and "frames" not in load_manifest("watch").model_dump()
     assert mtpkd.read("watch").spans is None
     assert load_manifest("affwild2_va").frames.smoothing[0] == "none"
+
+
+# the simulated corpus in the layout of Aff-Wild2
+
+
+def drawn_crop(look, units, pose, random):
+    "The grey aligned face of a frame, as the corpus stores it, without its mean and contrast `(1024,)`"
+    aligned = type(pose)(scale=0.46, yaw=pose.yaw, light=pose.light, side_light=pose.side_light)
+    grey = with_camera_noise(draw_face(look, units, aligned, 32, 32), random).mean(-1).ravel()
+    return (grey - grey.mean()) / grey.std()
+
+
+def spoken(wave, middle):
+    "Mean and deviation of 32 bands of the sound around a sample `(64,)`"
+    part = wave[max(0, middle - 16000) : middle + 6000]
+    frames = np.lib.stride_tricks.sliding_window_view(part, 512)[::256] * np.hanning(512)
+    bands = np.log(np.abs(np.fft.rfft(frames))[:, :256].reshape(-1, 32, 8).sum(-1) + 1e-4)
+    return np.concatenate([bands.mean(0), bands.std(0)])
+
+
+def film_and_voice(samples, spec):
+    "Features of the middle frame of every window, and of the voice around it; faces by the components of training faces"
+    film, sound = np.zeros((len(samples), 1024)), np.zeros((len(samples), 64))
+    for person in people(spec):
+        scene, random = _Scene(spec, person), spec.random("crops", person.index)
+        times, look = np.arange(scene.frames) / scene.rate, look_of(person, spec)
+        units = np.stack([at_times(column, times) for column in np.asarray(scene.shown).T], 1)
+        wave = np.ravel(voice(person, scene.course, 16000, spec, scene.random("voice")))
+        own = [name.endswith(f"/{scene.name}") for name in samples.spans.recording]
+        for row in np.flatnonzero(own):
+            i = samples.spans.frame[row] - 1
+            film[row] = drawn_crop(look, units[i], scene.where[i], random)
+            sound[row] = spoken(wave, int(times[i] * 16000))
+    training = film[[name.startswith("Train") for name in samples.subject]]
+    components = np.linalg.svd(training - training.mean(0), full_matrices=False)[2][:60]
+    return (film - training.mean(0)) @ components.T, sound
+
+
+@pytest.mark.slow
+def test_a_student_of_film_taught_by_voice_is_better_over_all_frames(tmp_path, monkeypatch):
+    "Of 40 simulated people, 24 windows labelled: a voice knows arousal, which a face shows to who has learnt it"
+    for name in ("write_film", "write_crops"):  # drawn below, where they are needed
+        monkeypatch.setattr(f"mtpkd.simulation.affwild2_layout.{name}", lambda path, *rest, **how: path)
+    how = dict(subjects=40, clips=4, size=32, waves="plain")
+    copy = simulate("affwild2_va", tmp_path / "copy", **how)
+    samples = mtpkd.read(f"{copy}+windows", ["video"], files=True)
+    film, sound = film_and_voice(samples, SimulationSpec("affwild2_va", **how))
+    path = save_films(tmp_path / "set", samples, dict(video=film, audio=sound), load_manifest(copy).protocol)
+    settings = ["schedules=[default]", "schedule.steps=150", "teachers.steps=150", "teachers.ensemble=1"]
+    r = mtpkd.run(
+        path, methods="student_only,kd", labelled=24, seeds=range(5), set=settings, out=tmp_path / "run", progress=False
+    )
+    alone, taught = r.summary.frames["student_only"], r.summary.frames["kd"]
+    assert taught.mean > alone.mean + 0.02 and taught.recordings > alone.recordings
+    means = r.metrics[r.metrics["metric"] == "frames_ccc_arousal"].groupby("method")["value"].mean()
+    assert means["kd"] > means["student_only"] + 0.05
+    target, _, _ = scored_frames(samples.task, samples.spans, every_frame(samples))
+    lines = [line for file in copy.parent.rglob("Validation_Set/*.txt") for line in file.read_text().splitlines()[1:]]
+    assert len(target) == sum(line != "-5,-5" for line in lines)
+
+
+def every_frame(samples):
+    "Recording of the test set -> zeros for all of its frames"
+    names = [name for name in samples.spans.lengths if name.startswith("Validation")]
+    return {name: np.zeros((samples.spans.lengths[name], 2)) for name in names}
+
+
+def save_films(folder, samples, arrays, protocol):
+    "A set of features whose rows are the windows of `samples`"
+    path = mtpkd.save_set(
+        folder,
+        "films",
+        arrays,
+        samples.target,
+        samples.task,
+        samples.subject,
+        samples.sample,
+        roles=dict(video="prevalent", audio="privileged"),
+        protocol=protocol.model_dump(exclude_none=True),
+    )
+    windows_table(samples.spans, samples.sample).to_csv(folder / "windows.csv", index=False)
+    annotations_table(samples.spans, samples.task).to_csv(folder / "annotations.csv", index=False)
+    return with_entries(path, **with_tables(path))
+
+
+def with_tables(path, smoothing=("none", "mean:15", "median:15", "exponential:0.2")):
+    "Entries of a manifest that name both tables"
+    files = yaml.safe_load(path.read_text())["files"]
+    files |= {name: dict(path=f"{name}.csv") for name in ("windows", "annotations")}
+    return dict(files=files, frames=dict(smoothing=list(smoothing)))
+
+
+@pytest.mark.slow
+def test_films_become_files_with_as_many_lines_as_their_annotations(tmp_path):
+    pytest.importorskip("onnx")
+    copy = simulate("affwild2_va", tmp_path / "copy", subjects=4, clips=1, size=32, waves="plain")
+    how = dict(encoder="frames_tcn,logmel", weights="random", faces="whole", frames=4, size=32, sound_seconds=0.5)
+    prepared = prepare(f"{copy}+windows", out=tmp_path / "prepared", jobs=1, progress=False, **how)
+    r = mtpkd.run(
+        prepared, methods="student_only,kd", labelled="all", config=quick(), out=tmp_path / "run", progress=False
+    )
+    assert r.summary.frames["kd"].mean == r.summary.frames["kd"].mean  # a number
+    assert main(["report", str(tmp_path / "run")]) == 0
+    assert "Frame by frame" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    student, out = tmp_path / "student.onnx", tmp_path / "predictions"
+    assert main(["export", str(tmp_path / "run"), "--method", "kd", "--out", str(student)]) == 0
+    options = ["--manifest", str(prepared), "--format", "affwild2", "--smoothing", "mean:5", "--out", str(out)]
+    assert main(["predict", str(student), *options]) == 0
+    annotations = copy.parent / "6th ABAW Annotations" / "VA_Estimation_Challenge"
+    files = sorted(path.relative_to(annotations) for path in annotations.rglob("*.txt"))
+    assert sorted(path.relative_to(out) for path in out.rglob("*.txt")) == files and len(files) == 4
+    for path in files:
+        lines = (out / path).read_text().splitlines()
+        assert len(lines) == len((annotations / path).read_text().splitlines()) and lines[0] == "valence,arousal"
+        values = np.array([line.split(",") for line in lines[1:]], float)
+        assert np.abs(values).max() <= 1 and values.shape[1] == 2

@@ -434,7 +434,9 @@ def affwild2(manifest, log) -> dict:
 def _spans(annotations) -> dict:
     "The frames of all windows, and the labels of every frame of their files, one a line"
     parts = [annotation["spans"] for annotation in annotations]
-    joined = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    joined = {}
+    for key in ("recording", "first", "last", "frame"):
+        joined[key] = np.concatenate([part[key] for part in parts])
     return joined | dict(annotations={own["recording"]: own["annotations"] for own in annotations})
 
 
