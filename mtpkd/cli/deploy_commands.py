@@ -148,7 +148,13 @@ def _file_commands(sub, command):
     p.add_argument("--html", metavar="FILE", help="of a film: a page with curves and pictures")
     p.add_argument("--root", metavar="DIR", help="folder with the files; default: the manifest's own")
     trust_option(p)
-    p.add_argument("--out", required=True, metavar="FILE", help="predictions.csv")
+    p.add_argument(
+        "--format", metavar="NAME", help="of windows over frames: affwild2, a file a video in the folder --out"
+    )
+    p.add_argument(
+        "--smoothing", metavar="NAME", help="with --format: none, mean:15, median:15, exponential:0.2; default none"
+    )
+    p.add_argument("--out", required=True, metavar="FILE", help="predictions.csv, or a folder with --format")
     _evaluate_command(sub, command)
 
 
@@ -229,6 +235,10 @@ def do_predict(o) -> str:
     "mtpkd predict"
     from mtpkd.deployment.predictor import Predictor, predict
 
+    if o.format is not None:
+        return _predict_frames(o)
+    if o.smoothing is not None:
+        raise InputError("--smoothing is for frames; expected --format with it, such as --format affwild2")
     check_output_file(o.out)
     if o.manifest is None:
         return _predict_film(o)
@@ -243,6 +253,18 @@ def do_predict(o) -> str:
             "their answer is the same for all and holds no information (column seen is empty)"
         )
     return "\n".join(lines)
+
+
+def _predict_frames(o) -> str:
+    "mtpkd predict --format"
+    from mtpkd.deployment.frame_files import predict_frames
+
+    if o.manifest is None:
+        raise InputError("--format is for a set of windows over frames; expected --manifest NAME|PATH with it")
+    _refuse_film_options(o)
+    smoothing = o.smoothing or "none"
+    paths = predict_frames(o.model, o.manifest, o.out, o.format, smoothing, o.root, tuple(o.trust))
+    return f"{len(paths)} files of frames, smoothing {smoothing}: {o.out}"
 
 
 _FILM_OPTIONS = ("window", "hop", "faces", "html")

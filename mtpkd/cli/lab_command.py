@@ -63,14 +63,18 @@ def do_lab(o) -> str:
 # %% ../../nbs/95_cli/04_lab_command.ipynb #c807f9e2
 def do_methods(o) -> str:
     "mtpkd methods: name, what it is, where it comes from, what is trained"
-    from mtpkd.reporting.glossary import method_notes
+    from mtpkd.reporting.glossary import method_notes, method_time
 
     notes = method_notes()
     lines = in_columns([(note.name, note.about) for note in notes])
     width = 2 + max(len(note.name) for note in notes)
-    text = ["trained: networks for one fold and seed; E is the setting teachers.ensemble"]
+    text = [
+        "trained: networks for one fold and seed; E is the setting teachers.ensemble",
+        "over time: what of a window is compared with teachers; a frame has the mean of its windows",
+    ]
     for line, note in zip(lines, notes):
-        text += [line, f"{'':<{width}}trained: {note.cost}; source: {note.reference}"]
+        facts = f"trained: {note.cost}; source: {note.reference}; over time: {method_time(note.name)}"
+        text += [line, f"{'':<{width}}{facts}"]
     return "\n".join(text)
 
 

@@ -258,7 +258,16 @@ def verdict_text(summary: Summary) -> str:  # lines of a table
     for name, row in summary.methods.items():
         if not summary.is_candidate(name):
             lines.append(_verdict_line(name, row))
-    return "\n".join(lines)
+    return "\n".join([*lines, *_frame_lines(summary)])
+
+
+def _frame_lines(summary: Summary) -> list:
+    "The same over all annotated frames, where rows are windows over frames"
+    rows = {name: row for name, row in summary.frames.items() if not summary.is_candidate(name)}
+    if not rows:
+        return []
+    head = f"{summary.metric} x 100 over all annotated frames, windows averaged back to frames"
+    return [head, *(_verdict_line(name, row) for name, row in rows.items())]
 
 
 def _verdict_line(name, row) -> str:

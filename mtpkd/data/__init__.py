@@ -21,12 +21,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "Fold", "check_fold", "strata", "draw_stratified", "fold_folder", "fold_lists", "pinned_folds",
         "outer_folds", "annotated", "nested_folds", "whole_fold",
     ],
+    "frame_spans": ["FrameSpans", "make_spans", "windows_table", "annotations_table", "read_spans"],
     "large_sets": ["random_places", "cut_fold", "take_rows", "fold_in"],
     "manifest": [
-        "RECORDED", "SIMULATION_MARK", "FileSpec", "PreparedSpec", "ModalitySpec", "TaskSpec", "ProtocolSpec",
-        "PairingSpec", "PublishedSpec", "DatasetManifest", "parse_manifest", "split_address", "changed",
-        "manifests_folder", "list_manifests", "with_variants", "with_root", "load_manifest", "resolve_inside",
-        "is_shipped", "came_with_data", "audit", "require_files",
+        "RECORDED", "SMOOTHING", "SIMULATION_MARK", "FileSpec", "PreparedSpec", "ModalitySpec", "TaskSpec",
+        "ProtocolSpec", "PairingSpec", "PublishedSpec", "FramesSpec", "DatasetManifest", "parse_manifest",
+        "split_address", "changed", "manifests_folder", "list_manifests", "with_variants", "with_root",
+        "load_manifest", "resolve_inside", "is_shipped", "came_with_data", "audit", "require_files",
     ],
     "media_files": [
         "UPRIGHT", "need_av", "error_reason", "empty_file", "nearest_file", "open_media", "first_stream",

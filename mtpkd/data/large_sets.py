@@ -74,6 +74,7 @@ def take_rows(
         is_windowed = isinstance(x, WindowedArray)
         arrays[name] = WindowedArray(x.parts, x.rows[rows], x.fill) if is_windowed else x[rows]
     parts = {part: own(getattr(samples, part)) for part in ("presence", "target", "subject", "sample", "bag", "paired")}
+    parts["spans"] = own(samples.spans)
     return replace(samples, arrays=arrays, views={name: x[rows] for name, x in samples.views.items()}, **parts)
 
 

@@ -7,6 +7,7 @@ __all__ = ['without_labels', 'read']
 
 # %% ../../nbs/12_reading/01_reading.ipynb #rd000004
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 import mtpkd.data.feature_store, mtpkd.data.npz_files, mtpkd.data.tables  # each registers its readers
 import mtpkd.data.corpora.acted_speech, mtpkd.data.corpora.affwild2, mtpkd.data.corpora.biovid, mtpkd.data.corpora.ceap
@@ -14,6 +15,7 @@ import mtpkd.data.corpora.stress_predict, mtpkd.data.corpora.stressid, mtpkd.dat
 from ..core.errors import InputError, nearest
 from ..core.plugins import call_plugin, is_own, naming_plugin
 from ..core.registry import trusting
+from .frame_spans import FrameSpans, make_spans, read_spans
 from .manifest import DatasetManifest, load_manifest, RECORDED, with_root
 from .samples import Samples
 from .readers import naming_source, readers, to_samples, unprepared
@@ -92,4 +94,14 @@ def _read(manifest, names, *, inputs: bool, root, files: bool, labels: bool) -> 
         contextlib.nullcontext() if is_own(reader) else naming_plugin("reader", m.reader, "arrays of one row a sample")
     )
     with guard:
-        return to_samples(m, raw, inputs=inputs, files=files, labels=labels)
+        samples = to_samples(m, raw, inputs=inputs, files=files, labels=labels)
+    return samples if m.frames is None else replace(samples, spans=_spans_of(m, raw, samples, labels=labels))
+
+
+def _spans_of(m: DatasetManifest, raw: dict, samples: Samples, *, labels: bool) -> FrameSpans:
+    "The frames of the windows, from the reader of a corpus or from the tables of the set"
+    if raw.get("spans") is None:
+        return read_spans(m, samples.sample, labels=labels)
+    with naming_source(m.name):
+        spans = make_spans(**raw["spans"], task=m.task)
+    return spans if labels else replace(spans, annotations=None)

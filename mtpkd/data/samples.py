@@ -141,6 +141,7 @@ class Samples:
     paired: np.ndarray | None = None  # `(N,)` bool: weakly paired sets only, where the pair is known
     # modality -> `(N, V, ...)` float32: all stored views of a recording; the first is the one in `arrays`
     views: dict = field(default_factory=dict)
+    spans: object | None = None  # `mtpkd.data.frame_spans.FrameSpans`, where rows are windows over frames
 
     def __len__(self) -> int:
         return len(self.sample)

@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "SECONDS", "SECOND_BYTES", "MORE_BYTES", "MOST_SECONDS", "open_graph", "run_graph", "limit_process",
         "are_probabilities", "serve", "check_answer", "check_probabilities", "serve_batches", "BoundedGraph",
     ],
+    "frame_files": ["frame_formats", "affwild2_text", "write_frame_files", "predict_frames"],
     "onnx_export": [
         "OPSET", "TOLERANCE", "build_student", "load_member", "Deployed", "deployed", "need_onnx",
         "quiet_export", "one_graph", "graph_of", "as_onnx", "deployed_members", "mean_prediction",
@@ -22,7 +23,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "predictor": [
         "MAX_ONNX_BYTES", "METADATA", "CHUNK", "seal", "read_model", "open_session", "card_in", "try_out",
-        "Predictor", "prepare_arrays", "predict", "check_manifest",
+        "Predictor", "prepare_arrays", "predict", "predict_samples", "check_manifest",
     ],
     "student_file": [
         "CARD", "READABLE", "MAX_CARD_CHARACTERS", "MAX_STUDENT_BYTES", "InputSpec", "Member", "EncoderPart",

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MAX_ONNX_BYTES', 'METADATA', 'CHUNK', 'seal', 'read_model', 'open_session', 'card_in', 'try_out', 'Predictor',
-           'prepare_arrays', 'predict', 'check_manifest']
+           'prepare_arrays', 'predict', 'predict_samples', 'check_manifest']
 
 # %% ../../nbs/55_deployment/02_predictor.ipynb #e8bad406
 import hashlib
@@ -245,8 +245,7 @@ def predict(
     manifest = load_manifest(manifest)
     check_manifest(predictor.card, manifest)
     samples = read(manifest, predictor.names, root=root, labels=False, trust=trust)
-    starts = range(0, len(samples), CHUNK)
-    predictions = np.concatenate([_predict_rows(predictor, samples, slice(start, start + CHUNK)) for start in starts])
+    predictions = predict_samples(predictor, samples)
     table = pd.DataFrame(dict(sample=samples.sample))
     if samples.subject is not None:
         table["subject"] = samples.subject
@@ -261,6 +260,15 @@ def predict(
     return table
 
 # %% ../../nbs/55_deployment/02_predictor.ipynb #1f7fed0d
+def predict_samples(
+    predictor: Predictor,
+    samples,  # N of the recordings that it needs
+) -> np.ndarray:  # `(N, C)` or `(N, K)`
+    "The predictions for samples that were read, in chunks"
+    starts = range(0, len(samples), CHUNK)
+    return np.concatenate([_predict_rows(predictor, samples, slice(start, start + CHUNK)) for start in starts])
+
+
 def _predict_rows(predictor: Predictor, samples, rows: slice) -> np.ndarray:  # `(n, C)` or `(n, K)`
     "The predictions of consecutive samples, which are gathered from windows here"
     arrays = {}

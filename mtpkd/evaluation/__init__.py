@@ -6,6 +6,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "subject_sums", "metric_of_sums", "BootstrapTest", "TestSet", "bootstrap_test", "BootstrapScore",
         "bootstrap_score",
     ],
+    "frames": [
+        "smoothings", "frames_from_windows", "fill_uncovered", "parse_smoothing", "smooth_frames",
+        "frame_predictions", "scored_frames", "frame_scores", "validation_scores", "choose_smoothing",
+    ],
     "metrics": [
         "HARDLY", "CLASS_METRICS", "metric", "metric_for", "score", "smallest_gain", "direction", "confusion",
         "balanced_accuracy", "accuracy", "macro_f1", "quadratic_kappa", "mae_levels", "nll",
@@ -24,7 +28,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "detection_power", "detectable", "subjects_needed",
     ],
     "summary": [
-        "FORMAT", "GROUPS", "Record", "Difference", "MethodRow", "Comparison", "CalibrationRow",
+        "FORMAT", "GROUPS", "Record", "Difference", "MethodRow", "FrameRow", "Comparison", "CalibrationRow",
         "ModalityValue", "Headroom", "MethodPower", "Power", "Modalities", "Fallback", "DivergedRepeat",
         "RunTest", "RunTask", "Summary", "parse_summary", "example_summary", "forest_rows",
     ],

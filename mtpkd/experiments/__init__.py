@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "evaluate": ["SCORE_COLUMNS", "Candidate", "students_at", "columns_for", "predictions_for", "scores_of"],
     "fit": ["plan_fit", "members", "claim_fit_folder", "chosen_method", "fit_text"],
+    "frame_scoring": ["smoothing_scores", "frame_rows", "chosen_smoothings", "frame_facts"],
     "label_budgets": ["CURVE", "budgets_of", "budget_name", "plan_budgets", "curve_table", "same_but_labels"],
     "plan": [
         "MAX_STACK", "STACK_BYTES", "ExperimentSpec", "list_methods", "plan_experiment", "cut_folds",

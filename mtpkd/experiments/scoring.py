@@ -26,6 +26,7 @@ from ..distillation.tnet import get_adapted_teachers, get_teacher_outputs
 from ..distillation.students import get_student, target_shares
 from ..distillation.stages import required_artifacts
 from .tables import COLUMNS, MethodTables
+from .frame_scoring import frame_rows
 from .settings import shared_backbone_folds, weak_pairings_of
 from .plan import ExperimentSpec
 
@@ -217,6 +218,10 @@ def run_method(plan: ExperimentSpec, context: DistillationContext, name: str) ->
     history = backbone_rows(context, folds, name, method)
     history += history_rows(fitted.history, folds, name, stage)
     history += history_rows(fitted.tnet_history, folds, name, "tnet")
+    if plan.samples.spans is not None:
+        of_frames, of_smoothings = frame_rows(plan, folds, fitted, name, stage, predictions)
+        scores = pd.concat([scores, pd.DataFrame(of_frames, columns=COLUMNS["metrics"])], ignore_index=True)
+        history += of_smoothings
     if method and method.source.adapted:
         adapted = get_adapted_teachers(with_control(context, method.control))
         history += history_rows(adapted.history, folds, name, "self_distillation")

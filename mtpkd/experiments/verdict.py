@@ -41,6 +41,7 @@ from mtpkd.distillation.methods import (
     RECIPE,
 )
 from ..distillation.method_resolution import get_method
+from .frame_scoring import frame_facts
 from .tables import in_memory, MethodTables
 from .plan import ExperimentSpec
 
@@ -241,6 +242,9 @@ def summarise(
         graph_used=_graph_used(parts),
         modalities=modality_values(parts_results(parts), plan.config.prevalent, plan.config.privileged, design.rho),
     )
+    over_frames = frame_facts(plan, parts, design)
+    if over_frames:
+        facts["frames"] = over_frames
     notes = missing_notes(plan.samples) + ([plan.cut] if plan.cut else [])
     if notes:
         facts["notes"] = notes

@@ -10,9 +10,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "shard_name", "write_features", "prepare_modality",
     ],
     "prepare": [
-        "index_frame", "index_entry", "film_recipe", "prepared_manifest", "copy_fold_lists",
-        "claim_prepared_folder", "manifest_digest", "prepare_settings", "holds_labels", "describe",
-        "prepared_text",
+        "SPAN_TABLES", "index_frame", "write_span_tables", "index_entry", "film_recipe", "prepared_manifest",
+        "copy_fold_lists", "claim_prepared_folder", "manifest_digest", "prepare_settings", "holds_labels",
+        "describe", "prepared_text",
     ],
     "recipes": [
         "FITS", "PLAIN", "METHOD", "MOST_FRAMES", "BLOCK", "PrepareConfig", "choose_for", "known_encoders",

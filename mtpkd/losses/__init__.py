@@ -18,7 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "task_loss",
     ],
     "terms": [
-        "LEVELS", "COMPARED", "loss_terms", "weighted_mean", "TermInputs", "LossTerm", "loss_term", "get_term",
-        "term_names",
+        "LEVELS", "COMPARED", "OVER_TIME", "loss_terms", "weighted_mean", "TermInputs", "LossTerm", "loss_term",
+        "get_term", "term_names",
     ],
 })

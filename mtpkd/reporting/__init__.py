@@ -26,7 +26,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "describe_validation", "describe_graph", "describe_fallback", "describe_headroom",
         "describe_calibration", "describe_modalities",
     ],
-    "glossary": ["method_cost", "MethodNote", "method_notes", "glossary_words"],
+    "glossary": ["method_cost", "method_time", "MethodNote", "method_notes", "glossary_words"],
     "limits": [
         "describe_multiple_tests", "describe_limits", "describe_test", "describe_power", "most_hurt",
         "describe_hurt", "describe_diverged", "describe_unfinished", "describe_tuning", "describe_provenance",
@@ -47,8 +47,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "ranking": ["fallen_back", "verdict_rows", "best_method"],
     "report": ["render", "comparison_page"],
     "result_sections": [
-        "budget_section", "teacher_section", "transfer_section", "calibration_section", "modality_section",
-        "pairing_section", "describe_unit", "repeat_section",
+        "budget_section", "teacher_section", "transfer_section", "calibration_section", "frame_section",
+        "modality_section", "pairing_section", "describe_unit", "repeat_section",
     ],
     "row_facts": [
         "EmbeddingSpaces", "embedding_spaces", "first_repeat", "prediction_losses", "chosen_teacher",

@@ -22,6 +22,7 @@ from .page import Page
 from mtpkd.reporting.result_sections import (
     calibration_section,
     describe_unit,
+    frame_section,
     modality_section,
     pairing_section,
     repeat_section,
@@ -69,6 +70,7 @@ def _finished_section(page: Page, run, summary, embedding) -> dict:
         units=describe_unit(summary),
         headroom=summary.headroom is not None and summary.headroom.significant,
         forest=page.figure(plots.verdict_forest, summary),
+        frames=frame_section(summary),
         scatter=repeat_section(page, run, summary),
         transfer=transfer_section(page, run, summary),
         reliability=calibration_section(page, run, summary),

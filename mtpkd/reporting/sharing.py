@@ -40,7 +40,15 @@ SHARED = dict(
         "checkpoints/*.student.safetensors",
     ),
     fit=("fit.yaml", "fit.json", "environment.json", "student.safetensors"),
-    prepared=("manifest.yaml", "prepare.yaml", "index.parquet", "shards/*", "folds/*.txt"),
+    prepared=(
+        "manifest.yaml",
+        "prepare.yaml",
+        "index.parquet",
+        "windows.parquet",
+        "annotations.parquet",
+        "shards/*",
+        "folds/*.txt",
+    ),
 )  # kind of a folder -> patterns of its files
 _MARKS = dict(run="summary.json", fit="fit.json", prepared="index.parquet")
 CARD_FILE = "CARD.md"

@@ -139,6 +139,13 @@ MACROS = """
 {% endif %}
 {% endmacro %}
 
+{% macro over_frames(t, metric, stamp) %}
+<div class="wide"><table>{{ made(stamp) }}<thead><tr>
+<th>method</th><th>{{ metric }} over all annotated frames</th><th>mean over recordings</th>
+<th>difference to student_only [95%]</th><th>p</th><th>smoothing (repeats)</th>
+</tr></thead><tbody>
+{{ rows(t.rows) }}</tbody></table></div>
+{% endmacro %}
 {% macro choice(c, stamp) %}
 {{ show(c, "Mean over folds and seeds.
 A method with one teacher has nothing to choose and is not drawn.") }}
@@ -176,7 +183,7 @@ column sums in the margins. Right: the same, summed by {{ p.groups }}, in percen
 """
 
 # %% ../../nbs/75_reporting/09_template.ipynb #d9e8272b
-RUN = """{% from "macros" import made, show, verdict, choice, plan, counted, errors, fold, trained %}
+RUN = """{% from "macros" import made, show, verdict, choice, plan, counted, errors, fold, over_frames, trained %}
 <section id="run{{ i }}"><h2>{{ r.title }}</h2>
 {% if r.note %}<p class="note">{{ r.note }}</p>
 {% else %}
@@ -205,6 +212,10 @@ What each method is stands <a href="#words">at the foot of the page</a>.</p>
 {% for k, v in r.setting %}<tr><th>{{ k }}</th><td>{{ v }}</td></tr>{% endfor %}
 </tbody></table>
 {% endcall %}
+{% if r.frames %}{% call fold("Frame by frame") %}{{ over_frames(r.frames, r.metric, r.stamp) }}
+<p class="soft">A frame has the mean prediction of all windows that cover it, smoothed by the option
+that was best on inner validation.</p>
+{% endcall %}{% endif %}
 {% call fold("Every repeat") %}{{ show(r.scatter, "A dot is one fold of one seed, the bar their mean.") }}{% endcall %}
 {% call fold("Who gains, who loses") %}
 {{ show(r.transfer, "Difference to student_only on the same test rows of all folds and seeds;

@@ -348,7 +348,7 @@ def _annotation(path, part, places, log) -> dict | None:
     file, times = "", None
     if "audio" in kinds.values() or not has_crops:
         file, times = _film(films.get(video_of(name)), name, len(labels), log)
-    frames = len(labels) if times is None else len(times) - 1
+    frames, all_labels = len(labels) if times is None else len(times) - 1, labels
     if frames < len(labels):
         log.lost(
             path,
@@ -378,6 +378,9 @@ def _annotation(path, part, places, log) -> dict | None:
         sample=[f"{part}/{name}/{i:05d}" for i in rows],
         valid=len(rows),
         labels=len(labels),
+        recording=f"{part}/{name}",
+        spans=dict(recording=[f"{part}/{name}"] * len(rows), first=first, last=last, frame=rows),
+        annotations=all_labels,
     )
 
 # %% ../../../nbs/11_corpora/03_affwild2.ipynb #d6ee788e
@@ -425,7 +428,16 @@ def affwild2(manifest, log) -> dict:
         for modality in manifest.modalities:
             arrays[modality] = np.concatenate([annotation["arrays"][modality] for annotation in annotations])
     target, subject, sample = (_joined(annotations, key) for key in ("target", "subject", "sample"))
-    return as_part(log, arrays, target, subject, sample)
+    return as_part(log, arrays, target, subject, sample) | dict(spans=_spans(annotations))
+
+
+def _spans(annotations) -> dict:
+    "The frames of all windows, and the labels of every frame of their files, one a line"
+    parts = [annotation["spans"] for annotation in annotations]
+    joined = {}
+    for key in ("recording", "first", "last", "frame"):
+        joined[key] = np.concatenate([part[key] for part in parts])
+    return joined | dict(annotations={own["recording"]: own["annotations"] for own in annotations})
 
 
 def _inspect_media(annotations, places, log):
