@@ -175,7 +175,7 @@ def _corrected(pairs: list) -> list:
 
 
 def _correction(number: int) -> str:
-    "What a sentence says about its p values"
+    "How the p values of a sentence were corrected"
     return f", p corrected for {number} comparisons" if number > 1 else ""
 
 
