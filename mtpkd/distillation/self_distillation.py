@@ -30,6 +30,7 @@ class SelfDistillation(nn.Module):
     "The joint teacher's fusion and head, and an adapter and head for every other teacher"
 
     stackable = True
+    takes_repeats = True
 
     def __init__(self, others, modalities: int, outputs: int, width: int, fusion):
         super().__init__()
@@ -43,11 +44,10 @@ class SelfDistillation(nn.Module):
     def forward(
         self, tokens, presence, others
     ):  # `(B, M, W)`, `(B, M)`, `(B, T-1, W)` -> `(T, B, W)`, `(T, B, C)`; joint last
-        adapted = [a(others[:, i]) for i, a in enumerate(self.adapters)]
+        adapted = [adapter(others[..., i, :]) for i, adapter in enumerate(self.adapters)]
         joint = self.fusion(tokens, presence)
-        return torch.stack([*adapted, joint]), torch.stack(
-            [*(h(z) for h, z in zip(self.heads, adapted)), self.head(joint)]
-        )
+        outputs = [head(embedding) for head, embedding in zip(self.heads, adapted)]
+        return torch.stack([*adapted, joint], -3), torch.stack([*outputs, self.head(joint)], -3)
 
 # %% ../../nbs/50_distillation/10_self_distillation.ipynb #5bc53798
 def distillation_loss(
