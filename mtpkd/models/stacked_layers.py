@@ -23,12 +23,12 @@ class StackedLinear(nn.Module):
         self.outputs = layer.out_features
 
     def forward(self, x: Tensor) -> Tensor:
-        rows = x.flatten(1, -2)
+        rows = x if x.ndim == 3 else x.flatten(1, -2)
         if self.bias is None:
             product = torch.bmm(rows, self.weight.mT)
         else:
             product = torch.baddbmm(self.bias.unsqueeze(1), rows, self.weight.mT)
-        return product.view(*x.shape[:-1], self.outputs)
+        return product if x.ndim == 3 else product.view(*x.shape[:-1], self.outputs)
 
 
 class StackedLayerNorm(nn.Module):
