@@ -15,7 +15,8 @@ import numpy as np
 from torch import Tensor
 from torch.func import vmap
 from ..losses.structural import compare_clouds
-from ..losses.catalogue import get_term
+from ..core.plugins import is_own
+from ..losses.catalogue import get_term, TermInputs
 from ..evaluation.metrics import direction, score
 from ..training.distributed import average_gradients, distributed_forward
 from ..training.stacked_data import gather_rows, StackedDataset
@@ -23,7 +24,7 @@ from ..training.batching import mix, read_noise
 from ..training.stacked_model import predict_logits, StackedModel
 from ..training.trainer import Trainer
 from ..training.loop import train
-from .teacher_selection import select_teachers
+from .teacher_selection import select_teachers, selection_rules
 from .outputs import FittedStack
 from .weak_pairs import assign_soft_targets
 from .stage import StageSpec
@@ -121,7 +122,11 @@ def make_batch(
 def _selected_teachers(spec, rows, labelled) -> tuple:  # weights `(R, T, B)`, embeddings `(R, B, D)`
     "The weights of the teachers for every row, and the embedding that they give together"
     losses = gather_rows(spec.teacher_outputs.losses[..., None], rows)[..., 0].detach()
-    weights = vmap(lambda own_losses: select_teachers(own_losses, labelled, spec.selection_rule))(losses)
+
+    def select(some_losses):
+        return select_teachers(some_losses, labelled, spec.selection_rule)
+
+    weights = select(losses) if is_own(selection_rules.get(spec.selection_rule)) else vmap(select)(losses)
     embeddings = gather_rows(spec.teacher_outputs.embedding, rows)
     return weights, torch.einsum("rtb,rtbd->rbd", weights, embeddings)
 
@@ -221,11 +226,14 @@ class DistillationObjective:
 
     def _evaluate_terms(self, inputs: dict) -> dict:
         "Every term in every repeat"
-
-        def of_one_repeat(own_inputs):
-            return {name: term(own_inputs, self.options) for name, term in self.terms.items()}
-
-        return vmap(of_one_repeat)(inputs)
+        together = TermInputs.of(inputs)
+        values = {}
+        for name, term in self.terms.items():
+            if term.takes_repeats:
+                values[name] = term(together, self.options)
+            else:
+                values[name] = vmap(partial(term, options=self.options))(inputs)
+        return values
 
 # %% ../../nbs/50_distillation/07_objective.ipynb #d1570212
 def gradient_shares(

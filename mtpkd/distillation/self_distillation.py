@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import nn, Tensor
 from torch.func import vmap
-from ..core.plugins import call_plugin
+from ..core.plugins import call_plugin, is_own
 from ..core.runtime import seed_for
 from ..core.config import ScheduleConfig, SelfDistillationConfig
 from ..models.fusion import build_fusion, present_mean
@@ -30,6 +30,7 @@ class SelfDistillation(nn.Module):
     "The joint teacher's fusion and head, and an adapter and head for every other teacher"
 
     stackable = True
+    takes_repeats = True
 
     def __init__(self, others, modalities: int, outputs: int, width: int, fusion):
         super().__init__()
@@ -43,11 +44,10 @@ class SelfDistillation(nn.Module):
     def forward(
         self, tokens, presence, others
     ):  # `(B, M, W)`, `(B, M)`, `(B, T-1, W)` -> `(T, B, W)`, `(T, B, C)`; joint last
-        adapted = [a(others[:, i]) for i, a in enumerate(self.adapters)]
+        adapted = [adapter(others[..., i, :]) for i, adapter in enumerate(self.adapters)]
         joint = self.fusion(tokens, presence)
-        return torch.stack([*adapted, joint]), torch.stack(
-            [*(h(z) for h, z in zip(self.heads, adapted)), self.head(joint)]
-        )
+        outputs = [head(embedding) for head, embedding in zip(self.heads, adapted)]
+        return torch.stack([*adapted, joint], -3), torch.stack([*outputs, self.head(joint)], -3)
 
 # %% ../../nbs/50_distillation/10_self_distillation.ipynb #5bc53798
 def distillation_loss(
@@ -61,18 +61,19 @@ def distillation_loss(
     config: SelfDistillationConfig,
 ) -> Tensor:  # scalar
     "The loss of stage 2 on one batch (arXiv 2408.09035, released code); an absent teacher has no part in it"
-    joint, joint_output = embeddings[-1], outputs[-1]
+    joint, joint_output = embeddings[..., -1, :, :], outputs[..., -1, :, :]
     if config.detach:
         joint, joint_output = joint.detach(), joint_output.detach()
     alignment = alignments.get(config.alignment)
-    shares = [*observed.float(), torch.ones_like(weight)]
-    tasks = [task_loss(kind, output, target, weight * share, valid) for output, share in zip(outputs, shares)]
+    shares = [*observed.float().unbind(-2), torch.ones_like(weight)]
+    by_teacher = zip(outputs.unbind(-3), shares)
+    tasks = [task_loss(kind, output, target, weight * share, valid) for output, share in by_teacher]
 
     def where_observed(own, of_joint, present):  # where it is absent: the joint one itself, at no loss
-        return torch.where(present[:, None], own, of_joint)
+        return torch.where(present[..., None], own, of_joint)
 
     aligned = []
-    for own, own_output, present in zip(embeddings[:-1], outputs[:-1], observed):
+    for own, own_output, present in zip(embeddings.unbind(-3)[:-1], outputs.unbind(-3)[:-1], observed.unbind(-2)):
         own = where_observed(own, joint, present)
         own_output = where_observed(own_output, joint_output, present)
         aligned.append(
@@ -201,15 +202,18 @@ def _train_adapters(stack, frozen, data, folds, config, modalities, progress, sa
     rows, labelled = (part.to(data.device) for part in draw_stage_batches(spec, folds))
     weight, hidden = labelled.float(), ~labelled[:, None]
 
-    def of_one_repeat(own, outputs, target, valid, own_observed):
-        return distillation_loss(own, outputs, target, valid, weight, own_observed, data.kind, config)
+    def compare(adapted, outputs, target, valid, adapted_observed):
+        return distillation_loss(adapted, outputs, target, valid, weight, adapted_observed, data.kind, config)
+
+    if not is_own(alignments.get(config.alignment)):
+        compare = vmap(compare)  # an alignment of a user compares the teachers of one repeat
 
     def loss(step):
         step_rows = rows[:, step]
         target, valid = (part.masked_fill(hidden, 0.0) for part in data.labels(step_rows))
         inputs = _rows_of_inputs(tokens, embeddings, data, modalities, step_rows)
         step_observed = observed[:, step_rows].transpose(0, 1)
-        return vmap(of_one_repeat)(*stack(*inputs), target, valid, step_observed), {}
+        return compare(*stack(*inputs), target, valid, step_observed), {}
 
     groups = [(params, lr) for params, lr in ((fast, config.lr_adapter), (slow, config.lr_joint)) if params]
     trainer = Trainer(groups, schedule)

@@ -37,7 +37,7 @@ def select_teachers(
 
 
 def _one_hot(scores):
-    return torch.zeros_like(scores).scatter(0, scores.argmin(0, keepdim=True), 1.0)
+    return torch.zeros_like(scores).scatter(-2, scores.argmin(-2, keepdim=True), 1.0)
 
 # %% ../../nbs/50_distillation/02_teacher_selection.ipynb #38ae5a4a
 @selection_rules.register("batch")
@@ -52,9 +52,10 @@ def _sample(losses, mean, labelled):
 
 @selection_rules.register("weighted")
 def _weighted(losses, mean, labelled):
-    return (-torch.where(labelled, losses, mean)).softmax(0)
+    return (-torch.where(labelled, losses, mean)).softmax(-2)
 
 
 @selection_rules.register("fixed")
 def _fixed(losses, mean, labelled):
-    return torch.zeros_like(losses).index_fill(0, torch.tensor([len(losses) - 1], device=losses.device), 1.0)
+    last = torch.tensor([losses.shape[-2] - 1], device=losses.device)
+    return torch.zeros_like(losses).index_fill(-2, last, 1.0)

@@ -9,7 +9,7 @@ __all__ = ['metrics', 'HARDLY', 'CLASS_METRICS', 'metric', 'metric_for', 'score'
 
 # %% ../../nbs/40_evaluation/02_metrics.ipynb #357ec470
 import numpy as np
-from scipy import stats
+import scipy
 from ..core.errors import InputError
 from ..core.plugins import call_plugin
 from ..core.registry import Registry
@@ -312,7 +312,7 @@ def chance_level(
     if metric == "accuracy":
         return float(share.max())
     if metric == "nll":
-        return float(stats.entropy(share))
+        return float(scipy.stats.entropy(share))
     return np.nan
 
 # %% ../../nbs/40_evaluation/02_metrics.ipynb #5a390805

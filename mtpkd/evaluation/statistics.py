@@ -9,7 +9,7 @@ __all__ = ['PairedTest', 'rho_for', 'corrected_t', 'holm', 'wilcoxon_p', 'scores
 # %% ../../nbs/40_evaluation/03_statistics.ipynb #8b2cc7fa
 from typing import NamedTuple
 import numpy as np
-from scipy import optimize, stats
+import scipy
 from ..core.errors import InputError
 from ..core.runtime import rng
 
@@ -54,9 +54,9 @@ def corrected_t(
     if np.ptp(differences) <= 1e-12 * np.abs(differences).max():
         return _test_of_equal_differences(mean, df)
     error = np.sqrt((1 / len(differences) + rho) * differences.var(ddof=1))
-    half = stats.t.ppf((1 + level) / 2, df) * error
+    half = scipy.stats.t.ppf((1 + level) / 2, df) * error
     t = mean / error
-    p = 2 * stats.t.sf(abs(t), df)
+    p = 2 * scipy.stats.t.sf(abs(t), df)
     return PairedTest(mean, float(t), float(p), float(mean - half), float(mean + half), df)
 
 
@@ -91,13 +91,13 @@ def wilcoxon_p(
         return 1.0
     if len(differences) <= 13:
         return _exact_signed_rank(differences)
-    return float(stats.wilcoxon(differences, zero_method="pratt").pvalue)
+    return float(scipy.stats.wilcoxon(differences, zero_method="pratt").pvalue)
 
 
 def _exact_signed_rank(differences) -> float:
     "Exact p-value from the rank sums of all `2**S` combinations of signs"
     S = len(differences)
-    ranks = stats.rankdata(np.abs(differences))
+    ranks = scipy.stats.rankdata(np.abs(differences))
     signs = (np.arange(2**S)[:, None] >> np.arange(S)) & 1
     sums = signs @ np.where(differences == 0, 0, ranks)
     observed = ranks[differences > 0].sum()
@@ -150,10 +150,10 @@ def detection_power(
     if J < 2 or not sd > 0:
         return np.nan
     quantiles = (np.arange(4000) + 0.5) / 4000
-    scale = np.sqrt(stats.chi2.ppf(quantiles, J - 1) / (J - 1))  # estimated over true standard deviation
-    critical = stats.t.ppf(1 - level / 2, J - 1) * scale
+    scale = np.sqrt(scipy.stats.chi2.ppf(quantiles, J - 1) / (J - 1))  # estimated over true standard deviation
+    critical = scipy.stats.t.ppf(1 - level / 2, J - 1) * scale
     shift = abs(effect) / (sd * np.sqrt(1 / J + rho))
-    power = stats.norm.sf(critical - shift) + stats.norm.cdf(-critical - shift)
+    power = scipy.stats.norm.sf(critical - shift) + scipy.stats.norm.cdf(-critical - shift)
     return float(power.mean())
 
 
@@ -172,8 +172,8 @@ def detectable(
     def _excess(x):
         return detection_power(x * size, sd, J, rho, level) - power
 
-    largest = 20 * stats.t.ppf(1 - level / 2, J - 1)
-    return float(size * optimize.brentq(_excess, 0, largest))
+    largest = 20 * scipy.stats.t.ppf(1 - level / 2, J - 1)
+    return float(size * scipy.optimize.brentq(_excess, 0, largest))
 
 # %% ../../nbs/40_evaluation/03_statistics.ipynb #c6aca21a
 def subjects_needed(

@@ -7,7 +7,7 @@ __all__ = ['train_all', 'stacks_of', 'training_folder', 'methods_and_upper_bound
            'run_plan', 'forecast', 'check_cells']
 
 # %% ../../nbs/60_experiments/08_runner.ipynb #0ad39493
-import contextlib, hashlib, itertools, json, os, re, shutil, time
+import contextlib, hashlib, itertools, json, os, re, shutil, time, warnings
 from dataclasses import replace
 from pathlib import Path
 import pandas as pd
@@ -22,9 +22,9 @@ from ..evaluation.per_sample import calibration
 from ..transport.fused import using_engine
 from ..training.distributed import init_process_group, broadcast_from_rank0, barrier, rank_and_world_size
 from ..training.checkpoint import CheckpointStore
-from ..distillation.methods import BASELINE
+from ..training.loop import first_steps_only
+from ..distillation.artifacts import ReportedKey
 from ..distillation.method_resolution import get_method
-from ..distillation.students import fit_student
 from ..distillation.stages import count_steps, fit_first_stages
 from .recipes import recipe_lines
 from .tables import COLUMNS, join_stored, MethodTables, StoredPredictions, TABLES
@@ -424,20 +424,19 @@ def run_plan(
 
 # %% ../../nbs/60_experiments/08_runner.ipynb #88da6210
 def forecast(plan: ExperimentSpec, out) -> dict:
-    "Planned repeats and steps, minutes, memory, and disk space of the stored students, both in MiB"
-    small = replace(plan.config, schedule=replace(plan.config.schedule, steps=8, evaluate=8))
+    "Planned repeats and steps, minutes of processor time, memory, and disk space of the stored students, both in MiB"
     size = stacked_repeats(plan)
-    context = open_context(replace(plan, config=small), plan.folds[:size])
-    started = time.perf_counter()
-    fitted = fit_student(context, get_method(BASELINE, small))
-    per_step = (time.perf_counter() - started) / 8
-    total_steps = count_steps(replace(context, config=plan.config), *methods_and_upper_bounds(plan, plan.methods))
+    context = open_context(plan, plan.folds[:size])
+    with torch_threads(plan.config.threads), using_engine(plan.config.ot.engine):
+        seconds = _forecast_seconds(plan, context)
+    students = [name for name in plan.methods if not name.startswith("teacher_")]
+    fitted = context.artifacts[ReportedKey(students[0])]
+    total_steps = count_steps(context, *methods_and_upper_bounds(plan, plan.methods))
     stacks = -(-len(plan.folds) // size)
     student_bytes = sum(weights.nbytes for weights in fitted.params.values())
     data_bytes = _bytes_of(plan.samples.arrays) + _bytes_of(plan.samples.views)
     memory = student_bytes * 4 * len(plan.methods) + data_bytes
-    students = sum(not name.startswith("teacher_") for name in plan.methods)
-    kept = student_bytes * len(plan.folds) / len(plan.folds[:size]) * students  # as `keep_students` writes them
+    kept = student_bytes * len(plan.folds) / len(plan.folds[:size]) * len(students)  # as `keep_students` writes them
     text = trained_backbones_text(plan)
     learns = {"learns": text} if text else {}
     settings = recipe_lines(plan.config)
@@ -450,10 +449,23 @@ def forecast(plan: ExperimentSpec, out) -> dict:
         repeats=len(plan.folds),
         methods=plan.methods,
         steps=total_steps,
-        minutes=round(1.6 * per_step * stacks * total_steps / 60, 1),
+        minutes=round(seconds * stacks / 60, 1),
         memory_mb=round(memory / 2**20),
         disk_mb=round(kept / 2**20, 1),
     )
+
+
+def _forecast_seconds(plan: ExperimentSpec, context) -> float:
+    "Processor seconds of one stack of repeats: every stage for a few steps, and everything between them once"
+    started = time.process_time()
+    methods, upper_bounds = methods_and_upper_bounds(plan, plan.methods)
+    with first_steps_only() as stages, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of networks that have hardly learnt
+        fit_first_stages(context, methods, upper_bounds, lambda stage: None, plans=False)
+        for name in plan.methods:
+            run_method(plan, context, name)
+    spent = time.process_time() - started
+    return spent + sum(stage.expected - stage.spent for stage in stages)
 
 
 def _bytes_of(arrays: dict) -> int:

@@ -41,7 +41,7 @@ def _unpaired_weight(inputs):
     return inputs.has_teacher if inputs.unpaired is None else inputs.unpaired
 
 
-@loss_term("feature_mmd", "feature", "embeddings")
+@loss_term("feature_mmd", "feature", "embeddings", takes_repeats=True)
 def _feature_mmd(inputs, options):
     return mmd(inputs.embedding, inputs.teacher_embedding, _unpaired_weight(inputs), _unpaired_weight(inputs))
 
@@ -91,7 +91,7 @@ def _fitnets(inputs, options):
     return fitnets(inputs.embedding, inputs.teacher_embedding, inputs["regressor"])
 
 
-@loss_term("cosine_mse", "feature", "embeddings")
+@loss_term("cosine_mse", "feature", "embeddings", takes_repeats=True)
 def _cosine_mse(inputs, options):
     return cosine_mse(inputs.embedding, inputs.teacher_embedding)
 

@@ -146,16 +146,16 @@ def pkt(z_s: Tensor, z_t: Tensor) -> Tensor:  # `(B, Ds)`, `(B, Dt)` -> scalar
     return (p * (p.log() - q.log())).mean((-2, -1))
 
 # %% ../../nbs/35_losses/07_relation.ipynb #553761f1
-@loss_term("sp", "relation", "embeddings")
+@loss_term("sp", "relation", "embeddings", takes_repeats=True)
 def _sp(inputs, options):
     return sp(inputs.embedding, inputs.teacher_embedding)
 
 
-@loss_term("cc", "relation", "embeddings")
+@loss_term("cc", "relation", "embeddings", takes_repeats=True)
 def _cc(inputs, options):
     return cc(inputs.embedding, inputs.teacher_embedding)
 
 
-@loss_term("pkt", "relation", "embeddings")
+@loss_term("pkt", "relation", "embeddings", takes_repeats=True)
 def _pkt(inputs, options):
     return pkt(inputs.embedding, inputs.teacher_embedding)

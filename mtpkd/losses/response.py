@@ -39,12 +39,12 @@ def logit_kd(
     return temperature**2 * weighted_mean(kl, weight)
 
 # %% ../../nbs/35_losses/06_response.ipynb #593544f1
-@loss_term("logit_kd", "response", "outputs")
+@loss_term("logit_kd", "response", "outputs", takes_repeats=True)
 def _logit_kd(inputs, options):
     return logit_kd(options["kind"], inputs.output, inputs.teacher_output, inputs.has_teacher, options["temperature"])
 
 # %% ../../nbs/35_losses/06_response.ipynb #0287e83d
-@loss_term("label_mmd", "response", "outputs")
+@loss_term("label_mmd", "response", "outputs", takes_repeats=True)
 def _label_mmd(inputs, options):
     said = inputs.output if options["kind"] == "regression" else (inputs.output / options["temperature"]).softmax(-1)
     return mmd(said, inputs.teacher_output, _unpaired_weight(inputs), _unpaired_weight(inputs))
@@ -97,12 +97,12 @@ def _hit(inputs):
     return target_class(inputs.target, inputs.weight, inputs.teacher_output)
 
 
-@loss_term("tckd", "response", "outputs", classification_only=True)
+@loss_term("tckd", "response", "outputs", classification_only=True, takes_repeats=True)
 def _tckd(inputs, options):
     return tckd(inputs.output, inputs.teacher_output, _hit(inputs), inputs.has_teacher, options["temperature"])
 
 
-@loss_term("nckd", "response", "outputs", classification_only=True)
+@loss_term("nckd", "response", "outputs", classification_only=True, takes_repeats=True)
 def _nckd(inputs, options):
     return nckd(inputs.output, inputs.teacher_output, _hit(inputs), inputs.has_teacher, options["temperature"])
 

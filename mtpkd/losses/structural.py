@@ -79,17 +79,17 @@ def compare_clouds(
     return result.value, result.violation
 
 # %% ../../nbs/35_losses/04_structural.ipynb #2a472331
-@loss_term("centroid", "structural", "embeddings")
+@loss_term("centroid", "structural", "embeddings", takes_repeats=True)
 def _centroid(inputs, options):
     return centroid(inputs.embedding, inputs.teacher_embedding, options.get("structure", "cosine"))
 
 
-@loss_term("ot", "structural", "embeddings")
+@loss_term("ot", "structural", "embeddings", takes_repeats=True)
 def _ot(inputs, options):
     return compare_clouds(inputs.embedding, inputs.teacher_embedding, options)[0]
 
 
-@loss_term("ot_features", "feature", "embeddings")
+@loss_term("ot_features", "feature", "embeddings", takes_repeats=True)
 def _ot_features(inputs, options):
     z_s, z_t = inputs.embedding, inputs.teacher_embedding
     if z_s.shape[-1] != z_t.shape[-1]:

@@ -75,6 +75,6 @@ def task_loss(kind: str, output: Tensor, target: Tensor, weight: Tensor, valid: 
     return 1 - concordance(output, torch.where(w > 0, target, 0.0), w).mean(-1)
 
 # %% ../../nbs/35_losses/02_task.ipynb #92b83b82
-@loss_term("task", "task")
+@loss_term("task", "task", takes_repeats=True)
 def _task(inputs, options):
     return task_loss(options["kind"], inputs.output, inputs.target, inputs.weight, inputs.valid)

@@ -80,6 +80,7 @@ class LossTerm:
     classification_only: bool = False  # compares class probabilities
     ground_cost: bool = False  # needs a cost between classes
     projections: Callable | None = None  # (student width, teacher width) -> {name: shape} of weights it learns
+    takes_repeats: bool = False  # the function also takes tensors `(R, ...)`, and then returns one number a repeat
 
     def __post_init__(self):
         if self.level not in LEVELS:
@@ -103,8 +104,12 @@ class LossTerm:
             TermInputs.of(inputs) if isinstance(inputs, dict) else inputs,
             options,
             expected="a tensor of one number, such as a mean over the rows",
-            accepts=lambda value: isinstance(value, Tensor) and not value.ndim and value.is_floating_point(),
+            accepts=self._is_value,
         )
+
+    def _is_value(self, value) -> bool:
+        "Whether a function returned one number, or one a repeat where it takes repeats"
+        return isinstance(value, Tensor) and value.ndim <= self.takes_repeats and value.is_floating_point()
 
 
 loss_terms = Registry("distillation term")

@@ -65,16 +65,18 @@ class MLP(nn.Module):
     "Linear layers with LayerNorm and GELU: `(B, D)` or `(B, C, T)` to `(B, W)`"
 
     stackable = True
+    takes_repeats = True
 
     def __init__(self, shape, width=64, depth=2):
         super().__init__()
+        self.dims = len(shape)
         layers = []
         for inputs, outputs in _layer_sizes(math.prod(shape), width, depth):
             layers += [nn.Linear(inputs, outputs), nn.LayerNorm(outputs), nn.GELU()]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x.flatten(1))
+        return self.layers(x.flatten(-self.dims))
 
 # %% ../../nbs/20_models/01_encoders.ipynb #e126cf61
 def _need_signal(name: str, shape):

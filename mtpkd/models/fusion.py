@@ -53,12 +53,14 @@ def _modality_embedding(modalities: int, width: int) -> nn.Parameter:
 
 def _embed_modalities(tokens: Tensor, presence: Tensor, which: Tensor) -> Tensor:  # `(B, M, W)`
     "The tokens, zero where absent, each with the vector of its modality"
-    return torch.where(presence[..., None], tokens, 0.0) + which
+    return torch.where(presence[..., None], tokens, 0.0) + which.unsqueeze(-3)
 
 # %% ../../nbs/20_models/03_fusion.ipynb #329cb52d
 @fusions.register("concat")
 class Concat(nn.Module):
     "Concatenated tokens through one layer"
+
+    takes_repeats = True
 
     def __init__(self, modalities, width, heads=4, depth=1):
         super().__init__()
@@ -70,8 +72,8 @@ class Concat(nn.Module):
         tokens: Tensor,  # `(B, M, W)`
         presence: Tensor,  # bool `(B, M)`
     ) -> Tensor:  # `(B, W)`
-        filled = torch.where(presence[..., None], tokens, self.absent)
-        return self.mix(filled.flatten(1))
+        filled = torch.where(presence[..., None], tokens, self.absent.unsqueeze(-3))
+        return self.mix(filled.flatten(-2))
 
 # %% ../../nbs/20_models/03_fusion.ipynb #ad1196fa
 def masked_softmax(
@@ -87,6 +89,8 @@ def masked_softmax(
 class Gated(nn.Module):
     "Tokens weighted by learned gates"
 
+    takes_repeats = True
+
     def __init__(self, modalities, width, heads=4, depth=1):
         super().__init__()
         self.gate = nn.Linear(width, 1)
@@ -99,7 +103,7 @@ class Gated(nn.Module):
     ) -> Tensor:  # `(B, W)`
         gates = masked_softmax(self.gate(tokens)[..., 0], presence)
         present = torch.where(presence[..., None], tokens, 0.0)
-        return self.out((gates[..., None] * present).sum(1))
+        return self.out((gates[..., None] * present).sum(-2))
 
 # %% ../../nbs/20_models/03_fusion.ipynb #70ef9d4b
 MANY_KEYS = 16  # keys, more than any sample has tokens; above it, matrix products are faster
@@ -107,6 +111,8 @@ MANY_KEYS = 16  # keys, more than any sample has tokens; above it, matrix produc
 
 class Attention(nn.Module):
     "Multi-head attention of queries over keys, with a mask of present keys"
+
+    takes_repeats = True
 
     def __init__(self, width, heads):
         super().__init__()
@@ -125,7 +131,7 @@ class Attention(nn.Module):
         keys: Tensor,  # `(B, K, W)`
         presence: Tensor,  # of the keys, bool `(B, K)`
     ) -> Tensor:  # `(B, Q, W)`
-        attend = attention_by_products if keys.shape[1] > MANY_KEYS else _attention_elementwise
+        attend = attention_by_products if keys.shape[-2] > MANY_KEYS else _attention_elementwise
         q = self._split(self.q(query))
         k, v = (self._split(part) for part in self.kv(keys).chunk(2, -1))
         return self.out(attend(q, k, v, presence).flatten(-2))
@@ -133,11 +139,11 @@ class Attention(nn.Module):
 
 def _attention_elementwise(q: Tensor, k: Tensor, v: Tensor, presence: Tensor) -> Tensor:
     "`attention_by_products`, faster for few keys"
-    q = q[:, :, None]
-    k = k[:, None]
+    q = q.unsqueeze(-3)
+    k, v = k.unsqueeze(-4), v.unsqueeze(-4)
     scores = (q * k).sum(-1) / q.shape[-1] ** 0.5  # `(B, Q, K, H)`
-    weights = masked_softmax(scores, presence[:, None, :, None], 2)
-    return (weights[..., None] * v[:, None]).sum(2)
+    weights = masked_softmax(scores, presence[..., None, :, None], -2)
+    return (weights[..., None] * v).sum(-3)
 
 
 def attention_by_products(
@@ -147,15 +153,17 @@ def attention_by_products(
     presence: Tensor,  # of the keys, bool `(B, K)`
 ) -> Tensor:  # `(B, Q, H, D)`
     "Scaled dot-product attention over the present keys, by matrix products"
-    scores = torch.einsum("bqhd,bkhd->bqkh", q, k) / q.shape[-1] ** 0.5
-    weights = masked_softmax(scores, presence[:, None, :, None], 2)
-    return torch.einsum("bqkh,bkhd->bqhd", weights, v)
+    scores = torch.einsum("...qhd,...khd->...qkh", q, k) / q.shape[-1] ** 0.5
+    weights = masked_softmax(scores, presence[..., None, :, None], -2)
+    return torch.einsum("...qkh,...khd->...qhd", weights, v)
 
 # %% ../../nbs/20_models/03_fusion.ipynb #df534c56
 class Block(nn.Module):
     """Attention and a two-layer perceptron, each with LayerNorm before and a residual connection around.
 
     Only the first `queries` tokens are computed, all of them for None."""
+
+    takes_repeats = True
 
     def __init__(self, width, heads):
         super().__init__()
@@ -171,13 +179,15 @@ class Block(nn.Module):
         queries: int | None = None,
     ) -> Tensor:  # `(B, queries, W)`
         y = self.norm1(x)
-        x = x[:, :queries] + self.attention(y[:, :queries], y, presence)
+        x = x[..., :queries, :] + self.attention(y[..., :queries, :], y, presence)
         return x + self.mlp(self.norm2(x))
 
 # %% ../../nbs/20_models/03_fusion.ipynb #fade89c8
 @fusions.register("tokens")
 class Tokens(nn.Module):
     "A summary token attends to the modality tokens"
+
+    takes_repeats = True
 
     def __init__(self, modalities, width, heads=4, depth=1):
         super().__init__()
@@ -192,13 +202,13 @@ class Tokens(nn.Module):
         presence: Tensor,  # bool `(B, M)`
     ) -> Tensor:  # `(B, W)`
         tokens = _embed_modalities(tokens, presence, self.which)
-        summary = self.summary.expand(tokens.shape[0], 1, -1)
-        x = torch.cat([summary, tokens], 1)
-        presence = torch.cat([torch.ones_like(presence[:, :1]), presence], 1)
+        summary = self.summary.unsqueeze(-3).expand(*tokens.shape[:-2], 1, -1)
+        x = torch.cat([summary, tokens], -2)
+        presence = torch.cat([torch.ones_like(presence[..., :1]), presence], -1)
         for block in self.blocks[:-1]:
             x = block(x, presence)
         summary = self.blocks[-1](x, presence, 1)
-        return self.norm(summary[:, 0])
+        return self.norm(summary[..., 0, :])
 
 # %% ../../nbs/20_models/03_fusion.ipynb #8534fd38
 def present_mean(
@@ -207,12 +217,14 @@ def present_mean(
 ) -> Tensor:  # `(B, W)`
     "Mean over the present tokens; zero where there are none"
     present = torch.where(presence[..., None], tokens, 0.0)
-    return present.sum(1) / presence.sum(1, keepdim=True).clamp_min(1)
+    return present.sum(-2) / presence.sum(-1, keepdim=True).clamp_min(1)
 
 
 @fusions.register("cross_attention")
 class CrossAttention(nn.Module):
     "Each token attends to all tokens and to their joint representation"
+
+    takes_repeats = True
 
     def __init__(self, modalities, width, heads=4, depth=1):
         super().__init__()
@@ -227,10 +239,10 @@ class CrossAttention(nn.Module):
         presence: Tensor,  # bool `(B, M)`
     ) -> Tensor:  # `(B, W)`
         x = _embed_modalities(tokens, presence, self.which)
-        with_joint = torch.cat([presence, torch.ones_like(presence[:, :1])], 1)
+        with_joint = torch.cat([presence, torch.ones_like(presence[..., :1])], -1)
         for attention in self.attention:
             joint = self.joint(present_mean(x, presence))
-            keys = torch.cat([x, joint[:, None]], 1)
+            keys = torch.cat([x, joint.unsqueeze(-2)], -2)
             x = x + attention(x, keys, with_joint)
         return self.norm(present_mean(x, presence))
 
@@ -240,12 +252,15 @@ def with_time(
     presence: Tensor,  # bool `(B, M)`
 ) -> Tensor:  # `(B, M, T, W)`
     "Tokens as sequences, zero where the modality is absent; a token alone is a sequence of one step"
-    sequences = tokens if tokens.ndim == 4 else tokens[:, :, None]
+    is_sequence = tokens.ndim == presence.ndim + 2
+    sequences = tokens if is_sequence else tokens.unsqueeze(-2)
     return torch.where(presence[..., None, None], sequences, 0.0)
 
 
 class PostNormBlock(nn.Module):
     "Self-attention and a perceptron of one hidden layer, each with a residual connection and LayerNorm after it"
+
+    takes_repeats = True
 
     def __init__(self, width, heads):
         super().__init__()
@@ -271,6 +286,8 @@ def _blocks(width, heads, depth) -> nn.ModuleList:
 class CrossedEncoders(nn.Module):
     "An encoder a modality, attention to it by the mean of the others, a gate (arXiv 2408.09035, released code)"
 
+    takes_repeats = True
+
     def __init__(self, modalities, width, heads=4, depth=1):
         super().__init__()
         self.encoders = nn.ModuleList([_blocks(width, heads, depth) for _ in range(modalities)])
@@ -283,41 +300,43 @@ class CrossedEncoders(nn.Module):
         presence: Tensor,  # bool `(B, M)`
     ) -> Tensor:  # `(B, W)`
         encoded = self._encode(with_time(tokens, presence), presence)
-        everywhere = torch.ones_like(encoded[:, 0, :, 0], dtype=torch.bool)
+        everywhere = torch.ones_like(encoded[..., 0, :, 0], dtype=torch.bool)
         attended = []
         for m, attention in enumerate(self.crossed):
             query = self._mean_of_others(encoded, presence, m)
-            attended.append(attention(query, encoded[:, m], everywhere))
-        attended = torch.where(presence[..., None, None], torch.stack(attended, 1), 0.0)
+            attended.append(attention(query, encoded[..., m, :, :], everywhere))
+        attended = torch.where(presence[..., None, None], torch.stack(attended, -3), 0.0)
         weights = self._gates(attended, presence)
-        return (weights[..., None] * attended).sum(1).mean(1)
+        return (weights[..., None] * attended).sum(-3).mean(-2)
 
     def _encode(self, x, presence):  # `(B, M, T, W)`, `(B, M)` -> `(B, M, T, W)`
         "Every modality by its own encoder"
-        everywhere = torch.ones_like(x[:, 0, :, 0], dtype=torch.bool)
+        everywhere = torch.ones_like(x[..., 0, :, 0], dtype=torch.bool)
         encoded = []
         for m, blocks in enumerate(self.encoders):
-            own = x[:, m]
+            own = x[..., m, :, :]
             for block in blocks:
                 own = block(own, everywhere)
             encoded.append(own)
-        return torch.stack(encoded, 1)
+        return torch.stack(encoded, -3)
 
     def _mean_of_others(self, x, presence, m: int):  # `(B, M, T, W)`, `(B, M)` -> `(B, T, W)`
         "Mean over the present modalities but number `m`"
-        is_other = torch.arange(presence.shape[1], device=presence.device) != m
-        return present_mean(x.flatten(2), presence & is_other).unflatten(-1, x.shape[2:])
+        is_other = torch.arange(presence.shape[-1], device=presence.device) != m
+        return present_mean(x.flatten(-2), presence & is_other).unflatten(-1, x.shape[-2:])
 
     def _gates(self, attended, presence):  # `(B, M, T, W)`, `(B, M)` -> `(B, M, T)`
         "The share of every modality; of two, the sigmoid of one score and the rest"
-        together = attended.transpose(1, 2).flatten(2)
+        together = attended.transpose(-3, -2).flatten(-2)
         last = torch.zeros_like(together[..., :1])
         scores = last if self.gate is None else torch.cat([self.gate(together), last], -1)
-        return masked_softmax(scores, presence[:, None]).transpose(1, 2)
+        return masked_softmax(scores, presence[..., None, :]).transpose(-2, -1)
 
 # %% ../../nbs/20_models/03_fusion.ipynb #cca3bdfd
 class _JointCorrelation(nn.Module):
     "One modality of joint cross-attention: what it gains by its correlation with all"
+
+    takes_repeats = True
 
     def __init__(self, modalities, width):
         super().__init__()
@@ -341,6 +360,8 @@ def _correlations(modalities, width) -> nn.ModuleList:
 class JointCrossAttention(nn.Module):
     "Every modality gains by its correlation with all of them, over time (after Praveen et al. 2022, arXiv 2203.14779)"
 
+    takes_repeats = True
+
     def __init__(self, modalities, width, heads=4, depth=1):
         super().__init__()
         self.rounds = nn.ModuleList([_correlations(modalities, width) for _ in range(depth)])
@@ -353,15 +374,17 @@ class JointCrossAttention(nn.Module):
     ) -> Tensor:  # `(B, W)`
         x = with_time(tokens, presence)
         for correlations in self.rounds:
-            joint = x.transpose(1, 2).flatten(2)
-            gained = [correlation(x[:, m], joint) for m, correlation in enumerate(correlations)]
-            x = torch.where(presence[..., None, None], torch.stack(gained, 1), 0.0)
-        return self.out(x.transpose(1, 2).flatten(2)).mean(1)
+            joint = x.transpose(-3, -2).flatten(-2)
+            gained = [correlation(x[..., m, :, :], joint) for m, correlation in enumerate(correlations)]
+            x = torch.where(presence[..., None, None], torch.stack(gained, -3), 0.0)
+        return self.out(x.transpose(-3, -2).flatten(-2)).mean(-2)
 
 # %% ../../nbs/20_models/03_fusion.ipynb #44a025e5
 @fusions.register("across_batch", hidden=True)
 class AcrossBatch(Tokens):
     "`tokens` with the axes of samples and tokens exchanged: a prediction depends on the other samples of its batch"
+
+    takes_repeats = True
 
     def forward(
         self,
@@ -369,26 +392,28 @@ class AcrossBatch(Tokens):
         presence: Tensor,  # bool `(B, M)`
     ) -> Tensor:  # `(B, W)`
         tokens = _embed_modalities(tokens, presence, self.which)
-        x = tokens.transpose(0, 1)
+        x = tokens.transpose(-3, -2)
         for block in self.blocks:
-            x = block(x, presence.T)
-        return self.norm(present_mean(x.transpose(0, 1), presence) + self.summary)
+            x = block(x, presence.mT)
+        return self.norm(present_mean(x.transpose(-3, -2), presence) + self.summary)
 
 
 @fusions.register("paper_across_batch", hidden=True)
 class CrossedEncodersAcrossBatch(CrossedEncoders):
     "`paper` whose encoders attend across the batch, to the same time step of other samples, as in the released code"
 
+    takes_repeats = True
+
     def _encode(self, x, presence):  # `(B, M, T, W)`, `(B, M)` -> `(B, M, T, W)`
         "Every modality by its own encoder, over the samples of the batch"
         encoded = []
         for m, blocks in enumerate(self.encoders):
-            own = x[:, m].transpose(0, 1)
-            of_modality = presence[:, m].expand(own.shape[:2])
+            own = x[..., m, :, :].transpose(-3, -2)
+            of_modality = presence[..., None, :, m].expand(own.shape[:-1])
             for block in blocks:
                 own = block(own, of_modality)
-            encoded.append(own.transpose(0, 1))
-        return torch.stack(encoded, 1)
+            encoded.append(own.transpose(-3, -2))
+        return torch.stack(encoded, -3)
 
 
 ACROSS_BATCH = "across_batch"

@@ -44,6 +44,8 @@ def _all_stackable(encoders: nn.ModuleDict) -> bool:
 class MultimodalNet(nn.Module):
     "Encoders by modality name, a fusion, a linear head"
 
+    takes_repeats = True
+
     def __init__(
         self,
         shapes: dict,  # modality name -> shape of one sample
@@ -63,7 +65,7 @@ class MultimodalNet(nn.Module):
         inputs: dict,  # modality -> `(B, ...)`
     ) -> Tensor:  # tokens `(B, M, W)`
         "The tokens of all modalities, in the order of `names`"
-        return torch.stack([self.encoders[f"m_{name}"](inputs[name]) for name in self.names], 1)
+        return torch.stack([self.encoders[f"m_{name}"](inputs[name]) for name in self.names], -2)
 
     def forward(
         self,

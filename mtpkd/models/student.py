@@ -18,6 +18,8 @@ _PROPORTIONS = (4, 2, 1, 0.5, 1, 2, 4)  # widths of the inner layers over that o
 class TNet(nn.Module):
     "Token of one modality from the token of another: `(B, W)` to `(B, W)`, linear layers in the released proportions"
 
+    takes_repeats = True
+
     def __init__(self, width: int, scale: float = 1.0):
         super().__init__()
         inner = [max(1, int(width * scale * proportion)) for proportion in _PROPORTIONS]
@@ -30,6 +32,8 @@ class TNet(nn.Module):
 # %% ../../nbs/20_models/06_student.ipynb #6a367fff
 class Student(nn.Module):
     "Encoders of the prevalent modalities, T-Net tokens for the privileged ones, fusion, head"
+
+    takes_repeats = True
 
     def __init__(
         self,
@@ -58,14 +62,14 @@ class Student(nn.Module):
         inputs: dict,  # prevalent modality -> `(B, ...)`; others are ignored
         presence: Tensor,  # of the prevalent modalities, bool `(B, M)`, in the order of `names`
     ) -> Output:
-        prevalent = torch.stack([self.encoders[f"m_{name}"](inputs[name]) for name in self.names], 1)
+        prevalent = torch.stack([self.encoders[f"m_{name}"](inputs[name]) for name in self.names], -2)
         mean = present_mean(prevalent, presence)
         if self.detach_tnet:
             mean = mean.detach()
-        hallucinated = [self.tnets[f"m_{name}"](mean)[:, None] for name in self.hallucinated_names]
-        tokens = torch.cat([prevalent, *hallucinated], 1)
+        hallucinated = [self.tnets[f"m_{name}"](mean).unsqueeze(-2) for name in self.hallucinated_names]
+        tokens = torch.cat([prevalent, *hallucinated], -2)
         if hallucinated:  # an expansion to no column would be one of one column in an ONNX graph
-            any_present = presence.any(1, keepdim=True).expand(-1, len(hallucinated))
-            presence = torch.cat([presence, any_present], 1)
+            any_present = presence.any(-1, keepdim=True)
+            presence = torch.cat([presence, *[any_present] * len(hallucinated)], -1)
         z = self.fusion(tokens, presence)
         return Output(z, self.head(z), tokens)

@@ -15,7 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "rank_and_world_size", "row_shares", "local_rows", "gather_batch", "distributed_forward",
         "average_gradients", "init_process_group", "barrier", "tensor_from_rank0", "broadcast_from_rank0",
     ],
-    "loop": ["train"],
+    "loop": ["WARM_UP", "TIMED", "StageTime", "first_steps_only", "train"],
     "stacked_data": ["WindowedTensor", "StackedDataset", "softmax", "make_stacked_dataset", "gather_rows"],
     "stacked_model": ["PRECISIONS", "mixed_dtype", "StackedModel", "predict_stacked", "predict_logits"],
     "trainer": [

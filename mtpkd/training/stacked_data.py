@@ -12,7 +12,6 @@ import numpy as np
 from ..data.samples import has_label
 from ..data.windowed_array import WindowedArray
 from torch import Tensor
-from torch.func import vmap
 
 # %% ../../nbs/45_training/02_stacked_data.ipynb #f48b00ff
 class WindowedTensor:
@@ -216,4 +215,5 @@ def gather_rows(
     rows: Tensor,  # `(R, B)`
 ) -> Tensor:  # `(R, ..., B, D)`
     "Each repeat's rows of a table"
-    return vmap(lambda own, r: own.index_select(-2, r))(t, rows)
+    repeats = torch.arange(len(t), device=t.device)[:, None]
+    return t.movedim(-2, 1)[repeats, rows].movedim(1, -2)

@@ -9,8 +9,9 @@ __all__ = ['PRECISIONS', 'mixed_dtype', 'StackedModel', 'predict_stacked', 'pred
 import torch
 import numpy as np
 from torch import Tensor
-from torch.func import functional_call, stack_module_state, vmap
+from torch.func import stack_module_state
 from ..core.errors import InputError, nearest
+from ..models.stacked_layers import bind_weights, MappedModule, stacked_form, weight_places
 from .stacked_data import StackedDataset
 
 # %% ../../nbs/45_training/05_stacked_model.ipynb #b105277a
@@ -44,7 +45,10 @@ class StackedModel:
             k: p.requires_grad for k, p in made[0].named_parameters()
         }  # of a pretrained encoder, some parts may be frozen
         self.params = {k: p.detach().to(device).requires_grad_(learns[k]) for k, p in params.items()}
-        self.module, self.stackable = made[0].to("meta"), getattr(made[0], "stackable", False)
+        network = made[0].to("meta")
+        stackable = getattr(network, "stackable", False)
+        self.network = stacked_form(network) if stackable else MappedModule(network, by_vmap=False)
+        self._places = weight_places(self.network)
 
     def __len__(self):
         return len(next(iter(self.params.values())))
@@ -70,24 +74,8 @@ class StackedModel:
         return outputs.float()
 
     def _run(self, params, *inputs):
-        def call(own_params, *own_inputs):
-            return functional_call(self.module, own_params, own_inputs)
-
-        if self.stackable:
-            return vmap(call)(params, *inputs)
-        repeats = len(next(iter(params.values())))
-        outputs = []
-        for r in range(repeats):
-            own_inputs = [_of_repeat(x, r) for x in inputs]
-            outputs.append(call(_of_repeat(params, r), *own_inputs))
-        if isinstance(outputs[0], tuple):
-            return type(outputs[0])(*map(torch.stack, zip(*outputs)))
-        return torch.stack(outputs)
-
-
-def _of_repeat(stacked, r: int):
-    "The part of repeat `r` of a stacked tensor, or of a dict of them"
-    return {name: value[r] for name, value in stacked.items()} if isinstance(stacked, dict) else stacked[r]
+        bind_weights(self._places, params)
+        return self.network(*inputs)
 
 
 def _seeded(build, seed: int):

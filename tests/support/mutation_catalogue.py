@@ -61,8 +61,8 @@ MUTANTS = [
     Mutant(
         "batch independence",
         "models.fusion",
-        "        return self.norm(summary[:, 0])",
-        "        return self.norm(summary[:, 0] + summary[:, 0].mean(0))",
+        "        return self.norm(summary[..., 0, :])",
+        "        return self.norm(summary[..., 0, :] + summary[..., 0, :].mean(-2, keepdim=True))",
         "method/test_protocol.py::test_who_else_is_in_the_batch",
     ),
     Mutant(

@@ -1,0 +1,125 @@
+"""How much quicker the training of the demonstration is in one checkout than in another, in processor time.
+
+    git worktree add --detach ../before COMMIT
+    python benchmarks/performance/run_pace.py --before ../before --out results/bench_pace.csv
+
+Both checkouts run the experiments of `mtpkd demo` (its settings, its seed, one schedule) in processes of their own, in turn, the order swapped from turn to turn. Counted
+is processor time, user and system: on a machine that others use it moves little where the time on the clock moves by half. `start` is the import of what a run needs,
+`run` the whole of `mtpkd.run` after it, from reading the data to the summary. Reported are medians of the turns and the ratios of each turn. Every process also prints the scores of all methods; a
+difference between the checkouts is reported beside the ratios.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # what the benchmarks share
+from bench_tables import processor, write_csv
+
+COLUMNS = ["data", "methods", "part", "before", "now", "ratio", "ratio_low", "ratio_high", "turns", "score_difference"]
+USED = "torch", "numpy"
+PARTS = ("start", "run", "total")
+
+
+def settings_of_demo():
+    "Settings and the first seed of `mtpkd demo`"
+    from mtpkd.core.yaml_files import read_yaml
+    from mtpkd.execution.notebooks import batch_folder
+
+    frozen = read_yaml(batch_folder() / "demo.yaml")
+    config = frozen["settings"] | {"schedules": frozen["demonstration"]["schedules"]}
+    return config, frozen["seeds"][:1]
+
+
+def run_once(data: str, methods: str | None) -> None:
+    "One run in this process; prints processor seconds and scores as JSON"
+    import mtpkd
+    import mtpkd.experiments.runner
+
+    started = time.process_time()  # what the process has used until here is the start
+    config, seeds = settings_of_demo()
+    chosen = {"methods": methods} if methods else {}
+    with tempfile.TemporaryDirectory() as folder:
+        run = mtpkd.run(data, config=config, seeds=seeds, out=Path(folder) / "run", progress=False, **chosen)
+        scores = {name: row["mean"] for name, row in run.summary["methods"].items()}
+    ended = time.process_time()
+    print(json.dumps({"start": started, "run": ended - started, "total": ended, "scores": scores}))
+
+
+def measure(checkout: Path, data: str, methods: str | None) -> dict:
+    "The same in a process of its own, with the library of a checkout"
+    command = [sys.executable, __file__, "--once", "--data", data]
+    if methods:
+        command += ["--methods", methods]
+    environment = os.environ | {"PYTHONPATH": str(checkout.resolve())}
+    for library in ("OMP", "MKL", "OPENBLAS", "NUMEXPR"):
+        environment[f"{library}_NUM_THREADS"] = "1"
+    done = subprocess.run(command, env=environment, cwd=tempfile.gettempdir(), capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{checkout}: the run failed\n{done.stderr}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def compare(before: Path, now: Path, data: str, methods: str | None, turns: int) -> list:
+    "Rows of the table of one set"
+    pairs = []
+    for turn in range(turns):
+        order = (before, now) if turn % 2 == 0 else (now, before)
+        measured = {checkout: measure(checkout, data, methods) for checkout in order}
+        pairs.append((measured[before], measured[now]))
+        ratio = measured[before]["run"] / measured[now]["run"]
+        print(f"{data}, turn {turn + 1}: run {ratio:.2f} times quicker", flush=True)
+    first, second = pairs[0][0]["scores"], pairs[0][1]["scores"]
+    difference = max(abs(first[name] - second[name]) for name in first)
+    rows = []
+    for part in PARTS:
+        ratios = [a[part] / b[part] for a, b in pairs]
+        row = dict(data=data, methods=" ".join(first), part=part, turns=turns, score_difference=difference)
+        row["before"] = statistics.median(a[part] for a, _ in pairs)
+        row["now"] = statistics.median(b[part] for _, b in pairs)
+        row |= dict(ratio=statistics.median(ratios), ratio_low=min(ratios), ratio_high=max(ratios))
+        rows.append(row)
+    return rows
+
+
+def options(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--before", type=Path, help="the older checkout")
+    parser.add_argument("--now", type=Path, default=Path(__file__).resolve().parents[2], help="the newer one; this one")
+    parser.add_argument("--data", default="watch,mfeat", help="shipped sets, by comma")
+    parser.add_argument("--methods", help="by comma; default: those of the demonstration")
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--out", metavar="CSV", help="also write the rows to this file")
+    parser.add_argument("--once", action="store_true", help=argparse.SUPPRESS)
+    chosen = parser.parse_args(argv)
+    if not chosen.once and not chosen.before:
+        parser.error("--before: name the older checkout")
+    return chosen
+
+
+def main(argv=None):
+    chosen = options(argv)
+    if chosen.once:
+        return run_once(chosen.data, chosen.methods)
+    print(f"{processor()}; processor seconds, one thread")
+    rows = []
+    for data in chosen.data.split(","):
+        rows += compare(chosen.before, chosen.now, data, chosen.methods, chosen.turns)
+    if chosen.out:
+        write_csv(rows, chosen.out, COLUMNS, USED)
+    for row in rows:
+        times = f"{row['before']:.1f} s before, {row['now']:.1f} s now"
+        bounds = f"[{row['ratio_low']:.2f}, {row['ratio_high']:.2f}]"
+        print(f"{row['data']:8} {row['part']:6} {times}, ratio {row['ratio']:.2f} {bounds}")
+    print(f"largest difference of a score: {max(row['score_difference'] for row in rows):.2g}")
+    return rows
+
+
+if __name__ == "__main__":
+    main()
