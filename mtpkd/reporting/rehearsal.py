@@ -48,7 +48,7 @@ def face_thumbnails(each: int = 8) -> np.ndarray:  # `(2 * each, 32, 32, 3)` uin
 # %% ../../nbs/75_reporting/28_rehearsal.ipynb #740e8e11
 def first_film(manifest) -> Path:  # name, address or path of a set of recordings
     "The first film, or folder of pictures, of a corpus; `InputError` where it has none"
-    samples = read(manifest)
+    samples = read(manifest, files=True)
     for name, values in samples.arrays.items():
         if not is_media(values) or load_manifest(manifest).modalities[name].kind != "video":
             continue
