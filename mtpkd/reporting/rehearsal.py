@@ -20,12 +20,13 @@ from ..data.video import open_recording, read_frames
 def picture_grid(
     pictures,  # `(N, H, W, 3)` uint8
     columns: int = 10,
-    gap: int = 2,  # white pixels between them
+    gap: int = 4,  # white pixels between them
+    scale: int = 2,  # pixels of a side that are drawn for each one
 ):  # PIL.Image
     "Pictures in rows"
     from PIL import Image
 
-    pictures = np.asarray(pictures)
+    pictures = np.asarray(pictures).repeat(scale, 1).repeat(scale, 2)
     count, height, width = pictures.shape[:3]
     columns = min(columns, count)
     rows = -(-count // columns)
