@@ -76,8 +76,8 @@ def _prepare_options(p):
         metavar="a,b=c",
         help=(
             "r3d18, r2plus1d18, frames_tcn, difference_image, resnet18_logmel, logmel, resnet18_spectrogram, raw, "
-            "transformers:NAME, timm:NAME, opensmile:NAME, neurokit:NAME, face_statistics, face_series; NAME may be a folder: "
-            "for what each takes, or modality=name; default r3d18"
+            "transformers:NAME, timm:NAME, opensmile:NAME, neurokit:NAME, face_statistics, face_series; NAME may be a "
+            "folder: for what each takes, or modality=name; default r3d18"
         ),
     )
     p.add_argument(

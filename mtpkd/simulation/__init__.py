@@ -16,8 +16,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "breath_rate", "simulate_signal",
     ],
     "recordings": [
-        "write_film", "film_of", "pictures_of", "write_wav", "write_picture", "write_crops", "write_columns",
-        "write_lines",
+        "write_film", "film_of", "pictures_of", "picture_grid", "write_wav", "write_picture", "write_crops",
+        "write_columns", "write_lines",
     ],
     "simulate": ["simulated_manifest", "forecast"],
     "spec": [

@@ -6,7 +6,7 @@ from mtpkd.core.files import file_sha256
 from project_layout import ROOT
 
 FOLDER = ROOT / "data_manifests"
-EMBEDDED = {"watch": (2448, 10), "mfeat": (2000, None), "faces": (480, 24)}
+EMBEDDED = {"watch": (2448, 10), "mfeat": (2000, None), "faces": (960, 48)}
 
 
 @pytest.mark.parametrize("name", EMBEDDED)
@@ -41,7 +41,7 @@ def test_simulated_faces_are_small_marked_and_have_pictures():
     assert file.stat().st_size < 4e6 and manifest["simulated"]
     with np.load(file) as archive:
         thumbnails, subject = archive["thumbnails"], archive["subject"]
-    assert thumbnails.shape == (480, 32, 32, 3) and thumbnails.dtype == np.uint8
+    assert thumbnails.shape == (960, 32, 32, 3) and thumbnails.dtype == np.uint8
     people = [thumbnails[subject == name].mean((0, 1, 2)) for name in np.unique(subject)[:4]]
     assert np.std(people, 0).min() > 3, "people differ"
 
