@@ -50,7 +50,7 @@ def _film(path, spec, person, sample):
 
 def stimulus_pictures(
     spec: SimulationSpec,
-    person,
+    person,  # one of `people`
     sample: str,  # name
     positions,  # `(P,)` of frames, 0 to 137
 ) -> np.ndarray:  # `(P, H, W, 3)` uint8
@@ -61,7 +61,7 @@ def stimulus_pictures(
 
 def stimulus_signal(
     spec: SimulationSpec,
-    person,
+    person,  # one of `people`
     sample: str,  # name
     column: str = "gsr",  # of the table of signals
 ) -> np.ndarray:  # `(2816,)`
@@ -137,7 +137,7 @@ def biovid_b(spec: SimulationSpec):  # of `Recording`
 def write_session(
     path,  # .mp4
     spec: SimulationSpec,
-    person,
+    person,  # one of `people`
     samples,  # names of stimuli, in the order of the film
 ) -> Path:
     "A film of several stimuli of a person, 5.5 seconds each"
