@@ -211,6 +211,7 @@ def demo(
     jobs: int = 2,  # how many experiments at a time
     resume: bool = False,  # go on with what an earlier call left
     progress: bool = True,
+    faces: bool = False,  # a third experiment, on the simulated faces
 ) -> Path:  # the report
     "Run the experiments of `demo.yaml`: frozen settings, some of the seeds, one schedule; and report on all"
     from mtpkd.execution.notebooks import batch_folder, execute_many, raise_first
@@ -220,10 +221,8 @@ def demo(
     brief = frozen["demonstration"]
     config = frozen["settings"] | dict(schedules=brief["schedules"])
     seeds = frozen["seeds"][: brief["seeds"]]
-    runs = [
-        dict(manifest=name, config=config, seeds=seeds, out=str(Path(out) / name), resume=resume)
-        for name in frozen["experiments"]
-    ]
+    names = [*frozen["experiments"], *(["faces"] if faces else [])]
+    runs = [dict(manifest=name, config=config, seeds=seeds, out=str(Path(out) / name), resume=resume) for name in names]
     raise_first(execute_many(runs, jobs=jobs, progress=progress))
     return report([r["out"] for r in runs], Path(out) / "report.html")
 

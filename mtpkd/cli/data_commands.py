@@ -75,9 +75,9 @@ def _prepare_options(p):
         "--encoder",
         metavar="a,b=c",
         help=(
-            "r3d18, r2plus1d18, frames_tcn, resnet18_logmel, logmel, resnet18_spectrogram, raw, transformers:NAME, "
-            "timm:NAME, opensmile:NAME, neurokit:NAME, face_statistics, face_series; NAME may be a folder: "
-            "for what each takes, or modality=name; default r3d18"
+            "r3d18, r2plus1d18, frames_tcn, difference_image, resnet18_logmel, logmel, resnet18_spectrogram, raw, "
+            "transformers:NAME, timm:NAME, opensmile:NAME, neurokit:NAME, face_statistics, face_series; NAME may be a "
+            "folder: for what each takes, or modality=name; default r3d18"
         ),
     )
     p.add_argument(
@@ -166,7 +166,8 @@ def _manifest_cells(m) -> tuple:
     "A data set: name, access, task, modalities, title"
     prevalent = "+".join(m.with_role("prevalent"))
     privileged = ", ".join(m.with_role("privileged"))
-    return m.name, m.access, m.task.kind, f"{prevalent} <- {privileged}", m.title
+    access = f"{m.access}, simulated" if m.simulated else m.access
+    return m.name, access, m.task.kind, f"{prevalent} <- {privileged}", m.title
 
 
 def in_columns(

@@ -87,6 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="folder for the runs and report.html; a second call goes on there",
     )
+    p.add_argument("--faces", action="store_true", help="a third experiment, on the simulated faces")
     p = _command(
         sub,
         "run",

@@ -283,11 +283,11 @@ def _verdict_line(name, row) -> str:
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #d46d1915
 def do_demo(o) -> str:
-    "mtpkd demo: the embedded data, both experiments side by side"
+    "mtpkd demo: the embedded data, two or three experiments side by side"
     from mtpkd.experiments.run_folder import RunFolder
     from mtpkd.api import demo
 
-    page = demo(o.out, resume=True)
+    page = demo(o.out, resume=True, faces=o.faces)
     folders = sorted(path.parent for path in Path(o.out).glob("*/summary.json"))
     texts = [f"{folder.name}\n{verdict_text(RunFolder(folder).summary)}" for folder in folders]
     return "\n\n".join([*texts, f"report: {page}"])

@@ -9,6 +9,7 @@ __all__ = ['unknown_parameters', 'refuse_unknown_parameters', 'standing_folders'
 import ast, os
 from pathlib import Path
 from ..core.errors import InputError, nearest
+from ..data.manifest import split_address
 from .notebooks import assigned_names
 
 # %% ../../nbs/65_execution/05_parameters.ipynb #8e715579
@@ -74,9 +75,14 @@ def find_here(
 
 # %% ../../nbs/65_execution/05_parameters.ipynb #d51cca0f
 def find_manifest(
-    manifest,  # name of a set of the library, or the path of a manifest
-) -> str:  # the same name, or an absolute path
-    "A data set by name, or by a path that is looked for where the user stands"
-    text = str(manifest)
-    is_path = text.endswith((".yaml", ".yml")) or os.sep in text.partition("@")[0]
-    return str(find_here(text, "manifest")) if is_path else text
+    manifest,  # address of a set: name of the library or path of a manifest, with variants and the folder of a copy
+) -> str:  # the same address, with absolute paths
+    "A data set by name, or by a path that is looked for where the user stands, as is the folder of a copy"
+    name, variants, folder = split_address(manifest)
+    if name.endswith((".yaml", ".yml")) or os.sep in name:
+        name = str(find_here(name, "manifest"))
+    parts = [name, *(f"+{variant}" for variant in variants)]
+    if folder:
+        is_absolute = Path(folder).expanduser().is_absolute()
+        parts.append(f"@{folder if is_absolute else find_here(folder, 'folder')}")
+    return "".join(parts)

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['BACKBONE_PARTS', 'CHANNELS', 'WIDTH', 'BACKBONE_KINDS', 'HUB_LIBRARIES', 'BackboneKind', 'is_of_hub', 'is_backbone',
-           'kind_of', 'Affine', 'freeze_norms', 'Backbone', 'build_backbone', 'set_trainable', 'trainable_table',
-           'trainable_text', 'check_part', 'build_frozen', 'weights_sha256', 'first_trained_part', 'Pretrained',
-           'PretrainedEnd']
+           'kind_of', 'is_without_weights', 'Affine', 'freeze_norms', 'Backbone', 'build_backbone', 'cell_means',
+           'DifferenceImage', 'set_trainable', 'trainable_table', 'trainable_text', 'check_part', 'build_frozen',
+           'weights_sha256', 'first_trained_part', 'Pretrained', 'PretrainedEnd']
 
 # %% ../../nbs/20_models/02_backbones.ipynb #86c94ff8
 import hashlib, re
@@ -29,7 +29,7 @@ class BackboneKind:
     "Input, network and weights of a backbone"
 
     takes: str  # clip, frames, picture
-    family: str  # name of torchvision's function
+    family: str  # name of torchvision's function; empty: without weights
     weights: str  # name of torchvision's weights
     pixels: str  # normalisation of its inputs: `kinetics` or `imagenet`; pictures: `own`
 
@@ -40,6 +40,7 @@ BACKBONE_KINDS = {
     "frames_tcn": BackboneKind("frames", "resnet18", "ResNet18_Weights", "imagenet"),
     "resnet18_spectrogram": BackboneKind("picture", "resnet18", "ResNet18_Weights", "own"),
     "resnet18_logmel": BackboneKind("picture", "resnet18", "ResNet18_Weights", "own"),
+    "difference_image": BackboneKind("clip", "", "", "imagenet"),
 }
 
 
@@ -63,6 +64,11 @@ def kind_of(name: str) -> BackboneKind | HubKind:
     if name not in BACKBONE_KINDS:
         raise InputError(f"unknown backbone {name!r}; {nearest(name, BACKBONE_KINDS)}")
     return BACKBONE_KINDS[name]
+
+
+def is_without_weights(name: str) -> bool:
+    "Whether a backbone computes its features by a formula, so that nothing of it can be trained"
+    return not is_of_hub(name) and not kind_of(name).family
 
 
 def _one_line(error: Exception, length: int) -> str:
@@ -232,6 +238,34 @@ def build_backbone(
         parts[part] = stem if part == "stem" else getattr(net, part)
     return Backbone(name, parts).eval()
 
+# %% ../../nbs/20_models/02_backbones.ipynb #b54f5136
+def cell_means(
+    pixels: int,  # of a side
+    cells: int,  # of the grid along it
+) -> Tensor:  # `(cells, pixels)`, every row sums to 1
+    "The weights by which the pixels of a side enter the mean of each cell; pixels on a border are shared"
+    borders = torch.linspace(0, pixels, cells + 1)
+    left = torch.arange(pixels, dtype=torch.float32)
+    ends = torch.minimum(borders[1:, None], left + 1)
+    starts = torch.maximum(borders[:-1, None], left)
+    overlap = (ends - starts).clamp(min=0)
+    return overlap / overlap.sum(1, keepdim=True)
+
+
+class DifferenceImage(nn.Module):
+    "Clips `(B, 3, T, H, W)` to `(B, cells**2)`: brightness on a grid, the mean of all frames less the first one"
+
+    def __init__(self, cells: int = 12):
+        super().__init__()
+        self.cells = cells
+
+    def forward(self, x: Tensor) -> Tensor:
+        grey = x.mean(1)
+        rows = cell_means(x.shape[-2], self.cells).to(x)
+        columns = cell_means(x.shape[-1], self.cells).to(x)
+        grid = rows @ grey @ columns.mT  # (B, T, cells, cells)
+        return (grid.mean(1) - grid[:, 0]).flatten(1)
+
 # %% ../../nbs/20_models/02_backbones.ipynb #a6e6391f
 def set_trainable(backbone: Backbone, finetune: str = "none") -> Backbone:
     "Freeze the parts before `finetune`; changes and returns `backbone`; `InputError` for an unknown part"
@@ -279,6 +313,8 @@ def check_part(name: str, finetune: str) -> None:
     "`InputError` unless `finetune` is `none`, or a part of the backbone `name` that can be trained by itself later"
     if finetune == "none":
         return
+    if is_without_weights(name):
+        raise InputError(f"finetune: expected none for {name}, which has no layers to train, got {finetune!r}")
     if is_of_hub(name):
         block_number(name, finetune)
     elif finetune not in BACKBONE_PARTS[1:]:
@@ -301,6 +337,8 @@ def build_frozen(
         if finetune == "none":
             return build_hub_network(name, weights, layer, pooling).requires_grad_(False)
         return build_hub_beginning(name, finetune, weights).requires_grad_(False)
+    if is_without_weights(name):
+        return DifferenceImage().eval()
     last = "layer4" if finetune == "none" else BACKBONE_PARTS[BACKBONE_PARTS.index(finetune) - 1]
     return set_trainable(build_backbone(name, weights, last=last), "none")
 
@@ -368,8 +406,9 @@ def _register(name: str):
     encoders.register(name)(make)
 
 
-for _name in BACKBONE_KINDS:
-    _register(_name)
+for _name, _kind in BACKBONE_KINDS.items():
+    if _kind.family:
+        _register(_name)
 
 
 class PretrainedEnd(nn.Module):

@@ -45,6 +45,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "similarity_means", "whole_rows", "student_plans",
     ],
     "ranking": ["fallen_back", "verdict_rows", "best_method"],
+    "rehearsal": ["face_thumbnails", "first_film", "film_moments", "value_timeline"],
     "report": ["render", "comparison_page"],
     "result_sections": [
         "budget_section", "teacher_section", "transfer_section", "calibration_section", "frame_section",

@@ -4,7 +4,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "acted_speech_layout": ["AFFECT", "ravdess", "crema_d"],
     "affwild2_layout": ["CLIP_S", "affwild2_va"],
-    "biovid_layout": ["biovid_a", "biovid_b"],
+    "biovid_layout": ["stimulus_pictures", "stimulus_signal", "stimuli", "biovid_a", "biovid_b", "write_session"],
     "ceap_layout": ["VIDEO_S", "ceap"],
     "faces": [
         "UNITS", "EMOTION_UNITS", "PAIN_UNITS", "affect_units", "emotion_units", "shown_units", "Look",
@@ -16,7 +16,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "breath_rate", "simulate_signal",
     ],
     "recordings": [
-        "write_film", "film_of", "write_wav", "write_picture", "write_crops", "write_columns", "write_lines",
+        "write_film", "film_of", "pictures_of", "picture_grid", "write_wav", "write_picture", "write_crops",
+        "write_columns", "write_lines",
     ],
     "simulate": ["simulated_manifest", "forecast"],
     "spec": [

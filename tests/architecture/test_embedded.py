@@ -6,7 +6,7 @@ from mtpkd.core.files import file_sha256
 from project_layout import ROOT
 
 FOLDER = ROOT / "data_manifests"
-EMBEDDED = {"watch": (2448, 10), "mfeat": (2000, None)}
+EMBEDDED = {"watch": (2448, 10), "mfeat": (2000, None), "faces": (960, 48)}
 
 
 @pytest.mark.parametrize("name", EMBEDDED)
@@ -35,9 +35,19 @@ def test_every_window_is_another():
     assert len(np.unique(np.concatenate(first, 1), axis=0)) == len(first[0])
 
 
+def test_simulated_faces_are_small_marked_and_have_pictures():
+    manifest = yaml.safe_load((FOLDER / "faces.yaml").read_text())
+    file = FOLDER / manifest["files"]["arrays"]["path"]
+    assert file.stat().st_size < 4e6 and manifest["simulated"]
+    with np.load(file) as archive:
+        thumbnails, subject = archive["thumbnails"], archive["subject"]
+    assert thumbnails.shape == (960, 32, 32, 3) and thumbnails.dtype == np.uint8
+    people = [thumbnails[subject == name].mean((0, 1, 2)) for name in np.unique(subject)[:4]]
+    assert np.std(people, 0).min() > 3, "people differ"
+
+
 @pytest.mark.slow
-def test_rebuilding_gives_the_same_arrays():
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "make_embedded.py"), "--check"], capture_output=True, text=True
-    )
+@pytest.mark.parametrize("tool", ["make_embedded.py", "make_faces.py"])
+def test_rebuilding_gives_the_same_arrays(tool):
+    done = subprocess.run([sys.executable, str(ROOT / "tools" / tool), "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

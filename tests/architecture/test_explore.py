@@ -18,6 +18,7 @@ SLOW = {
     "self_distillation",
     "teacher_choice",
     "your_own_data",
+    "rehearsal",
 }  # they train
 LIMIT_S, LIMIT_BYTES = 60, 700_000
 WIDTH = 110  # characters in a line of code
@@ -63,6 +64,7 @@ def test_they_are_there_and_nbdev_leaves_them_alone():
         "self_distillation",
         "teacher_choice",
         "your_own_data",
+        "rehearsal",
     }
     assert (EXPLORE / ".notest").exists()
 

@@ -855,3 +855,14 @@ def test_kill(uninterrupted, sets, tmp_path):
     same_results(uninterrupted, out)
     assert set(before) <= set(finished_methods(out))
     assert len(RunFolder(out).summary["methods"]) > 5
+
+
+def test_the_demonstration_shows_faces_when_asked(monkeypatch, tmp_path, capsys):
+    asked = []
+    monkeypatch.setattr("mtpkd.execution.notebooks.execute_many", lambda runs, **how: asked.extend(runs))
+    monkeypatch.setattr("mtpkd.execution.notebooks.raise_first", lambda done: None)
+    monkeypatch.setattr("mtpkd.reporting.report.report", lambda runs, page: page)
+    for words in ([], ["--faces"]):
+        assert main(["demo", "--out", str(tmp_path), *words]) == 0
+    assert [run["manifest"] for run in asked] == ["watch", "mfeat", "watch", "mfeat", "faces"]
+    assert asked[-1]["out"] == str(tmp_path / "faces") and "report.html" in capsys.readouterr().out

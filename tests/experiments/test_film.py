@@ -59,7 +59,9 @@ def test_a_prepared_set_says_how_its_features_came_about(films, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "how", [dict(encoder="frames_tcn"), dict(encoder="r3d18", stride=3)], ids=["pictures", "clips"]
+    "how",
+    [dict(encoder="frames_tcn"), dict(encoder="r3d18", stride=3), dict(encoder="difference_image", weights="default")],
+    ids=["pictures", "clips", "differences"],
 )
 def test_a_film_is_predicted_as_its_features(how, films, tmp_path):
     prepared = exported(films, tmp_path, **how)

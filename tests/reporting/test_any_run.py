@@ -8,6 +8,7 @@ import pytest
 from fake_run_folder import FakeRun, write
 from mtpkd.core.errors import InputError
 from mtpkd.execution.notebooks import own_kernel
+from mtpkd.simulation.simulate import simulate
 from notebook_runs import make_runs, run_here
 from project_layout import ROOT
 
@@ -94,6 +95,16 @@ def test_papermill_executes_it_with_any_run(name, kind, trained, tmp_path):
     outputs = [o for cell in nbformat.read(out, 4).cells if cell.cell_type == "code" for o in cell.outputs]
     assert not [o for o in outputs if o.output_type == "error"]
     assert [o for o in outputs if "application/vnd.plotly.v1+json" in o.get("data", {})] or kind == "two"
+
+
+@pytest.mark.slow
+def test_a_rehearsal_goes_on_with_a_copy(tmp_path, monkeypatch):
+    "The address of a copy, as a user gives it where he stands: check, features, run, export and a film, on its own recordings"
+    simulate("biovid_a", tmp_path / "copy", subjects=10, clips=5, size=48, waves="plain")
+    monkeypatch.chdir(tmp_path)
+    outcome = run_here(EXPLORE / "rehearsal.ipynb", manifest="copy/manifest.yaml+bl1_pa4")
+    assert outcome.error is None, f"{outcome.error} in {outcome.source[:200]}"
+    assert outcome.shown > 12 and not outcome.notes
 
 
 @pytest.mark.slow
