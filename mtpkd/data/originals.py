@@ -60,7 +60,9 @@ def read_recordings(
     "The manifest of the recordings of a prepared set; `InputError` where it is not known"
     path = Path(out) / RECORDINGS
     if not path.is_file():
-        raise InputError(f"{path} is missing; run mtpkd data prepare again into this folder, which computes nothing anew")
+        raise InputError(
+            f"{path} is missing; run mtpkd data prepare again into this folder, which computes nothing anew"
+        )
     values = read_yaml(path)
     is_whole = isinstance(values, dict) and isinstance(values.get("manifest"), dict) and "folder" in values
     if not is_whole:
@@ -80,7 +82,9 @@ def find_original(
     if not file:
         raise InputError(f"{name}: nothing was recorded")
     if Path(file).is_absolute() or ".." in Path(file).parts:  # links to another disk are the owner's
-        raise InputError(f"modality {name}: path {file!r} leaves the folder of the recordings; run mtpkd data prepare again")
+        raise InputError(
+            f"modality {name}: path {file!r} leaves the folder of the recordings; run mtpkd data prepare again"
+        )
     path = recordings.root / file
     if not path.exists():
         raise InputError(f"{path}: the recording is gone; name the folder where it lies now")

@@ -96,7 +96,9 @@ def talking_films(root, subjects=6, windows=4, frames=8, size=32, rate=8):
         write_video(root / "film" / f"s{s}.mp4", pictures, rate, sound=sound, crf=12)
         for k, label in enumerate(labels):
             name = f"s{s}_{k}"
-            wave = np.sin(2 * np.pi * (1 + label) * np.arange(64) / 64) + 0.2 * np.random.default_rng([s, k]).normal(size=64)
+            wave = np.sin(2 * np.pi * (1 + label) * np.arange(64) / 64) + 0.2 * np.random.default_rng([s, k]).normal(
+                size=64
+            )
             np.save(root / "heart" / f"{name}.npy", wave[None].astype("float32"))
             of_film = dict(face=f"film/s{s}.mp4", face_first=k * frames + 1, face_last=(k + 1) * frames)
             samples = round(16000 * second)
