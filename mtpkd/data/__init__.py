@@ -37,6 +37,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "media_probe": ["Probe", "probe_video", "probe_image", "probe_wav", "probe_sound"],
     "missing": ["LARGE_SHARE", "missing_notes", "require_recordings"],
     "npz_files": ["load_arrays", "npz"],
+    "originals": ["RECORDINGS", "Original", "original_columns", "write_recordings", "read_recordings", "find_original"],
     "physiology": ["PHYSIOLOGY", "neurokit_version", "parse_physiology", "physiology_features"],
     "readers": [
         "naming_source", "as_numbers", "as_booleans", "as_target", "as_modality", "transform", "unprepared",
@@ -59,7 +60,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "window_statistics", "spectrogram", "power_spectrogram", "hz_to_mel", "mel_to_hz", "mel_filters",
         "log_mel",
     ],
-    "sound": ["WavHeader", "wav_header", "decode_stretches", "read_sound"],
+    "sound": ["WavHeader", "wav_header", "decode_stretches", "read_sound", "encode_wav"],
     "sound_descriptors": ["LEVELS", "parse_descriptors", "opensmile_version"],
     "tables": [
         "TRANSCRIPTS", "DialectWarning", "load_table", "text_column", "number_columns", "feature_columns",

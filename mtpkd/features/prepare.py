@@ -33,6 +33,7 @@ from ..data.manifest import came_with_data, load_manifest, PreparedSpec, resolve
 from ..data.frame_spans import annotations_table, windows_table
 from ..data.samples import label_names
 from ..data.feature_store import open_shard, rows_text, shard_path
+from ..data.originals import original_columns, write_recordings
 from ..models.backbones import is_of_hub, kind_of, trainable_text
 from .recipes import BLOCK, frozen_network, PrepareConfig, recipe_facts, spectrogram_rate, weights_digest
 from .pipeline import Modality, plan_set, prepare_modality, shard_name
@@ -96,7 +97,8 @@ def index_frame(
     "One row per sample: its identity, its label, and the place and status of its features"
     columns = _sample_columns(samples)
     for m in modalities:
-        columns |= _modality_columns(m, out)
+        name = m.recipe.modality
+        columns |= original_columns(name, samples.arrays[name]) | _modality_columns(m, out)
     return pd.DataFrame(columns)
 
 # %% ../../nbs/25_features/03_prepare.ipynb #22c36019
@@ -357,6 +359,7 @@ def _prepare(manifest, root, out, c: PrepareConfig, jobs, device, *, progress: b
         with atomic_path(out / "index.parquet") as tmp, open(tmp, "wb") as f:
             index_frame(samples, modalities, out).to_parquet(f, index=False)
         write_span_tables(samples, out)
+        write_recordings(out, old, root or old.root)
         write_text(out / "manifest.yaml", to_yaml(prepared_manifest(old, samples, modalities, out)))
         _remove_leftovers(out, modalities)
     return out / "manifest.yaml"

@@ -16,6 +16,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "cosine_similarities", "structure_correlation", "similarity_by_step",
     ],
     "result_curves": ["reliability_curves", "budget_curves", "inflation_curves"],
+    "samples": [
+        "MOST_STRETCHES", "envelope", "sound_figure", "signal_figure", "map_figure", "feature_figure",
+        "network_colours", "output_figure", "timeline_figure",
+    ],
     "theme": ["INK", "GRID", "TEMPLATE", "SEQUENTIAL_COLOURS", "CONFIG", "style", "label_text", "to_html", "plotly_js"],
     "training_curves": [
         "SHORT", "STAGES", "BACKBONES", "CURVES", "curve", "stages_in", "learning_curves", "pairing_curves",

@@ -53,7 +53,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "row_facts": [
         "EmbeddingSpaces", "embedding_spaces", "first_repeat", "prediction_losses", "chosen_teacher",
-        "default_embedding_spaces", "presets", "colourings", "choice_by_group", "changed_samples",
+        "default_embedding_spaces", "presets", "colourings", "choice_by_group", "chosen_samples",
+        "changed_samples",
     ],
     "run_figures": ["choice_figure", "transfer_unit", "ledger_figure", "runs_figure"],
     "run_view": [
@@ -62,8 +63,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "Batch", "stored_batch", "drawn_batch", "explain_plan", "anchors_of", "find_runs", "run_line",
         "flatten_settings", "settings_that_differ",
     ],
+    "sample_facts": [
+        "MOST_SECONDS", "FilmPart", "film_part", "SamplePart", "sample_part", "sample_parts", "shown_networks",
+        "sample_outputs", "sample_targets", "recording_rows", "Timeline", "timeline",
+    ],
     "sections": ["as_yaml", "run_section"],
     "sentences": ["verdict_sentences", "setting_rows", "markdown_text", "as_markdown"],
+    "set_rows": ["StoredPart", "RunSamples", "stored_part", "recorded_signal", "preparation_settings"],
     "sharing": [
         "SHARED", "CARD_FILE", "NOT_FOR", "kind_of", "shared_files", "without_paths", "check_no_paths",
         "numbered", "shared_contents", "run_card", "fit_card", "prepared_card", "pack", "unpack", "hub_folder",

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['EmbeddingSpaces', 'embedding_spaces', 'first_repeat', 'prediction_losses', 'chosen_teacher',
-           'default_embedding_spaces', 'presets', 'colourings', 'choice_by_group', 'changed_samples']
+           'default_embedding_spaces', 'presets', 'colourings', 'choice_by_group', 'chosen_samples', 'changed_samples']
 
 # %% ../../nbs/75_reporting/02_row_facts.ipynb #b92b6ced
 from dataclasses import dataclass, field
@@ -186,20 +186,25 @@ def choice_by_group(
     "How often each teacher has the lowest loss on a test row, by class or subject, over all folds and seeds"
     if kind not in ("class", "subject"):
         raise InputError(f"unknown group {kind!r}; {nearest(kind, ['class', 'subject'])}")
+    best = _best_teachers(p, summary)
+    if kind == "subject" and not (best["subject"].astype(str) != "").any():
+        raise InputError("this set names no subjects")
+    group = _groups(best, summary, kind).rename(kind)
+    return 100 * pd.crosstab(group, best["teacher"], normalize="index")
+
+
+def _best_teachers(p: pd.DataFrame, summary) -> pd.DataFrame:
+    "The prediction of the teacher with the lowest loss, for every test row of every repeat; `InputError` without two"
     rows = p[p["method"].str.startswith("teacher_")].copy()
     if rows["method"].nunique() < 2:
         raise InputError(
             "this run has no two teachers as methods of their own to choose from; "
             "run it with --methods teacher_joint and a teacher_<modality> for each single one"
         )
-    if kind == "subject" and not (rows["subject"].astype(str) != "").any():
-        raise InputError("this set names no subjects")
     rows["loss"] = prediction_losses(rows, summary)
     lowest = rows.groupby(["fold", "seed", "sample"], sort=False)["loss"].idxmin()
     best = rows.loc[lowest]
-    teacher = best["method"].str.removeprefix("teacher_").rename("teacher")
-    group = _groups(best, summary, kind).rename(kind)
-    return 100 * pd.crosstab(group, teacher, normalize="index")
+    return best.assign(teacher=best["method"].str.removeprefix("teacher_"))
 
 
 def _groups(rows, summary, kind):
@@ -211,6 +216,21 @@ def _groups(rows, summary, kind):
     target = rows[f"target_{target_name(summary)}"]
     thirds, names = target_groups(target.to_numpy())
     return pd.Series(np.array(names, dtype=object)[thirds], index=rows.index)
+
+# %% ../../nbs/75_reporting/02_row_facts.ipynb #509a51dc
+def chosen_samples(
+    p: pd.DataFrame,  # predictions of all folds and seeds
+    summary: Summary,
+    kind: str,  # class or subject
+    group: str,  # its name
+    teacher: str,  # without `teacher_`
+) -> pd.DataFrame:  # sample, subject, times, loss; ascending by the loss
+    "The test rows of a group on which a teacher has the lowest loss: in how many repeats, and its mean loss"
+    best = _best_teachers(p, summary)
+    in_group = _groups(best, summary, kind).astype(str) == str(group)
+    best = best[in_group & (best["teacher"] == teacher)]
+    by_sample = best.groupby(["sample", "subject"], sort=False)["loss"].agg(times="count", loss="mean")
+    return by_sample.reset_index().sort_values("loss", kind="stable").reset_index(drop=True)
 
 # %% ../../nbs/75_reporting/02_row_facts.ipynb #4a3e3ed8
 def _gained(change):

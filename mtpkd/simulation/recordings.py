@@ -8,11 +8,11 @@ __all__ = ['write_film', 'film_of', 'pictures_of', 'picture_grid', 'write_wav', 
 
 # %% ../../nbs/13_simulation/06_recordings.ipynb #ef119dc0
 import io
-import wave
 from pathlib import Path
 import numpy as np
 from ..core.files import atomic_path, write_bytes, write_text
 from ..data.media_files import write_video
+from ..data.sound import encode_wav
 from .faces import draw_face, film_frames, Look, poses, UNITS, with_camera_noise
 from .spec import SimulationSpec
 from .trajectory import at_times
@@ -95,13 +95,7 @@ def write_wav(
     rate_hz: int,
 ) -> Path:
     "A sound file of one channel and 16 bits"
-    content = io.BytesIO()
-    with wave.open(content, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate_hz)
-        file.writeframes((np.clip(sound, -1, 1) * 32767).astype("<i2").tobytes())
-    return write_bytes(path, content.getvalue())
+    return write_bytes(path, encode_wav(sound, rate_hz))
 
 
 def write_picture(

@@ -31,6 +31,8 @@ def _set_flex(box: w.Box, figure):
 class Explorer(w.VBox):
     "Controls, a status line, figures, and a table below"
 
+    narrowest = "480px"  # width of a figure
+
     def __init__(self, *controls, **kw):
         wrap = "row wrap"
         self.status = w.HTML()
@@ -64,6 +66,11 @@ class Explorer(w.VBox):
         self.drawn = []
         self.stage.children = ()
 
+    def _box_layout(self) -> w.Layout:
+        "A box whose figure is never wider than itself: one column that may be narrower than what is in it"
+        column = dict(display="grid", grid_template_columns="minmax(0, 1fr)")
+        return w.Layout(min_width=self.narrowest, overflow="hidden", **column)
+
     def show(self, *figures):
         "Show figures as widgets; a widget that exists is filled with the new figure and keeps its box"
         for figure in figures:
@@ -72,7 +79,7 @@ class Explorer(w.VBox):
         new = [as_widget(figure) for figure in figures[len(reused) :]]
         self.drawn = reused + new
         boxes = list(self.stage.children[: len(reused)])
-        boxes += [w.Box([figure], layout=w.Layout(min_width="480px", overflow="hidden")) for figure in new]
+        boxes += [w.Box([figure], layout=self._box_layout()) for figure in new]
         for box, figure in zip(boxes, self.drawn):
             _set_flex(box, figure)
         if len(boxes) != len(self.stage.children):

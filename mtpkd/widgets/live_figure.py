@@ -111,7 +111,12 @@ FIGURE = """export default () => {
     async render({el}) {
       const height = relay.get("_widget_layout")?.height ?? 360;
       el.style.minHeight = height + "px"; // the page does not jump when the figure comes
-      try { return await (await ready).render({model: relay, el}); }
+      try {
+        const widget = await ready;
+        // a figure that is drawn before it is on the page does not know its width
+        for (let i = 0; i < 100 && !el.clientWidth; i++) await pause(20);
+        return await widget.render({model: relay, el});
+      }
       catch (e) { el.textContent = `This figure cannot be drawn: ${e.message}`; throw e; }
       finally { el.style.minHeight = ""; }
     },

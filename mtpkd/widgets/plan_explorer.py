@@ -12,11 +12,12 @@ import numpy as np
 from ..evaluation.per_sample import class_order
 from ..plots.plans import mass_within, plan_heatmap
 from ..reporting.run_view import anchors_of, Batch, explain_plan, panels_of, optional_table, plan_names
-from .base import dropdown, Explorer, on_click, open_or_explain, table_html
+from .base import dropdown, on_click, open_or_explain, table_html
+from .sample_view import SampleExplorer
 from .plan_figures import batch_of, in_columns, lines_data, plan_lines, sample_lines
 
 # %% ../../nbs/80_widgets/05_plan_explorer.ipynb #6cf82833
-class PlanExplorer(Explorer):
+class PlanExplorer(SampleExplorer):
     "A transport plan at any teacher, batch, number of anchors and blur"
 
     def __init__(
@@ -68,6 +69,7 @@ class PlanExplorer(Explorer):
         self.teacher.options = teachers or ["–"]
         if method in self.method.options:
             self.method.value = method
+        self.offer_samples(self.run)
         self._renew()
 
 # %% ../../nbs/80_widgets/05_plan_explorer.ipynb #af3a8d53
@@ -87,7 +89,7 @@ def _set_batch(self, batch):
     "Draw both figures for a batch and listen to clicks on them"
     self.batch = None
     self.chosen = None
-    self.details.value = "Click on a cell or on a point to see its anchors."
+    self.details.value = "Click on a cell or on a point to see its anchors and its sample."
     self.k.max = len(batch) - 1  # may lower k: nothing is drawn while there is no batch
     self.batch = batch
     self.found = explain_plan(batch, self.k.value, self.blur.value)
@@ -181,6 +183,8 @@ def select(
     table = table.rename(columns=dict(teacher="teacher's similarity", student="student's similarity"))
     caption = f"Sample {name}: its {len(anchors)} anchors, the rows that the teacher finds least like it"
     self.details.value = table_html(table, caption)
+    if self.sample_view is not None:
+        self.sample_view.show_row(int(self.batch.row[i]))
 
 
 def _mark(self, i) -> tuple:  # the row, its anchors

@@ -70,6 +70,30 @@ def test_plan_explorer_says_what_transport_says(run):
     ), "the report's heat map"
 
 
+def test_a_click_shows_the_sample(run):
+    "Of arrays: what is stored of each modality, and what is predicted; in every explorer"
+    points, ledger, plan = EmbeddingExplorer(run), TransferLedger(run), PlanExplorer(run)
+    points.open_row(3)
+    view = points.sample_view
+    assert view.sample == points.spaces.facts["sample"].iloc[3] and [part.name for part in view.parts] == [
+        "face",
+        "physio",
+    ]
+    predicted = {trace.name: trace.y for trace in view.drawn[0].data}
+    rows = mtpkd.RunFolder(run).predictions
+    of_kd = rows[(rows["sample"] == view.sample) & (rows["method"] == "teacher_joint")]
+    assert np.allclose(predicted["teacher joint"], of_kd[mtpkd.RunFolder(run).summary.task.classes].mean(), atol=1e-3)
+    for number in range(len(ledger.figure.data[0].y)):
+        ledger.open_bar("subject", number, ledger.figure.data[0])
+    assert ledger.sample_view.sample and ledger.sample_view.sample in ledger.listed.options
+    plan.select(2)
+    assert plan.sample_view.sample == plan.sample_view.rows.ids[int(plan.batch.row[2])]
+    choice = TeacherChoice(run)
+    choice.by.value = "class"
+    choice.open_bar(0, max(choice.figure.data, key=lambda trace: trace.x[0]))
+    assert choice.sample_view.sample == choice.listed.value
+
+
 def test_every_row_of_the_embedding_is_named(run):
     e = EmbeddingExplorer(run)
     facts, p = e.spaces.facts, mtpkd.RunFolder(run).predictions

@@ -74,3 +74,51 @@ def film_tree(root, subjects=8, each=12, frames=24, size=64, seconds=1.0, protoc
     )
     (root / "manifest.yaml").write_text(to_yaml(values))
     return root / "manifest.yaml"
+
+
+def voice(label, person, seconds, rate_hz=16000):
+    "A tone with overtones `(T,)`, whose height is the label and the person"
+    times = np.arange(round(seconds * rate_hz)) / rate_hz
+    height = 110 + 12 * person + 60 * label
+    tone = sum(np.sin(2 * np.pi * k * height * times) / k for k in (1, 2, 3))
+    return (0.2 * tone * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * times))).astype("float32")
+
+
+def talking_films(root, subjects=6, windows=4, frames=8, size=32, rate=8):
+    "A film with sound a person, in windows of `frames` whose labels change; a signal beside each window; the manifest's path"
+    root, rows, second = Path(root), [], frames / rate
+    (root / "film").mkdir(parents=True)
+    (root / "heart").mkdir()
+    for s in range(subjects):
+        labels = [(s + k) % 2 for k in range(windows)]
+        pictures = (picture for k, label in enumerate(labels) for picture in film(label, s, k, frames, size))
+        sound = np.concatenate([voice(label, s, second) for label in labels])
+        write_video(root / "film" / f"s{s}.mp4", pictures, rate, sound=sound, crf=12)
+        for k, label in enumerate(labels):
+            name = f"s{s}_{k}"
+            wave = np.sin(2 * np.pi * (1 + label) * np.arange(64) / 64) + 0.2 * np.random.default_rng([s, k]).normal(
+                size=64
+            )
+            np.save(root / "heart" / f"{name}.npy", wave[None].astype("float32"))
+            of_film = dict(face=f"film/s{s}.mp4", face_first=k * frames + 1, face_last=(k + 1) * frames)
+            samples = round(16000 * second)
+            of_sound = dict(voice=f"film/s{s}.mp4", voice_first=k * samples + 1, voice_last=(k + 1) * samples)
+            label = ["calm", "pain"][label]
+            rows.append(dict(sample=name, subject=f"s{s}", label=label, heart=f"heart/{name}.npy") | of_film | of_sound)
+    pd.DataFrame(rows).to_csv(root / "samples.csv", index=False)
+    values = dict(
+        name="talking",
+        reader="table",
+        files=dict(table=dict(path="samples.csv")),
+        task=dict(kind="classification", target="label", classes=["calm", "pain"]),
+        subject="subject",
+        sample="sample",
+        protocol=dict(group="subject", folds=3, metric="balanced_accuracy"),
+        modalities=dict(
+            face=dict(kind="video", role="prevalent"),
+            voice=dict(kind="audio", rate_hz=16000, role="privileged"),
+            heart=dict(kind="signal", shape=[1, 64], rate_hz=64, role="privileged", input="window_statistics"),
+        ),
+    )
+    (root / "manifest.yaml").write_text(to_yaml(values))
+    return root / "manifest.yaml"
