@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from ..core.errors import InputError, parsing
+from ..core.installation import install_command
 from ..core.files import atomic_path, check_output_file
 from ..data.manifest import load_manifest
 from ..data.samples import present_rows
@@ -73,7 +74,7 @@ def _require_runtime() -> None:
     try:
         import onnxruntime
     except ImportError as e:
-        raise InputError(f"predicting needs onnxruntime ({e}); pip install mtpkd[deploy], or onnxruntime alone") from e
+        raise InputError(f"predicting needs onnxruntime ({e}); {install_command('deploy', 'onnxruntime')}") from e
 
 # %% ../../nbs/55_deployment/02_predictor.ipynb #8956fd03
 def card_in(session, path) -> StudentCard:
