@@ -57,11 +57,11 @@ def test_beside_a_small_installation_no_extra_brings_torch(monkeypatch):
 @pytest.mark.parametrize(
     "words, code, text",
     [
-        (["methods", "kd"], 0, "kd"),
+        (["methods"], 0, "mtpkd_pairing"),
         (["data", "check", "watch"], 0, "nothing is wrong"),
         (["doctor"], 0, "no torch: mtpkd predict runs"),
         (["run", "--manifest", "watch", "--dry-run"], 2, "which is not installed; install mtpkd with its requirements"),
-        (["lab", "notebooks"], 2, "JupyterLab"),
+        (["lab", "notebooks"], 2, "mtpkd lab needs jupyterlab"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
