@@ -32,7 +32,9 @@ def test_public_functions_say_their_types(name, module):
     for function in functions(name, module):
         arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
         open_ones = [a.arg for a in arguments if a.annotation is None and a.arg not in ("self", "cls")]
-        assert not open_ones and function.returns is not None, f"{name}.{function.name}: annotate {open_ones or 'return'}"
+        assert not open_ones and function.returns is not None, (
+            f"{name}.{function.name}: annotate {open_ones or 'return'}"
+        )
 
 
 def test_every_face_has_its_stub():

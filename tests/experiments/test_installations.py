@@ -133,7 +133,9 @@ def test_a_real_small_environment_predicts(small_environment, film_student, tmp_
     done = mtpkd(*film_words(film_student, tmp_path / "timeline.csv"))
     assert done.returncode == 0 and len(pd.read_csv(tmp_path / "timeline.csv")), done.stderr
     out = tmp_path / "rows.csv"
-    done = mtpkd("predict", film_student / "student.onnx", "--manifest", film_student / "set", "--out", out)
+    done = mtpkd(
+        "predict", film_student / "student.onnx", "--manifest", film_student / "set" / "manifest.yaml", "--out", out
+    )
     assert done.returncode == 0 and len(pd.read_csv(out)) == 8, done.stderr
     done = mtpkd("doctor")
     assert done.returncode == 0 and 'extra deploy: missing onnx, onnxscript; pip install "onnx' in done.stdout
