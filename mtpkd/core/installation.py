@@ -57,7 +57,7 @@ def install_command(
     extra: str,  # such as "deploy"
     *packages: str,  # those of its packages that are needed, where not all are
 ) -> str:
-    "The command that installs an extra here: by its name in a clone, by its packages elsewhere and beside a small installation"
+    "The command that installs an extra: by its name in a clone, else and beside a small installation by its packages"
     wanted = set(packages)
     lines = [line for line in extra_requirements(extra) if not wanted or distribution_name(line) in wanted]
     if lines and not (in_clone() and is_installed("torch")):
