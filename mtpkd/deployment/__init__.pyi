@@ -55,6 +55,8 @@ from .onnx_export import (
     one_graph as one_graph,
     graph_of as graph_of,
     as_onnx as as_onnx,
+    deployed_members as deployed_members,
+    mean_prediction as mean_prediction,
     predict_in_torch as predict_in_torch,
     largest_difference as largest_difference,
     write_onnx as write_onnx,

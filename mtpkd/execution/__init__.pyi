@@ -56,6 +56,7 @@ from .sweep import (
 )
 from .workers import (
     KERNEL as KERNEL,
+    MACHINE as MACHINE,
     PRELOAD as PRELOAD,
     CAN_FORK as CAN_FORK,
     Forked as Forked,

@@ -189,6 +189,7 @@ from .tuning import (
     KEYS as KEYS,
     MOST_TRIALS as MOST_TRIALS,
     Dimension as Dimension,
+    is_real as is_real,
     parse_dimension as parse_dimension,
     changes_cost as changes_cost,
     parse_spaces as parse_spaces,

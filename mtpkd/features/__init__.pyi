@@ -54,6 +54,7 @@ from .recipes import (
     choose_weights as choose_weights,
     Recipe as Recipe,
     make_recipe as make_recipe,
+    recipe_facts as recipe_facts,
     weights_digest as weights_digest,
     backbone as backbone,
     frozen_network as frozen_network,
