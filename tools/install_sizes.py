@@ -105,8 +105,10 @@ def size_table(environments: list) -> list:
     workbench, _ = with_requirements(parts["base"] + parts["train"] + parts["lab"], known)
     extras = {name: lines for name, lines in parts.items() if name not in NOT_SHOWN}
     rows += [row_of(f"extra {name}", lines, known, workbench) for name, lines in extras.items()]
-    unique = {tuple(row.get(column, "") for column in COLUMNS[:2]): row for row in reversed(rows)}
-    return [row | dict(beyond_workbench=row.get("beyond_workbench", "")) for row in reversed(unique.values())]
+    unique = {}
+    for row in rows:
+        unique.setdefault((row["installation"], row.get("torch", "")), row)
+    return list(unique.values())
 
 
 def main():
