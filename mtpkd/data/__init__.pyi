@@ -67,6 +67,13 @@ from .folds import (
     nested_folds as nested_folds,
     whole_fold as whole_fold,
 )
+from .frame_spans import (
+    FrameSpans as FrameSpans,
+    make_spans as make_spans,
+    windows_table as windows_table,
+    annotations_table as annotations_table,
+    read_spans as read_spans,
+)
 from .large_sets import (
     random_places as random_places,
     cut_fold as cut_fold,
@@ -75,6 +82,7 @@ from .large_sets import (
 )
 from .manifest import (
     RECORDED as RECORDED,
+    SMOOTHING as SMOOTHING,
     SIMULATION_MARK as SIMULATION_MARK,
     FileSpec as FileSpec,
     PreparedSpec as PreparedSpec,
@@ -83,6 +91,7 @@ from .manifest import (
     ProtocolSpec as ProtocolSpec,
     PairingSpec as PairingSpec,
     PublishedSpec as PublishedSpec,
+    FramesSpec as FramesSpec,
     DatasetManifest as DatasetManifest,
     parse_manifest as parse_manifest,
     split_address as split_address,

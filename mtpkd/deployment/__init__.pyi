@@ -43,6 +43,12 @@ from .first_batch import (
     serve_batches as serve_batches,
     BoundedGraph as BoundedGraph,
 )
+from .frame_files import (
+    frame_formats as frame_formats,
+    affwild2_text as affwild2_text,
+    write_frame_files as write_frame_files,
+    predict_frames as predict_frames,
+)
 from .onnx_export import (
     OPSET as OPSET,
     TOLERANCE as TOLERANCE,
@@ -73,6 +79,7 @@ from .predictor import (
     Predictor as Predictor,
     prepare_arrays as prepare_arrays,
     predict as predict,
+    predict_samples as predict_samples,
     check_manifest as check_manifest,
 )
 from .student_file import (

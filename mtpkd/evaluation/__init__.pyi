@@ -8,6 +8,18 @@ from .bootstrap import (
     BootstrapScore as BootstrapScore,
     bootstrap_score as bootstrap_score,
 )
+from .frames import (
+    smoothings as smoothings,
+    frames_from_windows as frames_from_windows,
+    fill_uncovered as fill_uncovered,
+    parse_smoothing as parse_smoothing,
+    smooth_frames as smooth_frames,
+    frame_predictions as frame_predictions,
+    scored_frames as scored_frames,
+    frame_scores as frame_scores,
+    validation_scores as validation_scores,
+    choose_smoothing as choose_smoothing,
+)
 from .metrics import (
     HARDLY as HARDLY,
     CLASS_METRICS as CLASS_METRICS,
@@ -71,6 +83,7 @@ from .summary import (
     Record as Record,
     Difference as Difference,
     MethodRow as MethodRow,
+    FrameRow as FrameRow,
     Comparison as Comparison,
     CalibrationRow as CalibrationRow,
     ModalityValue as ModalityValue,

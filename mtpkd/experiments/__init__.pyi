@@ -25,6 +25,12 @@ from .fit import (
     chosen_method as chosen_method,
     fit_text as fit_text,
 )
+from .frame_scoring import (
+    smoothing_scores as smoothing_scores,
+    frame_rows as frame_rows,
+    chosen_smoothings as chosen_smoothings,
+    frame_facts as frame_facts,
+)
 from .label_budgets import (
     CURVE as CURVE,
     budgets_of as budgets_of,

@@ -29,7 +29,9 @@ from .pipeline import (
     prepare_modality as prepare_modality,
 )
 from .prepare import (
+    SPAN_TABLES as SPAN_TABLES,
     index_frame as index_frame,
+    write_span_tables as write_span_tables,
     index_entry as index_entry,
     film_recipe as film_recipe,
     prepared_manifest as prepared_manifest,

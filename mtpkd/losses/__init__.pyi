@@ -57,6 +57,7 @@ from .task import (
 from .terms import (
     LEVELS as LEVELS,
     COMPARED as COMPARED,
+    OVER_TIME as OVER_TIME,
     loss_terms as loss_terms,
     weighted_mean as weighted_mean,
     TermInputs as TermInputs,

@@ -87,6 +87,18 @@ from .networks import (
     Output as Output,
     MultimodalNet as MultimodalNet,
 )
+from .stacked_layers import (
+    STACKED_LAYERS as STACKED_LAYERS,
+    WITHOUT_WEIGHTS as WITHOUT_WEIGHTS,
+    CONTAINERS as CONTAINERS,
+    StackedLinear as StackedLinear,
+    StackedLayerNorm as StackedLayerNorm,
+    MappedModule as MappedModule,
+    takes_repeats as takes_repeats,
+    stacked_form as stacked_form,
+    weight_places as weight_places,
+    bind_weights as bind_weights,
+)
 from .student import (
     TNet as TNet,
     Student as Student,

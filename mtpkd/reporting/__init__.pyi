@@ -71,6 +71,7 @@ from .findings import (
 )
 from .glossary import (
     method_cost as method_cost,
+    method_time as method_time,
     MethodNote as MethodNote,
     method_notes as method_notes,
     glossary_words as glossary_words,
@@ -144,6 +145,7 @@ from .result_sections import (
     teacher_section as teacher_section,
     transfer_section as transfer_section,
     calibration_section as calibration_section,
+    frame_section as frame_section,
     modality_section as modality_section,
     pairing_section as pairing_section,
     describe_unit as describe_unit,

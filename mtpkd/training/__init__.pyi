@@ -39,6 +39,10 @@ from .distributed import (
     broadcast_from_rank0 as broadcast_from_rank0,
 )
 from .loop import (
+    WARM_UP as WARM_UP,
+    TIMED as TIMED,
+    StageTime as StageTime,
+    first_steps_only as first_steps_only,
     train as train,
 )
 from .stacked_data import (
