@@ -27,7 +27,8 @@ setup(
     classifiers=[
         "Development Status :: 3 - Alpha",
         f"Intended Audience :: {cfg['audience']}",
-        f"Programming Language :: Python :: {cfg['min_python']}",
+        *(f"Programming Language :: Python :: {version}" for version in cfg["python_versions"].split()),
+        "Typing :: Typed",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
     project_urls=URLS,
@@ -39,6 +40,7 @@ setup(
     packages=[*find_packages(include=["mtpkd", "mtpkd.*"]), "mtpkd.data_manifests", *NOTEBOOKS],
     package_dir={"mtpkd": "mtpkd", "mtpkd.data_manifests": "data_manifests", **NOTEBOOKS},
     package_data={
+        "": ["*.pyi"],
         "mtpkd": ["py.typed"],
         "mtpkd.data_manifests": ["*.yaml", "*.md", "embedded/*.npz"],
         **{name: ["*.ipynb", "*.yaml"] for name in NOTEBOOKS},

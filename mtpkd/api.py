@@ -9,6 +9,7 @@ __all__ = ['RunFolder', 'run', 'learning_curve', 'finish_curve', 'train_teachers
 # %% ../nbs/90_api.ipynb #d68f2185
 import contextlib
 from pathlib import Path
+from typing import Any, TYPE_CHECKING
 from .core.errors import InputError
 from .core.files import check_output_file, folder_lock, write_text
 from .core.registry import trusted_addresses, trusting
@@ -16,18 +17,22 @@ from .core.config import to_yaml
 from .core.yaml_files import read_yaml
 from .experiments import run_folder as run_folders
 
+if TYPE_CHECKING:
+    from mtpkd.execution.sweep import SweepFolder
+    from mtpkd.experiments.study import TuneFolder
+
 # %% ../nbs/90_api.ipynb #ap100002
 class RunFolder(run_folders.RunFolder):
     "A run folder that can also report on itself"
 
-    def report(self, out=None) -> Path:  # the page
+    def report(self, out: str | Path | None = None) -> Path:  # the page
         "Write the HTML report, to `report.html` in the folder unless `out` says otherwise"
         from mtpkd.reporting.report import report
 
         return report(self, out or self.path / "report.html")
 
 
-def run(*args, **kwargs):
+def run(*args: Any, **kwargs: Any) -> RunFolder | Any:
     "Run an experiment: see `mtpkd.experiments.runner.run`, whose arguments it takes; a `RunFolder` comes back"
     from mtpkd.experiments import runner
 
@@ -36,9 +41,11 @@ def run(*args, **kwargs):
 
 # %% ../nbs/90_api.ipynb #28011284
 def learning_curve(
-    manifest="watch",  # and every other argument of `mtpkd.run`
-    labelled=(50, 100, "all"),  # budgets: labelled training rows a fold
-    out=None,  # folder for the runs, learning_curve.csv and report.html; None: runs/NAME-labels-HASH
+    manifest: str | Path = "watch",  # and every other argument of `mtpkd.run`
+    labelled: tuple | list = (50, 100, "all"),  # budgets: labelled training rows a fold
+    out: str
+    | Path
+    | None = None,  # folder for the runs, learning_curve.csv and report.html; None: runs/NAME-labels-HASH
     resume: bool = False,  # go on with what is there, budget by budget
     progress: bool = True,
     **how,
@@ -77,14 +84,14 @@ def train_students(*args, **kwargs) -> RunFolder:
 
 # %% ../nbs/90_api.ipynb #7e100f43
 def sweep(
-    source,  # path of a sweep.yaml, or what would be in it
-    out=None,  # folder; None: as the file says
+    source: str | Path | dict,  # path of a sweep.yaml, or what would be in it
+    out: str | Path | None = None,  # folder; None: as the file says
     jobs: int = 1,  # runs at a time
     resume: bool = False,  # run only what is missing or failed
     ray: str | None = None,  # `auto`, or the address of a Ray cluster
     progress: bool = True,
-    trust=(),  # code, `package.module:name`, that data may name too
-):  # -> SweepFolder; its `.failed` names what failed
+    trust: tuple | list = (),  # code, `package.module:name`, that data may name too
+) -> "SweepFolder":  # its `.failed` names what failed
     "Run every cell of a sweep, and report on all"
     if ray and jobs != 1:
         raise InputError(
@@ -135,14 +142,14 @@ def sweep(
 
 
 def tune(
-    source,  # path of a tune.yaml, or what would be in it
-    out=None,  # folder; None: as the file says
+    source: str | Path | dict,  # path of a tune.yaml, or what would be in it
+    out: str | Path | None = None,  # folder; None: as the file says
     jobs: int = 1,  # trials at a time
     resume: bool = False,  # go on with what is there
     ray: str | None = None,  # `auto`, or the address of a Ray cluster
     progress: bool = True,
-    trust=(),  # code, `package.module:name`, that data may name too
-):  # -> TuneFolder
+    trust: tuple | list = (),  # code, `package.module:name`, that data may name too
+) -> "TuneFolder":
     "Tune methods with equal budgets on inner validation, then compare them on test rows that are used once"
     if ray and jobs != 1:
         raise InputError(
@@ -207,7 +214,7 @@ def _cluster(ray):
 
 # %% ../nbs/90_api.ipynb #e8a2c741
 def demo(
-    out="runs/demo",  # where the run folders and the report go
+    out: str | Path = "runs/demo",  # where the run folders and the report go
     jobs: int = 2,  # how many experiments at a time
     resume: bool = False,  # go on with what an earlier call left
     progress: bool = True,
@@ -228,12 +235,12 @@ def demo(
 
 # %% ../nbs/90_api.ipynb #329ec1fd
 def export(
-    folder,  # of `mtpkd fit` or `mtpkd run`
-    out,  # student.onnx
-    method=None,  # of a run folder; None: mtpkd, where it is there
-    fold=None,
-    seed=None,  # of a run folder: only these members
-    trust=(),  # encoders and fusions of your own, `package.module:name`
+    folder: str | Path,  # of `mtpkd fit` or `mtpkd run`
+    out: str | Path,  # student.onnx
+    method: str | None = None,  # of a run folder; None: mtpkd, where it is there
+    fold: int | None = None,
+    seed: int | None = None,  # of a run folder: only these members
+    trust: tuple | list = (),  # encoders and fusions of your own, `package.module:name`
     encoders: bool = False,  # also the frozen encoders of films, as files next to it
 ) -> dict:  # as `write_onnx` says; encoders: as `write_encoders` says
     "Write the students of a folder as one ONNX file"

@@ -48,6 +48,8 @@ FOLDER_WINGS = {
     "90": "Foundations",
 }
 GUIDES = (
+    "start_here",
+    "installation",
     "overview",
     "results",
     "paper_and_code",

@@ -4,6 +4,7 @@ Scores are shown times 100. A difference is that to `student_only` unless it say
 Nadeau and Bengio's corrected resampled t-test in brackets.
 """
 
+import re
 from pathlib import Path
 import pandas as pd
 
@@ -470,8 +471,18 @@ def encoder_costs() -> str:
     header = ["encoder", "clip", "width", "seconds", "licence of the weights", "how to get them"]
     cells = []
     for row in rows.itertuples():
-        cells.append([f"`{row.encoder}`", row.clip, f"{row.width}", f"{row.seconds:.2f}", row.licence, row.get])
+        get = re.sub(r"'mtpkd(\[\w+\])'", r'-e ".\1"', row.get)  # as measured, by a name of the package index
+        cells.append([f"`{row.encoder}`", row.clip, f"{row.width}", f"{row.seconds:.2f}", row.licence, get])
     return markdown_table(header, cells)
+
+
+def install_sizes() -> str:
+    "Sizes of installations and extras"
+    rows = pd.read_csv(RESULTS / "install_sizes.csv", dtype=str, keep_default_na=False)
+    cells = []
+    for row in rows[rows.megabytes != ""].itertuples():
+        cells.append([row.installation, row.torch, row.packages, row.megabytes, row.beyond_workbench])
+    return markdown_table(["installation", "torch", "packages", "MB", "MB beyond the workbench"], cells)
 
 
 def transport_accuracy() -> str:

@@ -43,10 +43,10 @@ CHANGES = {"Dinov2": dict(image_size=224, patch_size=14)}
 SMALL = dict(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=24)
 TIMM = ("vit_small_patch16_224", "resnet50", "convnext_tiny", "mobilenetv3_small_100")
 EXTRACTORS = {
-    "opensmile:eGeMAPSv02": ("sound", "non-commercial, that of openSMILE", "pip install 'mtpkd[opensmile]'"),
-    "opensmile:eGeMAPSv02/lld": ("sound", "non-commercial, that of openSMILE", "pip install 'mtpkd[opensmile]'"),
-    "neurokit:ecg": ("signals", "MIT, that of NeuroKit2", "pip install 'mtpkd[signals]'"),
-    "neurokit:eda": ("signals", "MIT, that of NeuroKit2", "pip install 'mtpkd[signals]'"),
+    "opensmile:eGeMAPSv02": ("sound", "non-commercial, that of openSMILE", 'pip install -e ".[opensmile]"'),
+    "opensmile:eGeMAPSv02/lld": ("sound", "non-commercial, that of openSMILE", 'pip install -e ".[opensmile]"'),
+    "neurokit:ecg": ("signals", "MIT, that of NeuroKit2", 'pip install -e ".[signals]"'),
+    "neurokit:eda": ("signals", "MIT, that of NeuroKit2", 'pip install -e ".[signals]"'),
 }
 GROUP_OF = {"sound": "sound", "frames": "pictures", "clip": "pictures", "text": "words"}
 

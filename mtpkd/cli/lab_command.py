@@ -10,6 +10,7 @@ import os, subprocess, sys
 from pathlib import Path
 from ..core.errors import InputError, RunError
 from ..core.files import write_text
+from ..core.installation import is_installed, WORKBENCH
 from ..execution.notebooks import companion_folder
 from .data_commands import in_columns
 from .parser import _command, write_output
@@ -54,6 +55,8 @@ def do_lab(o) -> str:
     text = f"{len(copied)} notebooks copied to {Path(o.folder).absolute()}; those that were there are as they were"
     if o.copy_only:
         return text
+    if not is_installed("jupyterlab"):
+        raise InputError(f"{text}; mtpkd lab needs jupyterlab, which is not installed; {WORKBENCH}")
     write_output(text)
     done = subprocess.run(lab_command(o.folder), check=False)
     if done.returncode:

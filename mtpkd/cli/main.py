@@ -6,10 +6,11 @@
 __all__ = ['build_parser', 'do_doctor', 'main']
 
 # %% ../../nbs/95_cli/05_main.ipynb #85d220d9
-import argparse, errno, importlib.util, os, platform, shutil, sys
+import argparse, errno, os, platform, shutil, sys
 from importlib.metadata import PackageNotFoundError, version
 import mtpkd
 from ..core.errors import is_own_fault, InputError, one_line, RunError, shortened
+from ..core.installation import explain_missing, install_command, is_installed, missing_modules, WORKBENCH
 from ..core.registry import trusting
 from ..core.runtime import torchrun_rank_and_size
 from .parser import _command, _Parser, write_output
@@ -180,44 +181,66 @@ def build_parser() -> argparse.ArgumentParser:
     return top
 
 # %% ../../nbs/95_cli/05_main.ipynb #9d4e2987
-_PARTS = dict(
-    video=("torchvision", "av"),
+_WORKBENCH = dict(
+    train=("torch", "sklearn", "numba", "ot", "plotly", "papermill"),
+    lab=("jupyterlab", "ipywidgets", "anywidget", "umap"),
+)
+_EXTRAS = dict(
+    video=("torchvision", "av", "PIL"),
     signals=("neurokit2", "cvxopt"),
+    transformers=("transformers",),
+    timm=("timm",),
+    opensmile=("opensmile",),
+    faces=("cv2",),
+    mediapipe=("mediapipe",),
     scale=("ray",),
     tune=("optuna",),
     trackers=("tensorboard",),
     mlflow=("mlflow",),
     wandb=("wandb",),
-    deploy=("onnx", "onnxruntime"),
+    deploy=("onnx", "onnxscript", "onnxruntime"),
+    figures=("kaleido",),
     dev=("nbdev", "pytest", "playwright"),
 )
+_VERSIONS = "torch", "numpy", "scikit-learn", "POT", "plotly", "papermill", "jupyterlab", "onnxruntime"
 
 
 def do_doctor(o) -> str:
     "mtpkd doctor"
-    import torch
-
-    def ver(n):
-        try:
-            return version(n)
-        except PackageNotFoundError:
-            return "missing"
-
+    browser = next((b for b in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if b), None)
     lines = [
         f"mtpkd {mtpkd.__version__}, Python {platform.python_version()} on {platform.platform()}",
-        "  ".join(
-            f"{n} {ver(n)}" for n in ("torch", "numpy", "scikit-learn", "POT", "plotly", "papermill", "jupyterlab")
-        ),
+        "  ".join(f"{name} {_version(name)}" for name in _VERSIONS),
+        f"device: {_devices()}, {os.cpu_count()} cores",
+        f"browser: {browser or 'none found; figures are exported as SVG or PNG with an installed Chromium'}",
     ]
-    gpu = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
-    lines.append(f"device: {', '.join(gpu) or 'cpu'}, {os.cpu_count()} cores")
-    browser = next((b for b in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if b), None)
-    lines.append(f"browser: {browser or 'none found; figures are exported as SVG or PNG with an installed Chromium'}")
-    for extra, names in _PARTS.items():
-        missing = [name for name in names if importlib.util.find_spec(name) is None]
-        state = f"missing {', '.join(missing)}; pip install mtpkd[{extra}]" if missing else "complete"
-        lines.append(f"extra {extra}: {state}")
+    for part, modules in _WORKBENCH.items():
+        lines.append(f"part {part}: {_state(modules, WORKBENCH)}")
+    for extra, modules in _EXTRAS.items():
+        lines.append(f"extra {extra}: {_state(modules, install_command(extra))}")
     return "\n".join(lines)
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "missing"
+
+
+def _devices() -> str:
+    "The GPUs, or the processor"
+    if not is_installed("torch"):
+        return "cpu (no torch: mtpkd predict runs, experiments do not)"
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return ", ".join(torch.cuda.get_device_name(i) for i in range(count)) or "cpu"
+
+
+def _state(modules: tuple, remedy: str) -> str:
+    missing = missing_modules(modules)
+    return f"missing {', '.join(missing)}; {remedy}" if missing else "complete"
 
 # %% ../../nbs/95_cli/05_main.ipynb #4b58973f
 def main(args=None) -> int:  # exit code
@@ -244,6 +267,9 @@ def main(args=None) -> int:  # exit code
             f"the memory of this machine does not suffice ({e or 'no more is known'}); what was finished is kept", 1
         )
     except Exception as e:
+        missing = explain_missing(e, "this command")
+        if missing is not None:
+            return _fail(missing, 2)
         if not is_own_fault(e) or "MTPKD_TRACEBACK" in os.environ:
             raise
         message = f"this is a fault of mtpkd ({type(e).__name__}: {e}); please report it with the command"

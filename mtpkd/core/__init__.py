@@ -26,6 +26,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "write_json", "folder_lock", "with_sorted_facts", "file_sha256", "FolderKind", "claim_output_folder",
         "scratch_folder",
     ],
+    "installation": [
+        "WORKBENCH", "is_installed", "missing_modules", "extra_requirements", "distribution_name", "in_clone",
+        "install_command", "explain_missing",
+    ],
     "plugins": ["is_own", "description", "naming_plugin", "call_plugin"],
     "provenance": ["SHARED_BACKBONES", "FAULTS", "protocol_faults", "provenance_columns", "provenance_text"],
     "registry": [

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 from ..core.errors import InputError
+from ..core.installation import install_command
 from ..core.registry import Registry
 from .clips import centre_box, crop
 from .video import open_recording, read_frames, Recording
@@ -78,7 +79,7 @@ def _need_opencv():
         import cv2
     except ImportError as e:
         raise InputError(
-            f"face detectors yunet and cascade need OpenCV ({e}); pip install 'mtpkd[faces]', or use faces: whole"
+            f"face detectors yunet and cascade need OpenCV ({e}); {install_command('faces')}, or use faces: whole"
         ) from e
     return cv2
 
@@ -155,7 +156,7 @@ def _mediapipe(path: str):
         from mediapipe.tasks.python import BaseOptions, vision
     except ImportError as e:
         raise InputError(
-            f"face detector mediapipe needs that library ({e}); pip install 'mtpkd[mediapipe]', or use faces: whole"
+            f"face detector mediapipe needs that library ({e}); {install_command('mediapipe')}, or use faces: whole"
         ) from e
     options = vision.FaceDetectorOptions(base_options=BaseOptions(model_asset_path=path), min_detection_confidence=0.5)
     return mediapipe, vision.FaceDetector.create_from_options(options)

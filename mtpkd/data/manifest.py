@@ -401,7 +401,9 @@ def with_root(
 
 # %% ../../nbs/10_data/01_manifest.ipynb #ab77dc57
 def load_manifest(
-    manifest,  # a shipped name, a path to a YAML file, either with +VARIANT and @FOLDER, or a manifest
+    manifest: str
+    | Path
+    | DatasetManifest,  # a shipped name, a path to a YAML file, either with +VARIANT and @FOLDER, or a manifest
 ) -> DatasetManifest:
     "Read the manifest at an address; `InputError` if it is not found or not valid"
     if isinstance(manifest, DatasetManifest):

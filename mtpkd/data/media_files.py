@@ -12,6 +12,7 @@ import difflib, functools, io, os, re, struct, textwrap
 from pathlib import Path
 import numpy as np
 from ..core.errors import InputError
+from ..core.installation import install_command
 from ..core.files import atomic_path
 
 # %% ../../nbs/10_data/08_media_files.ipynb #05caf202
@@ -20,7 +21,7 @@ def need_av():
     try:
         import av
     except ImportError as e:
-        raise InputError(f"reading video and sound needs PyAV ({e}); pip install 'mtpkd[video]'") from e
+        raise InputError(f"reading video and sound needs PyAV ({e}); {install_command('video', 'av')}") from e
     av.logging.set_level(av.logging.PANIC)  # faults of a file are reported by this package
     return av
 
@@ -289,7 +290,7 @@ def jpeg_bytes(
     try:
         from PIL import Image
     except ImportError as e:
-        raise InputError(f"storing pictures needs Pillow ({e}); pip install 'mtpkd[video]', or Pillow alone") from e
+        raise InputError(f"storing pictures needs Pillow ({e}); {install_command('video', 'pillow')}") from e
     height = max(1, round(width * pixels.shape[0] / pixels.shape[1]))
     stored = io.BytesIO()
     Image.fromarray(pixels).resize((width, height)).save(stored, "JPEG", quality=80)

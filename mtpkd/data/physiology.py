@@ -9,6 +9,7 @@ __all__ = ['PHYSIOLOGY', 'neurokit_version', 'parse_physiology', 'physiology_fea
 import warnings
 import numpy as np
 from ..core.errors import InputError, nearest
+from ..core.installation import install_command
 from .signal_cleaning import bad_points
 from .signals import check_rate
 
@@ -29,7 +30,7 @@ def _need_neurokit():
     try:
         import neurokit2
     except ImportError as e:
-        raise InputError(f"encoders neurokit:... need neurokit2 ({e}); pip install 'mtpkd[signals]'") from e
+        raise InputError(f"encoders neurokit:... need neurokit2 ({e}); {install_command('signals')}") from e
     return neurokit2
 
 

@@ -59,14 +59,14 @@ def without_labels(m: DatasetManifest) -> DatasetManifest:
 
 # %% ../../nbs/12_reading/01_reading.ipynb #36e89f4d
 def read(
-    manifest,  # shipped name, path to a manifest, or a `DatasetManifest`
-    names=None,  # modalities, in this order; None: those with a role
+    manifest: str | Path | DatasetManifest,  # shipped name, path to a manifest, or a `DatasetManifest`
+    names: tuple | list | None = None,  # modalities, in this order; None: those with a role
     *,
     inputs: bool = True,  # apply the declared input transforms
-    root=None,  # folder with the files; None: the manifest's own
+    root: str | Path | None = None,  # folder with the files; None: the manifest's own
     files: bool = False,  # leave video and sound as files (`MEDIA`), for `mtpkd data prepare`
     labels: bool = True,  # False: recordings without labels; the target is not read
-    trust=(),  # code, `package.module:name`, that the manifest may name
+    trust: tuple | list = (),  # code, `package.module:name`, that the manifest may name
 ) -> Samples:
     "Read the samples of a data set; `InputError` names the manifest, the file or the modality"
     with trusting(trust):

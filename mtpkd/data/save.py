@@ -92,19 +92,19 @@ def _stored_target(samples) -> np.ndarray:
 
 # %% ../../nbs/10_data/17_save.ipynb #672a2901
 def save_set(
-    folder,  # where `arrays.npz` and `manifest.yaml` go
+    folder: str | Path,  # where `arrays.npz` and `manifest.yaml` go
     name: str,  # of the set
     arrays: dict,  # modality -> `(N, D)` features or `(N, C, T)` signals; NaN rows are missing
-    target,  # `(N,)` class names or indices, or `(N, K)` values
-    task,  # `TaskSpec`, or a dict of its fields
-    subject=None,  # `(N,)` subject ids
-    sample=None,  # `(N,)` sample ids
-    roles: dict = None,  # modality -> prevalent | privileged | unused
-    rates: dict = None,  # modality -> sampling rate in Hz
-    inputs: dict = None,  # modality -> input transform
-    protocol: dict = None,  # overrides of the manifest's `protocol`
-    bag=None,  # `(N,)`, weakly paired sets: the bag of each row's privileged recordings
-    paired=None,  # `(N,)` bool, weakly paired sets: whether the pair is known
+    target: np.ndarray | list,  # `(N,)` class names or indices, or `(N, K)` values
+    task: TaskSpec | dict,  # `TaskSpec`, or a dict of its fields
+    subject: np.ndarray | list | None = None,  # `(N,)` subject ids
+    sample: np.ndarray | list | None = None,  # `(N,)` sample ids
+    roles: dict | None = None,  # modality -> prevalent | privileged | unused
+    rates: dict | None = None,  # modality -> sampling rate in Hz
+    inputs: dict | None = None,  # modality -> input transform
+    protocol: dict | None = None,  # overrides of the manifest's `protocol`
+    bag: np.ndarray | list | None = None,  # `(N,)`, weakly paired sets: the bag of each row's privileged recordings
+    paired: np.ndarray | list | None = None,  # `(N,)` bool, weakly paired sets: whether the pair is known
 ) -> Path:  # of the manifest
     "Write arrays as a data set that `read` and every command take; invalid parts raise `InputError`"
     task = task.model_dump() if isinstance(task, TaskSpec) else dict(task)

@@ -13,6 +13,7 @@ from scipy import ndimage
 from scipy.interpolate import CubicSpline
 from scipy.linalg import solveh_banded
 from ..core.errors import InputError, nearest
+from ..core.installation import install_command
 from .signals import bandpass, check_below_nyquist, check_rate, inputs, notch, window_statistics
 
 # %% ../../nbs/10_data/07_signal_cleaning.ipynb #2fdc9c2b
@@ -185,7 +186,7 @@ def _cvxeda(v, rate_hz) -> np.ndarray:  # `(T,)`
     except ImportError as e:
         raise InputError(
             f"method cvxeda needs neurokit2 and cvxopt, of which {e.name} is not installed; "
-            "pip install 'mtpkd[signals]', or use method smooth"
+            f"{install_command('signals')}, or use method smooth"
         ) from e
     return neurokit2.eda_phasic(v, sampling_rate=rate_hz, method="cvxeda")["EDA_Tonic"].to_numpy()
 

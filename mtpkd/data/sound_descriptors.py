@@ -9,6 +9,7 @@ __all__ = ['LEVELS', 'parse_descriptors', 'opensmile_version', 'sound_descriptor
 import functools
 import numpy as np
 from ..core.errors import InputError, nearest
+from ..core.installation import install_command
 
 # %% ../../nbs/10_data/21_sound_descriptors.ipynb #b6cfc0b2
 LEVELS = {"functionals": "Functionals", "lld": "LowLevelDescriptors"}  # a word of a name -> openSMILE's level
@@ -19,7 +20,7 @@ def _need_opensmile():
     try:
         import opensmile
     except ImportError as e:
-        raise InputError(f"encoders opensmile:... need opensmile ({e}); pip install 'mtpkd[opensmile]'") from e
+        raise InputError(f"encoders opensmile:... need opensmile ({e}); {install_command('opensmile')}") from e
     return opensmile
 
 

@@ -14,6 +14,7 @@ import torch
 import numpy as np
 from torch import nn
 from ..core.errors import InputError, RunError
+from ..core.installation import install_command
 from ..core.registry import is_address, trusting
 from ..core.files import atomic_path
 from ..core.config import EncoderConfig, FusionConfig
@@ -107,7 +108,7 @@ def need_onnx():
     try:
         import onnx, onnxscript
     except ImportError as e:
-        raise InputError(f"exporting needs onnx and onnxscript ({e}); pip install mtpkd[deploy]") from e
+        raise InputError(f"exporting needs onnx and onnxscript ({e}); {install_command('deploy')}") from e
     return onnx
 
 

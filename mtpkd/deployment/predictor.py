@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from ..core.errors import InputError, parsing
+from ..core.installation import install_command
 from ..core.files import atomic_path, check_output_file
-from ..data.manifest import load_manifest
+from ..data.manifest import DatasetManifest, load_manifest
 from ..data.samples import present_rows
 from ..data.readers import as_numbers, naming_source, transform
 from ..data.reading import read
@@ -73,7 +74,7 @@ def _require_runtime() -> None:
     try:
         import onnxruntime
     except ImportError as e:
-        raise InputError(f"predicting needs onnxruntime ({e}); pip install mtpkd[deploy], or onnxruntime alone") from e
+        raise InputError(f"predicting needs onnxruntime ({e}); {install_command('deploy', 'onnxruntime')}") from e
 
 # %% ../../nbs/55_deployment/02_predictor.ipynb #8956fd03
 def card_in(session, path) -> StudentCard:
@@ -116,9 +117,9 @@ class Predictor:
 
     def __init__(
         self,
-        path,  # student.onnx
+        path: str | Path,  # student.onnx
         threads: int = 1,  # of onnxruntime
-    ):
+    ) -> None:
         _require_runtime()
         self._path = path
         answer = try_out(path)
@@ -230,11 +231,13 @@ def _transformed(spec, x, present):
 
 # %% ../../nbs/55_deployment/02_predictor.ipynb #46d2f7a5
 def predict(
-    model,  # student.onnx, or a `Predictor`
-    manifest,  # shipped name, path, or a manifest: recordings of the same kind as in training
-    out=None,  # a .csv to write
-    root=None,  # folder with the files; None: the manifest's own
-    trust=(),  # code, `package.module:name`, that the manifest may name
+    model: str | Path | Predictor,  # student.onnx, or a `Predictor`
+    manifest: str
+    | Path
+    | DatasetManifest,  # shipped name, path, or a manifest: recordings of the same kind as in training
+    out: str | Path | None = None,  # a .csv to write
+    root: str | Path | None = None,  # folder with the files; None: the manifest's own
+    trust: tuple | list = (),  # code, `package.module:name`, that the manifest may name
 ) -> pd.DataFrame:  # sample, subject, predicted, one column a class or dimension, seen (the present modalities)
     "The predictions of an exported student for a data set"
     if out is not None and Path(out).suffix != ".csv":

@@ -9,6 +9,7 @@ __all__ = ['node_pool', 'run_on_node', 'check_reachable', 'join_cluster', 'RayPo
 import atexit, math, os, socket, time
 from functools import cache
 from ..core.errors import InputError
+from ..core.installation import install_command
 from .workers import MACHINE, Pool
 from .sweep import threads_of
 
@@ -43,7 +44,7 @@ def join_cluster(address: str):  # `auto`, or HOST:PORT
     try:
         import ray
     except ImportError as e:
-        raise InputError(f"Ray is not installed here ({e}); pip install mtpkd[scale]") from None
+        raise InputError(f"Ray is not installed here ({e}); {install_command('scale')}") from None
     try:
         check_reachable(address)
         ray.init(address=address, log_to_driver=False, include_dashboard=None, configure_logging=False)

@@ -120,9 +120,11 @@ def _rows_of(run, method) -> SimpleNamespace:  # `results` and `predictions`, as
 
 # %% ../../nbs/60_experiments/09_comparison.ipynb #e67a3348
 def compare(
-    a,
-    b,  # run folders: paths or `RunFolder`
-    methods=None,  # two names: one of the first run against one of the second; None: every method that is in both
+    a: str | Path | RunFolder,
+    b: str | Path | RunFolder,  # run folders: paths or `RunFolder`
+    methods: tuple
+    | list
+    | None = None,  # two names: one of the first run against one of the second; None: every method that is in both
 ) -> pd.DataFrame:  # columns `PAIRS`, and `protocol_a`, `protocol_b` if one is not honest
     """Paired differences, first run minus second, of two runs over the same test rows
 

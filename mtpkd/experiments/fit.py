@@ -101,22 +101,22 @@ def claim_fit_folder(
 
 # %% ../../nbs/60_experiments/11_fit.ipynb #e66c47ce
 def fit(
-    manifest="watch",  # shipped name, path to a manifest
+    manifest: str | Path = "watch",  # shipped name, path to a manifest
     method: str = RECIPE,  # whose student
-    out=None,  # folder; None: fits/NAME-METHOD
+    out: str | Path | None = None,  # folder; None: fits/NAME-METHOD
     ensemble: int = 1,  # students, whose mean is one prediction
     seed: int = 0,  # of the inner validation split, the label draw and the first member
-    prevalent=None,
-    privileged=None,
-    labelled=None,
-    labelled_validation=None,
-    config=None,
-    set=None,
-    device=None,
-    pairing=None,  # as in `run`
+    prevalent: str | tuple | list | None = None,
+    privileged: str | tuple | list | None = None,
+    labelled: int | str | None = None,
+    labelled_validation: int | str | None = None,
+    config: str | Path | dict | None = None,
+    set: list | tuple | dict | None = None,
+    device: str | None = None,
+    pairing: str | dict | None = None,  # as in `run`
     progress: bool = True,
-    trust=(),  # code, `package.module:name`, that data may name too
-    recipe=None,
+    trust: tuple | list = (),  # code, `package.module:name`, that data may name too
+    recipe: str | None = None,
 ) -> dict:  # what is known about the student; its score is of inner validation rows, no test score
     "Train the student of a method on all data"
     plan = plan_fit(

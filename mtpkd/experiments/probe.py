@@ -41,7 +41,7 @@ class Probe:
 
 def probe(
     progress: bool = True,
-    trust=(),  # code, `package.module:name`, that data may name too
+    trust: tuple | list = (),  # code, `package.module:name`, that data may name too
     **settings,  # arguments of `mtpkd.run` that define an experiment
 ) -> Probe:
     """Teachers, student and headroom on the inner validation rows of the first seed

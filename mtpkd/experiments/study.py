@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from ..core.errors import InputError, RunError
+from ..core.installation import install_command
 from ..core.runtime import seed_for
 from ..core.files import claim_output_folder, FolderKind, jsonable, write_json, write_text
 from ..core.stored_files import read_json_file, regular_file
@@ -35,7 +36,7 @@ def optuna_module():
     try:
         import optuna
     except ImportError as e:
-        raise InputError(f"Optuna is not installed here ({e}); pip install mtpkd[tune]") from None
+        raise InputError(f"Optuna is not installed here ({e}); {install_command('tune')}") from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna
 

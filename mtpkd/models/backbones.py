@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn, Tensor
 from ..core.errors import InputError, nearest
+from ..core.installation import install_command
 from .encoders import encoders, TCN
 from .hub_networks import block_number, build_hub_beginning, build_hub_end, build_hub_network
 from .hub_networks import hub_kind, HubKind
@@ -83,7 +84,7 @@ def _models(kind: BackboneKind):
     except Exception as e:
         raise InputError(
             f"pretrained encoders need torchvision ({_one_line(e, 100)}); "
-            "pip install 'mtpkd[video]', with the torchvision that belongs to your torch"
+            f"{install_command('video')}, with the torchvision that belongs to your torch"
         ) from e
     return torchvision.models.video if kind.takes == "clip" else torchvision.models
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import nn, Tensor
 from ..core.errors import InputError, nearest
+from ..core.installation import install_command
 
 # %% ../../nbs/20_models/00_hub_networks.ipynb #5477a934
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def _need_transformers():
         import transformers
     except ImportError as e:
         raise InputError(
-            f"encoders of transformers need that library ({_one_line(e)}); pip install 'mtpkd[transformers]'"
+            f"encoders of transformers need that library ({_one_line(e)}); {install_command('transformers')}"
         ) from e
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
@@ -67,7 +68,7 @@ def _need_timm():
     try:
         import timm
     except ImportError as e:
-        raise InputError(f"encoders of timm need that library ({_one_line(e)}); pip install 'mtpkd[timm]'") from e
+        raise InputError(f"encoders of timm need that library ({_one_line(e)}); {install_command('timm')}") from e
     return timm
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 from ..core.errors import InputError
+from ..core.installation import install_command
 from .palette import class_colours, class_symbols
 from .theme import style, label_text
 
@@ -39,7 +40,9 @@ def project(
     try:
         from umap import UMAP
     except ImportError as e:
-        raise InputError("the umap projection needs the package umap-learn; pip install umap-learn, or use pca") from e
+        raise InputError(
+            f"the umap projection needs the package umap-learn; {install_command('lab', 'umap-learn')}, or use pca"
+        ) from e
     reducer = UMAP(random_state=0, n_jobs=1, n_neighbors=min(15, len(z) - 1))
     return reducer.fit_transform(z), ["UMAP 1", "UMAP 2"]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 from .. import plots
 from ..core.errors import InputError, nearest
+from ..core.installation import install_command
 from ..core.files import atomic_path, write_text
 
 # %% ../../nbs/70_plots/10_export.ipynb #ad573f77
@@ -43,7 +44,7 @@ def save_figure(
     try:
         import kaleido  # noqa: F401
     except ImportError as e:
-        raise InputError(f"{kind} needs the package kaleido; pip install mtpkd[figures], or write .html") from e
+        raise InputError(f"{kind} needs the package kaleido; {install_command('figures')}, or write .html") from e
     size = dict(width=fig.layout.width or width, height=fig.layout.height)
     try:
         with atomic_path(path) as tmp:

@@ -14,6 +14,7 @@ from .. import plots
 from ..core.errors import InputError, nearest
 from ..core.files import check_output_file, write_text
 from ..evaluation.wording import join_words, metric_label
+from ..experiments.run_folder import RunFolder
 from ..plots.embeddings import PROJECTIONS
 from .run_view import open_run
 from .tables import overview, paired_cells, PAIRED_HEAD, protocols_to_name
@@ -65,8 +66,8 @@ def render(
 
 # %% ../../nbs/75_reporting/15_report.ipynb #bbcbe143
 def report(
-    run_folders,  # a run folder or several: paths or objects
-    out,  # the HTML file to write
+    run_folders: str | Path | RunFolder | tuple | list,  # a run folder or several: paths or objects
+    out: str | Path,  # the HTML file to write
     embedding: str = "pca",  # projection of the embeddings: pca, umap or tsne
 ) -> Path:  # `out`
     "One self-contained HTML page about one run or several"

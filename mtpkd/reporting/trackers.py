@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from ..core.errors import InputError
+from ..core.installation import install_command
 from ..core.files import claim_output_folder, FolderKind, write_text
 from ..core.provenance import provenance_text
 from ..core.stored_files import regular_file
@@ -76,7 +77,7 @@ def writer():  # a class
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as e:
-        raise InputError(f"TensorBoard is not installed here ({e}); pip install mtpkd[trackers]") from None
+        raise InputError(f"TensorBoard is not installed here ({e}); {install_command('trackers')}") from None
     return SummaryWriter
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 import mtpkd
 from ..core.errors import InputError
+from ..core.installation import install_command
 from ..core.files import jsonable, write_json, write_text
 from ..core.provenance import provenance_text
 from ..core.stored_files import read_json_file, regular_file
@@ -210,7 +211,7 @@ def _mlflow():
     try:
         import mlflow
     except ImportError as e:
-        raise InputError(f"MLflow is not installed here ({e}); pip install mtpkd[mlflow]") from None
+        raise InputError(f"MLflow is not installed here ({e}); {install_command('mlflow')}") from None
     return mlflow
 
 
@@ -312,7 +313,7 @@ def _wandb():
     try:
         import wandb
     except ImportError as e:
-        raise InputError(f"W&B is not installed here ({e}); pip install mtpkd[wandb]") from None
+        raise InputError(f"W&B is not installed here ({e}); {install_command('wandb')}") from None
     return wandb
 
 

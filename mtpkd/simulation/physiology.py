@@ -14,6 +14,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import lfilter
 from ..core.errors import InputError, nearest
+from ..core.installation import install_command
 from ..core.registry import Registry
 from .spec import SimulationSpec
 from .trajectory import at_times, clock, Course, drift, FELT_HZ, Person
@@ -75,7 +76,7 @@ def waves_of(waves: str) -> str:  # neurokit2 or plain
         raise InputError(f"waves: unknown name {waves!r}; {nearest(waves, WAVES)}")
     is_installed = importlib.util.find_spec("neurokit2") is not None
     if waves == "neurokit2" and not is_installed:
-        raise InputError("waves neurokit2: it is not installed; pip install 'mtpkd[signals]', or use waves plain")
+        raise InputError(f"waves neurokit2: it is not installed; {install_command('signals')}, or use waves plain")
     if waves == "auto":
         return "neurokit2" if is_installed else "plain"
     return waves

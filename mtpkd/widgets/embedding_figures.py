@@ -10,6 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 from ..core.errors import InputError, nearest
+from ..core.installation import install_command
 from ..plots.palette import class_colours, class_symbols, PALETTE, teacher_colours
 from ..plots.theme import style, label_text
 from ..plots.embeddings import project, PROJECTIONS
@@ -33,7 +34,9 @@ def _project_umap(z: dict) -> dict:  # name -> `(N, D)`; to name -> `(N, 2)`
     try:
         from umap import AlignedUMAP, UMAP
     except ImportError as e:
-        raise InputError("the umap projection needs the package umap-learn; pip install umap-learn, or use pca") from e
+        raise InputError(
+            f"the umap projection needs the package umap-learn; {install_command('lab', 'umap-learn')}, or use pca"
+        ) from e
     arrays = [np.nan_to_num(np.asarray(space, dtype="float32")) for space in z.values()]
     N = len(next(iter(z.values())))
     neighbours = min(15, N - 1)

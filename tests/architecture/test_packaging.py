@@ -2,7 +2,7 @@
 
 import os, shutil, subprocess, sys, tarfile, zipfile
 import pytest
-from project_layout import ROOT, distributions
+from project_layout import ROOT, distributions, settings
 
 LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv", "runs", "build", "dist", "*.egg-info", "__pycache__", ".ipynb_checkpoints", "results", "benchmarks"
@@ -41,7 +41,7 @@ def test_wheel_carries_modules_manifests_arrays_and_batch_notebooks(wheel):
     }
     for folder in ("batch", "explore"):
         want |= {f"mtpkd/{folder}/{p.name}" for p in (ROOT / "nbs" / folder).glob("*.ipynb")}
-    want.add("mtpkd/py.typed")
+    want |= {"mtpkd/py.typed", *(str(path.relative_to(ROOT)) for path in (ROOT / "mtpkd").rglob("*.pyi"))}
     assert want <= have, want - have
     assert not [n for n in have if n.endswith((".pyc", ".tmp"))]
 
@@ -86,5 +86,9 @@ def test_requirements_come_from_settings(wheel):
         if line.startswith("Requires-Dist") and "extra ==" not in line
     }
     assert base == distributions("requirements")
+    versions = {f"Classifier: Programming Language :: Python :: {v}" for v in settings()["python_versions"].split()}
+    assert versions <= set(metadata.splitlines())
     assert "Project-URL: Paper of MT-PKDOT, https://arxiv.org/abs/2408.09035" in metadata.splitlines()
-    assert {f"Provides-Extra: {e}" for e in ("video", "scale", "deploy", "dev")} <= set(metadata.splitlines())
+    assert {
+        f"Provides-Extra: {e}" for e in ("train", "lab", "predict", "video", "scale", "deploy", "track", "all", "dev")
+    } <= set(metadata.splitlines())

@@ -6,6 +6,7 @@ test of its absence runs in earnest."""
 import json
 import shutil
 import socket
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from mtpkd.api import export
 from mtpkd.cli.main import main
 from mtpkd.core.config import to_yaml
 from mtpkd.core.errors import InputError
+from mtpkd.core.installation import install_command
 from mtpkd.data.media_files import write_video
 from mtpkd.data.reading import read
 from mtpkd.data.sound import read_sound
@@ -58,7 +60,7 @@ def test_an_absent_library_is_one_line_that_names_the_extra(library, monkeypatch
     "In earnest where it is not installed, and as if it were not where it is"
     monkeypatch.setitem(sys.modules, library, None)
     name, kind = EXTRAS[library]
-    with pytest.raises(InputError, match=rf"pip install 'mtpkd\[{EXTRA_OF[library]}\]'"):
+    with pytest.raises(InputError, match=re.escape(install_command(EXTRA_OF[library]))):
         make_recipe(PrepareConfig(encoder=name), "x", kind, 100.0)
 
 
@@ -69,7 +71,7 @@ def test_an_absent_library_is_one_line_that_names_the_extra(library, monkeypatch
 def networks(tmp_path_factory):
     "Folders with a tiny network of every type, by type"
     library = pytest.importorskip(
-        "transformers", reason="transformers is not installed: pip install 'mtpkd[transformers]'"
+        "transformers", reason='transformers is not installed: pip install -e ".[transformers]"'
     )
     root = tmp_path_factory.mktemp("networks")
     wide = WIDTHS | dict(intermediate_size=24)
@@ -372,7 +374,7 @@ def test_the_last_blocks_learn(networks, films, tmp_path):
 
 @pytest.fixture(scope="module")
 def timm_folder(tmp_path_factory):
-    timm = pytest.importorskip("timm", reason="timm is not installed: pip install 'mtpkd[timm]'")
+    timm = pytest.importorskip("timm", reason='timm is not installed: pip install -e ".[timm]"')
     import timm.models
 
     folder = tmp_path_factory.mktemp("timm") / "vit"
@@ -505,8 +507,8 @@ def test_a_table_of_a_face_is_a_modality_whose_bad_frames_are_missing(tmp_path):
 
 def test_one_set_of_four_kinds(networks, tmp_path, capsys):
     "Voices by openSMILE, a heart by NeuroKit2, a face by OpenFace, words by BERT: prepared, with their quality, and learnt from"
-    opensmile = pytest.importorskip("opensmile", reason="opensmile is not installed: pip install 'mtpkd[opensmile]'")
-    neurokit = pytest.importorskip("neurokit2", reason="neurokit2 is not installed: pip install 'mtpkd[signals]'")
+    opensmile = pytest.importorskip("opensmile", reason='opensmile is not installed: pip install -e ".[opensmile]"')
+    neurokit = pytest.importorskip("neurokit2", reason='neurokit2 is not installed: pip install -e ".[signals]"')
     m = corpus(tmp_path / "mixed")
     assert main(["data", "check", str(m)]) == 0
     with pytest.raises(InputError, match="modality voice is audio that is not encoded yet"):
@@ -535,7 +537,7 @@ def test_one_set_of_four_kinds(networks, tmp_path, capsys):
 
 def test_the_cascade_of_opencv_finds_no_face_where_there_is_none_and_says_so(films, tmp_path):
     "Where a film shows no face its middle is taken, and the index says how every face was obtained"
-    cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed: pip install 'mtpkd[faces]'")
+    cv2 = pytest.importorskip("cv2", reason='OpenCV is not installed: pip install -e ".[faces]"')
     if not hasattr(cv2, "CascadeClassifier"):
         pytest.skip("this OpenCV has no cascade, as from version 5 on")
     c = PrepareConfig(weights="random", faces="cascade", face_align=True, size=32, frames=3)
@@ -569,7 +571,7 @@ def test_an_absent_detector_is_one_line(films, tmp_path, capsys, monkeypatch, na
     command = ["data", "prepare", str(films), "--out", str(tmp_path / "out"), "--weights", "random", "--jobs", "1"]
     assert main([*command, "--set", f"faces={name}", "--set", "size=16", "--set", "frames=2"]) == 2
     said = capsys.readouterr().err.strip().splitlines()
-    assert f"pip install 'mtpkd[{extra}]'" in said[-1], said
+    assert install_command(extra) in said[-1], said
 
 
 # from films to values

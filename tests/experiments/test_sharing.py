@@ -70,7 +70,7 @@ def test_the_student_of_a_fit_is_the_same_file(home, tmp_path):
 
 @pytest.mark.slow
 def test_the_students_predict_the_same_to_the_bit(home, packed, tmp_path):
-    pytest.importorskip("onnxruntime", reason="pip install mtpkd[deploy]")
+    pytest.importorskip("onnxruntime", reason='pip install -e ".[deploy]"')
     assert main(["unpack", str(packed), "--out", str(tmp_path / "theirs")]) == 0
     assert main(["pack", str(home / "fit"), "--out", str(tmp_path / "fit.zip")]) == 0
     assert main(["unpack", str(tmp_path / "fit.zip"), "--out", str(tmp_path / "fit")]) == 0
@@ -204,7 +204,7 @@ def test_a_prepared_set_is_shared_by_name_only(tmp_path, capsys):
 
 
 def test_a_folder_for_a_hub(home, tmp_path, capsys):
-    pytest.importorskip("onnx", reason="pip install mtpkd[deploy]")
+    pytest.importorskip("onnx", reason='pip install -e ".[deploy]"')
     assert main(["pack", str(home / "fit"), "--out", str(tmp_path / "hub"), "--hub", "--licence", "apache-2.0"]) == 0
     names = {path.name for path in (tmp_path / "hub").iterdir()}
     assert names == {"README.md", "config.json", "student.onnx", "student.safetensors"}

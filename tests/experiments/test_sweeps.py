@@ -6,6 +6,7 @@ import pandas as pd, pytest, yaml
 import mtpkd
 from mtpkd.cli.main import main
 from mtpkd.core.errors import InputError
+from mtpkd.core.installation import install_command
 from mtpkd.core.files import folder_lock
 from mtpkd.execution.sweep import SweepFolder, fitting_jobs, last_events, read_sweep, write_cells
 from mtpkd.experiments.runner import check_cells
@@ -335,11 +336,11 @@ def test_without_ray(sets, tmp_path, capsys, monkeypatch):
         == 2
     )
     err = capsys.readouterr().err
-    assert "pip install mtpkd[scale]" in err and err.strip().splitlines()[-1].startswith("mtpkd: ")
+    assert install_command("scale") in err and err.strip().splitlines()[-1].startswith("mtpkd: ")
 
 
 def test_without_a_cluster(sets, tmp_path, capsys):
-    pytest.importorskip("ray", reason="Ray is not installed: pip install mtpkd[scale]")
+    pytest.importorskip("ray", reason='Ray is not installed: pip install -e ".[scale]"')
     assert (
         main(
             ["sweep", str(grid_file(sets, "ray", labelled=[9])), "--out", str(tmp_path / "ray"), "--ray", "127.0.0.1:1"]
@@ -353,7 +354,7 @@ def test_without_a_cluster(sets, tmp_path, capsys):
 @pytest.mark.slow
 def test_a_node_that_is_killed(sets, tmp_path):
     "Two nodes, one of which goes away while it works: its runs are done elsewhere, none is lost, none is done twice"
-    pytest.importorskip("ray", reason="Ray is not installed: pip install mtpkd[scale]")
+    pytest.importorskip("ray", reason='Ray is not installed: pip install -e ".[scale]"')
     from ray.cluster_utils import Cluster
     import threading
 

@@ -3,6 +3,7 @@
 import shutil, sys
 import numpy as np, pytest
 import mtpkd
+from mtpkd.core.installation import install_command
 from mtpkd.cli.main import main
 from mtpkd.core.files import file_sha256
 from mtpkd.execution.sweep import Cell, write_cells
@@ -10,7 +11,7 @@ from tiny_runs import make_set, quick
 
 reader = pytest.importorskip(
     "tensorboard.backend.event_processing.event_accumulator",
-    reason="TensorBoard is not installed: pip install mtpkd[trackers]",
+    reason='TensorBoard is not installed: pip install -e ".[trackers]"',
 )
 
 
@@ -92,4 +93,4 @@ def test_without_the_extra(run, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     assert main(["track", str(run.path), "--to", str(tmp_path / "logs")]) == 2
     err = capsys.readouterr().err
-    assert "pip install mtpkd[trackers]" in err and err.count("\n") == 1 and not (tmp_path / "logs").exists()
+    assert install_command("trackers") in err and err.count("\n") == 1 and not (tmp_path / "logs").exists()

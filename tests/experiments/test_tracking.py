@@ -3,6 +3,7 @@
 import json, shutil, sys
 from pathlib import Path
 import pytest, yaml
+from mtpkd.core.installation import install_command
 from mtpkd.cli.main import main
 from mtpkd.experiments.resume import save_part
 from mtpkd.experiments.tables import MethodTables, TABLES
@@ -18,7 +19,7 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def to(tmp_path_factory):
     "One store of MLflow for all runs: to make its tables takes seconds"
-    pytest.importorskip("mlflow", reason="pip install mtpkd[mlflow]")
+    pytest.importorskip("mlflow", reason='pip install -e ".[mlflow]"')
     return f"mlflow:{tmp_path_factory.mktemp('store') / 'store'}"
 
 
@@ -108,7 +109,7 @@ def test_mlflow_replaces_what_was_computed_again(run, to, tmp_path, capsys):
 
 
 def test_a_store_that_cannot_be_opened_is_one_line(run, tmp_path, capsys):
-    pytest.importorskip("mlflow", reason="pip install mtpkd[mlflow]")
+    pytest.importorskip("mlflow", reason='pip install -e ".[mlflow]"')
     assert main(["track", str(run), "--to", f"mlflow:file://{tmp_path}/mlruns"]) == 2
     err = capsys.readouterr().err
     assert "cannot be opened" in err and err.count("\n") == 1
@@ -120,7 +121,7 @@ def test_without_the_extra(run, tmp_path, capsys, monkeypatch, to, module):
     monkeypatch.chdir(tmp_path)
     assert main(["track", str(run), "--to", to]) == 2
     err = capsys.readouterr().err
-    assert f"pip install mtpkd[{module}]" in err and err.count("\n") == 1 and not [*tmp_path.iterdir()]
+    assert install_command(module) in err and err.count("\n") == 1 and not [*tmp_path.iterdir()]
 
 
 # --- W&B -----------------------------------------------------------------------------------------------------------
@@ -163,7 +164,7 @@ def log_records(data, block=32768, head=7):
 
 def test_wandb_holds_the_same_numbers_once(run, tmp_path, capsys):
     "Offline; live before the end, at the end, and tracked again"
-    pytest.importorskip("wandb", reason="pip install mtpkd[wandb]")
+    pytest.importorskip("wandb", reason='pip install -e ".[wandb]"')
     folder, to = unfinished(run, tmp_path / "live"), f"wandb:test@{tmp_path}"
     said = []
 
@@ -191,7 +192,7 @@ def test_wandb_holds_the_same_numbers_once(run, tmp_path, capsys):
 
 
 def test_a_study_is_followed_by_its_trials(to, tmp_path):
-    pytest.importorskip("optuna", reason="pip install mtpkd[tune]")
+    pytest.importorskip("optuna", reason='pip install -e ".[tune]"')
     from mtpkd.experiments.study import open_studies
     from mtpkd.experiments.tuning import Dimension, TuneSpec
 

@@ -9,12 +9,13 @@ import mtpkd
 from mtpkd.api import tune
 from mtpkd.cli.main import main
 from mtpkd.core.errors import InputError, RunError
+from mtpkd.core.installation import install_command
 from mtpkd.experiments.study import checked_values, open_studies, run_rounds, TuneFolder
 from mtpkd.experiments.trials import check_tuning, held_out_rows, plan_trial, train_trial, trial_folds
 from mtpkd.experiments.tuning import read_tune
 from tiny_runs import make_set, quick
 
-optuna = pytest.importorskip("optuna", reason="Optuna is not installed: pip install mtpkd[tune]")
+optuna = pytest.importorskip("optuna", reason='Optuna is not installed: pip install -e ".[tune]"')
 
 FAST = dict(schedule=dict(steps=4, evaluate=2, batch=8, pool_batch=8), teachers=dict(steps=2, ensemble=1))
 RATE = {"schedule.lr": dict(low=5e-4, high=2e-2, log=True)}
@@ -218,7 +219,7 @@ def test_without_the_extra(data, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     assert main(["tune", str(data / "tune.yaml"), "--out", str(tmp_path / "out")]) == 2
     err = capsys.readouterr().err
-    assert "pip install mtpkd[tune]" in err and err.count("\n") == 1 and not (tmp_path / "out").exists()
+    assert install_command("tune") in err and err.count("\n") == 1 and not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow

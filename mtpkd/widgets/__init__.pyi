@@ -1,0 +1,53 @@
+# made from __init__.py by tools/write_stubs.py
+from .base import (
+    table_html as table_html,
+    Explorer as Explorer,
+    open_or_explain as open_or_explain,
+    dropdown as dropdown,
+    on_click as on_click,
+)
+from .embedding_figures import (
+    align_to as align_to,
+    project_all as project_all,
+    colour_groups as colour_groups,
+    embedding_figure as embedding_figure,
+    hover_texts as hover_texts,
+)
+from .explorers import (
+    EmbeddingExplorer as EmbeddingExplorer,
+    select_rows as select_rows,
+    TeacherChoice as TeacherChoice,
+    TransferLedger as TransferLedger,
+    RunBrowser as RunBrowser,
+    refresh as refresh,
+)
+from .live_figure import (
+    LOAD as LOAD,
+    RELAY as RELAY,
+    FIGURE as FIGURE,
+    NAMES as NAMES,
+    SCRIPT as SCRIPT,
+    library_text as library_text,
+    library_key as library_key,
+    Library as Library,
+    library as library,
+    LiveFigure as LiveFigure,
+    as_widget as as_widget,
+    refill as refill,
+)
+from .plan_explorer import (
+    PlanExplorer as PlanExplorer,
+    select as select,
+)
+from .plan_figures import (
+    unit_square as unit_square,
+    two_sided_layout as two_sided_layout,
+    heaviest_entries as heaviest_entries,
+    line_segments as line_segments,
+    lines_data as lines_data,
+    sample_lines as sample_lines,
+    plan_lines as plan_lines,
+    in_columns as in_columns,
+    batch_of as batch_of,
+    plan_figure as plan_figure,
+)
