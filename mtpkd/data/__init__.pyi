@@ -144,6 +144,14 @@ from .npz_files import (
     load_arrays as load_arrays,
     npz as npz,
 )
+from .originals import (
+    RECORDINGS as RECORDINGS,
+    Original as Original,
+    original_columns as original_columns,
+    write_recordings as write_recordings,
+    read_recordings as read_recordings,
+    find_original as find_original,
+)
 from .physiology import (
     PHYSIOLOGY as PHYSIOLOGY,
     neurokit_version as neurokit_version,
@@ -236,6 +244,7 @@ from .sound import (
     wav_header as wav_header,
     decode_stretches as decode_stretches,
     read_sound as read_sound,
+    encode_wav as encode_wav,
 )
 from .sound_descriptors import (
     LEVELS as LEVELS,

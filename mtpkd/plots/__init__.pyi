@@ -59,6 +59,17 @@ from .result_curves import (
     budget_curves as budget_curves,
     inflation_curves as inflation_curves,
 )
+from .samples import (
+    MOST_STRETCHES as MOST_STRETCHES,
+    envelope as envelope,
+    sound_figure as sound_figure,
+    signal_figure as signal_figure,
+    map_figure as map_figure,
+    feature_figure as feature_figure,
+    network_colours as network_colours,
+    output_figure as output_figure,
+    timeline_figure as timeline_figure,
+)
 from .theme import (
     INK as INK,
     GRID as GRID,

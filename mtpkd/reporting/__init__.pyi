@@ -136,6 +136,12 @@ from .ranking import (
     verdict_rows as verdict_rows,
     best_method as best_method,
 )
+from .rehearsal import (
+    face_thumbnails as face_thumbnails,
+    first_film as first_film,
+    film_moments as film_moments,
+    value_timeline as value_timeline,
+)
 from .report import (
     render as render,
     comparison_page as comparison_page,
@@ -161,6 +167,7 @@ from .row_facts import (
     presets as presets,
     colourings as colourings,
     choice_by_group as choice_by_group,
+    chosen_samples as chosen_samples,
     changed_samples as changed_samples,
 )
 from .run_figures import (
@@ -193,6 +200,20 @@ from .run_view import (
     flatten_settings as flatten_settings,
     settings_that_differ as settings_that_differ,
 )
+from .sample_facts import (
+    MOST_SECONDS as MOST_SECONDS,
+    FilmPart as FilmPart,
+    film_part as film_part,
+    SamplePart as SamplePart,
+    sample_part as sample_part,
+    sample_parts as sample_parts,
+    shown_networks as shown_networks,
+    sample_outputs as sample_outputs,
+    sample_targets as sample_targets,
+    recording_rows as recording_rows,
+    Timeline as Timeline,
+    timeline as timeline,
+)
 from .sections import (
     as_yaml as as_yaml,
     run_section as run_section,
@@ -202,6 +223,13 @@ from .sentences import (
     setting_rows as setting_rows,
     markdown_text as markdown_text,
     as_markdown as as_markdown,
+)
+from .set_rows import (
+    StoredPart as StoredPart,
+    RunSamples as RunSamples,
+    stored_part as stored_part,
+    recorded_signal as recorded_signal,
+    preparation_settings as preparation_settings,
 )
 from .sharing import (
     SHARED as SHARED,

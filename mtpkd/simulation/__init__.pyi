@@ -9,8 +9,12 @@ from .affwild2_layout import (
     affwild2_va as affwild2_va,
 )
 from .biovid_layout import (
+    stimulus_pictures as stimulus_pictures,
+    stimulus_signal as stimulus_signal,
+    stimuli as stimuli,
     biovid_a as biovid_a,
     biovid_b as biovid_b,
+    write_session as write_session,
 )
 from .ceap_layout import (
     VIDEO_S as VIDEO_S,
@@ -51,6 +55,8 @@ from .physiology import (
 from .recordings import (
     write_film as write_film,
     film_of as film_of,
+    pictures_of as pictures_of,
+    picture_grid as picture_grid,
     write_wav as write_wav,
     write_picture as write_picture,
     write_crops as write_crops,

@@ -15,6 +15,7 @@ from .embedding_figures import (
 )
 from .explorers import (
     EmbeddingExplorer as EmbeddingExplorer,
+    open_row as open_row,
     select_rows as select_rows,
     TeacherChoice as TeacherChoice,
     TransferLedger as TransferLedger,
@@ -50,4 +51,22 @@ from .plan_figures import (
     in_columns as in_columns,
     batch_of as batch_of,
     plan_figure as plan_figure,
+)
+from .sample_view import (
+    MOST_CHANNELS as MOST_CHANNELS,
+    MOST_CLASSES as MOST_CLASSES,
+    MOST_MOMENTS as MOST_MOMENTS,
+    MOST_LISTED as MOST_LISTED,
+    MOST_FRAMES_SHOWN as MOST_FRAMES_SHOWN,
+    Media as Media,
+    part_figure as part_figure,
+    prediction_figure as prediction_figure,
+    recording_figure as recording_figure,
+    sample_title as sample_title,
+    SampleView as SampleView,
+    show_sample as show_sample,
+    show_row as show_row,
+    framed_picture as framed_picture,
+    SampleExplorer as SampleExplorer,
+    sample_html as sample_html,
 )
