@@ -9,7 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "deploy_commands": [
         "trust_option", "study_options", "whole_number", "do_fit", "do_export", "do_predict", "do_evaluate",
     ],
-    "lab_command": ["copy_companions", "do_lab", "do_methods", "lab_commands"],
+    "lab_command": ["copy_companions", "do_lab", "method_text", "do_methods", "lab_commands"],
     "main": ["build_parser", "do_doctor"],
     "parser": ["write_output"],
     "run_commands": [

@@ -20,6 +20,7 @@ from .deploy_commands import (
 from .lab_command import (
     copy_companions as copy_companions,
     do_lab as do_lab,
+    method_text as method_text,
     do_methods as do_methods,
     lab_commands as lab_commands,
 )
