@@ -9,8 +9,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "distillation", "deployment", "experiments", "execution", "plots", "reporting", "widgets", "api", "cli",
     ],
     submod_attrs={
-        "api": ["RunFolder", "export", "learning_curve", "run", "sweep", "train_students", "train_teachers"],
+        "api": ["RunFolder", "export", "learning_curve", "run", "sweep", "train_students", "train_teachers", "tune"],
         "experiments.comparison": ["compare"],
+        "experiments.evaluate": ["evaluate"],
         "experiments.fit": ["fit"],
         "experiments.probe": ["probe"],
         "deployment.predictor": ["Predictor", "predict"],
@@ -28,5 +29,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "transport.structural": ["structural_ot"],
         "distillation.methods": ["add_method"],
         "reporting.report": ["report"],
+        "reporting.sharing": ["pack", "unpack"],
+        "simulation.simulate": ["simulate"],
     },
 )

@@ -24,9 +24,13 @@ from .api import (
     sweep as sweep,
     train_students as train_students,
     train_teachers as train_teachers,
+    tune as tune,
 )
 from .experiments.comparison import (
     compare as compare,
+)
+from .experiments.evaluate import (
+    evaluate as evaluate,
 )
 from .experiments.fit import (
     fit as fit,
@@ -80,6 +84,13 @@ from .distillation.methods import (
 )
 from .reporting.report import (
     report as report,
+)
+from .reporting.sharing import (
+    pack as pack,
+    unpack as unpack,
+)
+from .simulation.simulate import (
+    simulate as simulate,
 )
 
 __version__: str
