@@ -284,6 +284,20 @@ def all_labels_methods() -> str:
     return markdown_table(["method", *(f"`{name}`" for name in tables)], lines)
 
 
+def all_labels_sentence() -> str:
+    "What methods gain where every training row has its label and there is no pool"
+    rows, _ = all_rows("verdicts")
+    rows = rows[rows.set.str.endswith("_full") & ~rows.method.str.startswith("teacher_")]
+    better = rows[(rows["diff"] > 0) & (rows.p < 0.05)]
+    gains = []
+    for method in ("mtpkdot", "mtpkd"):
+        own = rows[rows.method == method]
+        values = " and ".join(f"{100 * row.diff:+.1f} on {row.set.removesuffix('_full')}" for row in own.itertuples())
+        gains.append(f"`{method}` {values}")
+    names = ", ".join(f"`{row.method}` on {row.set}" for row in better.itertuples())
+    return f"{', '.join(gains)}; significantly better than `student_only`: {names or 'no method'}."
+
+
 def pairing_control_text(rows) -> str:
     "`mtpkd` minus the same recipe with shuffled privileged rows, set by set"
     shuffled = rows[rows.method == "shuffled_privileged"]
