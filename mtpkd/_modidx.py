@@ -5588,6 +5588,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                                                                   'mtpkd/training/trainer.py'),
                                         'mtpkd.training.trainer.optimiser_step': ( '45_training/trainer.html#optimiser_step',
                                                                                    'mtpkd/training/trainer.py'),
+                                        'mtpkd.training.trainer.reading_is_free': ( '45_training/trainer.html#reading_is_free',
+                                                                                    'mtpkd/training/trainer.py'),
                                         'mtpkd.training.trainer.unscale_gradients': ( '45_training/trainer.html#unscale_gradients',
                                                                                       'mtpkd/training/trainer.py')},
             'mtpkd.transport.annealing': { 'mtpkd.transport.annealing._Schedule': ( '30_transport/annealing.html#_schedule',

@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "stacked_data": ["WindowedTensor", "StackedDataset", "softmax", "make_stacked_dataset", "gather_rows"],
     "stacked_model": ["PRECISIONS", "mixed_dtype", "StackedModel", "predict_stacked", "predict_logits"],
     "trainer": [
-        "learning_rate", "clip_per_repeat", "Trainer", "gather_gradients", "unscale_gradients",
-        "optimiser_step", "keep_excluded_repeats", "keep_best_weights",
+        "learning_rate", "reading_is_free", "clip_per_repeat", "Trainer", "gather_gradients",
+        "unscale_gradients", "optimiser_step", "keep_excluded_repeats", "keep_best_weights",
     ],
 })

@@ -105,6 +105,12 @@ MADE_THERE = {
 
 
 @pytest.fixture(autouse=True)
+def waiting_for_every_value(monkeypatch):
+    "As on a device, where the host must not ask"
+    monkeypatch.setattr(mtpkd.training.trainer, "reading_is_free", lambda device: False)
+
+
+@pytest.fixture(autouse=True)
 def quiet():
     "Tracing writes thousands of debug lines, which pytest would keep"
     logging.disable(logging.WARNING)
