@@ -30,6 +30,7 @@ if __name__ == "__main__":  # before torch and jax are imported: one core, one t
 import argparse, functools, gc, importlib, json, math, statistics, subprocess, time, warnings
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 import numpy as np, ot, torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # what the benchmarks share
@@ -1049,12 +1050,12 @@ def main(argv=None):
     if o.child:
         return print(json.dumps(CHILDREN[o.child[0]](o.child[1], o)))
     with using_engine(o.engine):
-        measure(o)
+        with patch.dict(os.environ, MTPKD_TRANSPORT=transport_engine()):  # what fresh processes use
+            measure(o)
 
 
 def measure(o):
     "All parts that were asked for, with the engine in use"
-    os.environ["MTPKD_TRANSPORT"] = transport_engine()  # of fresh processes
     warnings.filterwarnings("ignore")  # peers told to stop early say that they did not converge
     print(
         f"{processor()}, one core; {versions(PEERS)}\nengine {transport_engine()}, B={o.batch}, d={o.width}, k={o.k}, {o.pairs} pairs, seed {o.seed}, {o.clock} time; ratio = peer / mtpkd, median [min, max]"

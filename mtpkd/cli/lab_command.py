@@ -66,27 +66,40 @@ def do_lab(o) -> str:
 # %% ../../nbs/95_cli/04_lab_command.ipynb #c807f9e2
 def method_text(name: str) -> str:  # lines
     "One method: what it is, its source, terms with their weights, teachers, schedules and cost; `InputError` for none"
-    from mtpkd.core.config import ExperimentConfig
-    from mtpkd.distillation.methods import candidate_schedules, declared, methods
+    from mtpkd.distillation.methods import declared, methods, PAPER, parse_row, SCHEDULES
     from mtpkd.reporting.glossary import method_notes, method_time
 
-    declared_name = name.partition(":")[0]
-    methods.get(declared_name)  # an unknown one is refused
-    method, (note,) = declared(name), method_notes([declared_name])
+    row = parse_row(name)
+    methods.get(row.base)  # an unknown one is refused
+    method, (note,) = declared(name), method_notes([row.base])
+    if row.schedule and row.schedule != PAPER:
+        SCHEDULES.get(row.schedule)
     terms = ", ".join(f"{weight:g} {term}" for term, weight in method.terms)
-    candidates = method.schedule or ", ".join(candidate_schedules(ExperimentConfig(), "classification"))
-    of_code = f"; under that of its released code as {method.base}:paper" if method.released else ""
+    without = f" Here without its term {row.without}." if row.without else ""
     facts = [
-        ("method", f"{name}: {note.about}"),
+        ("method", f"{name}: {note.about}{without}"),
         ("source", note.reference),
         ("loss", terms or "that of the recipe"),
         ("teachers", f"{method.teacher or 'none'}; selected by the rule {method.rule}; target {method.target}"),
         ("pool", "used" if method.pool else "its labels, too, are used" if method.all_labels else "not used"),
-        ("schedules", f"{candidates} (classes), of which inner validation chooses{of_code}"),
+        ("schedules", _schedules_text(method, row.schedule)),
         ("trained", f"{note.cost}, for one fold and seed; E is the setting teachers.ensemble"),
-        ("over time", method_time(name)),
     ]
+    if is_installed("torch"):
+        facts.append(("over time", method_time(row.method)))
     return "\n".join(in_columns(facts))
+
+
+def _schedules_text(method, schedule: str) -> str:
+    "Under which schedules a method is trained"
+    from mtpkd.core.config import ExperimentConfig
+    from mtpkd.distillation.methods import candidate_schedules
+
+    if schedule or method.schedule:
+        return schedule or method.schedule
+    candidates = ", ".join(candidate_schedules(ExperimentConfig(), "classification"))
+    of_code = f"; under that of its released code as {method.base}:paper" if method.released else ""
+    return f"{candidates} (classes), of which inner validation chooses{of_code}"
 
 
 def do_methods(o) -> str:
@@ -98,12 +111,13 @@ def do_methods(o) -> str:
     notes = method_notes()
     lines = in_columns([(note.name, note.about) for note in notes])
     width = 2 + max(len(note.name) for note in notes)
-    text = [
-        "trained: networks for one fold and seed; E is the setting teachers.ensemble",
-        "over time: what of a window is compared with teachers; a frame has the mean of its windows",
-    ]
+    text = ["trained: networks for one fold and seed; E is the setting teachers.ensemble"]
+    knows_terms = is_installed("torch")  # what a term compares stands where it is defined
+    if knows_terms:
+        text.append("over time: what of a window is compared with teachers; a frame has the mean of its windows")
     for line, note in zip(lines, notes):
-        facts = f"trained: {note.cost}; source: {note.reference}; over time: {method_time(note.name)}"
+        facts = f"trained: {note.cost}; source: {note.reference}"
+        facts += f"; over time: {method_time(note.name)}" if knows_terms else ""
         text += [line, f"{'':<{width}}{facts}"]
     return "\n".join(text)
 

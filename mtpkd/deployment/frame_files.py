@@ -7,6 +7,7 @@ __all__ = ['frame_formats', 'affwild2_text', 'write_frame_files', 'predict_frame
 
 # %% ../../nbs/55_deployment/07_frame_files.ipynb #43623a84
 import re
+import warnings
 from pathlib import Path
 import numpy as np
 from ..core.errors import InputError
@@ -14,7 +15,7 @@ from ..core.files import write_text
 from ..core.registry import Registry
 from ..data.manifest import load_manifest
 from ..data.reading import read
-from ..evaluation.frames import frame_predictions, parse_smoothing
+from ..evaluation.frames import check_smoothings, frame_predictions
 from .predictor import check_manifest, predict_samples, Predictor
 
 # %% ../../nbs/55_deployment/07_frame_files.ipynb #3e8d755f
@@ -42,6 +43,12 @@ def affwild2_text(
     return "\n".join(["valence,arousal", *lines]) + "\n"
 
 
+def _check_new_folder(out) -> None:
+    out = Path(out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out}: expected a new or empty folder for prediction files")
+
+
 def write_frame_files(
     out,  # folder, new or empty
     predicted: dict,  # recording -> `(T, K)`
@@ -52,9 +59,7 @@ def write_frame_files(
     """A file a recording, a line a frame.
 
     `InputError` where a recording has another number of frames, or a frame no value; then nothing is written."""
-    out = Path(out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out}: expected a new or empty folder for prediction files")
+    _check_new_folder(out)
     as_file, texts = frame_formats.get(form), {}
     for recording, values in predicted.items():
         values = np.asarray(values)
@@ -70,6 +75,16 @@ def write_frame_files(
     return list(texts)
 
 # %% ../../nbs/55_deployment/07_frame_files.ipynb #a69cb08f
+def _warn_of_gaps(samples, predicted: dict, name: str) -> None:
+    "Recordings without a file, and windows of which nothing was recorded"
+    absent = sorted({*samples.spans.lengths} - {*predicted})
+    if absent:
+        warnings.warn(f"{name}: {len(absent)} recordings have no window and get no file, such as {absent[0]}")
+    blind = int((~samples.presence.any(1)).sum())
+    if blind:
+        warnings.warn(f"{name}: in {blind} of {len(samples)} windows nothing was recorded; their predictions are blind")
+
+
 def predict_frames(
     model,  # student.onnx, or a `Predictor`
     manifest,  # shipped name, path, or a manifest: windows over frames, of the same kind as in training
@@ -81,7 +96,8 @@ def predict_frames(
 ) -> list:  # of paths
     "Prediction files of an exported student, from the mean over the windows that cover a frame"
     frame_formats.get(form)
-    parse_smoothing(smoothing)
+    check_smoothings([smoothing], "smoothing")
+    _check_new_folder(out)
     predictor = model if isinstance(model, Predictor) else Predictor(model)
     manifest = load_manifest(manifest)
     check_manifest(predictor.card, manifest)
@@ -91,4 +107,5 @@ def predict_frames(
         )
     samples = read(manifest, predictor.names, root=root, labels=False, trust=trust)
     predicted = frame_predictions(samples.spans, predict_samples(predictor, samples), smoothing)
+    _warn_of_gaps(samples, predicted, manifest.name)
     return write_frame_files(out, predicted, samples.spans.lengths, predictor.card.task.labels, form)

@@ -113,7 +113,14 @@ def job_answer(job: dict) -> dict:  # {"value"} or {"error", "kind"}
         return dict(error=f"out of memory: {e}", kind=MACHINE)
     except Exception as e:
         traceback.print_exc()
-        return dict(error=f"{type(e).__name__}: {e}", kind="run")
+        kind = MACHINE if _is_out_of_memory(e) else "run"
+        return dict(error=f"{type(e).__name__}: {e}", kind=kind)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    "Whether torch found no memory, which it says by a plain RuntimeError"
+    words = ("out of memory", "can't allocate memory")
+    return isinstance(error, RuntimeError) and any(part in str(error) for part in words)
 
 
 def run_job(job: dict, alive: int | None = None) -> None:  # alive: a pipe that is closed with the server

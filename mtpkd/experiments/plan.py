@@ -28,6 +28,7 @@ from ..models.teacher_ensemble import teacher_subsets, TeacherEnsemble
 from ..models.student import Student
 from ..transport.fused import resolve_engine
 from ..losses.alignment import alignments
+from ..evaluation.frames import check_frame_folds, check_smoothings
 from ..evaluation.metrics import metric_for
 from ..training.stacked_model import mixed_dtype
 from mtpkd.distillation.methods import (
@@ -157,6 +158,10 @@ def _plan_experiment(draw, settings) -> ExperimentSpec:
     if metric not in metric_for(kind):
         raise InputError(f"protocol.metric: {metric!r} does not apply to {kind}; {nearest(metric, metric_for(kind))}")
     folds = (draw or draw_folds)(config, samples)
+    if samples.spans is not None:
+        check_smoothings(manifest.frames.smoothing, f"{manifest.name}: frames.smoothing")
+        if config.protocol == "honest":
+            check_frame_folds(samples.spans, folds, manifest.name)
     config = with_epochs(config, folds)
     has_validation = any(len(f.val) for f in folds)
     if not has_validation:  # nothing could choose between several

@@ -275,11 +275,14 @@ def _download_all(c: PrepareConfig) -> None:
             download(name)
 
 
+_WITHOUT_IDENTITY = ("raw", "logmel", "spectrogram")  # their settings say everything
+
+
 def _identity(r: Recipe) -> list:
     "What stands for an encoder in the digest of a recipe: not the place of its folder, but what lies there"
     if is_of_hub(r.encoder):
         return ["hub", kind_of(r.encoder).identity, r.choice("layer"), r.choice("pooling")]
-    if is_backbone(r.encoder) or r.encoder in ("raw", "logmel", "spectrogram"):
+    if is_backbone(r.encoder) or r.encoder in _WITHOUT_IDENTITY:
         return [r.encoder]
     return [r.encoder, encoders.get(r.encoder).identity(r.settings)]
 
@@ -306,6 +309,8 @@ def recipe_facts(r: Recipe) -> dict:  # plain values
         facts |= dict(layer=str(r.choice("layer")), pooling=r.choice("pooling"))
     if r.weights:
         facts["weights_sha256"] = weights_digest(r.encoder, r.weights)
+    if not (is_of_hub(r.encoder) or is_backbone(r.encoder) or r.encoder in _WITHOUT_IDENTITY):
+        facts["computed"] = json.dumps(encoders.get(r.encoder).identity(r.settings))
     return facts | _relevant_settings(r)
 
 

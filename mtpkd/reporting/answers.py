@@ -174,9 +174,10 @@ def _corrected(pairs: list) -> list:
     return [pair.model_copy(update=dict(p=p)) for pair, p in zip(pairs, updates, strict=True)]
 
 
-def _correction(number: int) -> str:
+def _correction(pairs: list) -> str:
     "How the p values of a sentence were corrected"
-    return f", p corrected for {number} comparisons" if number > 1 else ""
+    tested = [pair for pair in pairs if pair.p is not None]
+    return f", p corrected for {len(tested)} comparisons" if len(tested) > 1 else ""
 
 
 def describe_pairing(summary: Summary) -> str:
@@ -213,7 +214,7 @@ def _describe_lost_pairs(summary) -> str:
         )
     best = _corrected(pairs)[0]
     control = f"{best.a} against {best.b}, which is distilled on labelled rows"
-    difference = format_difference(best) + _correction(len(pairs))
+    difference = format_difference(best) + _correction(pairs)
     if best.is_significant and best.diff > 0:
         return f"{start}, and distilling the pool all the same is worth {difference}: {control}."
     return f"{start}, and a gain by distilling it all the same was not shown: {control}, {difference}."
@@ -235,7 +236,7 @@ def describe_transport_gain(summary: Summary) -> str:
     if not comparisons:
         return "What optimal transport adds was not measured; a run with --methods mtpkdot,mtpkdot:no_ot does."
     texts = "; ".join(f"{what}, {format_difference(pair)}" for pair, what in comparisons)
-    texts += _correction(len(comparisons))
+    texts += _correction([pair for pair, _ in comparisons])
     significant = [pair for pair, _ in comparisons if pair.is_significant]
     if not significant:
         return f"No gain by optimal transport was shown: {texts}."

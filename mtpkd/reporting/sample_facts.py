@@ -88,11 +88,12 @@ def _sound(rows, sample, name) -> SamplePart:
     rate_hz = int(rows.settings.sound_hz)
     counted = rows.recordings.modalities[name].rate_hz or rate_hz
     start = max(0, original.first - 1) / counted
-    end = original.last / counted if original.last >= 0 else start + MOST_SECONDS
-    is_cut = end - start >= MOST_SECONDS
-    x = read_sound(original.path, rate_hz, start, min(end, start + MOST_SECONDS))
+    end = original.last / counted if original.last >= 0 else np.inf
+    most = int(MOST_SECONDS * rate_hz)
+    x = read_sound(original.path, rate_hz, start, min(end, start + MOST_SECONDS + 1))
     if not len(x):
         raise InputError(f"{original.path}: no sound from {start:.1f} s on")
+    is_cut, x = len(x) > most, x[:most]
     return SamplePart(name, "sound", x, rate_hz, f"the first {MOST_SECONDS:.0f} s" if is_cut else "")
 
 
@@ -186,6 +187,21 @@ def sample_targets(
     return table[["subject", *targets]].rename(columns=targets)
 
 # %% ../../nbs/75_reporting/29_sample_facts.ipynb #d2dc1e70
+def _timed_modality(rows: RunSamples, sample: str) -> str:  # empty: none
+    "The modality of whose recording a sample is a window: a film before a sound"
+    row = rows.index.iloc[rows.place(sample)]
+    names = [name for name in rows.modalities if f"{name}:file" in rows.index and row[f"{name}:file"]]
+    films = [name for name in names if _kind_of_recording(rows, name) == "video"]
+    return next(iter([*films, *names]), "")
+
+
+def _kind_of_recording(rows: RunSamples, name: str) -> str:  # empty: the recordings are not known
+    try:
+        return rows.recordings.modalities[name].kind
+    except InputError:
+        return ""
+
+
 def recording_rows(
     rows: RunSamples,
     sample: str,
@@ -195,11 +211,9 @@ def recording_rows(
     if not rows.is_prepared:
         return empty
     index = rows.index
-    row = index.iloc[rows.place(sample)]
-    names = [name for name in rows.modalities if f"{name}:file" in index and row[f"{name}:file"]]
-    if not names:
+    row, name = index.iloc[rows.place(sample)], _timed_modality(rows, sample)
+    if not name:
         return empty
-    name = names[0]
     same = index[(index[f"{name}:file"] == row[f"{name}:file"]) & (index[f"{name}:first"] >= 0)]
     if len(same) < 2:
         return empty
@@ -220,6 +234,14 @@ class Timeline:
     classes: list | None  # None: a continuous target
 
 
+def _times_without_film(rows: RunSamples, sample: str, times) -> tuple:  # times, unit
+    "Counts of sound as seconds; those of frames stay"
+    name = _timed_modality(rows, sample)
+    if _kind_of_recording(rows, name) != "audio":
+        return times, "frame"
+    return times / (rows.recordings.modalities[name].rate_hz or rows.settings.sound_hz), "s"
+
+
 def timeline(
     rows: RunSamples,
     sample: str,
@@ -236,6 +258,8 @@ def timeline(
         middles = np.searchsorted(film.recording.numbers, times)
         times = np.array([film.time(i) for i in np.minimum(middles, len(film.recording) - 1)])
         unit = film.unit
+    else:
+        times, unit = _times_without_film(rows, sample, times)
     predicted = sample_outputs(run, samples, networks)
     labels = list(predicted.columns)
     outputs = {}

@@ -137,7 +137,10 @@ def recorded_signal(
     if name not in self.signals:
         self.signals[name] = read(self.recordings, [name], inputs=False, files=True)
     samples = self.signals[name]
-    number = list(samples.sample).index(str(sample))
+    numbers = np.flatnonzero(samples.sample == str(sample))
+    if not len(numbers) or not samples.presence[numbers[0], samples.modalities.index(name)]:
+        raise InputError(f"{name}: nothing was recorded")
+    number = numbers[0]
     spec = self.recordings.modalities[name]
     return StoredPart(np.asarray(samples.arrays[name][number]), "signal", spec.rate_hz)
 

@@ -142,7 +142,7 @@ MACROS = """
 {% macro over_frames(t, metric, stamp) %}
 <div class="wide"><table>{{ made(stamp) }}<thead><tr>
 <th>method</th><th>{{ metric }} over all annotated frames</th><th>mean over recordings</th>
-<th>difference to student_only [95%]</th><th>p</th><th>smoothing (repeats)</th>
+<th>difference to student_only [95%]</th><th>p, not corrected for the number of methods</th><th>smoothing (repeats)</th>
 </tr></thead><tbody>
 {{ rows(t.rows) }}</tbody></table></div>
 {% endmacro %}

@@ -61,6 +61,7 @@ from .stacked_model import (
 )
 from .trainer import (
     learning_rate as learning_rate,
+    reading_is_free as reading_is_free,
     clip_per_repeat as clip_per_repeat,
     Trainer as Trainer,
     gather_gradients as gather_gradients,

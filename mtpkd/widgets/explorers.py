@@ -265,12 +265,13 @@ class TransferLedger(SampleExplorer):
         best = best_method(self.run.summary)
         self.method.options = sorted(methods, key=lambda name: name != best)
         self.method.value = method if method in methods else self.method.options[0]
-        self.offer_samples(self.run)
+        self.offer_samples(self.run, self.method.value)
         self.method.observe(self.refresh, "value")
         self.refresh()
 
     def refresh(self, *_):
         "Draw the chosen method and listen to clicks on its bars"
+        self.sample_view.method, self.sample_view.networks = self.method.value, None
         figure = self.attempt(ledger_figure, self.run, self.method.value)
         if figure is None:
             return

@@ -8,7 +8,7 @@ __all__ = ['MOST_CHANNELS', 'MOST_CLASSES', 'MOST_MOMENTS', 'MOST_LISTED', 'MOST
            'framed_picture', 'SampleExplorer', 'sample_html']
 
 # %% ../../nbs/80_widgets/04_sample_view.ipynb #baa24ef6
-import base64, html
+import base64, hashlib, html
 import anywidget
 import ipywidgets as w
 import numpy as np
@@ -485,6 +485,9 @@ def sample_html(
         media, reason = value_or_reason(_media_html, part)
         lines = [f"{part.name}: {line}" for line in (part.line, reason) if line]
         pieces += [media or "", *(f"<p>{html.escape(line)}</p>" for line in lines)]
-    for number, figure in enumerate(figure for figure in figures if figure is not None):
-        pieces.append(to_html(figure, include_js=include_js and not number, div_id=f"sample-{number}"))
+    figures = [figure for figure in figures if figure is not None]
+    content = "".join([*pieces, method, *(figure.to_json() for figure in figures)])
+    own = hashlib.sha256(content.encode()).hexdigest()[:8]  # several samples may share a page
+    for number, figure in enumerate(figures):
+        pieces.append(to_html(figure, include_js=include_js and not number, div_id=f"sample-{own}-{number}"))
     return "".join(pieces)

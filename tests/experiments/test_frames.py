@@ -328,7 +328,7 @@ def test_films_become_files_with_as_many_lines_as_their_annotations(tmp_path):
     r = mtpkd.run(
         prepared, methods="student_only,kd", labelled="all", config=quick(), out=tmp_path / "run", progress=False
     )
-    assert r.summary.frames["kd"].mean == r.summary.frames["kd"].mean  # a number
+    assert np.isfinite(r.summary.frames["kd"].mean)
     assert main(["report", str(tmp_path / "run")]) == 0
     assert "Frame by frame" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     student, out = tmp_path / "student.onnx", tmp_path / "predictions"
