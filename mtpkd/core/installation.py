@@ -10,6 +10,7 @@ __all__ = ['WORKBENCH', 'is_installed', 'missing_modules', 'extra_requirements',
 import importlib.util, re
 from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
+import mtpkd
 from .errors import InputError
 
 # %% ../../nbs/00_core/12_installation.ipynb #ebe55156
@@ -35,7 +36,7 @@ def extra_requirements(
 ) -> list:  # such as ["onnx>=1.17", ...]; empty where mtpkd is not installed, or has no such extra
     "The requirements of an extra, from the metadata of the installed distribution"
     try:
-        lines = requires("mtpkd") or []
+        lines = requires(mtpkd.__name__) or []
     except PackageNotFoundError:
         return []
     marker = re.compile(rf"""extra == ["']{re.escape(extra)}["']""")
@@ -49,7 +50,7 @@ def distribution_name(requirement: str) -> str:
 # %% ../../nbs/00_core/12_installation.ipynb #759ab70d
 def in_clone() -> bool:
     "Whether this library is imported from a clone of the repository, where its setup.py lies beside it"
-    folder = Path(importlib.util.find_spec("mtpkd").origin).parents[1]
+    folder = Path(importlib.util.find_spec(mtpkd.__name__).origin).parents[1]
     return all((folder / name).is_file() for name in ("settings.ini", "setup.py"))
 
 
@@ -76,6 +77,6 @@ def explain_missing(
     if not isinstance(error, ModuleNotFoundError):
         return None
     module = (error.name or "").partition(".")[0]
-    if module in ("", "mtpkd") or is_installed(module):
+    if module in ("", mtpkd.__name__) or is_installed(module):
         return None
     return InputError(f"{what} needs {module}, which is not installed; {WORKBENCH}")

@@ -64,7 +64,8 @@ def read_recordings(
             f"{path} is missing; run mtpkd data prepare again into this folder, which computes nothing anew"
         )
     values = read_yaml(path)
-    is_whole = isinstance(values, dict) and isinstance(values.get("manifest"), dict) and "folder" in values
+    is_whole = isinstance(values, dict) and isinstance(values.get("manifest"), dict)
+    is_whole = is_whole and isinstance(values.get("folder"), str)
     if not is_whole:
         raise InputError(f"{path}: expected a folder and a manifest; run mtpkd data prepare again into this folder")
     return parse_manifest(values["manifest"], folder or values["folder"], str(path))

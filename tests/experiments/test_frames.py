@@ -1,5 +1,6 @@
 "Values over time: windows that overlap, averaged back to frames, smoothed by inner validation, scored and written frame by frame."
 
+from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,12 +8,13 @@ import yaml
 import mtpkd
 from mtpkd.cli.main import main
 from mtpkd.cli.run_commands import verdict_text
+from mtpkd.core.errors import InputError
 from mtpkd.core.files import file_sha256
-from mtpkd.data.frame_spans import annotations_table, windows_table
+from mtpkd.data.frame_spans import annotations_table, make_spans, windows_table
 from mtpkd.data.large_sets import take_rows
-from mtpkd.data.manifest import load_manifest
+from mtpkd.data.manifest import load_manifest, TaskSpec
 from mtpkd.deployment.frame_files import write_frame_files
-from mtpkd.evaluation.frames import frame_predictions, scored_frames
+from mtpkd.evaluation.frames import check_frame_folds, check_smoothings, frame_predictions, frame_scores, scored_frames
 from mtpkd.features.prepare import prepare
 from mtpkd.reporting.result_sections import frame_section
 from mtpkd.simulation.affwild2_layout import _Scene
@@ -343,3 +345,27 @@ def test_films_become_files_with_as_many_lines_as_their_annotations(tmp_path):
         assert len(lines) == len((annotations / path).read_text().splitlines()) and lines[0] == "valence,arousal"
         values = np.array([line.split(",") for line in lines[1:]], float)
         assert np.abs(values).max() <= 1 and values.shape[1] == 2
+
+
+def test_a_recording_in_two_parts_of_a_fold_is_refused():
+    spans = make_spans(["a", "a", "b"], [1, 3, 1], [2, 4, 2], [1, 3, 1], dict(a=4, b=2))
+    fold = SimpleNamespace(test=np.array([0]), train=np.array([2]), pool=np.array([], int), val=np.array([1]))
+    with pytest.raises(InputError, match="set: recording a has rows in the test part and in another part of a fold"):
+        check_frame_folds(spans, [fold], "set")
+    check_frame_folds(
+        spans, [SimpleNamespace(test=np.array([0, 1]), train=fold.train, pool=fold.pool, val=fold.pool)], "set"
+    )
+
+
+@pytest.mark.parametrize("name", ["mean:14", "bogus:1", "exponential:2", "median:0"])
+def test_a_wrong_smoothing_is_named_before_any_training(name):
+    with pytest.raises(InputError, match=r"^set: frames\.smoothing: .*smoothing"):
+        check_smoothings(["none", name], "set: frames.smoothing")
+
+
+def test_medians_of_certain_predictions_are_probabilities():
+    task = TaskSpec(kind="classification", target="label", classes=["a", "b", "c"])
+    frames = np.arange(1, 16)
+    spans = make_spans(["a"] * 15, frames, frames, frames, dict(a=np.array(task.classes)[frames % 3]), task)
+    scores = frame_scores(task, spans, np.eye(3)[frames % 3], "median:15")
+    assert np.isfinite(scores["frames_accuracy"])

@@ -10,6 +10,7 @@ from mtpkd.api import tune
 from mtpkd.cli.main import main
 from mtpkd.core.errors import InputError, RunError
 from mtpkd.core.installation import install_command
+from mtpkd.execution.workers import job_answer
 from mtpkd.experiments.study import checked_values, open_studies, run_rounds, TuneFolder
 from mtpkd.experiments.trials import check_tuning, held_out_rows, plan_trial, train_trial, trial_folds
 from mtpkd.experiments.tuning import read_tune
@@ -237,3 +238,9 @@ def test_twenty_trials_on_watch_killed_three_times(tmp_path):
     trials = TuneFolder(tmp_path / "killed").trials
     assert trials.groupby("method").size().to_dict() == dict(kd=20, mtpkd=20)
     assert (trials["state"] == "pruned").any()
+
+
+def test_memory_that_torch_does_not_find_is_the_machine_s():
+    asked = dict(call="torch:empty", args=dict(size=[10**15]))
+    assert job_answer(asked)["kind"] == "machine"
+    assert job_answer(dict(call="torch:zeros", args=dict(size=["x"])))["kind"] == "run"

@@ -357,7 +357,8 @@ def _annotation(path, part, places, log) -> dict | None:
             "annotations and videos are of different editions; the rows too many are left out",
             where=f"row {frames + 2}",
         )
-        labels = labels[:frames]
+        labels, all_labels = labels[:frames], all_labels.copy()
+        all_labels[frames:] = np.nan  # a file of predictions has their lines, but no frame is scored there
     stride = option(manifest, "stride" if part == SETS[0] else "stride_test", 1)
     is_annotated = ~np.isnan(labels).any(1)
     window, clip_every = option(manifest, "window", 16), option(manifest, "clip_every", 1)
