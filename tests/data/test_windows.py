@@ -97,7 +97,9 @@ def window_rows(film, count, length, step=1, first=1, subject=None, name="face")
 # the same features
 
 
-@pytest.mark.parametrize("gaps", ["repeat", "black", "close"])
+@pytest.mark.parametrize(
+    "gaps", ["repeat", pytest.param("black", marks=pytest.mark.slow), pytest.param("close", marks=pytest.mark.slow)]
+)
 def test_windows_of_affwild2_are_those_computed_one_by_one(tmp_path, monkeypatch, small_blocks, gaps):
     "Faces are missing in pictures 11 and 12; the films are 30 frames long and have windows at both ends"
     root = trees.affwild2(tmp_path / "copy")
@@ -320,6 +322,7 @@ def test_killed_at_any_moment(tmp_path, small_blocks):
     assert files_of(tmp_path / "cut") == files_of(tmp_path / "clean")
 
 
+@pytest.mark.slow
 def test_two_workers_make_the_bytes_of_one(tmp_path):
     rows = window_rows("a.mp4", 80, 8) + window_rows("b.mp4", 10, 8)
     m = film_set(tmp_path / "films", {"a.mp4": 100, "b.mp4": 20}, rows, face="prevalent")

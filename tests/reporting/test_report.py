@@ -149,6 +149,7 @@ def test_regression_without_subjects(tmp_path):
     assert "CCC" in text and "third of the target" in text and "The data name no subjects" in text
 
 
+@pytest.mark.slow
 def test_many_runs_stay_small(runs, tmp_path):
     page = report(runs * 8, tmp_path / "r.html")
     assert page.stat().st_size < LIMIT and "left out to keep this page small" in body(page)
