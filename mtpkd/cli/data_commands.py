@@ -145,13 +145,13 @@ def do_data_simulate(o) -> str:
     from mtpkd.simulation.simulate import forecast, simulate
 
     settings = {name: getattr(o, name) for name in ("subjects", "clips", "seed", "difficulty", "missing", "size")}
+    broken = [name.strip() for name in o.broken.split(",") if name.strip()]
     if o.dry_run:
-        facts = forecast(o.name, **settings)
+        facts = forecast(o.name, broken=broken, **settings)
         return (
             f"{o.name}, simulated: {facts['files']} files, {facts['frames']} pictures to draw, "
             f"about {facts['megabytes']} MB and {facts['minutes']} minutes"
         )
-    broken = [name.strip() for name in o.broken.split(",") if name.strip()]
     manifest = simulate(o.name, o.out, broken=broken, progress=sys.stderr.isatty(), **settings)
     return f"simulated: {load_manifest(manifest).simulated}\nmtpkd data check {manifest}"
 

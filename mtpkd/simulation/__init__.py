@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "UNITS", "EMOTION_UNITS", "PAIN_UNITS", "affect_units", "emotion_units", "shown_units", "Look",
         "look_of", "Pose", "draw_face", "poses", "with_camera_noise", "film_frames",
     ],
-    "faults": ["Fault", "faults_for", "break_recordings"],
+    "faults": ["Fault", "faults_for", "choose_broken", "break_recordings"],
     "physiology": [
         "TEMPLATE_POINTS", "RESPONSE_S", "WAVES", "signals", "waves_of", "waves_text", "template", "heart_rate",
         "breath_rate", "simulate_signal",

@@ -38,6 +38,7 @@ from .faces import (
 from .faults import (
     Fault as Fault,
     faults_for as faults_for,
+    choose_broken as choose_broken,
     break_recordings as break_recordings,
 )
 from .physiology import (

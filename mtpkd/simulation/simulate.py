@@ -21,7 +21,7 @@ from ..core.files import claim_output_folder, FolderKind, write_text
 from ..core.yaml_files import read_yaml
 from ..data.manifest import manifests_folder, SIMULATION_MARK
 from .faces import draw_face, look_of, UNITS, with_camera_noise
-from .faults import break_recordings, faults, faults_for
+from .faults import break_recordings, choose_broken, faults, faults_for
 from .physiology import waves_text
 from .spec import check_spec, Layout, layouts, SimulationSpec
 from .trajectory import people
@@ -67,10 +67,16 @@ def _seconds_a_frame(spec: SimulationSpec, draws: int = 5) -> float:
     return 1.5 * (time.perf_counter() - start) / draws
 
 
-def forecast(name: str, **settings) -> dict:  # files, frames, values, megabytes, minutes
+def forecast(
+    name: str,  # of a shipped manifest of a corpus
+    *,
+    broken=(),  # names of faults, or "all"
+    **settings,  # of `SimulationSpec`
+) -> dict:  # files, frames, values, megabytes, minutes
     "What a simulated corpus will take: files, frames to draw, space on disk, and time"
     spec, layout = _checked(name, settings)
     recordings = list(layout.recordings(spec))
+    _check_faults(recordings, _named_faults(broken), spec)
     frames = sum(recording.frames for recording in recordings)
     values = sum(recording.values for recording in recordings)
     size = frames * _BYTES_A_FRAME * spec.size**1.5 + values * _BYTES_A_VALUE
@@ -125,6 +131,17 @@ def _named_faults(broken) -> list[str]:
     return names
 
 
+def _may_break(recording) -> bool:
+    "Whether a fault may be done to a recording"
+    return recording.is_used and not recording.is_index
+
+
+def _check_faults(recordings: list, names: list, spec: SimulationSpec) -> None:
+    "`InputError`, before anything is written, where there are not enough recordings for the faults"
+    if "all" not in names:
+        choose_broken([recording.path for recording in recordings if _may_break(recording)], names, spec)
+
+
 def simulate(
     name: str,  # of a shipped manifest of a corpus
     out,  # folder, new or empty
@@ -137,12 +154,14 @@ def simulate(
     spec, layout = _checked(name, settings)
     names, out = _named_faults(broken), Path(out)
     facts = _facts(spec, names)
+    recordings = list(layout.recordings(spec))
+    _check_faults(recordings, names, spec)
     claim_output_folder(out, _SIMULATED_FOLDER, check=functools.partial(_check_same_simulation, facts=facts))
     write_text(out / SIMULATION_MARK, to_yaml(facts))
     breakable = []
-    for recording in tqdm(list(layout.recordings(spec)), desc=name, disable=not progress):
+    for recording in tqdm(recordings, desc=name, disable=not progress):
         path = recording.write(out / recording.path)
-        if recording.is_used and not recording.is_index:
+        if _may_break(recording):
             breakable.append(path)
     files = [path for path in breakable if path.is_file()]
     break_recordings(files, faults_for(files) if "all" in names else names, spec)

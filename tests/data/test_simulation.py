@@ -271,3 +271,13 @@ def test_skin_says_more_about_pain_than_the_face_shows():
             skin.append(np.ptp(simulate_signal("eda", person, course, 32, spec, random)))
     by_face, by_skin = np.corrcoef(level, brows)[0, 1], np.corrcoef(level, skin)[0, 1]
     assert 0.3 < by_face < by_skin - 0.05
+
+
+@pytest.mark.parametrize("broken, words", [("nonsense", "unknown fault"), ("silent", "no .wav is left to break")])
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_impossible_faults_are_refused_before_anything_is_written(tmp_path, capsys, broken, words, dry):
+    out = tmp_path / "copy"
+    asked = ["biovid_a", "--out", str(out), "--subjects", "2", "--clips", "1", "--broken", broken, *dry]
+    assert main(["data", "simulate", *asked]) == 2
+    err = capsys.readouterr().err
+    assert words in err and err.count("\n") == 1 and not out.exists()
