@@ -6,6 +6,7 @@
 __all__ = ['SCORE_COLUMNS', 'Candidate', 'students_at', 'columns_for', 'predictions_for', 'evaluate', 'scores_of']
 
 # %% ../../nbs/60_experiments/17_evaluate.ipynb #f992c375
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
@@ -137,12 +138,12 @@ def predictions_for(
 
 
 def evaluate(
-    students,  # student.onnx, a folder of mtpkd fit, or a run folder
-    manifest,  # of the other set: shipped name or path
-    out=None,  # a .csv to write
-    methods=None,  # of a run folder: names; None: all that it reports
-    root=None,  # folder with the files; None: the manifest's own
-    trust=(),  # code, `package.module:name`, that the manifest or the students may name
+    students: str | Path,  # student.onnx, a folder of mtpkd fit, or a run folder
+    manifest: str | Path,  # of the other set: shipped name or path
+    out: str | Path | None = None,  # a .csv to write
+    methods: Sequence[str] | None = None,  # of a run folder: names; None: all that it reports
+    root: str | Path | None = None,  # folder with the files; None: the manifest's own
+    trust: Sequence[str] = (),  # code, `package.module:name`, that the manifest or the students may name
 ) -> pd.DataFrame:  # columns `SCORE_COLUMNS`: a row a method and metric; intervals and p for the metric of the manifest
     """Score students on another labelled set; differences are to the student alone, over the same subjects.
 

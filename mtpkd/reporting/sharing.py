@@ -274,8 +274,8 @@ def _card_and_licence(folder: Path, kind: str, licence: str | None, keep_names: 
 
 
 def pack(
-    folder,  # of a run, a fit or a prepared set
-    out,  # the archive
+    folder: str | Path,  # of a run, a fit or a prepared set
+    out: str | Path,  # the archive
     licence: str | None = None,  # under which it is shared; None: that of the data
     keep_names: bool = False,  # share the names of subjects, samples and recordings
 ) -> dict:  # kind, files, bytes, digest, licence
@@ -294,8 +294,8 @@ def pack(
 
 
 def unpack(
-    archive,  # of `pack`
-    out,  # folder, new or empty
+    archive: str | Path,  # of `pack`
+    out: str | Path,  # folder, new or empty
     digest: str | None = None,  # as `pack` printed it; None: not compared
 ) -> dict:  # kind, name, licence
     "Unpack an archive; one that was changed, or that leads out of the folder, is refused"

@@ -8,6 +8,7 @@ __all__ = ['simulated_manifest', 'forecast', 'simulate']
 # %% ../../nbs/13_simulation/14_simulate.ipynb #5aaf48b2
 import functools
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 import numpy as np
@@ -144,9 +145,9 @@ def _check_faults(recordings: list, names: list, spec: SimulationSpec) -> None:
 
 def simulate(
     name: str,  # of a shipped manifest of a corpus
-    out,  # folder, new or empty
+    out: str | Path,  # folder, new or empty
     *,
-    broken=(),  # names of faults, each of which one recording gets; or "all"
+    broken: str | Sequence[str] = (),  # names of faults, each of which one recording gets; or "all"
     progress: bool = False,
     **settings,  # of `SimulationSpec`
 ) -> Path:  # of the manifest
