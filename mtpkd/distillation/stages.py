@@ -96,10 +96,10 @@ def _backbones_of(context, teachers) -> tuple:  # of (control, modality)
     "The backbones that some teachers, of (control, `TeacherKey`), start with"
     if not context.config.backbones.train:
         return ()
-    wanted = []
+    backbones = []
     for control, key in teachers:
-        wanted += [(control, modality) for modality in context.ensemble.subsets[key.name]]
-    return tuple(dict.fromkeys(wanted))
+        backbones += [(control, modality) for modality in context.ensemble.subsets[key.name]]
+    return tuple(dict.fromkeys(backbones))
 
 
 def _uses_embeddings(context, method: Method, plans: bool) -> bool:
@@ -176,19 +176,19 @@ def teacher_checkpoints(
     required = _with_upper_bounds(context, required_artifacts(context, methods, plans), upper_bounds)
     paths = {}
 
-    def note(title, control, key, *part):
+    def locate(title, control, key, *part):
         store = teacher_context(with_control(context, control)).artifacts
         paths[f"{title} {control}".strip()] = store.checkpoint(key, *part).path
 
     for control, modality in required.backbones:
-        note(f"backbone {modality}", control, BackboneKey(modality))
+        locate(f"backbone {modality}", control, BackboneKey(modality))
     for control, key in required.teachers:
-        note(_teacher_title(key), control, key, *((0,) if key.cross_fitted else ()))
+        locate(_teacher_title(key), control, key, *((0,) if key.cross_fitted else ()))
     for method in required.refined:
         key = refined_teacher_key(with_control(context, method.control), method)
-        note(f"refined teacher of {method.name}", method.control, key)
+        locate(f"refined teacher of {method.name}", method.control, key)
     for control in required.self_distilled:
-        note("adapted teachers", control, SelfDistilledKey())
+        locate("adapted teachers", control, SelfDistilledKey())
     return paths
 
 

@@ -6,6 +6,7 @@
 __all__ = ['StoredPart', 'RunSamples', 'stored_part', 'recorded_signal', 'preparation_settings']
 
 # %% ../../nbs/75_reporting/28_set_rows.ipynb #1969eb50
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ from ..core.errors import InputError
 from ..core.stored_files import read_parquet, regular_file
 from ..core.yaml_files import read_yaml
 from ..data.feature_store import stored_features
-from ..data.manifest import load_manifest
+from ..data.manifest import DatasetManifest, load_manifest
 from ..data.originals import find_original, Original, read_recordings
 from ..data.reading import read
 from ..features.recipes import PrepareConfig
@@ -35,6 +36,14 @@ class StoredPart:
 
 class RunSamples:
     "The data set of a run, sample by sample"
+
+    recordings: DatasetManifest  # of a prepared set; what is named here is defined below
+    settings: PrepareConfig  # with which it was prepared
+    signals: dict  # modality -> `Samples` of signals as they were recorded
+    stored: Callable
+    original: Callable
+    recorded_signal: Callable
+    _stored_values: Callable
 
     def __init__(
         self,

@@ -158,8 +158,14 @@ def recording_figure(
         targets = pd.DataFrame({label: (known == label).astype(float).where(known.notna()) for label in labels})
     columns = [over_time.labels.index(label) for label in labels]
     outputs = {network: values[:, columns] for network, values in over_time.outputs.items()}
-    common = dict(are_probabilities=over_time.classes is not None, moment=moment)
-    figure = timeline_figure(over_time.times, over_time.unit, outputs, targets[labels], **common)
+    figure = timeline_figure(
+        over_time.times,
+        over_time.unit,
+        outputs,
+        targets[labels],
+        are_probabilities=over_time.classes is not None,
+        moment=moment,
+    )
     figure.update_layout(showlegend=False, margin_t=40)  # the colours stand in the figure of the predictions
     figure.layout.height -= 40
     return _titled(figure, "the recording over time, the target dotted")
@@ -389,6 +395,8 @@ SampleView._show_moment = _show_moment
 class SampleExplorer(Explorer):
     "An explorer with a list of samples, and a view of one of them below"
 
+    children: tuple  # a trait of the widget
+
     def __init__(self, *controls):
         self.listed = dropdown("show sample", [])
         self.listed.layout.display = "none"
@@ -405,7 +413,7 @@ class SampleExplorer(Explorer):
         if run is None:
             return
         self.sample_view = SampleView(run, method=method)
-        self.children = [*self.children, self.listed, self.sample_view]
+        self.children = (*self.children, self.listed, self.sample_view)
 
     def list_samples(
         self,
