@@ -24,7 +24,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # what the benchma
 from bench_tables import write_csv
 from mtpkd.core.errors import InputError
 from mtpkd.models.encoders import encoders
-from mtpkd.features.recipes import frozen_network, make_recipe, PrepareConfig, run_network
+from mtpkd.features.encoder_choice import PrepareConfig
+from mtpkd.features.piece_features import run_network
+from mtpkd.features.recipes import frozen_network, make_recipe
 
 COLUMNS = ["encoder", "group", "clip", "width", "seconds", "weights", "licence", "get"]
 CARD = "see its page in the hub"

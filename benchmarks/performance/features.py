@@ -32,7 +32,7 @@ from media_files import film, film_tree
 from mtpkd.models.backbones import build_backbone
 from mtpkd.core.config import EncoderConfig, FusionConfig
 from mtpkd.data.faces import face_clip
-from mtpkd.features.recipes import run_network
+from mtpkd.features.piece_features import run_network
 from mtpkd.features.prepare import prepare
 from mtpkd.data.reading import read
 from mtpkd.models.student import Student

@@ -2,23 +2,29 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
+    "encoder_choice": [
+        "FITS", "PLAIN", "PrepareConfig", "choices_by_name", "choose_for", "known_encoders", "choose_encoder",
+        "choose_weights",
+    ],
     "extractors": ["Extractor"],
-    "pipeline": [
-        "SHARD", "GROUP", "HELD_BYTES", "FilmWindows", "Modality", "piece_path", "save_piece", "load_piece",
-        "digest_files", "plan_modality", "median_seconds", "media_path", "plan_set", "share_frames",
-        "piece_fault", "do_piece", "in_groups", "shared_decoding", "run_pieces", "known_shards", "collect",
-        "shard_name", "write_features", "prepare_modality",
+    "piece_features": ["BLOCK", "is_per_frame", "block_pixels", "run_network", "features_of"],
+    "piece_workers": [
+        "GROUP", "HELD_BYTES", "piece_path", "save_piece", "load_piece", "do_piece", "in_groups",
+        "shared_decoding", "run_pieces",
+    ],
+    "pieces": [
+        "MOST_FRAMES", "Piece", "piece_key", "content_sha256", "window_positions", "view_positions",
+        "video_pixels", "sound_samples", "picture", "spectrogram_rate", "standardise",
+    ],
+    "pipeline": ["known_shards", "collect", "shard_name", "write_features", "prepare_modality"],
+    "plan": [
+        "SHARD", "FilmWindows", "Modality", "digest_files", "plan_modality", "median_seconds", "media_path",
+        "plan_set", "share_frames", "piece_fault",
     ],
     "prepare": [
         "SPAN_TABLES", "index_frame", "write_span_tables", "index_entry", "film_recipe", "prepared_manifest",
         "copy_fold_lists", "claim_prepared_folder", "manifest_digest", "prepare_settings", "holds_labels",
         "describe", "prepared_text",
     ],
-    "recipes": [
-        "FITS", "PLAIN", "METHOD", "MOST_FRAMES", "BLOCK", "PrepareConfig", "choose_for", "known_encoders",
-        "choose_encoder", "choose_weights", "Recipe", "make_recipe", "recipe_facts", "weights_digest",
-        "backbone", "frozen_network", "Piece", "piece_key", "content_sha256", "window_positions",
-        "view_positions", "video_pixels", "sound_samples", "picture", "spectrogram_rate", "standardise",
-        "is_per_frame", "block_pixels", "run_network", "features_of",
-    ],
+    "recipes": ["METHOD", "Recipe", "make_recipe", "recipe_facts", "weights_digest", "backbone", "frozen_network"],
 })

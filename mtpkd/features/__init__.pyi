@@ -1,16 +1,59 @@
 # made from __init__.py by tools/write_stubs.py
+from .encoder_choice import (
+    FITS as FITS,
+    PLAIN as PLAIN,
+    PrepareConfig as PrepareConfig,
+    choices_by_name as choices_by_name,
+    choose_for as choose_for,
+    known_encoders as known_encoders,
+    choose_encoder as choose_encoder,
+    choose_weights as choose_weights,
+)
 from .extractors import (
     Extractor as Extractor,
 )
-from .pipeline import (
-    SHARD as SHARD,
+from .piece_features import (
+    BLOCK as BLOCK,
+    is_per_frame as is_per_frame,
+    block_pixels as block_pixels,
+    run_network as run_network,
+    features_of as features_of,
+)
+from .piece_workers import (
     GROUP as GROUP,
     HELD_BYTES as HELD_BYTES,
-    FilmWindows as FilmWindows,
-    Modality as Modality,
     piece_path as piece_path,
     save_piece as save_piece,
     load_piece as load_piece,
+    do_piece as do_piece,
+    in_groups as in_groups,
+    shared_decoding as shared_decoding,
+    run_pieces as run_pieces,
+)
+from .pieces import (
+    MOST_FRAMES as MOST_FRAMES,
+    Piece as Piece,
+    piece_key as piece_key,
+    content_sha256 as content_sha256,
+    window_positions as window_positions,
+    view_positions as view_positions,
+    video_pixels as video_pixels,
+    sound_samples as sound_samples,
+    picture as picture,
+    spectrogram_rate as spectrogram_rate,
+    standardise as standardise,
+)
+from .pipeline import (
+    known_shards as known_shards,
+    collect as collect,
+    shard_name as shard_name,
+    write_features as write_features,
+    prepare_modality as prepare_modality,
+)
+from .plan import (
+    SHARD as SHARD,
+    FilmWindows as FilmWindows,
+    Modality as Modality,
     digest_files as digest_files,
     plan_modality as plan_modality,
     median_seconds as median_seconds,
@@ -18,15 +61,6 @@ from .pipeline import (
     plan_set as plan_set,
     share_frames as share_frames,
     piece_fault as piece_fault,
-    do_piece as do_piece,
-    in_groups as in_groups,
-    shared_decoding as shared_decoding,
-    run_pieces as run_pieces,
-    known_shards as known_shards,
-    collect as collect,
-    shard_name as shard_name,
-    write_features as write_features,
-    prepare_modality as prepare_modality,
 )
 from .prepare import (
     SPAN_TABLES as SPAN_TABLES,
@@ -44,34 +78,11 @@ from .prepare import (
     prepared_text as prepared_text,
 )
 from .recipes import (
-    FITS as FITS,
-    PLAIN as PLAIN,
     METHOD as METHOD,
-    MOST_FRAMES as MOST_FRAMES,
-    BLOCK as BLOCK,
-    PrepareConfig as PrepareConfig,
-    choose_for as choose_for,
-    known_encoders as known_encoders,
-    choose_encoder as choose_encoder,
-    choose_weights as choose_weights,
     Recipe as Recipe,
     make_recipe as make_recipe,
     recipe_facts as recipe_facts,
     weights_digest as weights_digest,
     backbone as backbone,
     frozen_network as frozen_network,
-    Piece as Piece,
-    piece_key as piece_key,
-    content_sha256 as content_sha256,
-    window_positions as window_positions,
-    view_positions as view_positions,
-    video_pixels as video_pixels,
-    sound_samples as sound_samples,
-    picture as picture,
-    spectrogram_rate as spectrogram_rate,
-    standardise as standardise,
-    is_per_frame as is_per_frame,
-    block_pixels as block_pixels,
-    run_network as run_network,
-    features_of as features_of,
 )

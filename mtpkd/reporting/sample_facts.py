@@ -16,7 +16,7 @@ from ..data.faces import track_face
 from ..data.sound import read_sound
 from ..data.video import open_recording, read_frames, Recording
 from ..distillation.methods import BASELINE
-from ..features.recipes import PrepareConfig
+from ..features.encoder_choice import PrepareConfig
 from .companion import best_student, shown_methods
 from .run_view import required_table, task_classes, value_or_reason
 from .set_rows import RunSamples

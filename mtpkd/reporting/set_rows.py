@@ -20,7 +20,7 @@ from ..data.feature_store import stored_features
 from ..data.manifest import DatasetManifest, load_manifest
 from ..data.originals import find_original, Original, read_recordings
 from ..data.reading import read
-from ..features.recipes import PrepareConfig
+from ..features.encoder_choice import PrepareConfig
 from .companion import manifest_of
 from .run_view import open_run
 

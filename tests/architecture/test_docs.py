@@ -189,7 +189,7 @@ def test_the_check_sees_a_private_word():
 
 WINGS = {
     "Foundations": "00_core/01_errors 90_api 95_cli/05_main",
-    "Data": "10_data/01_manifest 11_corpora/01_scan 12_reading/01_reading 20_models/06_student 25_features/03_prepare",
+    "Data": "10_data/01_manifest 11_corpora/01_scan 12_reading/01_reading 20_models/06_student 25_features/08_prepare",
     "Method": "30_transport/06_sinkhorn 35_losses/01_terms 45_training/08_loop 50_distillation/05_stage",
     "Evidence": "40_evaluation/02_metrics 60_experiments/03_plan 65_execution/03_sweep 75_reporting/05_tables "
     "80_widgets/01_base",

@@ -26,7 +26,10 @@ from mtpkd.data.reading import read
 from mtpkd.data.sound import read_sound
 from mtpkd.experiments.run_students import find_students
 from mtpkd.features.prepare import prepare
-from mtpkd.features.recipes import features_of, make_recipe, Piece, piece_key, PrepareConfig, video_pixels
+from mtpkd.features.encoder_choice import PrepareConfig
+from mtpkd.features.piece_features import features_of
+from mtpkd.features.pieces import Piece, piece_key, video_pixels
+from mtpkd.features.recipes import make_recipe
 from mtpkd.models.backbones import build_frozen
 from mtpkd.models.encoders import build_encoder, encoders
 from mtpkd.models.hub_networks import build_hub_beginning, build_hub_end, build_hub_network

@@ -10,7 +10,9 @@ from mtpkd.data.manifest import load_manifest
 from mtpkd.data.reading import read
 from mtpkd.features import pipeline
 from mtpkd.features.prepare import prepare, PrepareConfig
-from mtpkd.features.recipes import features_of, make_recipe, Piece, video_pixels
+from mtpkd.features.piece_features import features_of
+from mtpkd.features.pieces import Piece, video_pixels
+from mtpkd.features.recipes import make_recipe
 from tiny_runs import quick
 
 SMALL = dict(weights="random", faces="whole", frames=2, size=16, sound_seconds=0.5, jobs=1, progress=False)

@@ -18,9 +18,11 @@ from mtpkd.experiments.settings import resolve_config
 from mtpkd.api import export
 from mtpkd.experiments.run_students import find_students
 from mtpkd.experiments.fit import plan_fit
-from mtpkd.features import pipeline
+from mtpkd.features import piece_workers
 from mtpkd.features.prepare import prepare, prepare_settings
-from mtpkd.features.recipes import Piece, PrepareConfig, Recipe, video_pixels
+from mtpkd.features.encoder_choice import PrepareConfig
+from mtpkd.features.pieces import Piece, video_pixels
+from mtpkd.features.recipes import Recipe
 from mtpkd.data.reading import read
 from tiny_runs import quick
 
@@ -364,7 +366,9 @@ def windows(tmp_path, monkeypatch):
     "Twenty windows of eight frames of one film of 27, whose features are their pixels; every word of `faces`"
     path = tmp_path / "film.mp4"
     write_video(path, film(1, 0, 0, 27, 32), crf=12)
-    monkeypatch.setattr(pipeline, "features_of", lambda recipe, p, device: (video_pixels(recipe.settings, p)[0], {}))
+    monkeypatch.setattr(
+        piece_workers, "features_of", lambda recipe, p, device: (video_pixels(recipe.settings, p)[0], {})
+    )
 
     def of(faces):
         settings = PrepareConfig(faces=faces, frames=8, stride=1, size=16, face_every=2)
@@ -385,23 +389,23 @@ def test_windows_of_a_film_decode_a_frame_once(faces, windows, decoded, tmp_path
     "As a group they have the features of windows that are decoded one by one, to the bit"
     monkeypatch.setitem(detectors._items, "brightest", middle_of)
     todo = windows(faces)
-    assert all(pipeline.do_piece(*entry, tmp_path / "single", "cpu") == "" for entry in todo)
+    assert all(piece_workers.do_piece(*entry, tmp_path / "single", "cpu") == "" for entry in todo)
     one_by_one = len(decoded)
     decoded.clear()
-    assert [error for _, error in pipeline.run_pieces(todo, 1, tmp_path / "group", "cpu")] == [""] * 20
+    assert [error for _, error in piece_workers.run_pieces(todo, 1, tmp_path / "group", "cpu")] == [""] * 20
     assert decoded == list(range(27)) and one_by_one >= 20 * 8
     for _, key, _ in todo:
-        single, group = (pipeline.load_piece(tmp_path / out, key)[0] for out in ("single", "group"))
+        single, group = (piece_workers.load_piece(tmp_path / out, key)[0] for out in ("single", "group"))
         assert single.shape == (1, 8, 16, 16, 3) and np.array_equal(single, group)
 
 
 def test_frames_are_held_within_bounds(windows, decoded, tmp_path):
     "Parts of a group whose frames fit into memory; a window that is larger than that is decoded by itself"
     todo = windows("whole")
-    parts = list(pipeline.shared_decoding(todo, most=12 * 3 * 32 * 32))
+    parts = list(piece_workers.shared_decoding(todo, most=12 * 3 * 32 * 32))
     assert [entry for part, _, _ in parts for entry in part] == todo
     assert [len(part) for part, _, _ in parts] == [5] * 4 and max(len(held) for _, _, held in parts) == 12
-    alone = list(pipeline.shared_decoding(todo, most=1))
+    alone = list(piece_workers.shared_decoding(todo, most=1))
     assert [(len(part), recording) for part, recording, _ in alone] == [(1, None)] * 20
 
 
@@ -415,5 +419,5 @@ def test_a_damaged_frame_is_the_fault_of_its_windows_alone(windows, tmp_path, mo
         return checked(r, frames, previous, position)
 
     monkeypatch.setattr(video, "_checked_frame", damaged)
-    errors = [error for _, error in pipeline.run_pieces(windows("whole"), 1, tmp_path / "group", "cpu")]
+    errors = [error for _, error in piece_workers.run_pieces(windows("whole"), 1, tmp_path / "group", "cpu")]
     assert [bool(error) for error in errors] == [start <= 10 <= start + 7 for start in range(1, 21)]

@@ -15,7 +15,7 @@ from mtpkd.data.samples import fit_normaliser, make_samples, SILENT
 from mtpkd.data.signals import inputs, log_mel, spectrogram
 from mtpkd.data.synthetic import synthetic
 from mtpkd.deployment.predictor import Predictor
-from mtpkd.features.recipes import standardise
+from mtpkd.features.pieces import standardise
 from mtpkd.evaluation.metrics import metric_for, metrics
 from mtpkd.losses.alignment import alignments
 from mtpkd.losses.catalogue import get_term, term_names

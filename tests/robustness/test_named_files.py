@@ -5,9 +5,11 @@ import numpy as np, pandas as pd, pytest, yaml
 from mtpkd.core.errors import InputError, RunError
 from mtpkd.data.check import check, check_text
 from mtpkd.data.reading import read
-from mtpkd.features.pipeline import do_piece, run_pieces
+from mtpkd.features.piece_workers import do_piece, run_pieces
 from mtpkd.features.prepare import prepare
-from mtpkd.features.recipes import make_recipe, Piece, PrepareConfig
+from mtpkd.features.encoder_choice import PrepareConfig
+from mtpkd.features.pieces import Piece
+from mtpkd.features.recipes import make_recipe
 from test_media import adts, encode, level, riff, SINE
 
 MODALITIES = {
@@ -139,7 +141,7 @@ def test_any_exception_of_a_piece_is_its_status(recordings, tmp_path, monkeypatc
         def fail(*arguments, **named):
             raise error
 
-        monkeypatch.setattr("mtpkd.features.recipes.read_sound", fail)
+        monkeypatch.setattr("mtpkd.features.pieces.read_sound", fail)
         said = do_piece(recipe, "k" * 32, piece, tmp_path, "cpu")
         assert str(piece.path) in said and type(error).__name__ in said and "\n" not in said
     monkeypatch.undo()

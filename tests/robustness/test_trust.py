@@ -14,7 +14,7 @@ from mtpkd.execution.notebooks import execute_many
 from mtpkd.execution.sweep import read_sweep
 from mtpkd.execution.workers import CAN_FORK, Pool
 from mtpkd.features import pipeline
-from mtpkd.features.recipes import Piece
+from mtpkd.features.pieces import Piece
 from mtpkd.experiments.plan import plan_experiment
 from tiny_runs import make_set, quick
 
