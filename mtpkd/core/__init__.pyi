@@ -52,6 +52,7 @@ from .errors import (
     printable as printable,
     shortened as shortened,
     one_line as one_line,
+    reason_of as reason_of,
     InputError as InputError,
     RunError as RunError,
     nearest as nearest,

@@ -9,7 +9,7 @@ __all__ = ['INDEX', 'FORMAT', 'MOST_FILES', 'MOST_INDEX', 'MOST_UNPACKED', 'writ
 import hashlib, json, os, shutil, stat, zipfile, zlib
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
-from .errors import InputError, printable
+from .errors import InputError, printable, reason_of
 from .files import atomic_path, claim_output_folder, file_sha256, FolderKind
 
 # %% ../../nbs/00_core/11_archives.ipynb #59fa083d
@@ -72,7 +72,7 @@ def read_index(
     except InputError:
         raise
     except (OSError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error, KeyError) as e:
-        reason = " ".join(str(e).split())[:100]
+        reason = reason_of(e, 100)
         raise InputError(f"{path}: no archive of mtpkd pack ({reason}); ask for the file again") from None
 
 

@@ -8,7 +8,7 @@ __all__ = ['FAMILIES', 'Registry', 'is_address', 'addresses_in', 'allow_addresse
 
 # %% ../../nbs/00_core/02_registry.ipynb #22308068
 import contextlib, importlib, re, sys
-from .errors import InputError, nearest
+from .errors import InputError, nearest, reason_of
 
 # %% ../../nbs/00_core/02_registry.ipynb #3ac348e5
 class Registry:
@@ -197,5 +197,5 @@ def import_name(
     try:
         return getattr(importlib.import_module(module), attr)
     except Exception as e:  # a module may fail in any way
-        reason = " ".join(str(e).split())[:200]
+        reason = reason_of(e, 200)
         raise InputError(f"{kind} {name!r} cannot be imported ({reason}); expected package.module:name") from e

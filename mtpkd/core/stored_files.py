@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from .errors import InputError
+from .errors import InputError, reason_of
 
 # %% ../../nbs/00_core/09_stored_files.ipynb #c8800451
 MOST_BYTES = 2**30  # of a file of a run folder
@@ -62,7 +62,7 @@ def read_parquet(path) -> pd.DataFrame:
         columns = [_stored_values(column) for column in table.columns]
         return pa.table(columns, names=table.column_names).to_pandas(ignore_metadata=True)
     except Exception as e:  # pyarrow has many kinds of errors
-        reason = " ".join(str(e).split())[:150]
+        reason = reason_of(e, 150)
         raise InputError(f"{path}: cannot be read as parquet ({reason}); write the table again") from e
 
 

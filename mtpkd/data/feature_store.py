@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from safetensors import safe_open
 from safetensors.numpy import save
-from ..core.errors import InputError
+from ..core.errors import InputError, reason_of
 from ..core.files import file_sha256, write_bytes
 from ..core.stored_files import regular_file
 from .manifest import DatasetManifest, require_files
@@ -49,7 +49,7 @@ def open_shard(path) -> tuple:  # array `(n, V, ...)` mapped into memory, keys, 
         x = np.memmap(file, "<f4", "r", 8 + length, shape)
         return x, keys, facts
     except Exception as e:  # a damaged header fails in any way
-        reason = " ".join(str(e).split())[:80]
+        reason = reason_of(e, 80)
         raise InputError(f"{path}: no whole shard of features ({reason}); run mtpkd data prepare again") from e
 
 

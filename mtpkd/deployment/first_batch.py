@@ -10,7 +10,7 @@ __all__ = ['SECONDS', 'SECOND_BYTES', 'MORE_BYTES', 'MOST_SECONDS', 'open_graph'
 # %% ../../nbs/55_deployment/00_first_batch.ipynb #e6c24c1c
 import contextlib, json, os, subprocess, sys, threading, time, weakref
 import numpy as np
-from ..core.errors import InputError
+from ..core.errors import InputError, reason_of
 from ..core.files import scratch_folder
 from ..core.runtime import safe_path
 
@@ -130,15 +130,11 @@ def first_batch(
             "this is no student of mtpkd, or it is damaged; export it again"
         ) from None
     if "unreadable" in answer:
-        reason = _short(answer["unreadable"])
+        reason = reason_of(answer["unreadable"], 100)
         raise InputError(f"{path}: not an ONNX file that onnxruntime can open ({reason}); export it again")
     if "failed" in answer:
-        raise InputError(f"{path}: fails on its first batch ({_short(answer['failed'])}); export it again")
+        raise InputError(f"{path}: fails on its first batch ({reason_of(answer['failed'], 100)}); export it again")
     return answer
-
-
-def _short(text) -> str:
-    return " ".join(str(text).split())[:100]
 
 
 def check_answer(shapes, rows: int, outputs: int, *, finite: bool, path) -> None:
@@ -266,7 +262,9 @@ class BoundedGraph:
         def check(shapes):
             failed = next((name for name in shapes if name.startswith("failed: ")), None)
             if failed:
-                raise InputError(f"{self._path}: fails on these recordings ({_short(failed[8:])}); export it again")
+                raise InputError(
+                    f"{self._path}: fails on these recordings ({reason_of(failed[8:], 100)}); export it again"
+                )
             check_answer(shapes.values(), rows, outputs, finite=True, path=self._path)
 
         with self._lock:

@@ -11,7 +11,7 @@ import hashlib
 from pathlib import Path
 import numpy as np
 import pandas as pd
-from ..core.errors import InputError, parsing
+from ..core.errors import InputError, parsing, reason_of
 from ..core.installation import install_command
 from ..core.files import atomic_path, check_output_file
 from ..data.manifest import DatasetManifest, load_manifest
@@ -65,7 +65,7 @@ def open_session(path, threads: int = 1):
     try:
         return open_graph(data, threads)
     except Exception as e:
-        reason = " ".join(str(e).split())[:100]
+        reason = reason_of(e, 100)
         raise InputError(f"{path}: not an ONNX file that onnxruntime can open ({reason}); export it again") from e
 
 

@@ -12,7 +12,7 @@ import ast, contextlib, importlib.resources, json, logging, os, subprocess, sys,
 from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
-from ..core.errors import InputError, nearest, printable, RunError
+from ..core.errors import InputError, nearest, printable, reason_of, RunError
 from ..core.files import check_output_file, scratch_folder, write_text
 from ..core.runtime import safe_path
 
@@ -70,7 +70,7 @@ def read_notebook(path):  # a node of nbformat 4
     except OSError as e:
         raise InputError(f"{path}: cannot be read ({e.strerror}); expected a notebook") from None
     except Exception as e:
-        reason = " ".join(str(e).split())[:100]
+        reason = reason_of(e, 100)
         raise InputError(f"{path}: no notebook ({reason}); expected an .ipynb file as JupyterLab writes it") from None
     if not isinstance(notebook.get("cells"), list):
         raise InputError(f"{path}: no notebook (it holds no cells); expected an .ipynb file as JupyterLab writes it")

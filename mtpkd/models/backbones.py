@@ -13,7 +13,7 @@ import hashlib, re
 from dataclasses import dataclass
 import torch
 from torch import nn, Tensor
-from ..core.errors import InputError, nearest
+from ..core.errors import InputError, nearest, reason_of
 from ..core.installation import install_command
 from .encoders import encoders, TCN
 from .hub_networks import block_number, build_hub_beginning, build_hub_end, build_hub_network
@@ -72,10 +72,6 @@ def is_without_weights(name: str) -> bool:
     return not is_of_hub(name) and not kind_of(name).family
 
 
-def _one_line(error: Exception, length: int) -> str:
-    return " ".join(str(error).split())[:length]
-
-
 def _models(kind: BackboneKind):
     "The module of torchvision that holds a family"
     try:
@@ -83,7 +79,7 @@ def _models(kind: BackboneKind):
         import torchvision.models.video
     except Exception as e:
         raise InputError(
-            f"pretrained encoders need torchvision ({_one_line(e, 100)}); "
+            f"pretrained encoders need torchvision ({reason_of(e, 100)}); "
             f"{install_command('video')}, with the torchvision that belongs to your torch"
         ) from e
     return torchvision.models.video if kind.takes == "clip" else torchvision.models
@@ -104,7 +100,7 @@ def _read_state(path) -> dict:
         state = _read_file(path)
     except Exception as e:
         raise InputError(
-            f"weights {path}: cannot be read ({_one_line(e, 120)}); expected a state dict in .pth, .pt or .safetensors"
+            f"weights {path}: cannot be read ({reason_of(e, 120)}); expected a state dict in .pth, .pt or .safetensors"
         ) from e
     if isinstance(state, dict):
         state = state.get("state_dict", state)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 import torch
 from torch import nn, Tensor
-from ..core.errors import InputError, nearest
+from ..core.errors import InputError, nearest, reason_of
 from ..core.installation import install_command
 
 # %% ../../nbs/20_models/00_hub_networks.ipynb #5477a934
@@ -46,17 +46,13 @@ def parse_hub_name(name: str) -> HubName:
     return HubName(library, source, revision)
 
 # %% ../../nbs/20_models/00_hub_networks.ipynb #aca8c401
-def _one_line(error, length: int = 160) -> str:
-    return " ".join(str(error).split())[:length]
-
-
 def _need_transformers():
     "The module transformers, without its reports on the terminal"
     try:
         import transformers
     except ImportError as e:
         raise InputError(
-            f"encoders of transformers need that library ({_one_line(e)}); {install_command('transformers')}"
+            f"encoders of transformers need that library ({reason_of(e)}); {install_command('transformers')}"
         ) from e
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
@@ -68,7 +64,7 @@ def _need_timm():
     try:
         import timm
     except ImportError as e:
-        raise InputError(f"encoders of timm need that library ({_one_line(e)}); {install_command('timm')}") from e
+        raise InputError(f"encoders of timm need that library ({reason_of(e)}); {install_command('timm')}") from e
     return timm
 
 
@@ -132,7 +128,7 @@ def download(name: str) -> None:
     except InputError:
         raise
     except Exception as e:  # the hub's errors are of many kinds
-        raise InputError(f"encoder {name}: cannot be downloaded ({_one_line(e)}); give a folder of it") from e
+        raise InputError(f"encoder {name}: cannot be downloaded ({reason_of(e)}); give a folder of it") from e
 
 # %% ../../nbs/20_models/00_hub_networks.ipynb #561cc1ca
 def _read_json(folder: Path, name: str, hub: HubName, what: str) -> dict:
@@ -222,7 +218,7 @@ def _transformers_config(hub: HubName):
     try:
         return _need_transformers().AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as e:  # a damaged file fails in any way
-        raise InputError(f"encoder {hub}: its config.json cannot be used ({_one_line(e)}); get it again") from e
+        raise InputError(f"encoder {hub}: its config.json cannot be used ({reason_of(e)}); get it again") from e
 
 
 @functools.lru_cache(maxsize=16)
@@ -303,7 +299,7 @@ def _timm_skeleton(hub: HubName) -> nn.Module:
     try:
         net = timm.create_model(architecture, pretrained=False, num_classes=0, **arguments)
     except Exception as e:  # arguments out of a file fail in any way
-        raise InputError(f"encoder {hub}: cannot be built ({_one_line(e)}); get its config.json again") from e
+        raise InputError(f"encoder {hub}: cannot be built ({reason_of(e)}); get its config.json again") from e
     net.pretrained_cfg = {**net.pretrained_cfg, **settings}
     return net
 
@@ -356,7 +352,7 @@ def _transformers_model(hub: HubName, weights: str, seed: int) -> nn.Module:
     try:
         net, report = part.from_pretrained(folder, output_loading_info=True, **how)
     except Exception as e:  # a damaged file fails in any way
-        raise InputError(f"encoder {hub}: its weights cannot be read ({_one_line(e)}); get the folder again") from e
+        raise InputError(f"encoder {hub}: its weights cannot be read ({reason_of(e)}); get the folder again") from e
     missing = sorted(report["missing_keys"])
     if any(name.startswith("pooler.") for name in missing):
         net.pooler = None  # it would have random weights
@@ -382,7 +378,7 @@ def _timm_model(hub: HubName, weights: str, seed: int) -> nn.Module:
         state = load_file(file if file.is_file() else next(folder.glob("*.safetensors")))
         report = net.load_state_dict(state, strict=False)
     except Exception as e:  # a damaged file fails in any way
-        raise InputError(f"encoder {hub}: its weights cannot be read ({_one_line(e)}); get the folder again") from e
+        raise InputError(f"encoder {hub}: its weights cannot be read ({reason_of(e)}); get the folder again") from e
     if report.missing_keys:
         raise InputError(f"encoder {hub}: its folder holds no weights {report.missing_keys[0]!r}; get the folder again")
     return net
@@ -527,7 +523,7 @@ def load_tokenizer(name: str):  # text -> numbers `(1, T)` int64
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as e:  # a damaged file fails in any way
         raise InputError(
-            f"encoder {name}: no tokenizer in {folder} ({_one_line(e)}); save it there with save_pretrained"
+            f"encoder {name}: no tokenizer in {folder} ({reason_of(e)}); save it there with save_pretrained"
         ) from e
     reserved = 2 if config.model_type in ("roberta", "xlm-roberta", "mpnet") else 0  # positions of padding
     most = min(tokenizer.model_max_length, config.max_position_embeddings - reserved)

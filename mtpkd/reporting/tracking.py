@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 import pandas as pd
 import mtpkd
-from ..core.errors import InputError
+from ..core.errors import InputError, reason_of
 from ..core.installation import install_command
 from ..core.files import jsonable, write_json, write_text
 from ..core.provenance import provenance_text
@@ -229,7 +229,7 @@ class MLflowStore:
             else:
                 self.experiment = experiment.experiment_id
         except Exception as e:  # MLflow has many kinds of errors
-            reason = " ".join(str(e).split())[:150]
+            reason = reason_of(e, 150)
             raise InputError(f"mlflow:{address} cannot be opened ({reason}); use mlflow:FOLDER or a server") from None
 
     def runs(self, tracked: TrackedRun) -> list:
