@@ -16,7 +16,8 @@ from ..data.face_tables import read_track
 from ..data.faces import face_clip
 from ..models.backbones import is_of_hub, kind_of
 from ..models.encoders import encoders
-from ..models.hub_networks import hub_kind, load_tokenizer
+from ..models.hub_kinds import hub_kind
+from ..models.hub_networks import load_tokenizer
 from .pieces import picture, Piece, sound_samples, standardise, video_pixels
 from .encoder_choice import PrepareConfig
 from .recipes import frozen_network, Recipe

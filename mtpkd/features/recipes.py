@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from ..core.errors import InputError, nearest
 from ..models.backbones import build_frozen, check_part, is_backbone, is_of_hub, weights_sha256
 from ..models.encoders import encoders
-from ..models.hub_networks import check_taking, download, hub_kind
+from ..models.hub_kinds import hub_kind
+from ..models.hub_names import download
+from ..models.hub_networks import check_taking
 from .encoder_choice import choices_by_name, choose_encoder, choose_for, choose_weights, PrepareConfig
 
 # %% ../../nbs/25_features/02_recipes.ipynb #e8954462

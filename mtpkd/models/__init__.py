@@ -15,11 +15,18 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "with_time", "PostNormBlock", "CrossedEncoders", "JointCrossAttention", "AcrossBatch",
         "CrossedEncodersAcrossBatch",
     ],
+    "hub_blocks": ["block_number", "HubBeginning", "HubEnd", "build_hub_beginning", "build_hub_end"],
+    "hub_kinds": [
+        "ARCHITECTURES", "Architecture", "HubKind", "hub_kind", "transformers_config", "vocabulary_digest",
+        "timm_settings", "timm_skeleton",
+    ],
+    "hub_names": [
+        "HubName", "parse_hub_name", "need_transformers", "need_timm", "nearest_few", "folder_of", "download",
+        "read_json", "require_safetensors",
+    ],
     "hub_networks": [
-        "ARCHITECTURES", "POOLINGS", "HubName", "parse_hub_name", "folder_of", "download", "Architecture",
-        "HubKind", "hub_kind", "check_taking", "HubNetwork", "TransformersNetwork", "TimmNetwork",
-        "build_hub_network", "load_tokenizer", "block_number", "HubBeginning", "HubEnd", "build_hub_beginning",
-        "build_hub_end",
+        "POOLINGS", "hub_model", "check_taking", "pool_tokens", "HubNetwork", "TransformersNetwork",
+        "TimmNetwork", "build_hub_network", "load_tokenizer",
     ],
     "label_propagation": [
         "NEIGHBOURS", "EXACT_ROWS", "PRIOR_WEIGHT", "ALPHA", "neighbour_graph", "label_seeds",

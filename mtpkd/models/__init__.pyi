@@ -55,27 +55,44 @@ from .fusion import (
     AcrossBatch as AcrossBatch,
     CrossedEncodersAcrossBatch as CrossedEncodersAcrossBatch,
 )
-from .hub_networks import (
-    ARCHITECTURES as ARCHITECTURES,
-    POOLINGS as POOLINGS,
-    HubName as HubName,
-    parse_hub_name as parse_hub_name,
-    folder_of as folder_of,
-    download as download,
-    Architecture as Architecture,
-    HubKind as HubKind,
-    hub_kind as hub_kind,
-    check_taking as check_taking,
-    HubNetwork as HubNetwork,
-    TransformersNetwork as TransformersNetwork,
-    TimmNetwork as TimmNetwork,
-    build_hub_network as build_hub_network,
-    load_tokenizer as load_tokenizer,
+from .hub_blocks import (
     block_number as block_number,
     HubBeginning as HubBeginning,
     HubEnd as HubEnd,
     build_hub_beginning as build_hub_beginning,
     build_hub_end as build_hub_end,
+)
+from .hub_kinds import (
+    ARCHITECTURES as ARCHITECTURES,
+    Architecture as Architecture,
+    HubKind as HubKind,
+    hub_kind as hub_kind,
+    transformers_config as transformers_config,
+    vocabulary_digest as vocabulary_digest,
+    timm_settings as timm_settings,
+    timm_skeleton as timm_skeleton,
+)
+from .hub_names import (
+    HubName as HubName,
+    parse_hub_name as parse_hub_name,
+    need_transformers as need_transformers,
+    need_timm as need_timm,
+    nearest_few as nearest_few,
+    folder_of as folder_of,
+    download as download,
+    read_json as read_json,
+    require_safetensors as require_safetensors,
+)
+from .hub_networks import (
+    POOLINGS as POOLINGS,
+    hub_model as hub_model,
+    check_taking as check_taking,
+    pool_tokens as pool_tokens,
+    HubNetwork as HubNetwork,
+    TransformersNetwork as TransformersNetwork,
+    TimmNetwork as TimmNetwork,
+    build_hub_network as build_hub_network,
+    load_tokenizer as load_tokenizer,
 )
 from .label_propagation import (
     NEIGHBOURS as NEIGHBOURS,

@@ -16,8 +16,9 @@ from torch import nn, Tensor
 from ..core.errors import InputError, nearest, reason_of
 from ..core.installation import install_command
 from .encoders import encoders, TCN
-from .hub_networks import block_number, build_hub_beginning, build_hub_end, build_hub_network
-from .hub_networks import hub_kind, HubKind
+from .hub_blocks import block_number, build_hub_beginning, build_hub_end
+from .hub_networks import build_hub_network
+from .hub_kinds import hub_kind, HubKind
 
 # %% ../../nbs/20_models/02_backbones.ipynb #4d1ed963
 BACKBONE_PARTS = ("stem", "layer1", "layer2", "layer3", "layer4")

@@ -32,7 +32,8 @@ from mtpkd.features.pieces import Piece, piece_key, video_pixels
 from mtpkd.features.recipes import make_recipe
 from mtpkd.models.backbones import build_frozen
 from mtpkd.models.encoders import build_encoder, encoders
-from mtpkd.models.hub_networks import build_hub_beginning, build_hub_end, build_hub_network
+from mtpkd.models.hub_blocks import build_hub_beginning, build_hub_end
+from mtpkd.models.hub_networks import build_hub_network
 from tiny_runs import quick
 
 EXTRAS = {
