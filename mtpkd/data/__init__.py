@@ -44,6 +44,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "to_samples",
     ],
     "reading": ["without_labels", "read"],
+    "sample_files": ["npz_sample", "csv_numbers", "load_sample", "AbsentWarning", "warn_absent", "load_paths"],
     "samples": [
         "MEDIA", "WORDS", "MOST_LOST", "SILENT", "UNLABELLED", "as_media", "is_media", "as_words", "is_words",
         "is_unprepared", "lost_by_rounding", "as_float32", "Samples", "present_rows", "without_mask", "as_text",
@@ -62,10 +63,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "sound": ["WavHeader", "wav_header", "decode_stretches", "read_sound", "encode_wav"],
     "sound_descriptors": ["LEVELS", "parse_descriptors", "opensmile_version"],
-    "tables": [
-        "TRANSCRIPTS", "DialectWarning", "load_table", "text_column", "number_columns", "feature_columns",
-        "load_sample", "AbsentWarning", "warn_absent", "load_paths", "named_files", "table",
+    "table_files": [
+        "parse_text", "require_no_gap", "DialectWarning", "first_lines", "load_table", "text_column",
+        "as_floats", "number_columns",
     ],
+    "tables": ["TRANSCRIPTS", "feature_columns", "named_files", "table"],
     "transcripts": ["Segment", "read_transcript", "words_between"],
     "video": [
         "Recording", "scan_film", "open_recording", "is_picture_file", "read_frames", "held_frames",

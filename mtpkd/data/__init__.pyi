@@ -172,6 +172,14 @@ from .reading import (
     without_labels as without_labels,
     read as read,
 )
+from .sample_files import (
+    npz_sample as npz_sample,
+    csv_numbers as csv_numbers,
+    load_sample as load_sample,
+    AbsentWarning as AbsentWarning,
+    warn_absent as warn_absent,
+    load_paths as load_paths,
+)
 from .samples import (
     MEDIA as MEDIA,
     WORDS as WORDS,
@@ -251,17 +259,19 @@ from .sound_descriptors import (
     parse_descriptors as parse_descriptors,
     opensmile_version as opensmile_version,
 )
-from .tables import (
-    TRANSCRIPTS as TRANSCRIPTS,
+from .table_files import (
+    parse_text as parse_text,
+    require_no_gap as require_no_gap,
     DialectWarning as DialectWarning,
+    first_lines as first_lines,
     load_table as load_table,
     text_column as text_column,
+    as_floats as as_floats,
     number_columns as number_columns,
+)
+from .tables import (
+    TRANSCRIPTS as TRANSCRIPTS,
     feature_columns as feature_columns,
-    load_sample as load_sample,
-    AbsentWarning as AbsentWarning,
-    warn_absent as warn_absent,
-    load_paths as load_paths,
     named_files as named_files,
     table as table,
 )

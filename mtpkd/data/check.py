@@ -22,7 +22,8 @@ from .missing import missing_notes
 from .samples import has_label, is_unprepared
 from .face_tables import read_track
 from .transcripts import read_transcript
-from .tables import AbsentWarning, DialectWarning, load_sample
+from .sample_files import AbsentWarning, load_sample
+from .table_files import DialectWarning
 from .windowed_array import in_chunks
 from .video import open_recording, read_frames
 from .readers import readers, to_samples

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 import numpy as np
 from ..core.errors import InputError, nearest
-from .tables import load_table, number_columns
+from .table_files import load_table, number_columns
 
 # %% ../../nbs/10_data/20_face_tables.ipynb #c6460905
 GROUPS = {

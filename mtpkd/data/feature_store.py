@@ -18,7 +18,7 @@ from ..core.files import file_sha256, write_bytes
 from ..core.stored_files import regular_file
 from .manifest import DatasetManifest, require_files
 from .readers import naming_source, readers
-from .tables import load_table, number_columns, text_column
+from .table_files import load_table, number_columns, text_column
 from .windowed_array import stored_chunks, WindowedArray
 
 # %% ../../nbs/10_data/18_feature_store.ipynb #16a2bf30

@@ -13,7 +13,7 @@ from ..core.errors import InputError
 from .manifest import DatasetManifest, require_files, TaskSpec
 from .readers import as_target, naming_source
 from .samples import _targets, UNLABELLED
-from .tables import load_table, number_columns, text_column
+from .table_files import load_table, number_columns, text_column
 
 # %% ../../nbs/10_data/24_frame_spans.ipynb #b0e8c339
 @dataclass(frozen=True)

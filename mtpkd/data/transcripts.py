@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from ..core.errors import InputError
 from ..core.files import read_text
-from .tables import load_table, number_columns, text_column
+from .table_files import load_table, number_columns, text_column
 
 # %% ../../nbs/10_data/23_transcripts.ipynb #92898fdc
 @dataclass(frozen=True)

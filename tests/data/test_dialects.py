@@ -13,7 +13,8 @@ from mtpkd.data.reading import read
 from mtpkd.cli.main import main
 from mtpkd.data.corpora.scan import numbers_of, ScanLog
 from mtpkd.data.manifest import load_manifest
-from mtpkd.data.tables import DialectWarning, load_sample, load_table
+from mtpkd.data.sample_files import load_sample
+from mtpkd.data.table_files import DialectWarning, load_table
 
 MANIFEST = {
     "name": "mine",
@@ -84,7 +85,7 @@ def test_numbers_survive_any_text_beside_them(tmp_path_factory, marks, quoting, 
         assert "row" in str(e)
         return
     assert list(got.columns) == ["note", "a", "b"]
-    from mtpkd.data.tables import number_columns
+    from mtpkd.data.table_files import number_columns
 
     np.testing.assert_allclose(number_columns(got, ["a", "b"], "x"), frame[["a", "b"]].to_numpy("float32"), rtol=1e-5)
 
