@@ -44,7 +44,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "to_samples",
     ],
     "reading": ["without_labels", "read"],
-    "sample_files": ["npz_sample", "csv_numbers", "load_sample", "AbsentWarning", "warn_absent", "load_paths"],
+    "sample_files": ["load_sample", "AbsentWarning", "warn_absent", "load_paths"],
     "samples": [
         "MEDIA", "WORDS", "MOST_LOST", "SILENT", "UNLABELLED", "as_media", "is_media", "as_words", "is_words",
         "is_unprepared", "lost_by_rounding", "as_float32", "Samples", "present_rows", "without_mask", "as_text",
