@@ -45,7 +45,8 @@ from mtpkd.experiments.plan import ExperimentSpec, plan_experiment
 from mtpkd.experiments.scoring import open_context, run_method
 from mtpkd.experiments.settings import draw_folds
 from mtpkd.experiments.tables import TABLES, MethodTables
-from mtpkd.experiments.verdict import choose_schedules, compare_methods, test_design, with_chosen, with_fallbacks
+from mtpkd.experiments.schedule_choice import choose_schedules, with_chosen, with_fallbacks
+from mtpkd.experiments.verdict import compare_methods, test_design
 
 METHODS = "self_training,kd,pkdot,mtpkdot,mtpkd".split(",")
 NULLS = ("noise", "permuted")

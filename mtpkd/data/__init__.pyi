@@ -173,8 +173,6 @@ from .reading import (
     read as read,
 )
 from .sample_files import (
-    npz_sample as npz_sample,
-    csv_numbers as csv_numbers,
     load_sample as load_sample,
     AbsentWarning as AbsentWarning,
     warn_absent as warn_absent,

@@ -30,6 +30,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "train_all", "stacks_of", "training_folder", "methods_and_upper_bounds", "write_folder", "default_out",
         "run", "run_plan", "forecast", "check_cells",
     ],
+    "schedule_choice": [
+        "is_clearly_better", "choose_candidate", "choose_schedules", "with_chosen", "fall_back",
+        "with_fallbacks",
+    ],
     "scoring": [
         "MOST_SHOWN", "score_rows", "predictions_of", "history_rows", "backbone_rows", "teacher_rows",
         "open_context", "run_method", "first_outputs", "plan_of", "embeddings_of",
@@ -55,8 +59,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "parse_dimension", "changes_cost", "parse_spaces", "TuneSpec", "read_tune",
     ],
     "verdict": [
-        "EFFECT", "is_clearly_better", "choose_candidate", "choose_schedules", "with_chosen", "paired",
-        "fall_back", "with_fallbacks", "test_design", "compare_methods", "diverged", "summarise",
-        "parts_results", "named_with_schedule", "anchors_of_batch",
+        "EFFECT", "paired", "test_design", "compare_methods", "diverged", "summarise", "parts_results",
+        "named_with_schedule", "anchors_of_batch",
     ],
 })

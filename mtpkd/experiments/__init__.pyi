@@ -110,6 +110,14 @@ from .runner import (
     forecast as forecast,
     check_cells as check_cells,
 )
+from .schedule_choice import (
+    is_clearly_better as is_clearly_better,
+    choose_candidate as choose_candidate,
+    choose_schedules as choose_schedules,
+    with_chosen as with_chosen,
+    fall_back as fall_back,
+    with_fallbacks as with_fallbacks,
+)
 from .scoring import (
     MOST_SHOWN as MOST_SHOWN,
     score_rows as score_rows,
@@ -204,13 +212,7 @@ from .tuning import (
 )
 from .verdict import (
     EFFECT as EFFECT,
-    is_clearly_better as is_clearly_better,
-    choose_candidate as choose_candidate,
-    choose_schedules as choose_schedules,
-    with_chosen as with_chosen,
     paired as paired,
-    fall_back as fall_back,
-    with_fallbacks as with_fallbacks,
     test_design as test_design,
     compare_methods as compare_methods,
     diverged as diverged,

@@ -24,7 +24,7 @@ from ..distillation.artifacts import ReportedKey
 from ..distillation.stages import run_stages
 from .plan import ExperimentSpec, plan_experiment
 from .scoring import open_context
-from .verdict import choose_schedules, fall_back
+from .schedule_choice import choose_schedules, fall_back
 from .resume import check_same_work, environment, identity, keep_students
 
 # %% ../../nbs/60_experiments/11_fit.ipynb #57f80f26

@@ -36,7 +36,8 @@ from mtpkd.experiments.plan import (
     stacked_repeats,
 )
 from .scoring import embeddings_of, open_context, plan_of, run_method
-from .verdict import choose_schedules, diverged, summarise, with_chosen, with_fallbacks
+from .schedule_choice import choose_schedules, with_chosen, with_fallbacks
+from .verdict import diverged, summarise
 from mtpkd.experiments.run_folder import (
     pairing_table,
     read_tensors,
