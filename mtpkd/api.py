@@ -18,7 +18,7 @@ from .core.yaml_files import read_yaml
 from .experiments import run_folder as run_folders
 
 if TYPE_CHECKING:
-    from mtpkd.execution.sweep import SweepFolder
+    from mtpkd.execution.sweep_folder import SweepFolder
     from mtpkd.experiments.study import TuneFolder
 
 # %% ../nbs/90_api.ipynb #ap100002
@@ -98,15 +98,9 @@ def sweep(
             f"jobs is {jobs} and ray is {ray!r}: a cluster starts as many runs as it has processors; "
             "leave one of the two out"
         )
-    from mtpkd.execution.sweep import (
-        SweepJournal,
-        SweepFolder,
-        claim_sweep_folder,
-        fitting_jobs,
-        read_sweep,
-        run_cells,
-        write_cells,
-    )
+    from mtpkd.execution.sweep import claim_sweep_folder, fitting_jobs, run_cells, SweepJournal
+    from mtpkd.execution.sweep_file import read_sweep
+    from mtpkd.execution.sweep_folder import SweepFolder, write_cells
     from mtpkd.execution.workers import Pool, value_of
 
     with trusting(trust):
@@ -156,7 +150,8 @@ def tune(
             f"jobs is {jobs} and ray is {ray!r}: a cluster starts as many trials as it has processors; "
             "leave one of the two out"
         )
-    from mtpkd.execution.sweep import fitting_jobs, Cell
+    from mtpkd.execution.sweep import fitting_jobs
+    from mtpkd.execution.sweep_file import Cell
     from mtpkd.execution.workers import Pool
     from mtpkd.experiments.study import optuna_module
     from mtpkd.experiments.tuning import read_tune

@@ -34,18 +34,7 @@ from .ray_cluster import (
     RayPool as RayPool,
 )
 from .sweep import (
-    KEYS as KEYS,
-    MOST as MOST,
-    MAX_CELL_BYTES as MAX_CELL_BYTES,
     GRACE as GRACE,
-    Cell as Cell,
-    Sweep as Sweep,
-    read_sweep as read_sweep,
-    single_cell as single_cell,
-    SweepFolder as SweepFolder,
-    write_cells as write_cells,
-    read_cells as read_cells,
-    last_events as last_events,
     threads_of as threads_of,
     fitting_jobs as fitting_jobs,
     run_cell as run_cell,
@@ -53,6 +42,21 @@ from .sweep import (
     SweepJournal as SweepJournal,
     run_cells as run_cells,
     claim_sweep_folder as claim_sweep_folder,
+)
+from .sweep_file import (
+    KEYS as KEYS,
+    MOST as MOST,
+    Cell as Cell,
+    Sweep as Sweep,
+    read_sweep as read_sweep,
+    single_cell as single_cell,
+)
+from .sweep_folder import (
+    MAX_CELL_BYTES as MAX_CELL_BYTES,
+    SweepFolder as SweepFolder,
+    write_cells as write_cells,
+    read_cells as read_cells,
+    last_events as last_events,
 )
 from .workers import (
     KERNEL as KERNEL,

@@ -21,7 +21,9 @@ from ..core.stored_files import read_json_file, regular_file
 from ..core.yaml_files import read_yaml
 from ..core.config import to_yaml
 from ..core.registry import trusting
-from ..execution.sweep import Cell, last_events, run_cells, SweepJournal
+from ..execution.sweep import run_cells, SweepJournal
+from ..execution.sweep_file import Cell
+from ..execution.sweep_folder import last_events
 from ..execution.workers import MACHINE
 from .resume import check_same_work, environment, identity, load_part
 from .run_folder import RunFolder, write_table

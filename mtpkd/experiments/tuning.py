@@ -15,7 +15,7 @@ from ..core.errors import InputError, nearest
 from ..core.yaml_files import read_yaml
 from ..core.config import ExperimentConfig
 from ..distillation.methods import BASELINE, declared, parse_row
-from ..execution.sweep import single_cell
+from ..execution.sweep_file import single_cell
 
 # %% ../../nbs/60_experiments/14_tuning.ipynb #4e3f7892
 @dataclass(frozen=True)

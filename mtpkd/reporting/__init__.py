@@ -86,15 +86,17 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "describe_budgets", "paired_cells", "protocols_to_name",
     ],
     "template": ["CSS", "MACROS", "RUN", "PAGE", "FOLDING", "PAIRED", "templates"],
+    "tracked_runs": [
+        "TrackedRun", "flat_settings", "point_name", "result_points", "progress_points", "journal_events",
+        "unfinished_points", "finished_points", "collect_run", "collect_study", "collect", "is_over",
+        "describe_update",
+    ],
+    "tracker_stores": ["SOURCE_TAG", "MLflowStore", "WandbStore"],
     "trackers": [
         "EVENT_FILES", "slug", "curves", "lost_repeats", "verdict_numbers", "writer", "claim_log_folder",
         "track_run", "track",
     ],
-    "tracking": [
-        "SOURCE_TAG", "TrackedRun", "flat_settings", "point_name", "result_points", "progress_points",
-        "journal_events", "unfinished_points", "finished_points", "collect_run", "collect_study", "collect",
-        "is_over", "describe_update", "MLflowStore", "WandbStore", "open_store", "track_to",
-    ],
+    "tracking": ["open_store", "track_to"],
     "training_sections": ["plan_section", "embedding_arguments", "embedding_section", "curve_sections"],
     "verdict_steps": [
         "repeat_scores", "check_scores", "repeat_differences", "spread_table", "significance_steps", "check_p",

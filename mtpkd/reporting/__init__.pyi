@@ -299,19 +299,7 @@ from .template import (
     PAIRED as PAIRED,
     templates as templates,
 )
-from .trackers import (
-    EVENT_FILES as EVENT_FILES,
-    slug as slug,
-    curves as curves,
-    lost_repeats as lost_repeats,
-    verdict_numbers as verdict_numbers,
-    writer as writer,
-    claim_log_folder as claim_log_folder,
-    track_run as track_run,
-    track as track,
-)
-from .tracking import (
-    SOURCE_TAG as SOURCE_TAG,
+from .tracked_runs import (
     TrackedRun as TrackedRun,
     flat_settings as flat_settings,
     point_name as point_name,
@@ -325,8 +313,24 @@ from .tracking import (
     collect as collect,
     is_over as is_over,
     describe_update as describe_update,
+)
+from .tracker_stores import (
+    SOURCE_TAG as SOURCE_TAG,
     MLflowStore as MLflowStore,
     WandbStore as WandbStore,
+)
+from .trackers import (
+    EVENT_FILES as EVENT_FILES,
+    slug as slug,
+    curves as curves,
+    lost_repeats as lost_repeats,
+    verdict_numbers as verdict_numbers,
+    writer as writer,
+    claim_log_folder as claim_log_folder,
+    track_run as track_run,
+    track as track,
+)
+from .tracking import (
     open_store as open_store,
     track_to as track_to,
 )

@@ -16,7 +16,7 @@ from ..core.provenance import provenance_text
 from ..evaluation.wording import difference_with_interval, format_number
 from ..distillation.methods import BASELINE
 from ..experiments.run_folder import write_table
-from ..execution.sweep import SweepFolder
+from ..execution.sweep_folder import SweepFolder
 from .template import CSS
 from .page import Page
 from .sweep_table import is_upper_bound, sweep_groups, sweep_table

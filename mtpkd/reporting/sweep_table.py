@@ -14,7 +14,7 @@ from ..evaluation.statistics import corrected_t, holm, PairedTest, rho_for
 from ..distillation.methods import BASELINE, method_role, parse_row
 from ..experiments.run_folder import RunFolder
 from ..experiments.label_budgets import budget_name
-from ..execution.sweep import SweepFolder
+from ..execution.sweep_folder import SweepFolder
 
 # %% ../../nbs/75_reporting/16_sweep_table.ipynb #263f330f
 def _requested(cell, keys):

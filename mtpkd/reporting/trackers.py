@@ -16,7 +16,7 @@ from ..core.files import claim_output_folder, FolderKind, write_text
 from ..core.provenance import provenance_text
 from ..core.stored_files import regular_file
 from ..evaluation.summary import MethodRow
-from ..execution.sweep import SweepFolder
+from ..execution.sweep_folder import SweepFolder
 from ..experiments.run_folder import using_tables
 from ..experiments.study import COMPARISON
 from .run_view import open_run

@@ -8,7 +8,9 @@ from mtpkd.cli.main import main
 from mtpkd.core.errors import InputError
 from mtpkd.core.installation import install_command
 from mtpkd.core.files import folder_lock
-from mtpkd.execution.sweep import SweepFolder, fitting_jobs, last_events, read_sweep, write_cells
+from mtpkd.execution.sweep import fitting_jobs
+from mtpkd.execution.sweep_file import read_sweep
+from mtpkd.execution.sweep_folder import last_events, SweepFolder, write_cells
 from mtpkd.experiments.runner import check_cells
 from mtpkd.api import sweep
 from mtpkd.reporting.sweep_ranks import critical_difference, mean_ranks

@@ -6,7 +6,8 @@ import mtpkd
 from mtpkd.core.installation import install_command
 from mtpkd.cli.main import main
 from mtpkd.core.files import file_sha256
-from mtpkd.execution.sweep import Cell, write_cells
+from mtpkd.execution.sweep_file import Cell
+from mtpkd.execution.sweep_folder import write_cells
 from tiny_runs import make_set, quick
 
 reader = pytest.importorskip(

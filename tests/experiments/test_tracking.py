@@ -7,7 +7,9 @@ from mtpkd.core.installation import install_command
 from mtpkd.cli.main import main
 from mtpkd.experiments.resume import save_part
 from mtpkd.experiments.tables import MethodTables, TABLES
-from mtpkd.reporting.tracking import collect, MLflowStore, track_to
+from mtpkd.reporting.tracked_runs import collect
+from mtpkd.reporting.tracker_stores import MLflowStore
+from mtpkd.reporting.tracking import track_to
 from fake_run_folder import FakeRun, write
 
 

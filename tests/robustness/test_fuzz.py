@@ -12,7 +12,8 @@ from mtpkd.experiments.run_folder import RunFolder
 from mtpkd.data.reading import read
 from mtpkd.reporting.report import report
 from mtpkd.reporting.sweep_report import sweep_report
-from mtpkd.execution.sweep import Cell, SweepFolder, read_sweep, write_cells
+from mtpkd.execution.sweep_file import Cell, read_sweep
+from mtpkd.execution.sweep_folder import SweepFolder, write_cells
 from tiny_runs import make_set, quick
 
 

@@ -5,7 +5,7 @@ import pytest
 import mtpkd
 from mtpkd.cli.main import main
 from mtpkd.core.errors import InputError
-from mtpkd.execution.sweep import SweepFolder
+from mtpkd.execution.sweep_folder import SweepFolder
 from mtpkd.experiments.run_folder import RunFolder
 from tiny_runs import make_set, quick
 

@@ -11,7 +11,7 @@ from mtpkd.core.errors import InputError
 from mtpkd.core.registry import trusted_addresses
 from mtpkd.deployment.first_batch import first_batch
 from mtpkd.execution.notebooks import execute_many
-from mtpkd.execution.sweep import read_sweep
+from mtpkd.execution.sweep_file import read_sweep
 from mtpkd.execution.workers import CAN_FORK, Pool
 from mtpkd.features import pipeline
 from mtpkd.features.pieces import Piece
