@@ -6,6 +6,7 @@
 __all__ = ['SHARED_BACKBONES', 'FAULTS', 'protocol_faults', 'provenance_columns', 'provenance_text']
 
 # %% ../../nbs/00_core/07_provenance.ipynb #39314ea7
+from collections.abc import Mapping
 from .errors import InputError, nearest
 
 # %% ../../nbs/00_core/07_provenance.ipynb #9a7303b7
@@ -34,7 +35,7 @@ def protocol_faults(
 
 # %% ../../nbs/00_core/07_provenance.ipynb #be507334
 def provenance_columns(
-    run: dict,  # anything with `protocol`, `control` and `simulated`: a summary, a config's dictionary
+    run: Mapping,  # anything with `protocol`, `control` and `simulated`: a summary, a config's dictionary
 ) -> dict:  # column -> text; empty for an honest run on recordings of people without a control
     "Columns that mark every table of a run with faults, under a control or on simulated recordings"
     faults = protocol_faults(run.get("protocol") or "honest")
@@ -48,7 +49,7 @@ def provenance_columns(
     return columns
 
 
-def provenance_text(run: dict) -> str:  # as in `provenance_columns`
+def provenance_text(run: Mapping) -> str:  # as in `provenance_columns`
     "The columns as a line: `released: clip_folds, drop_last; control: shuffled_teacher`"
     parts = []
     for column, text in provenance_columns(run).items():

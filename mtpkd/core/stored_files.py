@@ -88,6 +88,6 @@ def arrays_sha256(
     for name in sorted(arrays):
         x = np.ascontiguousarray(arrays[name])
         digest.update(json.dumps([name, x.dtype.str, list(np.shape(arrays[name]))]).encode())
-        digest.update(x.reshape(-1).view("uint8"))
+        digest.update(x.reshape(-1).view("uint8").data)
     digest.update(text.encode())
     return digest.hexdigest()

@@ -8,6 +8,7 @@ __all__ = ['MAX_YAML_BYTES', 'with_stand_ins', 'parse_yaml', 'read_yaml', 'apply
 # %% ../../nbs/00_core/05_yaml_files.ipynb #8d870131
 import re
 import yaml
+from typing import Any
 from .errors import InputError, parsing
 from .files import read_text
 
@@ -99,7 +100,10 @@ _LONG_NUMBER = re.compile(
 )
 
 # %% ../../nbs/00_core/05_yaml_files.ipynb #3d4e5ed7
-class _PlainLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _PlainLoader(_SafeLoader):
     "The safe loader without points in time; bytes of a path that are no UTF-8 come back as Python holds them"
 
     def construct_scalar(self, node):
@@ -172,10 +176,10 @@ def read_yaml(path) -> dict:
 
 # %% ../../nbs/00_core/05_yaml_files.ipynb #7d32af3e
 def _split_setting(text: str) -> tuple:  # dotted path, value
-    path, equals, value = text.partition("=")
+    path, equals, written = text.partition("=")
     if not equals or not path:
         raise InputError(f"--set {text}: expected key=value, such as schedule.steps=400")
-    value = parse_yaml(value, f"--set {text[:80]}")
+    value = parse_yaml(written, f"--set {text[:80]}")
     if isinstance(value, str):
         try:
             value = float(value)  # YAML 1.1 reads 1e-3 as text

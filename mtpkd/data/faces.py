@@ -365,9 +365,9 @@ def track_face(
     chain = [detectors.get(name) for name in detector.split("+")]
     inspected = np.unique(np.r_[0 : len(positions) : every, len(positions) - 1])
     detections = [(*_no_faces(), None, 0)] * len(positions)
-    shape = None
+    shape: tuple = ()
     for i, frame in zip(inspected, read_frames(r, positions[inspected])):
-        if shape not in (None, frame.shape):
+        if shape not in ((), frame.shape):
             raise InputError(
                 f"{r.path}: frames change from {shape[1]} x {shape[0]} to {frame.shape[1]} x {frame.shape[0]} pixels, "
                 "where no face can be followed; convert the recording to one size, or use faces: whole"
@@ -377,7 +377,8 @@ def track_face(
     boxes = follow([found[:2] for found in detections], min_score)
     tilt = _filled_tilts(_tilts(detections, boxes)) if upright else None
     fallback = np.mean([detections[i][3] > 0 for i in inspected])
-    return replace(fill(boxes, *shape[:2], margin), tilt=tilt, fallback=float(fallback))
+    height, width = shape[:2]
+    return replace(fill(boxes, height, width, margin), tilt=tilt, fallback=float(fallback))
 
 
 def face_clip(

@@ -62,15 +62,16 @@ def make_spans(
 ) -> FrameSpans:
     "Checked spans of `N` windows; `InputError` for frames that are not there and for annotations that fit no task"
     numbers = [np.asarray(part, "int64") for part in (first, last, frame)]
+    firsts, lasts, frames = numbers
     recording = np.asarray(recording, dtype=str)
     if any(part.shape != recording.shape for part in numbers):
         shapes = ", ".join(str(part.shape) for part in (recording, *numbers))
         raise InputError(f"recording, first, last and frame have shapes {shapes}; expected one of each a window")
     if task is None:
-        spans = FrameSpans(recording, *numbers, dict(annotations))
+        spans = FrameSpans(recording, firsts, lasts, frames, dict(annotations))
     else:
         lengths = {name: len(values) for name, values in annotations.items()}
-        spans = FrameSpans(recording, *numbers, lengths, _checked_annotations(annotations, task))
+        spans = FrameSpans(recording, firsts, lasts, frames, lengths, _checked_annotations(annotations, task))
     _require_spans(spans)
     return spans
 
@@ -167,4 +168,5 @@ def read_spans(
         numbers = number_columns(table, list(_WINDOW_COLUMNS), "the frames")[rows]
         if not np.isfinite(numbers).all() or (numbers != np.round(numbers)).any():
             raise InputError("first, last and frame: expected whole numbers in every row")
-        return make_spans(recording, *numbers.T, annotations, task)
+        first, last, frame = numbers.T
+        return make_spans(recording, first, last, frame, annotations, task)

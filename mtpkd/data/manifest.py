@@ -149,7 +149,7 @@ class ProtocolSpec(_Strict):
 
     folds: int | Literal["loso"] | Annotated[str, Field(pattern=r"^files:.")] | dict[str, list] = 5
     group: str | None = None
-    inner_validation: float = Field(0.25, gt=0, lt=1)
+    inner_validation: float = Field(default=0.25, gt=0, lt=1)
     labelled: Annotated[int, Field(ge=0)] | None = None
     labelled_validation: Annotated[int, Field(ge=0)] | None = None
     metric: str = "balanced_accuracy"
@@ -293,7 +293,7 @@ def parse_manifest(
     try:
         return DatasetManifest(**values, root=Path(root))
     except ValidationError as e:
-        raise InputError(_validation_message(e.errors()[0], source)) from e
+        raise InputError(_validation_message(dict(e.errors()[0]), source)) from e
 
 
 def _validation_message(error: dict, source: str) -> str:
@@ -304,7 +304,7 @@ def _validation_message(error: dict, source: str) -> str:
         given = f", got {error['input']!r}"[:80]
     hint = ""
     if error["type"] == "extra_forbidden" and len(where) == 1:
-        hint = "; " + nearest(where[-1], DatasetManifest.model_fields)
+        hint = "; " + nearest(str(where[-1]), DatasetManifest.model_fields)
     key = ".".join(map(str, where))
     message = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if message != error["msg"] and error["type"] != "value_error":
@@ -318,7 +318,7 @@ _ADDRESS = re.compile(r"(.*?\.ya?ml|[^+/]*)((?:\+[^+/]*)*)", re.I)  # name or pa
 
 
 def split_address(
-    address: str,  # NAME, NAME+VARIANT, NAME@FOLDER, NAME+VARIANT+VARIANT@FOLDER; NAME may be a path to a .yaml
+    address: str | Path,  # NAME, NAME+VARIANT, NAME@FOLDER, NAME+VARIANT+VARIANT@FOLDER; NAME may be a path to a .yaml
 ) -> tuple:  # name or path, names of variants, folder or None
     "The parts of a data set's address"
     address = str(address)

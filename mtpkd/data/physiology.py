@@ -112,18 +112,18 @@ def physiology_features(
     `InputError` where too little is found in it."""
     nk, rate_hz = _need_neurokit(), check_rate(rate_hz)
     x = np.asarray(x, float)
-    values = []
+    measured = []
     for channel in x:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of short windows, which are looked at here
-                values += _features_of_channel(nk, channel, rate_hz, kind)
+                measured += _features_of_channel(nk, channel, rate_hz, kind)
         except InputError:
             raise
         except Exception as e:  # NeuroKit2 fails in many ways on signals without what it looks for
             reason = f"{type(e).__name__}: {' '.join(str(e).split())[:80]}"
             raise InputError(f"{kind}: nothing can be measured in the window ({reason}); look at the signal") from e
-    values = np.array(values, "float32")
+    values = np.array(measured, "float32")
     if not np.isfinite(values).all():
         missing = PHYSIOLOGY[kind][int((~np.isfinite(values)).argmax()) % len(PHYSIOLOGY[kind])]
         raise InputError(f"{kind}: {missing} cannot be measured in the window; use longer windows")

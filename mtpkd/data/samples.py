@@ -12,6 +12,7 @@ import unicodedata, warnings
 from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
+from typing import Any
 from ..core.delimited import as_number, is_missing
 from ..core.errors import InputError
 from .manifest import TaskSpec
@@ -141,7 +142,7 @@ class Samples:
     paired: np.ndarray | None = None  # `(N,)` bool: weakly paired sets only, where the pair is known
     # modality -> `(N, V, ...)` float32: all stored views of a recording; the first is the one in `arrays`
     views: dict = field(default_factory=dict)
-    spans: object | None = None  # `mtpkd.data.frame_spans.FrameSpans`, where rows are windows over frames
+    spans: Any = None  # `mtpkd.data.frame_spans.FrameSpans`, where rows are windows over frames
 
     def __len__(self) -> int:
         return len(self.sample)

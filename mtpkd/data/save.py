@@ -9,6 +9,7 @@ __all__ = ['npz_bytes', 'write_unless_same', 'save_set']
 import io, zipfile
 from pathlib import Path
 import numpy as np
+from typing import Any
 from ..core.errors import InputError, nearest
 from ..core.files import file_sha256, write_bytes
 from ..core.config import to_yaml
@@ -52,7 +53,7 @@ def _modality_entries(arrays: dict, roles: dict, rates: dict, inputs: dict) -> d
     for name, x in arrays.items():
         if x.ndim not in (2, 3):
             raise InputError(f"modality {name} has shape {x.shape}, expected (N, D) features or (N, C, T) signals")
-        entry = {"kind": "features" if x.ndim == 2 else "signal"}
+        entry: dict[str, Any] = {"kind": "features" if x.ndim == 2 else "signal"}
         entry["shape"] = list(x.shape[1:])
         entry["role"] = roles.get(name, "unused")
         if name in rates:
@@ -118,7 +119,7 @@ def save_set(
     if paired is not None:
         ids["paired"] = as_booleans(paired, "paired")
     _require_distinct([*arrays, task.get("target"), *ids])
-    values = dict(
+    values: dict[str, Any] = dict(
         name=name,
         reader="npz",
         files={"arrays": {"path": "arrays.npz"}},

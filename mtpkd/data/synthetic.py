@@ -7,6 +7,7 @@ __all__ = ['synthetic']
 
 # %% ../../nbs/10_data/03_synthetic.ipynb #6e4ba332
 import numpy as np
+from typing import Any
 from ..core.runtime import rng
 from .manifest import TaskSpec
 from .samples import make_samples, Samples
@@ -36,7 +37,7 @@ def _ratings(affect, kind: str, classes: int, label_noise: float, random) -> np.
     return np.searchsorted(np.quantile(score, shares), score)
 
 
-def _task(kind: str, classes: int) -> TaskSpec:
+def _task(kind: Any, classes: int) -> TaskSpec:
     if kind == "regression":
         return TaskSpec(kind=kind, target="affect", names=["valence", "arousal"], range=(-1, 1))
     return TaskSpec(kind=kind, target="affect", classes=[f"level {i}" for i in range(classes)])

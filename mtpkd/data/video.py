@@ -320,7 +320,7 @@ def _file_pixels(r, positions):
             yield turn_upright(pixels, frame_orientation(frame))
 
 # %% ../../nbs/10_data/09_video.ipynb #1d623717
-_HELD = ContextVar("held frames", default=(None, {}))  # a recording, and its frames by position
+_HELD: ContextVar[tuple] = ContextVar("held frames", default=(None, {}))  # a recording, and its frames by position
 
 
 def _held_pixels(r, positions):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
 import pandas as pd
+from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..core.errors import InputError, parsing
 from ..core.files import atomic_path, check_output_file, write_text
@@ -252,7 +253,7 @@ def window_row(predictor: FilmPredictor, window: Window, plan: WindowPlan) -> tu
     middle = int(window.places[len(window.places) // 2])
     frame, box = window.frames[middle], track.boxes[middle]
     is_found = bool(np.isfinite(box).all()) and track.how[middle] != "centre"
-    row = dict(start_s=round(window.start, 3), end_s=round(window.start + plan.seconds, 3))
+    row: dict[str, Any] = dict(start_s=round(window.start, 3), end_s=round(window.start + plan.seconds, 3))
     labels = predictor.student.labels
     if predictor.student.card.task.kind != "regression":
         row |= dict(predicted=labels[int(values.argmax())], confidence=float(values.max()))

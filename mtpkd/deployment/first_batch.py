@@ -10,6 +10,7 @@ __all__ = ['SECONDS', 'SECOND_BYTES', 'MORE_BYTES', 'MOST_SECONDS', 'open_graph'
 # %% ../../nbs/55_deployment/00_first_batch.ipynb #e6c24c1c
 import contextlib, json, os, subprocess, sys, threading, time, weakref
 import numpy as np
+from typing import Any
 from ..core.errors import InputError, reason_of
 from ..core.files import scratch_folder
 from ..core.runtime import safe_path
@@ -188,7 +189,8 @@ class _Bounds:
     "The soft bounds of this process, which begin with the file and grow with each batch"
 
     def __init__(self, size: int):  # bytes of the file
-        self.size, self.per_row, self.base = size, 0.0, None
+        self.size, self.per_row = size, 0.0
+        self.base: int | None = None  # bytes of addresses before the first batch
         self.extend(0, 0)
 
     def extend(self, rows: int, arrays: int) -> None:  # arrays: bytes
@@ -222,7 +224,8 @@ def serve_batches() -> None:
     "The number of threads, the size of the file and the file from the standard input; then batches, until it ends"
     import onnxruntime  # before the bounds begin
 
-    source, answers = sys.stdin.buffer, sys.stdout.buffer
+    source: Any = sys.stdin.buffer  # that can look ahead
+    answers = sys.stdout.buffer
     threads, size = map(int, source.readline().split())
     bounds = _Bounds(size)
     session = open_graph(source.read(size), threads)

@@ -12,6 +12,7 @@ import contextlib, json, logging, warnings
 from pathlib import Path
 import torch
 import numpy as np
+from typing import Any
 from torch import nn
 from ..core.errors import InputError, RunError
 from ..core.installation import install_command
@@ -126,7 +127,7 @@ def quiet_export():
         log.setLevel(level)
 
 
-def one_graph(net: nn.Module, shapes) -> object:  # a ModelProto
+def one_graph(net: nn.Module, shapes) -> Any:  # a ModelProto
     "The graph of one member: inputs `in_0`, `in_1`, ..., output `out`"
     need_onnx()
     example = tuple(torch.zeros(3, *shape) for shape in shapes)
@@ -155,7 +156,7 @@ def one_graph(net: nn.Module, shapes) -> object:  # a ModelProto
 _GRAPHS = {}  # architecture -> graph
 
 
-def graph_of(kept: StoredStudents, trust=()) -> object:  # a ModelProto; its weights are those of any such student
+def graph_of(kept: StoredStudents, trust=()) -> Any:  # a ModelProto; its weights are those of any such student
     "`one_graph` of the students, from memory where one of the same architecture was written before"
     card = kept.card
     architecture = repr(
@@ -177,7 +178,7 @@ def graph_of(kept: StoredStudents, trust=()) -> object:  # a ModelProto; its wei
     return _GRAPHS[architecture]
 
 # %% ../../nbs/55_deployment/03_onnx_export.ipynb #ba07970c
-def as_onnx(kept: StoredStudents, trust=()) -> object:  # a ModelProto
+def as_onnx(kept: StoredStudents, trust=()) -> Any:  # a ModelProto
     "All members as one model, with the card in its metadata"
     onnx = need_onnx()
     card = kept.card

@@ -74,7 +74,7 @@ class FusionPart(_Strict):
     depth: int = Field(ge=1, le=256)
 
 # %% ../../nbs/55_deployment/01_student_file.ipynb #bb2312dd
-CARD = 2  # its format
+CARD: Literal[2] = 2  # its format
 READABLE = (1, 2)  # students of format 1 predict regression targets in their own unit
 
 

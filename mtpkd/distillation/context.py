@@ -22,13 +22,14 @@ from .methods import LABEL_PERMUTATION, SHUFFLE_CONTROLS, SHUFFLED_TEACHER
 from .outputs import FittedStack
 from .artifacts import ArtifactStore, BackboneKey, ControlKey, TeacherKey
 from .teachers import cross_fit, encoder_weights, fit_backbone, fit_teacher, TeacherTraining
+from ..data.samples import Samples
 
 # %% ../../nbs/50_distillation/11_context.ipynb #d1570604
 @dataclass(frozen=True)
 class WholeSet:
     "A set of which an experiment trains on some rows, and predicts the test rows of all"
 
-    samples: object  # `Samples`
+    samples: Samples
     rows: np.ndarray  # `(n,)`: which rows of it the experiment trains on, ascending
     folds: list  # one `Fold` a repeat, in the row numbers of this set
 
@@ -37,7 +38,7 @@ class WholeSet:
 class DistillationContext:
     "Data, folds and configuration of a stack of repeats, with the artifacts that were fitted on them"
 
-    samples: object  # `Samples`
+    samples: Samples
     folds: list  # one `Fold` a repeat
     prevalent: tuple
     privileged: tuple

@@ -7,6 +7,7 @@ __all__ = ['get_method', 'method_options', 'method_schedules']
 
 # %% ../../nbs/50_distillation/14_method_resolution.ipynb #9792bc7a
 from dataclasses import replace
+from typing import Any
 from ..core.errors import InputError, nearest
 from ..core.config import ExperimentConfig
 from ..models.teacher_ensemble import teacher_subsets
@@ -89,7 +90,7 @@ def _with_fitting_defaults(method: Method, options: dict, config: ExperimentConf
         target = "mean"
     if target == REFINED_MEAN and not method.source.ensemble:
         target = "mean"
-    declared_parts = dict(target=target, balance=balance)
+    declared_parts: dict[str, Any] = dict(target=target, balance=balance)
     return replace(method, **{key: value for key, value in declared_parts.items() if key not in options})
 
 
@@ -214,7 +215,7 @@ def _check_graph_of(method: Method, where: str, config, options: dict):
 
 # %% ../../nbs/50_distillation/14_method_resolution.ipynb #58d7976b
 _NUMBER = (int, float)
-_OPTIONS = dict(
+_OPTIONS: dict[str, Any] = dict(
     terms=dict,
     teacher=str,
     rule=str,

@@ -14,7 +14,7 @@ __all__ = ['SHUFFLED_TEACHER', 'SHUFFLED_PRIVILEGED', 'LABEL_PERMUTATION', 'SHUF
 # %% ../../nbs/50_distillation/01_methods.ipynb #759f21b2
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from ..core.errors import InputError, nearest
 from ..core.registry import allow_addresses, Registry
 from ..core.config import ExperimentConfig, ScheduleConfig
@@ -272,7 +272,9 @@ def without_term(method: Method, term: str) -> Method:
     if len(terms) == len(method.terms) or not terms:
         known = ", ".join(name for name, _ in method.terms)
         raise InputError(f"{method.base}:{WITHOUT}{term}: {method.base} has the terms {known}; name one of several")
-    changes = dict(falls_back=False, role="control", default_for="", uses_transport=False, ablated=(), colour="")
+    changes: dict[str, Any] = dict(
+        falls_back=False, role="control", default_for="", uses_transport=False, ablated=(), colour=""
+    )
     return replace(method, name=f"{method.base}:{WITHOUT}{term}", terms=terms, **changes)
 
 
@@ -389,7 +391,9 @@ _recipe = Method(
     reference=_OWN,
 )
 add_method(_recipe)
-_first_version = dict(terms=KD_TERMS, target="mean", balance="", for_values=(), default_for="", colour="")
+_first_version: dict[str, Any] = dict(
+    terms=KD_TERMS, target="mean", balance="", for_values=(), default_for="", colour=""
+)
 _first_line = "The first version of the recipe: soft targets of a teacher ensemble, next to the labels."
 add_method(replace(_recipe, name="mtpkd_v1", uses_transport=False, about=_first_line, **_first_version));
 
@@ -430,7 +434,7 @@ _add_baseline("fgw", ("fgw", 2.0), about=_line, **_transport)
 _line = "Each row's distribution over its anchors is transported on its own."
 _add_baseline("rowwise_ot", ("row_ot", 0.2), about=_line, **_transport)
 _line = "Logit distillation with the class shares of the soft targets balanced by Sinkhorn's algorithm."
-_balanced = dict(balance="labelled", uses_transport=True)
+_balanced: dict[str, Any] = dict(balance="labelled", uses_transport=True)
 add_method(replace(_kd, name="sinkhorn_kd", about=_line, reference=f"{_HINTON}; {_OWN}", **_balanced));
 
 # %% ../../nbs/50_distillation/01_methods.ipynb #16ae1a8d
@@ -447,7 +451,7 @@ _add_target("confidence", "Logit distillation from teachers weighted by their co
 _line = "Logit distillation from the Wasserstein barycentre of several teachers."
 _add_target("barycentre", _line, _OWN, uses_transport=True)
 _line = "Logit distillation from a joint teacher that was not fitted on the row."
-_cross_fitted = dict(cross_fit=True, about=_line, reference=f"{_HINTON}; {_OWN}")
+_cross_fitted: dict[str, Any] = dict(cross_fit=True, about=_line, reference=f"{_HINTON}; {_OWN}")
 add_method(replace(_kd, name="kd_crossfit", **_cross_fitted))
 _line = "Logit distillation from teachers weighted row by row by a learnt router."
 _add_target("router", _line, _OWN, cross_fit=True)

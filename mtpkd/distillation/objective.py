@@ -192,7 +192,7 @@ class DistillationObjective:
         self.weights = dict(spec.terms)
         self.options = dict(kind=data.kind, temperature=spec.temperature, **asdict(spec.ot))
         self.options["k"] = min(spec.ot.k, self.batches.batch_size - 1)
-        self.trainer = None  # whose precision and loss scale are used; None: float32
+        self.trainer: Trainer | None = None  # whose precision and loss scale are used; None: float32
 
     @property
     def dtype(self):

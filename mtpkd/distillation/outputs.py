@@ -9,6 +9,7 @@ __all__ = ['TeacherOutputs', 'FittedStack', 'predict_all_rows', 'has_any_modalit
 from dataclasses import dataclass
 import torch
 import numpy as np
+from collections.abc import Sequence
 from torch import Tensor
 from ..models.networks import Output
 from ..losses.task import row_losses
@@ -41,9 +42,10 @@ class FittedStack:
     params: dict
     history: list  # (step, name, repeat, value)
     validation: np.ndarray  # metric on the inner validation rows at that checkpoint `(R,)`
-    teacher_weights: list = None  # (step, weights `(R, T)`) of a stage that selects from several teachers
-    checkpoints: dict = None  # the weights at every checkpoint, by its name
-    tnet_history: list = ()  # of the T-Nets that it started from
+    teacher_weights: list | None = None  # (step, weights `(R, T)`) of a stage that selects from several teachers
+    checkpoints: dict | None = None  # the weights at every checkpoint, by its name
+    tnet_history: Sequence = ()  # of the T-Nets that it started from
+    table: StackedDataset | None = None  # in which the test rows are predicted
 
     def outputs(self, table: StackedDataset, rows) -> list:
         "An `Output` of numpy arrays for each repeat's rows"

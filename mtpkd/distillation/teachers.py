@@ -20,6 +20,8 @@ from ..training.stacked_model import StackedModel
 from .outputs import FittedStack
 from .stage import StageSpec
 from .objective import fit_stage
+from ..data.samples import Samples
+from ..training.stacked_data import StackedDataset
 
 # %% ../../nbs/50_distillation/09_teachers.ipynb #197cf0fa
 @dataclass(frozen=True)
@@ -27,8 +29,8 @@ class TeacherTraining:
     "Data, folds and settings that all teachers of an experiment share"
 
     ensemble: TeacherEnsemble
-    data: object  # `StackedDataset`
-    samples: object  # `Samples`
+    data: StackedDataset
+    samples: Samples
     folds: list  # one `Fold` a repeat
     config: TeachersConfig
     schedule: ScheduleConfig

@@ -24,10 +24,11 @@ def _subsets(players) -> list:  # of tuples, smallest first
 
 
 def shapley(
-    values: dict,  # frozenset of players -> score; every subset of the largest one, the empty one too
+    values: dict[frozenset, float],  # of players -> score; every subset of the largest one, the empty one too
 ) -> dict:  # player -> value, in the order of their names
     "Exact Shapley value of every player"
-    players = sorted(max(values, key=len))
+    largest = max(values, key=len)
+    players = sorted(largest)
     subsets = [frozenset(subset) for subset in _subsets(players)]
     missing = [subset for subset in subsets if subset not in values]
     if missing:
@@ -66,7 +67,7 @@ def _gains(values: dict, order) -> dict:  # player -> gain
 
 
 def shapley_sampled(
-    values: dict,  # frozenset of players -> score; every beginning of the orders
+    values: dict[frozenset, float],  # of players -> score; every beginning of the orders
     orders: list,  # of `shapley_orders`, or all permutations
 ) -> dict:  # player -> value
     "Shapley value averaged over `orders`"

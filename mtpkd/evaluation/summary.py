@@ -9,7 +9,7 @@ __all__ = ['FORMAT', 'GROUPS', 'Record', 'Difference', 'MethodRow', 'FrameRow', 
 
 # %% ../../nbs/40_evaluation/06_summary.ipynb #89215ca4
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..core.errors import InputError
 from ..data.manifest import TaskSpec
@@ -165,8 +165,18 @@ class RunTask(TaskSpec):
         return {"kind": self.kind, "chance": self.chance, labels: list(self.labels)}
 
 # %% ../../nbs/40_evaluation/06_summary.ipynb #a301ad17
-FORMAT = 1  # of summary.json; a file without a format has this one
+FORMAT: Literal[1] = 1  # of summary.json; a file without a format has this one
 _SCHEDULE = "_schedule"
+
+
+def _plain_values(summary) -> dict:
+    "The values of a `Summary` as summary.json holds them"
+    values = summary.model_dump(mode="json", exclude={"format", "schedules", "task"})
+    values["task"] = summary.task.to_dict()
+    for optional in ("notes", "tuned", "frames"):
+        if not values[optional]:
+            del values[optional]
+    return values | {f"{base}{_SCHEDULE}": schedule for base, schedule in summary.schedules.items()}
 
 
 class _SummaryMapping(Mapping):
@@ -183,12 +193,7 @@ class _SummaryMapping(Mapping):
 
     def to_dict(self) -> dict:
         "Plain values, as in summary.json"
-        values = self.model_dump(mode="json", exclude={"format", "schedules", "task"})
-        values["task"] = self.task.to_dict()
-        for optional in ("notes", "tuned", "frames"):
-            if not values[optional]:
-                del values[optional]
-        return values | {f"{base}{_SCHEDULE}": schedule for base, schedule in self.schedules.items()}
+        return _plain_values(self)
 
     def __or__(self, changes: Mapping):
         "The summary with other values of some keys"
@@ -266,7 +271,7 @@ def parse_summary(
     try:
         return Summary.model_validate(values | dict(schedules=schedules))
     except ValidationError as error:
-        raise InputError(_error_message(error.errors()[0], source)) from None
+        raise InputError(_error_message(dict(error.errors()[0]), source)) from None
 
 
 def _error_message(error: dict, source) -> str:
@@ -284,7 +289,7 @@ def _error_message(error: dict, source) -> str:
 # %% ../../nbs/40_evaluation/06_summary.ipynb #61c2044d
 def example_summary(**p) -> Summary:  # p: method -> p value
     "A run's summary to try sentences, tables and pages on: every method is 8 points better than the student alone"
-    gain = dict(diff=0.08, ci95=[0.026, 0.134], gap_closed=0.5, headroom_closed=0.6)
+    gain: dict[str, Any] = dict(diff=0.08, ci95=[0.026, 0.134], gap_closed=0.5, headroom_closed=0.6)
     rows = {"student_only": dict(mean=0.5, sd=0.03, n=25)}
     for method, value in p.items():
         rows[method] = dict(mean=0.58, sd=0.03, n=25, p=value, p_holm=value * len(p), **gain)

@@ -9,6 +9,7 @@ __all__ = ['KERNEL', 'MACHINE', 'PRELOAD', 'CAN_FORK', 'Forked', 'fork_kernel', 
 # %% ../../nbs/65_execution/02_workers.ipynb #e596a5f3
 import contextlib, gc, importlib.metadata, json, os, select, signal
 import subprocess, sys, threading, time, traceback
+from typing import Any
 from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
 from ..core.errors import InputError, RunError
 from ..core.registry import import_name
@@ -123,13 +124,19 @@ def _is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and any(part in str(error) for part in words)
 
 
+def _end_with(pipe: int) -> None:
+    "Kill the processes of the group when a pipe is closed"
+    os.read(pipe, 1)
+    os.killpg(0, signal.SIGKILL)
+
+
 def run_job(job: dict, alive: int | None = None) -> None:  # alive: a pipe that is closed with the server
     "What the process of a job does"
     global KERNEL
     if alive is not None:
         if job.get("kernel"):
             KERNEL = fork_kernel()
-        threading.Thread(target=lambda: (os.read(alive, 1), os.killpg(0, signal.SIGKILL)), daemon=True).start()
+        threading.Thread(target=_end_with, args=(alive,), daemon=True).start()
     write_text(job["answer"], json.dumps(job_answer(job)))
 
 # %% ../../nbs/65_execution/02_workers.ipynb #37f208ec
@@ -267,18 +274,16 @@ _COLD = (
 )
 
 
-class Pool:
-    "Runs jobs in processes that start warm"
+class _Processes:
+    "Starts the processes of jobs, warm where the system can fork"
 
     def __init__(self, warm: bool = CAN_FORK, preload=PRELOAD, also=()):  # also: modules of its caller
-        self.warm, self.preload, self.server, self.live, self.kept, self.text = (
-            warm,
-            (*preload, *also),
-            None,
-            {},
-            [],
-            b"",
-        )
+        self.warm = warm
+        self.preload = (*preload, *also)
+        self.server: Any = None  # the process that forks; None: an interpreter a job
+        self.live: dict = {}  # key of a job -> its process
+        self.ended: list = []  # what `wait` has seen of other jobs: (key, result)
+        self.text = b""  # of the server, up to a line that is not complete
         self.scratch = contextlib.ExitStack()
         self.folder = self.scratch.enter_context(scratch_folder())
         if warm:
@@ -332,29 +337,24 @@ class Pool:
             )
 
 # %% ../../nbs/65_execution/02_workers.ipynb #6fd93952
-def _ended(self) -> list:  # (key, exit code); None: the server is gone
-    if not self.warm:
-        return [(k, p.returncode) for k, p in self.live.items() if p.poll() is not None]
-    self.text += self.server.stdout.read() or b""
-    *lines, self.text = self.text.split(b"\n")
+def _ended(pool: _Processes) -> list:  # (key, exit code); None: the server is gone
+    if not pool.warm:
+        return [(k, p.returncode) for k, p in pool.live.items() if p.poll() is not None]
+    pool.text += pool.server.stdout.read() or b""
+    *lines, pool.text = pool.text.split(b"\n")
     ended = [(m["key"], m["code"]) for m in map(json.loads, lines)]
-    gone = self.server.poll() is not None
-    return ended + [(k, None) for k in self.live if gone and k not in dict(ended)]
+    gone = pool.server.poll() is not None
+    return ended + [(k, None) for k in pool.live if gone and k not in dict(ended)]
 
 
-def _poll(self) -> list:  # (key, {"value"} or {"error", "kind"})
-    "What has ended since the last call"
-    kept, self.kept = self.kept, []
-    return kept + [(key, self._result(key, code)) for key, code in self._ended() if self.live.pop(key, None)]
-
-
-def _result(self, key, code):
-    file, log = self.folder / f"{key}.json", self.folder / f"{key}.log"
-    said = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+def _result(pool: _Processes, key: str, code: int | None) -> dict:
+    "What a job that has ended leaves"
+    file, log = pool.folder / f"{key}.json", pool.folder / f"{key}.log"
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
     if file.exists():
-        found = json.loads(file.read_text(encoding="utf-8"))
+        answer = json.loads(file.read_text(encoding="utf-8"))
         file.unlink()
-        return found
+        return answer
     why = (
         "the server of the workers ended"
         if code is None
@@ -362,49 +362,56 @@ def _result(self, key, code):
         if code < 0
         else f"its process ended with code {code}"
     )
-    return dict(error=why + (f": {said[-1]}" if said else ""), kind=MACHINE)
-
-
-def _kill_job(self, key: str) -> None:
-    "Kill a job and its kernel; `poll` reports it"
-    if self.warm and self.server.poll() is None:
-        self.server.stdin.write(json.dumps(dict(kill=key)).encode() + b"\n")
-        self.server.stdin.flush()
-    elif key in self.live:
-        _kill(self.live[key].pid)
-
-
-Pool._ended, Pool.poll, Pool._result, Pool.kill = _ended, _poll, _result, _kill_job
+    return dict(error=why + (f": {lines[-1]}" if lines else ""), kind=MACHINE)
 
 # %% ../../nbs/65_execution/02_workers.ipynb #6c10e26e
-def _close(self) -> None:
-    "Kill what runs and clean up"
-    for p in {*self.live.values(), *([self.server] if self.server else [])}:
-        with contextlib.suppress(OSError):
-            p.stdin.close()  # the end of its input is the end of a server and of an interpreter
-        try:
-            p.wait(5)
-        except subprocess.TimeoutExpired:
-            _kill(p.pid)
-    if self.warm:
-        self.server.stdout.close()
-        self.log.close()
-    self.live = {}
-    self.scratch.close()
+class Pool(_Processes):
+    "Runs jobs in processes that start warm"
 
+    def poll(self) -> list:  # (key, {"value"} or {"error", "kind"})
+        "What has ended since the last call"
+        before, self.ended = self.ended, []
+        ended = [(key, code) for key, code in _ended(self) if self.live.pop(key, None)]
+        return before + [(key, _result(self, key, code)) for key, code in ended]
 
-def _wait(self, key: str) -> dict:
-    "What a job leaves, when it is over; what other jobs leave is kept for `poll`"
-    while True:
-        self.kept = self.poll()
-        for i, (k, result) in enumerate(self.kept):
-            if k == key:
-                return self.kept.pop(i)[1]
-        time.sleep(0.02)
+    def wait(self, key: str) -> dict:
+        "What a job leaves, when it is over; what other jobs leave is kept for `poll`"
+        while True:
+            self.ended = self.poll()
+            for i, (other, result) in enumerate(self.ended):
+                if other == key:
+                    self.ended.pop(i)
+                    return result
+            time.sleep(0.02)
 
+    def kill(self, key: str) -> None:
+        "Kill a job and its kernel; `poll` reports it"
+        if self.warm and self.server.poll() is None:
+            self.server.stdin.write(json.dumps(dict(kill=key)).encode() + b"\n")
+            self.server.stdin.flush()
+        elif key in self.live:
+            _kill(self.live[key].pid)
 
-Pool.close, Pool.wait = _close, _wait
-Pool.__enter__, Pool.__exit__ = lambda self: self, lambda self, *_: self.close()
+    def close(self) -> None:
+        "Kill what runs and clean up"
+        for process in {*self.live.values(), *([self.server] if self.server else [])}:
+            with contextlib.suppress(OSError):
+                process.stdin.close()  # the end of its input is the end of a server and of an interpreter
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                _kill(process.pid)
+        if self.warm:
+            self.server.stdout.close()
+            self.log.close()
+        self.live = {}
+        self.scratch.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
 
 # %% ../../nbs/65_execution/02_workers.ipynb #5b895431
 def value_of(result: dict):

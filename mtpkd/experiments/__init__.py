@@ -22,8 +22,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "run_folder": [
         "FORMAT", "write_tensors", "read_tensors", "write_table", "write_in_groups", "check_columns",
-        "check_filled", "check_predictions", "RunFiles", "using_tables", "RunFolder", "transfer_table",
-        "stored_transfer_table", "pairing_table",
+        "check_filled", "check_predictions", "RunFiles", "using_tables", "RunArrays", "RunFolder",
+        "transfer_table", "stored_transfer_table", "pairing_table",
     ],
     "run_students": ["find_students", "stands_for"],
     "runner": [

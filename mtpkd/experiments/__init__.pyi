@@ -89,6 +89,7 @@ from .run_folder import (
     check_predictions as check_predictions,
     RunFiles as RunFiles,
     using_tables as using_tables,
+    RunArrays as RunArrays,
     RunFolder as RunFolder,
     transfer_table as transfer_table,
     stored_transfer_table as stored_transfer_table,

@@ -6,7 +6,7 @@
 __all__ = ['SCORE_COLUMNS', 'Candidate', 'students_at', 'columns_for', 'predictions_for', 'evaluate', 'scores_of']
 
 # %% ../../nbs/60_experiments/17_evaluate.ipynb #f992c375
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
@@ -32,7 +32,7 @@ class Candidate:
 
     method: str
     card: StudentCard
-    predict: object  # arrays by modality `(N, ...)`, NaN where missing -> `(N, C)` or `(N, K)`
+    predict: Callable  # arrays by modality `(N, ...)`, NaN where missing -> `(N, C)` or `(N, K)`
 
 
 def _of_stored(kept, method: str, trust) -> Candidate:
@@ -152,28 +152,28 @@ def evaluate(
         if Path(out).suffix != ".csv":
             raise InputError(f"{out}: expected a .csv file")
         check_output_file(out)
-    manifest = load_manifest(manifest)
+    data = load_manifest(manifest)
     candidates = students_at(students, methods, trust)
     needed = {}
     for candidate in candidates:
-        if candidate.card.data == manifest.name:
+        if candidate.card.data == data.name:
             raise InputError(
-                f"{manifest.name}: the student learnt from a set of this name; evaluate on another set, "
+                f"{data.name}: the student learnt from a set of this name; evaluate on another set, "
                 "or give it a name of its own"
             )
-        check_manifest(candidate.card, manifest)
+        check_manifest(candidate.card, data)
         needed |= dict.fromkeys(candidate.card.names)
-    samples = read(manifest, list(needed), root=root, trust=trust)
+    samples = read(data, list(needed), root=root, trust=tuple(trust))
     rows = _labelled_rows(samples)
     if not len(rows):
-        raise InputError(f"{manifest.name}: not one row has a label; students are evaluated on labelled sets")
+        raise InputError(f"{data.name}: not one row has a label; students are evaluated on labelled sets")
     predictions = {}
     for candidate in candidates:
-        columns = columns_for(candidate.card.task, manifest.task, manifest.name)
+        columns = columns_for(candidate.card.task, data.task, data.name)
         predictions[candidate.method] = predictions_for(candidate, samples, rows)[:, columns]
-    table = scores_of(predictions, samples, rows, manifest.protocol.metric)
-    if manifest.simulated:
-        table["simulated"] = manifest.simulated
+    table = scores_of(predictions, samples, rows, data.protocol.metric)
+    if data.simulated:
+        table["simulated"] = data.simulated
     if out is not None:
         with atomic_path(out) as tmp:
             table.to_csv(tmp, index=False, lineterminator="\n")

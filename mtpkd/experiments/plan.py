@@ -11,12 +11,13 @@ import warnings
 from dataclasses import dataclass, field, replace
 import torch
 import numpy as np
+from typing import Any
 from ..core.errors import InputError, nearest
 from ..core.registry import trusting
 from ..core.runtime import check_memory
 from ..core.config import check_limits, ExperimentConfig
 from ..core.plugins import call_plugin, is_own
-from ..data.manifest import load_manifest
+from ..data.manifest import DatasetManifest, load_manifest
 from ..data.weak_pairing import check_pairing, parse_pairing
 from ..data.reading import read
 from ..data.missing import missing_notes, require_recordings
@@ -52,6 +53,7 @@ from mtpkd.experiments.settings import (
     with_faults,
     with_protocol,
 )
+from ..data.samples import Samples
 
 # %% ../../nbs/60_experiments/03_plan.ipynb #adb3fa34
 @dataclass
@@ -59,8 +61,8 @@ class ExperimentSpec:
     "A checked experiment, ready to run"
 
     config: ExperimentConfig  # resolved: nothing is left to the manifest
-    manifest: object
-    samples: object
+    manifest: DatasetManifest
+    samples: Samples
     folds: list  # one Fold a repeat: all folds of the first seed, then of the next
     methods: list  # names, in the order they run; student_only candidates first
     metric: str
@@ -303,7 +305,9 @@ def _check_foreign_parts(c, shapes: dict):
     def is_token(value):
         return isinstance(value, torch.Tensor) and value.shape == (rows, width) and value.is_floating_point()
 
-    how = dict(expected=f"tokens of shape {(rows, width)} for {rows} rows, as numbers with a point", accepts=is_token)
+    how: dict[str, Any] = dict(
+        expected=f"tokens of shape {(rows, width)} for {rows} rows, as numbers with a point", accepts=is_token
+    )
     if c.encoder.name != "auto" and not is_own(encoders.get(c.encoder.name)):
         for shape in dict.fromkeys(map(tuple, shapes.values())):
             encoder = build_encoder(c.encoder.name, shape, width, c.encoder.depth)

@@ -66,8 +66,8 @@ def _probe(plan: ExperimentSpec, progress: bool) -> Probe:
     scores = {}
     for name in stacks[0]:
         scores[name] = np.concatenate([stack[name] for stack in stacks])
-    n_train = np.mean([len(fold.fit_rows) for fold in folds])
-    n_val = np.mean([len(fold.val) for fold in folds])
+    n_train = float(np.mean([len(fold.fit_rows) for fold in folds]))
+    n_val = float(np.mean([len(fold.val) for fold in folds]))
     return Probe(plan.metric, scores, rho_for(n_train, n_val))
 
 

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['FORMAT', 'write_tensors', 'read_tensors', 'write_table', 'write_in_groups', 'check_columns', 'check_filled',
-           'check_predictions', 'RunFiles', 'using_tables', 'RunFolder', 'transfer_table', 'stored_transfer_table',
-           'pairing_table']
+           'check_predictions', 'RunFiles', 'using_tables', 'RunArrays', 'RunFolder', 'transfer_table',
+           'stored_transfer_table', 'pairing_table']
 
 # %% ../../nbs/60_experiments/06_run_folder.ipynb #3f1ef8ec
 import contextlib, json, os
@@ -132,6 +132,8 @@ def check_predictions(table: pd.DataFrame, task=None) -> pd.DataFrame:  # task: 
 class RunFiles:
     "Files of a folder; a file that is missing or damaged is one line"
 
+    path: Path
+
     def _file(self, name):
         p = self.path / name
         if not os.path.lexists(p):
@@ -196,8 +198,29 @@ def using_tables(
             "restore the folder, or run again into a new one"
         ) from e
 
+# %% ../../nbs/60_experiments/06_run_folder.ipynb #e23db910
+class RunArrays(RunFiles):
+    "Transport plans and embeddings of a run"
+
+    def plans(self) -> list:  # names of methods
+        return sorted(path.stem for path in (self.path / "plans").glob("*.safetensors"))
+
+    def plan(self, method: str) -> dict:
+        "The transport plan of a method: arrays `plan`, `row`, `target`, `anchors`, ... and facts as text"
+        if method not in self.plans():
+            methods = ", ".join(self.plans()) or "none"
+            raise InputError(f"{self.path} holds no transport plan of {method}; there: {methods}")
+        return read_tensors(self._file(f"plans/{method}.safetensors"))
+
+    def embeddings(self) -> dict:
+        "Arrays `row`, `target` and one embedding a name, of the first repeat's test rows"
+        files = sorted((self.path / "embeddings").glob("*.safetensors"))
+        if not files:
+            raise InputError(f"{self.path} holds no embeddings; the run is unfinished")
+        return read_tensors(self._file(files[0].relative_to(self.path)))
+
 # %% ../../nbs/60_experiments/06_run_folder.ipynb #46f09f63
-class RunFolder(RunFiles):
+class RunFolder(RunArrays):
     "A run on disk; a missing file is reported when it is first read"
 
     def __init__(self, path):
@@ -285,25 +308,3 @@ def _check_format(values, path):
             "use the version that wrote it"
         )
     return values
-
-# %% ../../nbs/60_experiments/06_run_folder.ipynb #e23db910
-def _plans(self) -> list:
-    return sorted(p.stem for p in (self.path / "plans").glob("*.safetensors"))
-
-
-def _plan(self, method: str) -> dict:
-    "The transport plan of a method: arrays `plan`, `row`, `target`, `anchors`, ... and facts as text"
-    if method not in self.plans():
-        raise InputError(f"{self.path} holds no transport plan of {method}; there: {', '.join(self.plans()) or 'none'}")
-    return read_tensors(self._file(f"plans/{method}.safetensors"))
-
-
-def _embeddings(self) -> dict:
-    "Arrays `row`, `target` and one embedding a name, of the first repeat's test rows"
-    files = sorted((self.path / "embeddings").glob("*.safetensors"))
-    if not files:
-        raise InputError(f"{self.path} holds no embeddings; the run is unfinished")
-    return read_tensors(self._file(files[0].relative_to(self.path)))
-
-
-RunFolder.plans, RunFolder.plan, RunFolder.embeddings = _plans, _plan, _embeddings

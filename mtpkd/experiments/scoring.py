@@ -12,6 +12,7 @@ from dataclasses import replace
 import torch
 import numpy as np
 import pandas as pd
+from collections.abc import Sequence
 from ..core.runtime import pick_device, rng
 from ..data.samples import fit_normaliser
 from ..data.large_sets import fold_in, take_rows
@@ -104,7 +105,7 @@ def backbone_rows(context: DistillationContext, folds, name: str, method=None) -
     if not context.config.backbones.train:
         return []
     if method is None:
-        backbones = [("", modality) for modality in context.ensemble.subsets[name.removeprefix("teacher_")]]
+        backbones: Sequence = [("", modality) for modality in context.ensemble.subsets[name.removeprefix("teacher_")]]
     else:
         backbones = required_artifacts(context, [method]).backbones
     rows = []

@@ -196,6 +196,8 @@ class TrialStore(CheckpointStore):
 class TrialCheckpoint(StageCheckpoint):
     "The place where a stage of a trial would be saved"
 
+    store: TrialStore
+
     def due(self) -> bool:
         return True
 

@@ -14,13 +14,14 @@ from ..core.config import to_dict
 from ..core.provenance import provenance_columns
 from ..data.missing import missing_notes
 from ..evaluation.metrics import chance_level, gap_closed
-from ..evaluation.bootstrap import bootstrap_test, TestSet
+from ..evaluation.bootstrap import bootstrap_test, BootstrapTest, TestSet
 from ..evaluation.summary import RunTest
 from mtpkd.evaluation.statistics import (
     bootstrap_subjects,
     corrected_t,
     detectable,
     holm,
+    PairedTest,
     rho_for,
     scores_by_subject,
     subjects_needed,
@@ -56,10 +57,10 @@ def test_design(plan: ExperimentSpec) -> RunTest:
     """How differences are tested: on redrawn folds by the corrected t-test, on one test set by a bootstrap
 
     Where one subject at a time is left out, every seed repeats the test sets, which count once."""
-    n_train = np.mean([len(fold.train) + len(fold.pool) for fold in plan.folds])
+    n_train = float(np.mean([len(fold.train) + len(fold.pool) for fold in plan.folds]))
     if plan.cut:  # the random parts overlap as the whole training sets do
         n_train = plan.uncut_rows
-    rho = rho_for(n_train, np.mean([len(fold.test) for fold in plan.folds]))
+    rho = rho_for(n_train, float(np.mean([len(fold.test) for fold in plan.folds])))
     test_sets = {fold.test.tobytes() for fold in plan.folds}
     if len(test_sets) == 1:
         samples, test = plan.samples, plan.folds[0].test
@@ -81,7 +82,7 @@ def compare_methods(
     first, second = in_memory(parts[a].predictions), in_memory(parts[b].predictions)
     unit = first.subject if (first.subject != "").any() else first["sample"]
     if design.kind == "bootstrap":
-        test = bootstrap_test(metric, _test_sets(first, second, unit, task))
+        test: BootstrapTest | PairedTest = bootstrap_test(metric, _test_sets(first, second, unit, task))
     else:
         test = corrected_t(paired(parts, a, b), design.rho, df=design.df)
     gain = per_sample_score(first, task) - per_sample_score(second, task)
@@ -102,9 +103,9 @@ def _test_sets(first, second, unit, task) -> list:  # of `TestSet`, one a repeat
     "The predictions of two methods for the same test rows, repeat by repeat"
     repeats = []
     for rows in first.groupby(["seed", "fold"], sort=False).indices.values():
-        predictions = [table[list(task.labels)].to_numpy(float)[rows] for table in (first, second)]
-        if all(np.isfinite(part).all() for part in predictions):
-            repeats.append(TestSet(_targets(first.iloc[rows], task), *predictions, unit.to_numpy()[rows]))
+        one, other = (table[list(task.labels)].to_numpy(float)[rows] for table in (first, second))
+        if np.isfinite(one).all() and np.isfinite(other).all():
+            repeats.append(TestSet(_targets(first.iloc[rows], task), one, other, unit.to_numpy()[rows]))
     return repeats
 
 

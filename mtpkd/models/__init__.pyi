@@ -24,6 +24,7 @@ from .backbones import (
     weights_sha256 as weights_sha256,
     first_trained_part as first_trained_part,
     Pretrained as Pretrained,
+    EncoderOfBackbone as EncoderOfBackbone,
     PretrainedEnd as PretrainedEnd,
 )
 from .encoders import (

@@ -6,7 +6,7 @@
 __all__ = ['BACKBONE_PARTS', 'CHANNELS', 'WIDTH', 'BACKBONE_KINDS', 'HUB_LIBRARIES', 'BackboneKind', 'is_of_hub', 'is_backbone',
            'kind_of', 'is_without_weights', 'Affine', 'freeze_norms', 'Backbone', 'build_backbone', 'cell_means',
            'DifferenceImage', 'set_trainable', 'trainable_table', 'trainable_text', 'check_part', 'build_frozen',
-           'weights_sha256', 'first_trained_part', 'Pretrained', 'PretrainedEnd']
+           'weights_sha256', 'first_trained_part', 'Pretrained', 'EncoderOfBackbone', 'PretrainedEnd']
 
 # %% ../../nbs/20_models/02_backbones.ipynb #86c94ff8
 import hashlib, re
@@ -59,18 +59,22 @@ def is_backbone(name: str) -> bool:
     return name in BACKBONE_KINDS or is_of_hub(name)
 
 
-def kind_of(name: str) -> BackboneKind | HubKind:
-    "What the backbone called `name` takes; `InputError` for unknown names"
-    if is_of_hub(name):
-        return hub_kind(name)
+def _own_kind(name: str) -> BackboneKind:
     if name not in BACKBONE_KINDS:
         raise InputError(f"unknown backbone {name!r}; {nearest(name, BACKBONE_KINDS)}")
     return BACKBONE_KINDS[name]
 
 
+def kind_of(name: str) -> BackboneKind | HubKind:
+    "What the backbone called `name` takes; `InputError` for unknown names"
+    if is_of_hub(name):
+        return hub_kind(name)
+    return _own_kind(name)
+
+
 def is_without_weights(name: str) -> bool:
     "Whether a backbone computes its features by a formula, so that nothing of it can be trained"
-    return not is_of_hub(name) and not kind_of(name).family
+    return not is_of_hub(name) and not _own_kind(name).family
 
 
 def _models(kind: BackboneKind):
@@ -150,7 +154,7 @@ def _load(net: nn.Module, state: dict, what: str):
 
 def _network(name: str, weights: str, seed: int) -> nn.Module:
     "torchvision's network with its weights"
-    kind = kind_of(name)
+    kind = _own_kind(name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = getattr(_models(kind), kind.family)(weights=None)
@@ -393,20 +397,22 @@ class Pretrained(nn.Module):
         return self.token(self.backbone(x))
 
 
-def _register(name: str):
-    "Register a backbone as an encoder"
+@dataclass(frozen=True)
+class EncoderOfBackbone:
+    "Builds a backbone as an encoder for samples of `dims` dimensions"
 
-    def make(shape, width=64, depth=2, **options):
-        return Pretrained(name, shape, width, depth, **options)
+    kind: type[nn.Module]  # `Pretrained` or `PretrainedEnd`
+    name: str
+    dims: int
+    options: tuple = ("weights", "finetune")
 
-    make.options = ("weights", "finetune")
-    make.dims = _sample_dims(kind_of(name))
-    encoders.register(name)(make)
+    def __call__(self, shape, width: int = 64, depth: int = 2, **options) -> nn.Module:
+        return self.kind(self.name, shape, width, depth, **options)
 
 
 for _name, _kind in BACKBONE_KINDS.items():
     if _kind.family:
-        _register(_name)
+        encoders.register(_name)(EncoderOfBackbone(Pretrained, _name, _sample_dims(_kind)))
 
 
 class PretrainedEnd(nn.Module):
@@ -432,15 +438,9 @@ class PretrainedEnd(nn.Module):
         return self.token(self.backbone(x))
 
 
-def _hub_encoder(name: str):
+def _hub_encoder(name: str) -> EncoderOfBackbone:
     "What builds a network of another library as an encoder"
-
-    def make(shape, width=64, depth=2, **options):
-        return PretrainedEnd(name, shape, width, depth, **options)
-
-    make.options = ("weights", "finetune")
-    make.dims = 3
-    return make
+    return EncoderOfBackbone(PretrainedEnd, name, 3)
 
 
 for _library in HUB_LIBRARIES:

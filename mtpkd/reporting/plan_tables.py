@@ -122,8 +122,8 @@ def student_plans(
     score = results[results["fold"] == results["fold"].iloc[0]].groupby("method")["value"].mean()
     lines = {}
     for name, student in z.items():
-        clouds = anchor_clouds(student, teacher[None], min(k, len(some) - 1))
-        anchored = sinkhorn_divergence(*(cloud[0].double() for cloud in clouds), eps=blur**2)
+        first, second = anchor_clouds(student, teacher[None], min(k, len(some) - 1))
+        anchored = sinkhorn_divergence(first[0].double(), second[0].double(), eps=blur**2)
         named = sinkhorn_divergence(whole_rows(teacher), whole_rows(student), eps=0.5)
         lines[name] = {
             "divergence": anchored.value.item(),

@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 import mtpkd
+from typing import Any
 from ..core.archives import unpack_archive, write_archive
 from ..core.config import to_yaml
 from ..core.errors import InputError
@@ -331,7 +332,7 @@ def hub_folder(
     stored = regular_file(folder, "student.safetensors", MAX_STUDENT_BYTES)
     students = load_student(stored)
     card = fit_card(facts, licence or "not named; that of the data binds")
-    head = dict(
+    head: dict[str, Any] = dict(
         library_name=mtpkd.__name__, license=licence or "other", pipeline_tag=f"tabular-{students.card.task.kind}"
     )
     head |= dict(datasets=[facts["data"]], metrics=[facts["metric"]], tags=["knowledge-distillation", facts["kept"]])

@@ -58,6 +58,9 @@ def is_upper_bound(method: pd.Series) -> pd.Series:  # bool
     return method.map(method_role) == "upper"
 
 
+_NO_TEST = PairedTest(np.nan, np.nan, np.nan, np.nan, np.nan, -1)  # without a pair of repeats
+
+
 def group_rows(label: str, runs) -> pd.DataFrame:  # columns `SWEEP`
     "Every method of a group against the student alone"
     table = pool_results(runs)
@@ -69,7 +72,7 @@ def group_rows(label: str, runs) -> pd.DataFrame:  # columns `SWEEP`
     for method in dict.fromkeys(table["method"]):
         values = wide[method].dropna()
         differences = (values - wide[BASELINE]).dropna()  # no pair where either of the two has diverged
-        test = corrected_t(differences.values, rho) if len(differences) else PairedTest(*[np.nan] * 5, -1)
+        test = corrected_t(differences.values, rho) if len(differences) else _NO_TEST
         row = dict(
             group=label or summary.name,
             data=summary.name,

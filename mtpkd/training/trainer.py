@@ -74,7 +74,9 @@ class Trainer:
         )  # bfloat16 has the range of float32 and needs none
         self.fitted = torch.zeros(repeats, device=device)  # steps in a row that the scale has fitted
         self.moving = None  # which repeats take part in this step `(R,)` bool; None: all, as without a scale
-        self.best, self.best_value, self.counts = None, None, []  # counts: (step, tensor), what the loss wrote down
+        self.best: dict | None = None  # weights of every repeat at its best validation value
+        self.best_value: np.ndarray | None = None
+        self.counts: list = []  # (step, tensor), what the loss wrote down
 
     def weights(self, checkpoint: str = "last") -> dict:
         "Parameters at a checkpoint: `last` (the moving average, if there is one) or `best_validation`"

@@ -56,7 +56,7 @@ def warm_up() -> None:
 # %% ../../nbs/30_transport/05_fused.ipynb #a7516537
 ENGINES = "auto", "fused", "torch"
 _VARIABLE = "MTPKD_TRANSPORT"
-_engine = ContextVar("transport engine", default=None)
+_engine: ContextVar[str | None] = ContextVar("transport engine", default=None)
 
 
 @cache

@@ -85,7 +85,7 @@ def colour_groups(
     if by.startswith("error of "):
         return _errors_of(s, by.removeprefix("error of "))
     if by == "class":
-        names, groups = list(s.classes), np.asarray(s.target).astype(int)
+        names, groups = np.array(s.classes), np.asarray(s.target).astype(int)
     elif by in ("subject", "chosen teacher"):
         column = "subject" if by == "subject" else "teacher"
         names, groups = np.unique(s.facts[column].astype(str), return_inverse=True)

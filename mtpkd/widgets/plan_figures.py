@@ -67,7 +67,7 @@ def lines_data(
     groups, names = target_groups(batch.target, batch.classes)
     rows, columns = heaviest_entries(plan, most)
     within = groups[rows] == groups[columns]
-    lines = {"leaves its class": line_segments(left[rows[~within]], right[columns[~within]])}
+    lines: dict[str | int, tuple] = {"leaves its class": line_segments(left[rows[~within]], right[columns[~within]])}
     for number in range(len(names)):
         members = within & (groups[rows] == number)
         lines[number] = line_segments(left[rows[members]], right[columns[members]])

@@ -257,7 +257,7 @@ def ceap(manifest, log) -> dict:
                 x = series[modality].get(video)
                 arrays.append(_signal_windows(modality, x, rating[:, 0], starts, manifest))
     log.fact("windows", None, len(target))
-    arrays = {}
+    joined = {}
     for modality, windows in parts.items():
-        arrays[modality] = np.concatenate(windows) if windows else np.zeros((0, 1, 1))
-    return as_part(log, arrays, np.array(target), subject, sample)
+        joined[modality] = np.concatenate(windows) if windows else np.zeros((0, 1, 1))
+    return as_part(log, joined, np.array(target), subject, sample)

@@ -271,6 +271,7 @@ def text_of(
     if text.strip():
         return text
     report(path, "a text file", "no text in it", "copy the file again")
+    return None
 
 # %% ../../../nbs/11_corpora/01_scan.ipynb #67f4cf45
 def number_of(cell) -> float | None:

@@ -42,6 +42,7 @@ def find_table(log, name: str) -> Path | None:
         "is missing",
         f"get it from the authors' repository, or leave the modality out; {nearest_names(name, tables)}",
     )
+    return None
 
 
 _RECORDING_NAME = re.compile(r"[0-9a-z]{4}_[A-Za-z]+\d?")
