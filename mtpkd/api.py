@@ -216,7 +216,8 @@ def demo(
     faces: bool = False,  # a third experiment, on the simulated faces
 ) -> Path:  # the report
     "Run the experiments of `demo.yaml`: frozen settings, some of the seeds, one schedule; and report on all"
-    from mtpkd.execution.notebooks import batch_folder, execute_many, raise_first
+    from mtpkd.execution.notebook_parameters import batch_folder
+    from mtpkd.execution.notebooks import execute_many, raise_first
     from mtpkd.reporting.report import report
 
     frozen = read_yaml(batch_folder() / "demo.yaml")

@@ -30,7 +30,7 @@ PARTS = ("start", "run", "total")
 def settings_of_demo():
     "Settings and the first seed of `mtpkd demo`"
     from mtpkd.core.yaml_files import read_yaml
-    from mtpkd.execution.notebooks import batch_folder
+    from mtpkd.execution.notebook_parameters import batch_folder
 
     frozen = read_yaml(batch_folder() / "demo.yaml")
     config = frozen["settings"] | {"schedules": frozen["demonstration"]["schedules"]}

@@ -53,7 +53,7 @@ def seconds(code, *args):
 
 def notebook_cells() -> tuple:  # parameters with their defaults, sources of the other cells
     "The experiment notebook as it stands"
-    from mtpkd.execution.notebooks import find_notebook
+    from mtpkd.execution.notebook_parameters import find_notebook
 
     cells = [cell for cell in json.loads(find_notebook().read_text())["cells"] if cell["cell_type"] == "code"]
     sources = {True: [], False: []}

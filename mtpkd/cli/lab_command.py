@@ -11,7 +11,7 @@ from pathlib import Path
 from ..core.errors import InputError, RunError
 from ..core.files import write_text
 from ..core.installation import is_installed, WORKBENCH
-from ..execution.notebooks import companion_folder
+from ..execution.notebook_parameters import companion_folder
 from .data_commands import in_columns
 from .parser import _command, write_output
 

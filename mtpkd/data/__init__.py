@@ -4,14 +4,13 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "check": ["Check", "check_text"],
     "clips": ["NORMALISATIONS", "clip_segments", "strided", "draw_views", "crop", "centre_box", "normalise"],
+    "face_detectors": ["detectors", "LONGEST", "SMALLEST", "detect_no_faces", "no_faces", "mtcnn", "cascade"],
     "face_tables": [
         "GROUPS", "STATISTICS_OF_FACES", "FaceTable", "read_track", "frames_within", "face_window",
         "face_statistics", "face_series",
     ],
-    "faces": [
-        "detectors", "LONGEST", "SMALLEST", "detect_no_faces", "mtcnn", "cascade", "overlap", "follow", "Track",
-        "fill", "crop_upright", "track_face", "face_clip",
-    ],
+    "face_tracks": ["overlap", "follow", "Track", "running_mean", "fill"],
+    "faces": ["crop_upright", "track_face", "face_clip"],
     "feature_store": [
         "MOST_SHARD_BYTES", "MOST_ROWS", "MAPPED_BYTES", "write_shard", "open_shard", "shard_path",
         "read_shard", "gather", "map_features", "rows_text", "parse_rows", "keys_digest", "gather_windows",

@@ -12,6 +12,15 @@ from .clips import (
     centre_box as centre_box,
     normalise as normalise,
 )
+from .face_detectors import (
+    detectors as detectors,
+    LONGEST as LONGEST,
+    SMALLEST as SMALLEST,
+    detect_no_faces as detect_no_faces,
+    no_faces as no_faces,
+    mtcnn as mtcnn,
+    cascade as cascade,
+)
 from .face_tables import (
     GROUPS as GROUPS,
     STATISTICS_OF_FACES as STATISTICS_OF_FACES,
@@ -22,17 +31,14 @@ from .face_tables import (
     face_statistics as face_statistics,
     face_series as face_series,
 )
-from .faces import (
-    detectors as detectors,
-    LONGEST as LONGEST,
-    SMALLEST as SMALLEST,
-    detect_no_faces as detect_no_faces,
-    mtcnn as mtcnn,
-    cascade as cascade,
+from .face_tracks import (
     overlap as overlap,
     follow as follow,
     Track as Track,
+    running_mean as running_mean,
     fill as fill,
+)
+from .faces import (
     crop_upright as crop_upright,
     track_face as track_face,
     face_clip as face_clip,

@@ -2,10 +2,13 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
+    "notebook_parameters": [
+        "batch_folder", "companion_folder", "find_notebook", "batch_names", "read_notebook", "assigned_names",
+        "check_parameters", "plain_parameter",
+    ],
     "notebooks": [
-        "ONE_THREAD", "KERNEL_OPTIONS", "batch_folder", "companion_folder", "find_notebook", "batch_names",
-        "read_notebook", "assigned_names", "notebook_parameters", "check_parameters", "plain_parameter",
-        "kernel_env", "own_kernel", "Follow", "following_journal", "execute", "execute_many", "raise_first",
+        "ONE_THREAD", "KERNEL_OPTIONS", "kernel_env", "own_kernel", "Follow", "following_journal", "execute",
+        "execute_many", "raise_first",
     ],
     "parameters": ["unknown_parameters", "refuse_unknown_parameters", "standing_folders", "find_here", "find_manifest"],
     "ray_cluster": ["node_pool", "run_on_node", "check_reachable", "join_cluster", "RayPool"],

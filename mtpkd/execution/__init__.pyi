@@ -1,16 +1,17 @@
 # made from __init__.py by tools/write_stubs.py
-from .notebooks import (
-    ONE_THREAD as ONE_THREAD,
-    KERNEL_OPTIONS as KERNEL_OPTIONS,
+from .notebook_parameters import (
     batch_folder as batch_folder,
     companion_folder as companion_folder,
     find_notebook as find_notebook,
     batch_names as batch_names,
     read_notebook as read_notebook,
     assigned_names as assigned_names,
-    notebook_parameters as notebook_parameters,
     check_parameters as check_parameters,
     plain_parameter as plain_parameter,
+)
+from .notebooks import (
+    ONE_THREAD as ONE_THREAD,
+    KERNEL_OPTIONS as KERNEL_OPTIONS,
     kernel_env as kernel_env,
     own_kernel as own_kernel,
     Follow as Follow,

@@ -10,7 +10,7 @@ import ast, os
 from pathlib import Path
 from ..core.errors import InputError, nearest
 from ..data.manifest import split_address
-from .notebooks import assigned_names
+from .notebook_parameters import assigned_names
 
 # %% ../../nbs/65_execution/05_parameters.ipynb #8e715579
 _MARK = "# Parameters"  # the first line of the cell that papermill writes

@@ -15,7 +15,7 @@ from ..core.errors import InputError, nearest
 from ..core.registry import addresses_in, trusted_addresses
 from ..core.yaml_files import _split_setting, read_yaml
 from ..data.manifest import came_with_data, list_manifests
-from .notebooks import find_notebook, notebook_parameters
+from .notebook_parameters import find_notebook, notebook_parameters
 
 # %% ../../nbs/65_execution/02_sweep_file.ipynb #034a7e12
 KEYS = ("out", "minutes", "fixed", "grid", "list")

@@ -9,7 +9,7 @@ __all__ = ['FITS', 'PLAIN', 'PrepareConfig', 'choices_by_name', 'choose_for', 'k
 # %% ../../nbs/25_features/01_encoder_choice.ipynb #1df792a1
 from dataclasses import dataclass
 from ..core.errors import InputError, nearest
-import mtpkd.features.extractors  # registers them
+import mtpkd.features.extractors, mtpkd.models.backbone_encoders  # register theirs
 from ..models.backbones import BACKBONE_KINDS, is_backbone, kind_of
 from ..models.encoders import encoders
 

@@ -17,7 +17,8 @@ from ..data.signals import log_mel, power_spectrogram, spectrogram
 from ..data.clips import draw_views
 from ..data.sound import read_sound
 from ..data.video import open_recording, Recording
-from ..data.faces import face_clip, Track
+from ..data.face_tracks import Track
+from ..data.faces import face_clip
 from .encoder_choice import PrepareConfig
 from .recipes import Recipe
 

@@ -2,12 +2,12 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
+    "backbone_encoders": ["first_trained_part", "Pretrained", "EncoderOfBackbone", "PretrainedEnd"],
     "backbones": [
         "BACKBONE_PARTS", "CHANNELS", "WIDTH", "BACKBONE_KINDS", "HUB_LIBRARIES", "BackboneKind", "is_of_hub",
         "is_backbone", "kind_of", "is_without_weights", "Affine", "freeze_norms", "Backbone", "build_backbone",
         "cell_means", "DifferenceImage", "set_trainable", "trainable_table", "trainable_text", "check_part",
-        "build_frozen", "weights_sha256", "first_trained_part", "Pretrained", "EncoderOfBackbone",
-        "PretrainedEnd",
+        "build_frozen", "weights_sha256",
     ],
     "encoders": ["AUTO", "build_encoder", "MLP", "Conv1d", "TCN"],
     "fusion": [

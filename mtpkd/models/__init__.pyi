@@ -1,4 +1,10 @@
 # made from __init__.py by tools/write_stubs.py
+from .backbone_encoders import (
+    first_trained_part as first_trained_part,
+    Pretrained as Pretrained,
+    EncoderOfBackbone as EncoderOfBackbone,
+    PretrainedEnd as PretrainedEnd,
+)
 from .backbones import (
     BACKBONE_PARTS as BACKBONE_PARTS,
     CHANNELS as CHANNELS,
@@ -22,10 +28,6 @@ from .backbones import (
     check_part as check_part,
     build_frozen as build_frozen,
     weights_sha256 as weights_sha256,
-    first_trained_part as first_trained_part,
-    Pretrained as Pretrained,
-    EncoderOfBackbone as EncoderOfBackbone,
-    PretrainedEnd as PretrainedEnd,
 )
 from .encoders import (
     AUTO as AUTO,

@@ -6,17 +6,16 @@
 __all__ = ['BACKBONE_PARTS', 'CHANNELS', 'WIDTH', 'BACKBONE_KINDS', 'HUB_LIBRARIES', 'BackboneKind', 'is_of_hub', 'is_backbone',
            'kind_of', 'is_without_weights', 'Affine', 'freeze_norms', 'Backbone', 'build_backbone', 'cell_means',
            'DifferenceImage', 'set_trainable', 'trainable_table', 'trainable_text', 'check_part', 'build_frozen',
-           'weights_sha256', 'first_trained_part', 'Pretrained', 'EncoderOfBackbone', 'PretrainedEnd']
+           'weights_sha256']
 
-# %% ../../nbs/20_models/02_backbones.ipynb #86c94ff8
+# %% ../../nbs/20_models/02_backbones.ipynb #2357e3ce
 import hashlib, re
 from dataclasses import dataclass
 import torch
 from torch import nn, Tensor
 from ..core.errors import InputError, nearest, reason_of
 from ..core.installation import install_command
-from .encoders import encoders, TCN
-from .hub_blocks import block_number, build_hub_beginning, build_hub_end
+from .hub_blocks import block_number, build_hub_beginning
 from .hub_networks import build_hub_network
 from .hub_kinds import hub_kind, HubKind
 
@@ -351,97 +350,3 @@ def weights_sha256(module: nn.Module) -> str:
     for k, v in sorted(module.state_dict().items()):
         h.update(k.encode() + v.detach().cpu().contiguous().numpy().tobytes())
     return h.hexdigest()
-
-# %% ../../nbs/20_models/02_backbones.ipynb #9998717f
-def first_trained_part(name: str, channels: int) -> str:
-    "The part of backbone `name` that takes maps of so many channels; `InputError` where none does"
-    raw_channels = 1 if kind_of(name).takes == "picture" else 3
-    if channels == raw_channels:
-        return "stem"
-    after = dict(zip(CHANNELS, BACKBONE_PARTS[1:]))  # of two parts with equal channels, the later
-    if channels not in after:
-        raise InputError(
-            f"encoder {name}: {channels} channels fit no part of it; "
-            f"expected a clip of 3, a picture of 1, or maps of {', '.join(map(str, after))}"
-        )
-    return after[channels]
-
-
-def _sample_dims(kind: BackboneKind) -> int:
-    "Dimensions of one sample"
-    return 3 if kind.takes == "picture" else 4
-
-
-class Pretrained(nn.Module):
-    "A backbone as an encoder: `(B, *shape)` to `(B, W)`"
-
-    stackable = False
-
-    def __init__(self, name, shape, width=64, depth=2, weights="default", finetune="layer4"):
-        super().__init__()
-        kind = kind_of(name)
-        dims = _sample_dims(kind)
-        if len(shape) != dims:
-            raise InputError(
-                f"encoder {name} takes {kind.takes}s of {dims} dimensions, this modality has shape {tuple(shape)}; "
-                "use auto, or prepare it for this encoder"
-            )
-        first = first_trained_part(name, shape[0])
-        self.backbone = set_trainable(build_backbone(name, weights, first), finetune)
-        if kind.takes == "frames":
-            self.token = TCN((WIDTH, shape[1]), width, depth)
-        else:
-            self.token = nn.Sequential(nn.Linear(WIDTH, width), nn.LayerNorm(width), nn.GELU())
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.token(self.backbone(x))
-
-
-@dataclass(frozen=True)
-class EncoderOfBackbone:
-    "Builds a backbone as an encoder for samples of `dims` dimensions"
-
-    kind: type[nn.Module]  # `Pretrained` or `PretrainedEnd`
-    name: str
-    dims: int
-    options: tuple = ("weights", "finetune")
-
-    def __call__(self, shape, width: int = 64, depth: int = 2, **options) -> nn.Module:
-        return self.kind(self.name, shape, width, depth, **options)
-
-
-for _name, _kind in BACKBONE_KINDS.items():
-    if _kind.family:
-        encoders.register(_name)(EncoderOfBackbone(Pretrained, _name, _sample_dims(_kind)))
-
-
-class PretrainedEnd(nn.Module):
-    "The last blocks of a network of another library as an encoder: maps `(B, D, T, n)` to `(B, W)`"
-
-    stackable = False
-
-    def __init__(self, name, shape, width=64, depth=2, weights="default", finetune="none"):
-        super().__init__()
-        kind = kind_of(name)
-        if shape[0] != kind.width:
-            raise InputError(
-                f"encoder {name} takes maps of {kind.width} values a token, this modality has shape {tuple(shape)}; "
-                "prepare it with this encoder and --finetune"
-            )
-        self.backbone = build_hub_end(name, finetune, weights)
-        if kind.takes == "frames":
-            self.token = TCN((kind.width, shape[1]), width, depth)
-        else:
-            self.token = nn.Sequential(nn.Linear(kind.width, width), nn.LayerNorm(width), nn.GELU())
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.token(self.backbone(x))
-
-
-def _hub_encoder(name: str) -> EncoderOfBackbone:
-    "What builds a network of another library as an encoder"
-    return EncoderOfBackbone(PretrainedEnd, name, 3)
-
-
-for _library in HUB_LIBRARIES:
-    encoders.family(_library)(_hub_encoder)

@@ -15,7 +15,7 @@ from ..core.registry import Registry
 # %% ../../nbs/20_models/01_encoders.ipynb #9fa5275d
 encoders = Registry("encoder")
 
-# what `auto` stands for, by the dimensions of a sample; the last two are registered by `models.backbones`
+# what `auto` stands for, by the dimensions of a sample; the last two are registered by `models.backbone_encoders`
 AUTO = {
     1: "mlp",
     2: "tcn",

@@ -9,7 +9,7 @@ __all__ = ['Output', 'MultimodalNet']
 from typing import NamedTuple
 import torch
 from torch import nn, Tensor
-import mtpkd.models.backbones  # registers the pretrained encoders
+import mtpkd.models.backbone_encoders  # registers the pretrained encoders
 from .encoders import build_encoder
 from .fusion import build_fusion
 

@@ -44,7 +44,7 @@ def test_the_wheel_is_what_is_imported(fresh, tmp_path):
         fresh,
         "python",
         "-c",
-        "import mtpkd.execution.notebooks; print(mtpkd.__file__); print(mtpkd.execution.notebooks.find_notebook())",
+        "import mtpkd.execution.notebook_parameters as n; print(n.__file__); print(n.find_notebook())",
         where=tmp_path,
     )
     assert done.returncode == 0, done.stderr

@@ -566,9 +566,9 @@ def recipe_settings(c):
 def test_an_absent_detector_is_one_line(films, tmp_path, capsys, monkeypatch, name, extra):
     monkeypatch.setitem(sys.modules, "cv2", None)
     monkeypatch.setitem(sys.modules, "mediapipe", None)
-    from mtpkd.data import faces
+    from mtpkd.data import face_detectors
 
-    faces._cascade.cache_clear()
+    face_detectors._cascade.cache_clear()
     weights = tmp_path / "x"
     weights.write_bytes(b"no network")
     name = name.replace("mediapipe:x", f"mediapipe:{weights}")

@@ -8,7 +8,7 @@ from media_files import film, film_tree
 from mtpkd import run
 from mtpkd.models.backbones import build_backbone
 from mtpkd.data import video
-from mtpkd.data.faces import detectors
+from mtpkd.data.face_detectors import detectors
 from mtpkd.data.feature_store import open_shard, write_shard
 from mtpkd.data.media_files import write_video
 from mtpkd.cli.main import main

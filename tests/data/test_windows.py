@@ -20,7 +20,7 @@ from mtpkd.core.errors import InputError
 from mtpkd.core.files import file_sha256
 from mtpkd.data import video
 from mtpkd.data.check import check
-from mtpkd.data.faces import detectors
+from mtpkd.data.face_detectors import detectors
 from mtpkd.data.feature_store import open_shard, parse_rows
 from mtpkd.data.manifest import load_manifest, parse_manifest
 from mtpkd.data.media_files import write_video
