@@ -248,11 +248,14 @@ def write_json(path, obj) -> Path:
 
 # %% ../../nbs/00_core/04_files.ipynb #6de82efe
 @contextlib.contextmanager
-def folder_lock(folder):  # created if it does not exist
+def folder_lock(
+    folder,  # created if it does not exist
+    wait: bool = False,  # until another process has left it
+):
     "Hold `folder` and everything below it for this process; `InputError` where another process holds it"
     path = Path(folder) / ".lock"
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = _locked(path)
+    file = _locked(path, wait)
     if file is None:
         holder = path.read_text(encoding="utf-8", errors="replace").strip()[:200] if path.is_file() else ""
         raise InputError(

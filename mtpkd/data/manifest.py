@@ -27,6 +27,7 @@ from ..core.config import require_finite
 from ..core.errors import InputError, nearest
 from ..core.files import file_sha256
 from ..core.yaml_files import read_yaml
+from ..core.remote_folders import is_remote, local_copy
 
 # %% ../../nbs/10_data/01_manifest.ipynb #e5cce119
 class _Strict(BaseModel):
@@ -354,8 +355,8 @@ def list_manifests() -> list[str]:
 
 
 def _manifest_path(name: str) -> Path:
-    "The file of a shipped manifest, or `name` itself where it is a path to a YAML file"
-    path = Path(name)
+    "The file of a shipped manifest, or `name` itself where it is a path to a YAML file; of a bucket the local copy"
+    path = local_copy(name) if is_remote(name) else Path(name)
     if path.suffix.lower() in (".yaml", ".yml"):
         return path
     if name not in list_manifests():
@@ -403,7 +404,7 @@ def with_root(
 def load_manifest(
     manifest: str
     | Path
-    | DatasetManifest,  # a shipped name, a path to a YAML file, either with +VARIANT and @FOLDER, or a manifest
+    | DatasetManifest,  # a shipped name, a path or bucket address of a YAML file, with +VARIANT and @FOLDER; a manifest
 ) -> DatasetManifest:
     "Read the manifest at an address; `InputError` if it is not found or not valid"
     if isinstance(manifest, DatasetManifest):

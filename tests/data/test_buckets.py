@@ -1,0 +1,79 @@
+"Data sets in buckets: a bucket in memory stands for one far away."
+
+import fsspec
+import pytest
+from mtpkd.cli.main import main
+from mtpkd.core.remote_folders import local_copy
+from mtpkd.data.manifest import load_manifest
+from mtpkd.data.reading import read
+from mtpkd.data.save import save_set
+from mtpkd.data.synthetic import synthetic
+
+ADDRESS = "memory://lab/set/manifest.yaml"
+
+
+@pytest.fixture
+def bucket(tmp_path, monkeypatch):
+    monkeypatch.setenv("MTPKD_CACHE", str(tmp_path / "cache"))
+    samples = synthetic(subjects=4, per_subject=4)
+    parts = samples.arrays, samples.target, samples.task, samples.subject, samples.sample
+    save_set(tmp_path / "set", "far", *parts, roles=dict(face="prevalent", physio="privileged", voice="unused"))
+    system = fsspec.filesystem("memory")
+    system.put(str(tmp_path / "set"), "/lab/set", recursive=True)
+    local_copy.cache_clear()
+    yield system
+    system.rm("/lab", recursive=True)
+    local_copy.cache_clear()
+
+
+def test_a_set_in_a_bucket_is_the_set(bucket, tmp_path):
+    near, far = read(load_manifest(tmp_path / "set" / "manifest.yaml")), read(load_manifest(ADDRESS))
+    assert (near.target == far.target).all()
+    assert all((near.arrays[name] == far.arrays[name]).all() for name in near.arrays)
+
+
+def test_the_command_takes_the_address(bucket, capsys):
+    assert main(["data", "check", ADDRESS]) == 0
+    assert "nothing is wrong" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "address, words",
+    [
+        ("memory://lab/set/manifesto.yaml", "no such file; in its folder: arrays.npz, manifest.yaml"),
+        ("memory://elsewhere/manifest.yaml", "no such file; in its folder: nothing"),
+        ("nowhere://lab/manifest.yaml", "cannot be opened (Protocol not known: nowhere)"),
+    ],
+)
+def test_what_is_not_there_is_one_line(bucket, capsys, address, words):
+    assert main(["data", "check", address]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1 and words in lines[0]
+
+
+def test_a_copy_that_breaks_off_is_finished_later(bucket, tmp_path, monkeypatch, capsys):
+    whole, calls = type(bucket).get_file, []
+
+    def breaks_off(self, path, local, **options):
+        calls.append(path)
+        if len(calls) == 2:
+            open(local, "wb").write(b"half")
+            raise ConnectionError("the line was cut")
+        return whole(self, path, local, **options)
+
+    monkeypatch.setattr(type(bucket), "get_file", breaks_off)
+    assert main(["data", "check", ADDRESS]) == 2
+    assert "cannot be read (ConnectionError: the line was cut)" in capsys.readouterr().err
+    assert main(["data", "check", ADDRESS]) == 0
+    assert len(calls) == 3  # the first file is not copied again
+
+
+def test_a_name_that_leads_out_is_refused(bucket, tmp_path, monkeypatch, capsys):
+    def find(self, folder, **options):
+        return {f"{folder}/../evil.yaml": dict(size=1), f"{folder}/manifest.yaml": dict(size=1)}
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(bucket), "find", find)
+        assert main(["data", "check", ADDRESS]) == 2
+    assert "which is no name of a file within it" in capsys.readouterr().err
+    assert not (tmp_path / "cache" / "remote" / "evil.yaml").exists()
