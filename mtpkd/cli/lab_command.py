@@ -114,7 +114,9 @@ def do_methods(o) -> str:
     text = ["trained: networks for one fold and seed; E is the setting teachers.ensemble"]
     knows_terms = is_installed("torch")  # what a term compares stands where it is defined
     if knows_terms:
-        text.append("over time: what of a window is compared with teachers; a frame has the mean of its windows")
+        text.append(
+            "over time: what of a window or a step is compared with teachers; a frame has the mean of its windows"
+        )
     for line, note in zip(lines, notes):
         facts = f"trained: {note.cost}; source: {note.reference}"
         facts += f"; over time: {method_time(note.name)}" if knows_terms else ""

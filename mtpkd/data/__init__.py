@@ -42,7 +42,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "naming_source", "as_numbers", "as_booleans", "as_target", "as_modality", "transform", "unprepared",
         "to_samples",
     ],
-    "reading": ["without_labels", "read"],
+    "reading": ["without_labels", "row_manifest", "takes_steps_from_frames", "read"],
     "sample_files": ["load_sample", "AbsentWarning", "warn_absent", "load_paths"],
     "samples": [
         "MEDIA", "WORDS", "MOST_LOST", "SILENT", "UNLABELLED", "as_media", "is_media", "as_words", "is_words",
@@ -62,6 +62,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "sound": ["WavHeader", "wav_header", "decode_stretches", "read_sound", "encode_wav"],
     "sound_descriptors": ["LEVELS", "parse_descriptors", "opensmile_version"],
+    "step_targets": ["count_steps", "steps_first", "require_whole_steps", "StepNames", "window_targets"],
+    "steps_as_rows": [
+        "observed_steps", "annotated_steps", "step_spans", "step_rows", "step_names", "parse_step_names",
+        "scored_pairs", "with_step_targets",
+    ],
     "table_files": [
         "parse_text", "require_no_gap", "DialectWarning", "first_lines", "load_table", "text_column",
         "as_floats", "number_columns",

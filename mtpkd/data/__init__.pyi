@@ -176,6 +176,8 @@ from .readers import (
 )
 from .reading import (
     without_labels as without_labels,
+    row_manifest as row_manifest,
+    takes_steps_from_frames as takes_steps_from_frames,
     read as read,
 )
 from .sample_files import (
@@ -262,6 +264,23 @@ from .sound_descriptors import (
     LEVELS as LEVELS,
     parse_descriptors as parse_descriptors,
     opensmile_version as opensmile_version,
+)
+from .step_targets import (
+    count_steps as count_steps,
+    steps_first as steps_first,
+    require_whole_steps as require_whole_steps,
+    StepNames as StepNames,
+    window_targets as window_targets,
+)
+from .steps_as_rows import (
+    observed_steps as observed_steps,
+    annotated_steps as annotated_steps,
+    step_spans as step_spans,
+    step_rows as step_rows,
+    step_names as step_names,
+    parse_step_names as parse_step_names,
+    scored_pairs as scored_pairs,
+    with_step_targets as with_step_targets,
 )
 from .table_files import (
     parse_text as parse_text,

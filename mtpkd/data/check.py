@@ -27,7 +27,8 @@ from .table_files import DialectWarning
 from .windowed_array import in_chunks
 from .video import open_recording, read_frames
 from .readers import readers, to_samples
-from .reading import read
+from .steps_as_rows import annotated_steps, observed_steps
+from .reading import read, row_manifest
 from mtpkd.data.corpora.scan import (
     check_pictures,
     check_sound,
@@ -240,7 +241,7 @@ def _check(manifest, root, *, every: bool, progress: bool) -> Check:
     samples = None
     try:
         raw = call_plugin("reader", m.reader, scan_copy, reader.scan, m, log, expected="a mapping with arrays")
-        samples = to_samples(m, raw, inputs=False, files=True)
+        samples = to_samples(row_manifest(m, raw), raw, inputs=False, files=True)
     except InputError as e:
         if not any(finding.level == "unusable" for finding in log.findings):
             _log_unreadable(log, m, e)
@@ -263,6 +264,21 @@ def _count_samples(log, samples) -> None:
             log.fact(f"samples of {name}", None, count)
     for i, name in enumerate(samples.modalities):
         log.fact(f"samples with {name}", len(samples), samples.presence[:, i].sum())
+
+
+def _count_steps(log, samples) -> None:
+    "Log how many steps there are, which of them count, and a window of which none does"
+    annotated, observed = annotated_steps(samples.step_target), observed_steps(samples)
+    log.fact("steps of a sample", None, samples.steps)
+    log.fact("steps with a target", annotated.size, annotated.sum())
+    log.fact("steps with a recording", observed.size, observed.sum())
+    without = ~(annotated & observed).any(1)
+    if without.any():
+        first = samples.sample[without.argmax()]
+        actual = f"no valid step in {without.sum()} of {len(samples)} samples, the first {first}"
+        log.suspect(
+            log.root, "a step with target and recording", actual, "they are used without labels, or leave them out"
+        )
 
 
 def _doubt_constant_signals(log, samples, *, signals: bool = True) -> None:  # False: their files were looked at
@@ -350,5 +366,7 @@ def _finished(m, log, samples) -> Check:
         for name in set(m.with_role("prevalent")) & set(samples.modalities):
             if not lost and not samples.presence[:, samples.modalities.index(name)].any():
                 log.unusable(m.root, f"samples with {name}", "none", "correct its files, or leave the modality out")
+        if samples.step_target is not None:
+            _count_steps(log, samples)
     facts = [("simulated", None, m.simulated), *log.facts] if m.simulated else log.facts
     return Check(m.name, m.root, facts, log.findings, summary)

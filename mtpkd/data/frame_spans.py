@@ -27,6 +27,7 @@ class FrameSpans:
     lengths: dict  # recording -> how many frames it has
     # recording -> `(T, K)` float32, NaN where not annotated, or `(T,)` int64 classes or `UNLABELLED`; None: not read
     annotations: dict | None = None
+    step: int = 1  # frames of a step, where the target is per step
 
     def __len__(self) -> int:
         return len(self.recording)
@@ -81,7 +82,8 @@ def _checked_annotations(annotations: dict, task: TaskSpec) -> dict:  # recordin
     names, parts, frames = list(annotations), [np.asarray(part) for part in annotations.values()], []
     for name, part in zip(names, parts):
         frames += [f"{name}/{i + 1}" for i in range(len(part))]
-    checked = _targets(as_target(np.concatenate(parts), task), task, frames)
+    of_frames = task.model_copy(update=dict(per="row"))  # whatever a window has, a frame has one
+    checked = _targets(as_target(np.concatenate(parts), of_frames), of_frames, frames)
     ends = np.cumsum([len(part) for part in parts])[:-1]
     return dict(zip(names, np.split(checked, ends)))
 

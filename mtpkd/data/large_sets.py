@@ -73,8 +73,8 @@ def take_rows(
     for name, x in samples.arrays.items():
         is_windowed = isinstance(x, WindowedArray)
         arrays[name] = WindowedArray(x.parts, x.rows[rows], x.fill) if is_windowed else x[rows]
-    parts = {part: own(getattr(samples, part)) for part in ("presence", "target", "subject", "sample", "bag", "paired")}
-    parts["spans"] = own(samples.spans)
+    by_row = ("presence", "target", "subject", "sample", "bag", "paired", "spans", "step_target")
+    parts = {part: own(getattr(samples, part)) for part in by_row}
     return replace(samples, arrays=arrays, views={name: x[rows] for name, x in samples.views.items()}, **parts)
 
 

@@ -73,7 +73,8 @@ class PreparedSpec(_Strict):
 class ModalitySpec(_Strict):
     "One modality: kind and shape of a sample, sampling rate, role and input transform"
 
-    kind: Literal["features", "signal", "audio", "video", "text", "track"]
+    # a sequence is `(T, D, ...)`, steps first, where a signal is `(C, T)`
+    kind: Literal["features", "signal", "sequence", "audio", "video", "text", "track"]
     shape: tuple[int, ...] = ()
     rate_hz: float | None = Field(None, gt=0)
     role: Literal["prevalent", "privileged", "unused"] = "unused"
@@ -102,6 +103,15 @@ class TaskSpec(_Strict):
     range: tuple[_AnyFloat, _AnyFloat] | None = None
     invalid: _AnyFloat | None = None  # the value of a regression target that marks a missing annotation
     unlabelled: int | _AnyFloat | str | None = None  # the label of a class target that says that nobody labelled a row
+    per: Literal["row", "step"] = "row"  # step: a row is a window over time with a target for each of its steps
+
+    @model_serializer(mode="wrap")
+    def _without_rows(self, handler):
+        "A task with one target a row does not say so: its digest is that of manifests without the entry"
+        values = handler(self)
+        if self.per == "row":
+            values.pop("per", None)
+        return values
 
     @field_validator("classes", mode="before")
     @classmethod
@@ -205,6 +215,15 @@ class FramesSpec(_Strict):
     windows: str = "windows"  # sample, recording, first, last, frame
     annotations: str = "annotations"  # recording, frame, a column a dimension or `target`
     smoothing: tuple[str, ...] = Field(SMOOTHING, min_length=1)  # of which inner validation chooses
+    step: int = Field(1, ge=1)  # frames that one step of a window covers, where there is a target per step
+
+    @model_serializer(mode="wrap")
+    def _without_step(self, handler):
+        "A set whose steps are frames does not say so: its digest is that of manifests without the entry"
+        values = handler(self)
+        if self.step == 1:
+            values.pop("step", None)
+        return values
 
 # %% ../../nbs/10_data/01_manifest.ipynb #c71a285c
 _NAME = re.compile(r"[A-Za-z0-9_-]+")

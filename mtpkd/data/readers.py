@@ -93,6 +93,8 @@ def as_target(
 
     `InputError` for a target without samples, and for classes that are not one a sample."""
     y = without_mask(y)
+    if task.per == "step":
+        return _step_target(y, task)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if task.kind == "regression":
@@ -102,6 +104,18 @@ def as_target(
     if y.dtype.kind == "S":
         return np.array(as_text(y, f"target {task.target}"))
     return y
+
+
+def _step_target(y, task: TaskSpec) -> np.ndarray:  # `(N, T)` or `(N, T, K)`
+    "A target per step, of which every step can be checked like the target of a row"
+    if y.ndim not in (2, 3) or not y.size:
+        raise InputError(
+            f"target {task.target} has shape {y.shape}, and the task is per step; "
+            "expected (N, T) classes or (N, T, K) values, or leave out per: step"
+        )
+    flat = y.reshape(-1, *y.shape[2:]) if y.ndim == 3 else y.reshape(-1)
+    checked = as_target(flat, task.model_copy(update=dict(per="row")))
+    return checked.reshape(*y.shape[:2], *checked.shape[1:])
 
 
 def _regression_target(y, task: TaskSpec) -> np.ndarray:  # `(N,)` or `(N, K)` float32
@@ -120,13 +134,23 @@ def _regression_target(y, task: TaskSpec) -> np.ndarray:  # `(N,)` or `(N, K)` f
 _EXPECTED_SHAPES = {2: "(N, D) features", 3: "(N, C, T) signals"}
 
 
+def _steps_last(name: str, x) -> np.ndarray:  # `(N, T, D, ...)` -> `(N, D', T)`
+    "A sequence as the signal that everything behind the readers takes"
+    if x.ndim < 3:
+        raise InputError(
+            f"modality {name} has shape {x.shape}, expected a sequence (N, T, D); "
+            f"correct modalities.{name}.kind or the array"
+        )
+    return np.ascontiguousarray(x.reshape(*x.shape[:2], -1).swapaxes(1, 2))
+
+
 def as_modality(
     name: str,
     x,  # `(n, ...)`, or `(n,)` of `MEDIA`
     spec,  # its manifest entry
     n: int,  # samples in the target
 ) -> np.ndarray:  # float32 `(n, ...)`; `MEDIA` and a `WindowedArray` unchanged
-    """A modality's array, checked against its manifest entry; a vector `(n,)` becomes `(n, 1)`.
+    """A modality's array, checked against its manifest entry; a vector `(n,)` becomes `(n, 1)`, a sequence a signal.
 
     `InputError` where its length does not fit the target, or its shape the entry."""
     if is_unprepared(x):
@@ -148,6 +172,8 @@ def as_modality(
             f"modality {name} has shape {x.shape}, expected {(n, *spec.shape)}; "
             f"correct modalities.{name}.shape or the array"
         )
+    if spec.kind == "sequence" and not isinstance(x, WindowedArray):
+        return _steps_last(name, x)
     dimensions = {"features": 2, "signal": 3}.get(spec.kind, x.ndim)
     if x.ndim != dimensions:
         raise InputError(
@@ -230,6 +256,17 @@ def unprepared(manifest, name: str) -> str:
     )
 
 # %% ../../nbs/10_data/14_readers.ipynb #dae8eb19
+def _require_no_gaps(manifest, name: str, x, present) -> None:
+    "`InputError` where an input transform is to see a signal with gaps"
+    spec = manifest.modalities[name]
+    if manifest.task.per != "step" or spec.input == "raw" or is_unprepared(x) or not np.isnan(x[present]).any():
+        return
+    raise InputError(
+        f"modality {name} has gaps (steps of NaN), which its input {spec.input} cannot bridge; "
+        f"fill them, or set modalities.{name}.input to raw"
+    )
+
+
 def _named_samples(ids: dict, n: int) -> np.ndarray:  # `(n,)` str
     "Sample ids, or the numbers of the rows where the reader returned none"
     if ids["sample"] is not None:
@@ -259,7 +296,8 @@ def to_samples(
             x = _returned_modality(manifest, raw, name, n)
             if is_unprepared(x) and not files:
                 raise InputError(unprepared(manifest, name))
-            present = present_rows(name, x, sample)
+            present = present_rows(name, x, sample, manifest.task.per == "step")
+            _require_no_gaps(manifest, name, x, present)
             with naming_source(f"modality {name}"):
                 arrays[name] = _transformed(manifest, name, x, present, inputs=inputs)
                 stored = (raw.get("views") or {}).get(name)

@@ -136,7 +136,7 @@ def load_sample(
     name: str,  # modality: the array in an .npz of several
     kind: str = "features",
     shape: tuple = (),  # that the manifest says, or empty
-) -> np.ndarray:  # of a .csv `(D,)` features or a `(C, T)` signal
+) -> np.ndarray:  # of a .csv `(D,)` features, a `(C, T)` signal or a `(T, D)` sequence
     """The array in an .npy, .npz or .csv file.
 
     `InputError` for another suffix, and for a file that holds no numbers."""
@@ -150,11 +150,12 @@ def load_sample(
         if suffix == ".npy":
             x = np.load(path, allow_pickle=False)
         else:
-            x = _csv_numbers(path, shape[-1] if kind == "signal" and shape else None)
+            steps = {"signal": -1, "sequence": 0}.get(kind)  # the axis of time
+            x = _csv_numbers(path, None if steps is None or not shape else shape[steps])
     if not isinstance(x, np.ndarray):
         raise InputError(f"{path}: holds an archive, expected one array; name it .npz")
     if suffix == ".csv":
-        x = x.T if kind == "signal" else x.ravel()
+        x = {"signal": x.T, "sequence": x}.get(kind, x.ravel())
     return _sample_numbers(x, path)
 
 # %% ../../nbs/10_data/16_sample_files.ipynb #6c5bc20d

@@ -16,6 +16,7 @@ from typing import Any
 from ..core.delimited import as_number, is_missing
 from ..core.errors import InputError
 from .manifest import TaskSpec
+from .step_targets import count_steps, require_whole_steps, StepNames, steps_first, window_targets
 from .windowed_array import in_chunks, occurrences, stored_chunks, WindowedArray, zero_where
 
 # %% ../../nbs/10_data/02_samples.ipynb #97544909
@@ -143,6 +144,8 @@ class Samples:
     # modality -> `(N, V, ...)` float32: all stored views of a recording; the first is the one in `arrays`
     views: dict = field(default_factory=dict)
     spans: Any = None  # `mtpkd.data.frame_spans.FrameSpans`, where rows are windows over frames
+    # where a task has a target per step: `(N, T, K)` or `(N, T)`, and `target` sums it up for every window
+    step_target: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.sample)
@@ -151,6 +154,11 @@ class Samples:
     def modalities(self) -> list[str]:
         "Names of the modalities, in the order of the columns of `presence`"
         return list(self.arrays)
+
+    @property
+    def steps(self) -> int:
+        "Steps of a window, where the task has a target for each of them; 0 where it has one a row"
+        return count_steps({name: x.shape for name, x in self.arrays.items()}) if self.task.per == "step" else 0
 
     def __repr__(self):
         shapes = []
@@ -168,6 +176,7 @@ def present_rows(
     name: str,  # modality, for messages
     x: np.ndarray,  # `(N, ...)`, or `(N,)` of `MEDIA`
     sample,  # sample ids `(N,)`, for messages
+    gaps: bool = False,  # whether steps of a signal `(N, C, T)` may be missing, all channels of them
 ) -> np.ndarray:  # `(N,)` bool
     "Which rows of a modality are present; rows that are NaN in part, or infinite, raise `InputError`"
     if is_media(x):
@@ -175,10 +184,13 @@ def present_rows(
     if is_words(x):
         return x["text"] != ""
     if isinstance(x, WindowedArray):
-        return _present_windows(name, x, sample)
+        return _present_windows(name, x, sample, gaps)
     flat = x.reshape(len(x), -1)
     nan = np.isnan(flat)
     partial = nan.any(1) & ~nan.all(1)
+    if gaps and x.ndim == 3:
+        require_whole_steps(name, x, sample)
+        partial = np.zeros(len(x), bool)
     if partial.any():
         first = partial.argmax()
         raise InputError(
@@ -190,11 +202,13 @@ def present_rows(
         raise InputError(
             f"modality {name}: sample {sample[infinite.argmax()]} holds an infinite value; expected finite numbers"
         )
-    return ~nan.any(1)
+    return ~nan.all(1)
 
 # %% ../../nbs/10_data/02_samples.ipynb #c90aceac
-def _present_windows(name: str, x: WindowedArray, sample) -> np.ndarray:  # `(N,)` bool
-    "Which windows are present; those that lack some of their rows, or hold an infinite value, raise `InputError`"
+def _present_windows(name: str, x: WindowedArray, sample, gaps: bool) -> np.ndarray:  # `(N,)` bool
+    """Which windows are present; those that hold an infinite value raise `InputError`
+
+    So do those that lack some of their rows, unless `gaps` are allowed."""
     is_incomplete, is_missing, is_infinite = (np.zeros(x.stored + 1, bool) for _ in range(3))
     is_incomplete[-1] = is_missing[-1] = True  # of row -1
     for start, part in stored_chunks(x):
@@ -205,7 +219,7 @@ def _present_windows(name: str, x: WindowedArray, sample) -> np.ndarray:  # `(N,
         is_infinite[here] = np.isinf(flat).any(1)
     rows = x.rows.reshape(len(x), -1)
     missing = is_missing[rows].all(1)
-    lacking = is_incomplete[rows]
+    lacking = is_incomplete[rows] & ~(gaps & is_missing[rows])
     partial = lacking.any(1) & ~missing
     if partial.any():
         first = partial.argmax()
@@ -402,6 +416,15 @@ def _targets(target, task: TaskSpec, sample) -> np.ndarray:
     return values.astype("float32")
 
 # %% ../../nbs/10_data/02_samples.ipynb #24eefd2b
+def _step_targets(target, task: TaskSpec, sample, steps: int) -> np.ndarray:  # `(N, T)` or `(N, T, K)`
+    "Targets per step, checked like those of rows; -1 marks a step without a class, unless it is one"
+    target = steps_first(without_mask(target), task, steps)
+    marks_none = task.kind != "regression" and task.unlabelled is None and "-1" not in task.classes
+    own = task.model_copy(update=dict(unlabelled=-1)) if marks_none else task
+    flat = _targets(target.reshape(-1, *target.shape[2:]), own, StepNames(sample, steps))
+    return flat.reshape(*target.shape[:2], *flat.shape[1:])
+
+
 def _require_rows(parts: dict, n: int) -> None:
     for name, x in parts.items():
         if x is not None and len(x) != n:
@@ -440,10 +463,12 @@ def _stored(x, what: str):  # `(N,)` of `MEDIA`, a `WindowedArray`, or float32 `
     return _finally_float32(x, what)
 
 
-def _without_nan(x, present):  # of the same form
-    "Zeros in place of what is missing"
-    if is_unprepared(x):
+def _without_nan(x, present, gaps: bool = False):  # of the same form
+    "Zeros in place of rows that are missing; `gaps` in a row that is there stay NaN"
+    if is_unprepared(x) or (gaps and isinstance(x, WindowedArray)):
         return x
+    if gaps:
+        return np.where(present.reshape(-1, *[1] * (x.ndim - 1)), x, np.float32(0))
     if isinstance(x, WindowedArray):
         return zero_where(x, ~present)
     return np.nan_to_num(x)
@@ -451,7 +476,7 @@ def _without_nan(x, present):  # of the same form
 # %% ../../nbs/10_data/02_samples.ipynb #448a932d
 def make_samples(
     arrays: dict,  # modality name -> array `(N, ...)`; NaN rows are missing
-    target,  # `(N,)` class names or indices, or `(N, K)` values; None: labels are unknown
+    target,  # `(N,)` class names or indices, or `(N, K)` values; per step `(N, T)` or `(N, T, K)`; None: unknown
     task: TaskSpec,
     subject=None,  # `(N,)` subject ids
     sample=None,  # `(N,)` sample ids; None: the row numbers
@@ -468,18 +493,26 @@ def make_samples(
     sample = as_ids(sample, n, "sample")
     _require_unique(sample)
     arrays = {name: _stored(x, f"modality {name}") for name, x in arrays.items()}
-    presence = np.stack([present_rows(name, x, sample) for name, x in arrays.items()], 1)
-    arrays = {name: _without_nan(x, presence[:, i]) for i, (name, x) in enumerate(arrays.items())}
+    per_step = task.per == "step"
+    presence = np.stack([present_rows(name, x, sample, per_step) for name, x in arrays.items()], 1)
+    arrays = {name: _without_nan(x, presence[:, i], per_step) for i, (name, x) in enumerate(arrays.items())}
+    step_target = None
+    if per_step and target is not None:
+        step_target = _step_targets(target, task, sample, count_steps({name: x.shape for name, x in arrays.items()}))
+        target = window_targets(step_target, task.kind, UNLABELLED)
+    elif target is not None:
+        target = _targets(target, task, sample)
     return Samples(
         arrays=arrays,
         presence=presence,
         views=_checked_views(views or {}, arrays, presence),
-        target=None if target is None else _targets(target, task, sample),
+        target=target,
         subject=None if subject is None else as_ids(subject, n, "subject"),
         sample=sample,
         task=task,
         bag=None if bag is None else as_ids(bag, n, "bag"),
         paired=None if paired is None else np.asarray(paired).astype(bool),
+        step_target=step_target,
     )
 
 # %% ../../nbs/10_data/02_samples.ipynb #29e85509
@@ -543,7 +576,9 @@ def fit_normaliser(
         scale[name] = _scale(present, axes).astype("float32")
     if samples.task.kind != "regression" or samples.target is None:
         return Normaliser(mean, scale)
-    target = fit_target_unit(samples.target[rows if labelled is None else labelled])
+    values = samples.target if samples.step_target is None else samples.step_target
+    values = values[rows if labelled is None else labelled]
+    target = fit_target_unit(values.reshape(-1, values.shape[-1]))
     return Normaliser(mean, scale, Normaliser.clip, *target)
 
 

@@ -7,6 +7,7 @@ __all__ = ['npz_bytes', 'write_unless_same', 'save_set']
 
 # %% ../../nbs/10_data/17_save.ipynb #dbfe94ad
 import io, zipfile
+from dataclasses import replace
 from pathlib import Path
 import numpy as np
 from typing import Any
@@ -43,8 +44,8 @@ def write_unless_same(path, data: bytes, what: str = "another set") -> Path:
     return path
 
 # %% ../../nbs/10_data/17_save.ipynb #6d304ace
-def _modality_entries(arrays: dict, roles: dict, rates: dict, inputs: dict) -> dict:
-    "The manifest's `modalities` for arrays `(N, D)` or `(N, C, T)`"
+def _modality_entries(arrays: dict, roles: dict, rates: dict, inputs: dict, per_step: bool = False) -> dict:
+    "The manifest's `modalities` for arrays `(N, D)` or `(N, C, T)`; with targets per step `(N, T, D)`"
     for what, given in (("roles", roles), ("rates", rates), ("inputs", inputs)):
         for name in given:
             if name not in arrays:
@@ -53,7 +54,7 @@ def _modality_entries(arrays: dict, roles: dict, rates: dict, inputs: dict) -> d
     for name, x in arrays.items():
         if x.ndim not in (2, 3):
             raise InputError(f"modality {name} has shape {x.shape}, expected (N, D) features or (N, C, T) signals")
-        entry: dict[str, Any] = {"kind": "features" if x.ndim == 2 else "signal"}
+        entry: dict[str, Any] = {"kind": "features" if x.ndim == 2 else "sequence" if per_step else "signal"}
         entry["shape"] = list(x.shape[1:])
         entry["role"] = roles.get(name, "unused")
         if name in rates:
@@ -86,17 +87,19 @@ def _usual_protocol(task: dict, ids: dict) -> dict:
 
 
 def _stored_target(samples) -> np.ndarray:
-    "Values `(N, K)`, or class names `(N,)`, empty where nobody labelled the row"
+    "Values `(N, K)`, or class names `(N,)`, empty where nobody labelled the row; per step `(N, T, K)` or `(N, T)`"
+    target = samples.target if samples.step_target is None else samples.step_target
     if samples.task.kind == "regression":
-        return samples.target
-    return label_names(samples)
+        return target
+    return label_names(replace(samples, target=target))
 
 # %% ../../nbs/10_data/17_save.ipynb #672a2901
 def save_set(
     folder: str | Path,  # where `arrays.npz` and `manifest.yaml` go
     name: str,  # of the set
-    arrays: dict,  # modality -> `(N, D)` features or `(N, C, T)` signals; NaN rows are missing
-    target: np.ndarray | list,  # `(N,)` class names or indices, or `(N, K)` values
+    # modality -> `(N, D)` features or `(N, C, T)` signals, with targets per step `(N, T, D)`; NaN rows are missing
+    arrays: dict,
+    target: np.ndarray | list,  # `(N,)` class names or indices, or `(N, K)` values; per step `(N, T)` or `(N, T, K)`
     task: TaskSpec | dict,  # `TaskSpec`, or a dict of its fields
     subject: np.ndarray | list | None = None,  # `(N,)` subject ids
     sample: np.ndarray | list | None = None,  # `(N,)` sample ids
@@ -126,7 +129,7 @@ def save_set(
         task={field: value for field, value in task.items() if value is not None and value != []},
         subject="subject" if "subject" in ids else None,
         sample="sample" if "sample" in ids else None,
-        modalities=_modality_entries(arrays, roles or {}, rates or {}, inputs or {}),
+        modalities=_modality_entries(arrays, roles or {}, rates or {}, inputs or {}, task.get("per") == "step"),
         protocol=_usual_protocol(task, ids) | (protocol or {}),
     )
     if "bag" in ids:

@@ -208,6 +208,11 @@ class FilmPredictor:
         faces: str | None = None,  # face detector; None: that of the training set
     ):
         self.student = Predictor(model, threads)
+        if self.student.card.by_step:
+            raise InputError(
+                f"{model}: the student predicts every step of a window, which --video cannot put together yet; "
+                "prepare the film as a set and use mtpkd predict --manifest"
+            )
         films = [spec for spec in self.student.card.inputs if spec.prepared is not None]
         if len(films) != 1:
             raise InputError(

@@ -77,10 +77,10 @@ def _example(port) -> np.ndarray:  # `(3, ...)`: zeros, ones, and minus ones
 
 
 def are_probabilities(
-    x,  # `(B, C)`
+    x,  # `(B, C)`, or of steps `(B, T, C)`
 ) -> bool:
     "Whether each row is not negative and sums to 1"
-    return x.ndim == 2 and bool((x >= -1e-6).all() and (abs(x.sum(1) - 1) < 1e-3).all())
+    return x.ndim in (2, 3) and bool((x >= -1e-6).all() and (abs(x.sum(-1) - 1) < 1e-3).all())
 
 
 def _all_finite(outputs) -> bool:
@@ -138,12 +138,13 @@ def first_batch(
     return answer
 
 
-def check_answer(shapes, rows: int, outputs: int, *, finite: bool, path) -> None:
-    "`InputError` unless a graph gave one finite row of `outputs` numbers for each of `rows`"
-    if [tuple(shape) for shape in shapes] != [(rows, outputs)]:
+def check_answer(shapes, rows: int, *outputs: int, finite: bool, path) -> None:
+    "`InputError` unless a graph gave one finite row of `outputs` numbers for each of `rows`; of steps a table `(T, C)`"
+    expected = (rows, *outputs)
+    if [tuple(shape) for shape in shapes] != [expected]:
         shown = ", ".join(str(tuple(shape)) for shape in shapes)
         raise InputError(
-            f"{path}: answers {rows} rows with {shown or 'nothing'}, expected ({rows}, {outputs}); "
+            f"{path}: answers {rows} rows with {shown or 'nothing'}, expected {expected}; "
             "the file is damaged; export it again"
         )
     if not finite:
@@ -257,8 +258,8 @@ class BoundedGraph:
     def run(
         self,
         feeds: dict,  # input -> `(B, ...)`
-        outputs: int,  # numbers a row
-    ) -> np.ndarray:  # `(B, outputs)`
+        *outputs: int,  # numbers a row; of steps: their number, and numbers a step
+    ) -> np.ndarray:  # `(B, *outputs)`
         "The one output; `InputError` for another shape, a failure, or more time or memory than the bounds"
         rows = len(next(iter(feeds.values())))
 
@@ -268,7 +269,7 @@ class BoundedGraph:
                 raise InputError(
                     f"{self._path}: fails on these recordings ({reason_of(failed[8:], 100)}); export it again"
                 )
-            check_answer(shapes.values(), rows, outputs, finite=True, path=self._path)
+            check_answer(shapes.values(), rows, *outputs, finite=True, path=self._path)
 
         with self._lock:
             timer = None

@@ -15,6 +15,7 @@ from ..core.files import write_text
 from ..core.registry import Registry
 from ..data.manifest import load_manifest
 from ..data.reading import read
+from ..data.steps_as_rows import step_spans
 from ..evaluation.frames import check_smoothings, frame_predictions
 from .predictor import check_manifest, predict_samples, Predictor
 
@@ -85,6 +86,14 @@ def _warn_of_gaps(samples, predicted: dict, name: str) -> None:
         warnings.warn(f"{name}: in {blind} of {len(samples)} windows nothing was recorded; their predictions are blind")
 
 
+def _frames_of(spans, prediction) -> tuple:  # `FrameSpans` and predictions `(n, K)` of windows, or of their steps
+    "What predictions `(N, K)`, or `(N, T, K)` of steps, are about"
+    if prediction.ndim == 2:
+        return spans, prediction
+    of_steps, inside = step_spans(spans, prediction.shape[1])
+    return of_steps[inside.reshape(-1)], prediction[inside]
+
+
 def predict_frames(
     model,  # student.onnx, or a `Predictor`
     manifest,  # shipped name, path, or a manifest: windows over frames, of the same kind as in training
@@ -106,6 +115,7 @@ def predict_frames(
             f"{manifest.name}: its rows are no windows over frames; prepare it anew, or name both tables by frames"
         )
     samples = read(manifest, predictor.names, root=root, labels=False, trust=trust)
-    predicted = frame_predictions(samples.spans, predict_samples(predictor, samples), smoothing)
+    spans, prediction = _frames_of(samples.spans, predict_samples(predictor, samples))
+    predicted = frame_predictions(spans, prediction, smoothing)
     _warn_of_gaps(samples, predicted, manifest.name)
     return write_frame_files(out, predicted, samples.spans.lengths, predictor.card.task.labels, form)

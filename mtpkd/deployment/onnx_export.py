@@ -26,6 +26,7 @@ from .predictor import METADATA, MAX_ONNX_BYTES, open_session, seal
 # %% ../../nbs/55_deployment/03_onnx_export.ipynb #3b3770c0
 def build_student(card: StudentCard, trust=()) -> Student:  # on the meta device: its weights take no memory
     "The network that a card describes; raises `InputError` for a custom part that is not in `trust`"
+
     for part in (card.encoder, card.fusion):
         if is_address(part.name) and part.name not in trust:
             raise InputError(
@@ -37,8 +38,8 @@ def build_student(card: StudentCard, trust=()) -> Student:  # on the meta device
     shapes = {spec.name: spec.shape for spec in card.inputs}
     outputs = card.task.outputs
     with trusting(trust), torch.device("meta"):
-        net = Student(shapes, card.privileged, outputs, encoder, fusion, card.tnet, card.tnet_scale)
-        return net.eval()
+        parts = (shapes, card.privileged, outputs, encoder, fusion, card.tnet, card.tnet_scale)
+        return Student(*parts, by_step=card.by_step).eval()
 
 
 def load_member(kept: StoredStudents, r: int, trust=()) -> Student:
@@ -58,7 +59,7 @@ def load_member(kept: StoredStudents, r: int, trust=()) -> Student:
 
 # %% ../../nbs/55_deployment/03_onnx_export.ipynb #8d743bc6
 class Deployed(nn.Module):
-    "A student from recordings to probabilities `(B, C)` or values `(B, K)`"
+    "A student from recordings to probabilities `(B, C)` or values `(B, K)`, of every step `(B, T, C)` or `(B, T, K)`"
 
     def __init__(self, net: Student, mean: dict, scale: dict, clip: float, kind: str, target: dict):
         super().__init__()
@@ -78,13 +79,18 @@ class Deployed(nn.Module):
         inputs = {}
         presence = []
         for name, x in zip(self.net.names, recordings):
-            present = ~torch.isnan(x).flatten(1).any(1)
+            missing = torch.isnan(x)
+            flat = missing.flatten(1)
+            present = ~(flat.all(1) if self.net.by_step else flat.any(1))
             mask = present.reshape(-1, *[1] * (x.ndim - 1))
             mean, scale = getattr(self, f"mean_{name}"), getattr(self, f"scale_{name}")
             z = (torch.where(mask, x, 0.0) - mean) / scale
             if x.ndim <= 3:
                 z = z.clamp(-self.clip, self.clip)
-            inputs[name] = z * mask
+            z = z * mask
+            if self.net.by_step:  # steps that are gaps stay NaN, which limits need not let through
+                z = torch.where(missing & mask, torch.nan, z)
+            inputs[name] = z
             presence.append(present)
         out = self.net(inputs, torch.stack(presence, -1)).logits
         if self.kind != "regression":
@@ -164,7 +170,7 @@ def graph_of(kept: StoredStudents, trust=()) -> Any:  # a ModelProto; its weight
             card.inputs,
             card.privileged,
             card.task.kind,
-            card.task.outputs,
+            card.output_shape,
             card.encoder,
             card.fusion,
             card.tnet,
@@ -189,7 +195,7 @@ def as_onnx(kept: StoredStudents, trust=()) -> Any:  # a ModelProto
     predictions = [_add_member(graph, one, kept, r, card.names, trust) for r in members]
     graph.node.append(onnx.helper.make_node("Mean", predictions, [output], name="ensemble"))
     graph.input.extend(_tensor_info(spec.name, spec.shape) for spec in card.inputs)
-    graph.output.append(_tensor_info(output, [card.task.outputs]))
+    graph.output.append(_tensor_info(output, card.output_shape))
     model = onnx.helper.make_model(
         graph,
         opset_imports=list(one.opset_import),
@@ -311,6 +317,9 @@ def _parity_arrays(kept, rows) -> list:  # `(rows, ...)` for each of the card's 
         arrays.append(kept.mean[spec.name][0] + 2 * kept.scale[spec.name][0] * noise)
     for j, array in enumerate(arrays):
         array[j + 1 :: 5] = np.nan
+        if kept.card.by_step and array.ndim == 3:
+            array[3::4, :, -2:] = np.nan  # windows that end early
+            array[4::4, :, 1] = np.nan
     arrays[0][0] = arrays[-1][0] = np.nan
     return arrays
 

@@ -18,6 +18,7 @@ from ..data.manifest import DatasetManifest, load_manifest
 from ..data.samples import present_rows
 from ..data.readers import as_numbers, naming_source, transform
 from ..data.reading import read
+from ..data.steps_as_rows import step_names
 from .first_batch import are_probabilities, BoundedGraph, check_answer, check_probabilities
 from .first_batch import first_batch, open_graph
 from .student_file import parse_card, StudentCard
@@ -92,7 +93,7 @@ def card_in(session, path) -> StudentCard:
             f"{path}: the graph takes {sorted(actual.items())}, its card says {sorted(expected.items())}; "
             "the file is damaged"
         )
-    if outputs != [("tensor(float)", (card.task.outputs,))]:
+    if outputs != [("tensor(float)", card.output_shape)]:
         raise InputError(
             f"{path}: the graph gives {outputs}, its card names {card.task.outputs} outputs; the file is damaged"
         )
@@ -124,8 +125,7 @@ class Predictor:
         self._path = path
         answer = try_out(path)
         self.card = card_in(open_session(path), path)
-        outputs = self.card.task.outputs
-        check_answer(answer["shapes"], 3, outputs, finite=answer["finite"], path=path)
+        check_answer(answer["shapes"], 3, *self.card.output_shape, finite=answer["finite"], path=path)
         if self.card.task.kind != "regression":
             check_probabilities(answer["probabilities"], path)
         self._graph = BoundedGraph(read_model(path), path, threads)
@@ -148,7 +148,7 @@ class Predictor:
         self,
         arrays: dict,  # modality -> `(N, ...)`; NaN rows are missing; modalities not in `names` are ignored
         inputs: bool = True,  # apply the input transforms; False: they were applied
-    ) -> np.ndarray:  # `(N, C)` probabilities or `(N, K)` values
+    ) -> np.ndarray:  # `(N, C)` probabilities or `(N, K)` values; of steps `(N, T, C)` or `(N, T, K)`
         "The prediction for every row"
         batch = prepare_arrays(self.card, arrays, inputs)
         rows = len(next(iter(batch.values())))
@@ -160,7 +160,7 @@ class Predictor:
 
     def _predict(self, chunk: dict) -> np.ndarray:  # `(B, C)` or `(B, K)`
         "The prediction of a chunk, one finite row for each of its rows"
-        predictions = self._graph.run(chunk, self.card.task.outputs)
+        predictions = self._graph.run(chunk, *self.card.output_shape)
         finite = bool(np.isfinite(predictions).all())
         check_answer([predictions.shape], *predictions.shape, finite=finite, path=self._path)
         if self.card.task.kind != "regression":
@@ -180,15 +180,15 @@ def prepare_arrays(
                 f"no array for modality {name}; expected {', '.join(card.names)}, "
                 f"got {', '.join(map(str, arrays)) or 'none'}"
             )
-    batch = {spec.name: _prepare_array(spec, arrays[spec.name], inputs) for spec in card.inputs}
+    batch = {spec.name: _prepare_array(spec, arrays[spec.name], inputs, card.by_step) for spec in card.inputs}
     sizes = {name: len(x) for name, x in batch.items()}
     if len({*sizes.values()}) > 1:
         raise InputError(f"the modalities have different rows: {sizes}; expected the same samples in every one")
     return batch
 
 
-def _prepare_array(spec, array, inputs) -> np.ndarray:  # float32 `(N, *shape)`
-    "The recordings of one modality, checked"
+def _prepare_array(spec, array, inputs, gaps: bool) -> np.ndarray:  # float32 `(N, *shape)`
+    "The recordings of one modality, checked; with `gaps` single steps may be NaN"
     x = as_numbers(array, f"modality {spec.name}")
     expected = spec.recorded if inputs and spec.input != "raw" else spec.shape
     if not len(x):
@@ -199,7 +199,7 @@ def _prepare_array(spec, array, inputs) -> np.ndarray:  # float32 `(N, *shape)`
             f"modality {spec.name} has shape {x.shape}, expected (N, {sizes}) "
             f"{'before' if inputs else 'after'} input transform {spec.input}"
         )
-    present = present_rows(spec.name, x, np.arange(len(x)))
+    present = present_rows(spec.name, x, np.arange(len(x)), gaps)
     if inputs:
         x = _transformed(spec, x, present)
     else:
@@ -239,7 +239,7 @@ def predict(
     root: str | Path | None = None,  # folder with the files; None: the manifest's own
     trust: tuple | list = (),  # code, `package.module:name`, that the manifest may name
 ) -> pd.DataFrame:  # sample, subject, predicted, one column a class or dimension, seen (the present modalities)
-    "The predictions of an exported student for a data set"
+    "The predictions of an exported student for a data set; one row a sample, or a step `SAMPLE#STEP`"
     if out is not None and Path(out).suffix != ".csv":
         raise InputError(f"{out}: expected a .csv file for the predictions")
     if out is not None:
@@ -249,14 +249,20 @@ def predict(
     check_manifest(predictor.card, manifest)
     samples = read(manifest, predictor.names, root=root, labels=False, trust=trust)
     predictions = predict_samples(predictor, samples)
-    table = pd.DataFrame(dict(sample=samples.sample))
+    row, names = np.arange(len(samples)), samples.sample
+    if predictor.card.by_step:
+        steps = predictions.shape[1]
+        row = np.repeat(row, steps)
+        names = step_names(names[row], np.tile(np.arange(1, steps + 1), len(samples)))
+        predictions = predictions.reshape(len(row), -1)
+    table = pd.DataFrame(dict(sample=names))
     if samples.subject is not None:
-        table["subject"] = samples.subject
+        table["subject"] = samples.subject[row]
     if predictor.card.task.kind != "regression":
         table["predicted"] = np.array(predictor.labels)[predictions.argmax(1)]
     table[predictor.labels] = predictions
     names = np.array(predictor.names)
-    table["seen"] = [" ".join(names[row]) for row in samples.presence]
+    table["seen"] = [" ".join(names[present]) for present in samples.presence[row]]
     if out is not None:
         with atomic_path(out) as tmp:
             table.to_csv(tmp, index=False, lineterminator="\n", errors="backslashreplace")
@@ -282,6 +288,11 @@ def _predict_rows(predictor: Predictor, samples, rows: slice) -> np.ndarray:  # 
 # %% ../../nbs/55_deployment/02_predictor.ipynb #9808839b
 def check_manifest(card: StudentCard, manifest) -> None:
     "Refuse a manifest that describes other recordings than those the student was trained on"
+    if manifest.task.per != card.task.per:
+        raise InputError(
+            f"{manifest.name}: task.per is {manifest.task.per}, the student of {card.data} predicts one a "
+            f"{card.task.per}; bring the manifest into that form"
+        )
     for spec in card.inputs:
         modality = manifest.modalities.get(spec.name)
         if modality is None:

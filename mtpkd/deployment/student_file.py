@@ -24,6 +24,7 @@ from ..core.config import to_dict
 from ..core.provenance import provenance_text
 from ..data.manifest import PreparedSpec, TaskSpec
 from ..data.samples import Normaliser
+from ..data.step_targets import count_steps
 
 # %% ../../nbs/55_deployment/01_student_file.ipynb #e5f4d0e9
 class _Strict(BaseModel):
@@ -104,6 +105,19 @@ class StudentCard(_Strict):
     @property
     def names(self) -> list[str]:
         return [i.name for i in self.inputs]
+
+    @property
+    def by_step(self) -> bool:
+        "Whether it predicts every step of a window"
+        return self.task.per == "step"
+
+    @property
+    def output_shape(self) -> tuple:
+        "The shape of a prediction: `(C,)`, or `(T, C)` for every step of a window"
+        outputs = (self.task.outputs,)
+        if not self.by_step:
+            return outputs
+        return (count_steps({i.name: (0, *i.shape) for i in self.inputs}), *outputs)
 
 # %% ../../nbs/55_deployment/01_student_file.ipynb #bd3b3d6c
 MAX_CARD_CHARACTERS = 2**20

@@ -39,6 +39,7 @@ from .graph_targets import (
 )
 from .method_resolution import (
     get_method as get_method,
+    check_over_time as check_over_time,
     method_options as method_options,
     method_schedules as method_schedules,
 )
@@ -53,13 +54,14 @@ from .methods import (
     CANDIDATES as CANDIDATES,
     CANDIDATES_FOR_VALUES as CANDIDATES_FOR_VALUES,
     TEACHER_SOURCES as TEACHER_SOURCES,
+    GRAPH as GRAPH,
+    REFINED_MEAN as REFINED_MEAN,
+    TARGETS_OF_STEPS as TARGETS_OF_STEPS,
     ROLES as ROLES,
     DEFAULTS as DEFAULTS,
     BASELINE as BASELINE,
     CEILING as CEILING,
     RECIPE as RECIPE,
-    GRAPH as GRAPH,
-    REFINED_MEAN as REFINED_MEAN,
     PAPER as PAPER,
     KD_TERMS as KD_TERMS,
     add_schedule as add_schedule,
@@ -87,6 +89,7 @@ from .objective import (
     Batch as Batch,
     make_batch as make_batch,
     assign_batch_targets as assign_batch_targets,
+    fold_term_inputs as fold_term_inputs,
     ObjectiveStep as ObjectiveStep,
     DistillationObjective as DistillationObjective,
     gradient_shares as gradient_shares,

@@ -99,7 +99,10 @@ class DistillationContext:
     @cached_property
     def ensemble(self) -> TeacherEnsemble:
         config = self.config
-        return TeacherEnsemble(self.shapes, self.outputs, config.encoder, config.fusion, config.teachers.subsets)
+        by_step = self.samples.steps > 0
+        return TeacherEnsemble(
+            self.shapes, self.outputs, config.encoder, config.fusion, config.teachers.subsets, by_step
+        )
 
 # %% ../../nbs/50_distillation/11_context.ipynb #d1570606
 def with_control(context: DistillationContext, control: str) -> DistillationContext:
@@ -198,6 +201,7 @@ def build_students(
             tnet.tnet,
             tnet.tnet_scale,
             detach_tnet,
+            context.samples.steps > 0,
         )
 
     seeds = [seed_for("init", "student", *member, fold.seed, fold.fold) for fold in context.folds]

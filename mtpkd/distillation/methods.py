@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['SHUFFLED_TEACHER', 'SHUFFLED_PRIVILEGED', 'LABEL_PERMUTATION', 'SHUFFLE_CONTROLS', 'CONTROLS', 'SCHEDULES', 'WITHOUT',
-           'CANDIDATES', 'CANDIDATES_FOR_VALUES', 'TEACHER_SOURCES', 'ROLES', 'DEFAULTS', 'BASELINE', 'CEILING',
-           'RECIPE', 'methods', 'GRAPH', 'REFINED_MEAN', 'PAPER', 'KD_TERMS', 'add_schedule', 'schedules',
-           'candidate_schedules', 'is_noisy', 'differ_by_more_than_pool', 'privileged_teachers',
+           'CANDIDATES', 'CANDIDATES_FOR_VALUES', 'TEACHER_SOURCES', 'GRAPH', 'REFINED_MEAN', 'TARGETS_OF_STEPS',
+           'ROLES', 'DEFAULTS', 'BASELINE', 'CEILING', 'RECIPE', 'methods', 'PAPER', 'KD_TERMS', 'add_schedule',
+           'schedules', 'candidate_schedules', 'is_noisy', 'differ_by_more_than_pool', 'privileged_teachers',
            'privileged_only_teachers', 'joint_teacher', 'joint_and_privileged_teachers', 'TeacherSource', 'Method',
            'add_method', 'method_names', 'RowName', 'parse_row', 'declared', 'without_term', 'method_role',
            'default_methods']
@@ -138,6 +138,9 @@ TEACHER_SOURCES = {
 }
 
 # %% ../../nbs/50_distillation/01_methods.ipynb #1e1c34bc
+GRAPH = "graph"  # target: the prediction of the teachers, propagated over a graph
+REFINED_MEAN = "refined_mean"  # target: the mean of an ensemble's members and of its refined teacher
+TARGETS_OF_STEPS = ("mean", "best", REFINED_MEAN, GRAPH)  # where the target is per step; of a graph then the mean
 ROLES = ("method", "control", "upper")
 DEFAULTS = ("", "any", "pool", "full", "weak")  # runs: none, all, with a pool, with all pairs, weakly paired
 
@@ -182,6 +185,16 @@ class Method:
         "Whether a term takes a cost between classes"
         return any(term.ground_cost for term in self._loss_terms())
 
+    @property
+    def without_steps(self) -> str:
+        "What of it has no form for a target per step; empty where it can be used with one"
+        terms = [term.name for term in self._loss_terms() if not term.rows_over_time]
+        if terms:
+            return f"term {terms[0]}"
+        if self.target not in TARGETS_OF_STEPS:
+            return f"target {self.target}"
+        return "bags of lost pairs" if self.is_for_weak_pairs else ""
+
     def _loss_terms(self) -> list:
         from mtpkd.losses.catalogue import get_term  # the terms need torch, the declaration does not
 
@@ -211,8 +224,6 @@ BASELINE = "student_only"  # with which every method is compared
 CEILING = "student_all_labels"  # the baseline with the labels of the pool: what there is to gain
 RECIPE = "mtpkd"  # of this project: the controls are built like it
 methods = Registry("method")
-GRAPH = "graph"  # target: the prediction of the teachers, propagated over a graph
-REFINED_MEAN = "refined_mean"  # target: the mean of an ensemble's members and of its refined teacher
 
 
 def add_method(m: Method) -> Method:

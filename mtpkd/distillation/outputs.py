@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from torch import Tensor
 from ..models.networks import Output
 from ..losses.task import row_losses
+from ..losses.terms import weighted_mean
 from ..training.stacked_data import StackedDataset
 from ..training.stacked_model import predict_logits, predict_stacked, StackedModel
 
@@ -22,7 +23,7 @@ class TeacherOutputs:
     "Outputs of `T` frozen teachers on all `N` rows, in `R` repeats; the joint teacher is the last"
 
     names: list  # of the teachers
-    output: Tensor  # `(R, T, N, C)` logits or values
+    output: Tensor  # `(R, T, N, C)` logits or values; of `S` steps `(R, T, N, S, C)`
     embedding: Tensor  # `(R, T, N, D)`
     losses: Tensor  # `(R, T, N)` task loss; of no use where the label is hidden, and never read there
 
@@ -58,11 +59,11 @@ class FittedStack:
 # %% ../../nbs/50_distillation/03_outputs.ipynb #bc72b0fe
 def predict_all_rows(
     fitted: FittedStack, table: StackedDataset
-) -> Output:  # outputs for all rows: `(R, N, ...)` tensors
+) -> Output:  # or `StepOutput`; outputs for all rows: `(R, N, ...)` tensors
     "The outputs of a fitted stack for every row"
     every = np.arange(len(table.presence))
     outs = fitted.outputs(table, [every] * len(fitted.stack))
-    return Output(*(torch.from_numpy(np.stack(part)).to(table.device) for part in zip(*outs)))
+    return type(outs[0])(*(torch.from_numpy(np.stack(part)).to(table.device) for part in zip(*outs)))
 
 # %% ../../nbs/50_distillation/03_outputs.ipynb #80a4265a
 def has_any_modality(table: StackedDataset, names) -> Tensor:  # `(N,)` bool
@@ -75,9 +76,13 @@ def gather_teacher_outputs(
 ) -> TeacherOutputs:  # lists of `(R, N, C)` and `(R, N, D)`, the joint teacher last
     """The outputs of several teachers in one stack; one that sees nothing of a row never beats the joint teacher there.
 
-    `names`, `outputs (R, N, C)` and `embeddings (R, N, D)` are lists over the teachers, the joint one last."""
+    `names`, `outputs (R, N, C)`, of steps `(R, N, S, C)`, and `embeddings (R, N, D)` are lists over the teachers, the
+    joint one last."""
     output, embedding = torch.stack(list(outputs), 1), torch.stack(list(embeddings), 1)
-    losses = row_losses(table.kind, output, *table.all_labels())
+    target, valid = table.all_labels()
+    losses = row_losses(table.kind, output, target, valid)
+    if table.steps:  # of a window: the mean over its annotated steps
+        losses = weighted_mean(losses, valid.amax(-1).expand_as(losses))
     if subsets:
         losses = torch.where(torch.stack([has_any_modality(table, s) for s in subsets]), losses, losses[:, -1:] + 1)
     return TeacherOutputs(list(names), output, embedding, losses)

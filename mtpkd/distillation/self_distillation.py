@@ -14,6 +14,7 @@ from ..core.plugins import call_plugin, is_own
 from ..core.runtime import seed_for
 from ..core.config import ScheduleConfig, SelfDistillationConfig
 from ..models.fusion import build_fusion, present_mean
+from ..models.sequences import fold_steps
 from ..models.teacher_ensemble import TeacherEnsemble
 from ..losses.task import task_loss
 from ..losses.alignment import alignments
@@ -101,21 +102,27 @@ def adapter_inputs(
     data: StackedDataset,
     adapter_input: str = "embedding",  # of the other teachers: embedding, or backbone
 ) -> tuple:  # tokens of the joint teacher `(R, N, M, W)`, inputs of the adapters of the others `(R, N, T-1, W)`
-    "The frozen inputs of the adapters on every row"
+    "The frozen inputs of the adapters on every row; with `S` steps `(R, N, S, M, W)` and `(R, N, S, T-1, W)`"
     *others, joint = ensemble.names
     outputs = {name: predict_all_rows(teacher, data) for name, teacher in teachers.items()}
     tokens = outputs[joint].tokens
     if not others:
         return tokens, tokens[..., :0, :]
     if adapter_input == "embedding":
-        return tokens, torch.stack([outputs[name].embedding for name in others], 2)
+        return tokens, torch.stack([_embedding_of_rows(outputs[name]) for name in others], -2)
     means = [_mean_token(outputs[name].tokens, data.presence_of(ensemble.subsets[name])) for name in others]
-    return tokens, torch.stack(means, 2)
+    return tokens, torch.stack(means, -2)
 
 
-def _mean_token(tokens: Tensor, presence: Tensor) -> Tensor:  # `(R, N, M, W)`, `(N, M)` -> `(R, N, W)`
+def _embedding_of_rows(output) -> Tensor:  # `(R, N, W)`, of steps `(R, N, T, W)`
+    "The embedding that is adapted: of the row, or of each of its steps"
+    return getattr(output, "steps", output.embedding)
+
+
+def _mean_token(tokens: Tensor, presence: Tensor) -> Tensor:  # `(R, N, ..., M, W)`, `(N, M)` -> `(R, N, ..., W)`
     "Mean of what the backbones of a teacher put out, over the present modalities"
-    rows = presence.expand(len(tokens), *presence.shape).flatten(0, 1)
+    steps = [1] * (tokens.ndim - 4)
+    rows = presence.reshape(len(presence), *steps, -1).expand(tokens.shape[:-1]).flatten(0, 1)
     return present_mean(tokens.flatten(0, 1), rows).unflatten(0, tokens.shape[:2])
 
 
@@ -128,6 +135,9 @@ def adapted_outputs(
     with torch.no_grad():
         made = [stack(*chunk) for chunk in zip(*chunks)]
     adapted, outputs = (torch.cat(part, 2) for part in zip(*made))
+    if data.steps:  # rows are steps: their mean is the embedding of the window
+        adapted, outputs = (part.unflatten(2, (-1, data.steps)) for part in (adapted, outputs))
+        adapted = present_mean(adapted, (data.observed > 0).expand(adapted.shape[:-1]))
     subsets = [ensemble.subsets[name] for name in ensemble.names]
     return gather_teacher_outputs(ensemble.names, outputs.unbind(1), adapted.unbind(1), data, subsets)
 
@@ -155,9 +165,9 @@ def fit_adapters(
     "Stage 2 for all repeats: adapters and heads, and a joint teacher that moves with them"
     *others, joint = ensemble.names
     tokens, embeddings = adapter_inputs(teachers, ensemble, data, config.adapter_input)
-    classes = data.target.shape[1]
+    classes = data.target.shape[-1]
     seeds = [seed_for("init", "self_distillation", fold.seed, fold.fold) for fold in folds]
-    _, _, count, width = tokens.shape
+    count, width = tokens.shape[-2:]
     stack = StackedModel(lambda: SelfDistillation(others, count, classes, width, fusion), seeds, data.device)
     with torch.no_grad():
         for key, value in stack.params.items():
@@ -179,15 +189,36 @@ def fit_adapters(
 
 # %% ../../nbs/50_distillation/10_self_distillation.ipynb #2051b775
 def _rows_of_inputs(tokens, embeddings, data, modalities, rows):
-    "Tokens, presence and embeddings of `rows (R, B)`, or of all"
+    "Tokens, presence and embeddings of `rows (R, B)`, or of all; steps are rows"
     presence = data.presence_of(modalities)
     if rows is None:
-        return tokens, presence.expand(len(tokens), *presence.shape), embeddings
-    return _rows_of(tokens, rows), presence[rows], _rows_of(embeddings, rows)
+        presence = presence.expand(len(tokens), *presence.shape)
+    else:
+        tokens, presence, embeddings = _rows_of(tokens, rows), presence[rows], _rows_of(embeddings, rows)
+    if data.steps:
+        tokens, presence = fold_steps(tokens, presence)
+        embeddings = embeddings.flatten(1, 2)
+    return tokens, presence, embeddings
 
 
 def _rows_of(values, rows):  # `(R, N, M, W)`, `(R, B)` -> `(R, B, M, W)`
     return gather_rows(values.flatten(2), rows).unflatten(-1, values.shape[2:])
+
+
+def _targets_of(data, rows, labelled, observed) -> tuple:
+    """Targets and what is valid `(R, B, C)`, weights `(R, B)`, and what each teacher sees `(R, T-1, B)`
+
+    Steps are rows. `labelled (B,)` is 1 where the label of a row is known."""
+    target, valid = data.labels(rows)
+    hidden = (labelled == 0).reshape(-1, *[1] * (target.ndim - 2))
+    target, valid = target.masked_fill(hidden, 0.0), valid.masked_fill(hidden, 0.0)
+    weight = labelled.expand(rows.shape)
+    if not data.steps:
+        return target, valid, weight, observed
+    recorded = data.observed[rows].flatten(1)
+    target, valid = target.flatten(1, 2), valid.flatten(1, 2)
+    of_steps = observed.repeat_interleave(data.steps, -1) & (recorded > 0)[:, None]
+    return target, valid, weight.repeat_interleave(data.steps, -1) * valid.amax(-1), of_steps
 
 
 def _train_adapters(stack, frozen, data, folds, config, modalities, progress, saved, observe, every):
@@ -200,9 +231,9 @@ def _train_adapters(stack, frozen, data, folds, config, modalities, progress, sa
     schedule = ScheduleConfig(**size, weight_decay=0.0, decay="constant")
     spec = StageSpec(modalities, (), schedule, ("self_distillation",), pool=True)
     rows, labelled = (part.to(data.device) for part in draw_stage_batches(spec, folds))
-    weight, hidden = labelled.float(), ~labelled[:, None]
+    labelled = labelled.float()
 
-    def compare(adapted, outputs, target, valid, adapted_observed):
+    def compare(adapted, outputs, target, valid, weight, adapted_observed):
         return distillation_loss(adapted, outputs, target, valid, weight, adapted_observed, data.kind, config)
 
     if not is_own(alignments.get(config.alignment)):
@@ -210,10 +241,9 @@ def _train_adapters(stack, frozen, data, folds, config, modalities, progress, sa
 
     def loss(step):
         step_rows = rows[:, step]
-        target, valid = (part.masked_fill(hidden, 0.0) for part in data.labels(step_rows))
+        targets = _targets_of(data, step_rows, labelled, observed[:, step_rows].transpose(0, 1))
         inputs = _rows_of_inputs(tokens, embeddings, data, modalities, step_rows)
-        step_observed = observed[:, step_rows].transpose(0, 1)
-        return compare(*stack(*inputs), target, valid, step_observed), {}
+        return compare(*stack(*inputs), *targets), {}
 
     groups = [(params, lr) for params, lr in ((fast, config.lr_adapter), (slow, config.lr_joint)) if params]
     trainer = Trainer(groups, schedule)

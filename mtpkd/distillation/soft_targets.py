@@ -32,7 +32,7 @@ def combine_targets(
     temperature: float,
 ) -> torch.Tensor:  # `(R, N, C)`
     "The common soft target of several networks by the rule called `name`"
-    shape = len(context.folds), len(context.table.target), context.outputs
+    shape = len(context.folds), len(context.table.target), context.outputs * max(1, context.table.steps)
     return call_plugin(
         "target",
         name,
@@ -62,12 +62,13 @@ def soft_prediction(
     context: DistillationContext,
     fitted,  # `FittedStack` or `CrossFitted`
     temperature: float,
-) -> torch.Tensor:  # `(R, N, C)`
+) -> torch.Tensor:  # `(R, N, C)`; of steps `(R, N, T C)`
     "Softened probabilities or values of a network on every row; cross-fitted, by inner folds without the row"
     if isinstance(fitted, CrossFitted):
         return _cross_fitted_prediction(context, fitted, temperature)
     outputs = outputs_on_all_rows(context, fitted)
-    return outputs.logits if context.table.kind == "regression" else (outputs.logits / temperature).softmax(-1)
+    said = outputs.logits if context.table.kind == "regression" else (outputs.logits / temperature).softmax(-1)
+    return said.flatten(2)
 
 
 def _cross_fitted_prediction(context, fitted, temperature):
@@ -236,7 +237,19 @@ def balance_target(
     balanced = target.clone()
     for r, fold in enumerate(context.folds):
         rows, train = (torch.from_numpy(part).to(target.device) for part in (fold.fit_rows, fold.train))
-        has_target = (target[r, rows].sum(-1) > 0).float()
-        wanted = context.table.target[train].mean(0) if proportions == "labelled" else proportions
-        balanced[r, rows] = balance_labels(target[r, rows], wanted, has_target) * has_target[:, None]
+        own = target[r, rows].reshape(-1, context.outputs)  # a row is a step, where it has several
+        has_target = (own.sum(-1) > 0).float()
+        if context.table.steps:
+            has_target = has_target * context.table.observed[rows].flatten()
+        shares = _labelled_shares(context.table, train) if proportions == "labelled" else proportions
+        own = balance_labels(own, shares, has_target) * has_target[:, None]
+        balanced[r, rows] = own.reshape(target[r, rows].shape)
     return balanced
+
+
+def _labelled_shares(table, train) -> torch.Tensor:  # `(C,)`
+    "The shares of the classes among the labelled rows, or steps"
+    if not table.steps:
+        return table.target[train].mean(0)
+    target = table.target[train].flatten(0, 1)
+    return target.sum(0) / target.sum().clamp_min(1)

@@ -116,13 +116,16 @@ def _with_labels(context, target):
     for r, fold in enumerate(context.folds):
         rows = torch.from_numpy(fold.train).to(target.device)
         labels, valid = (part[0] for part in context.table.repeat(r).labels(rows[None]))
-        target[r, rows] = torch.where(valid > 0, labels, target[r, rows])
+        known = (valid > 0).expand(labels.shape)
+        target[r, rows] = torch.where(known.flatten(1), labels.flatten(1), target[r, rows])
     return target
 
 
 def _teacher_target(context, method):
-    "The target of the teachers by the rule of the method, propagated over a graph where it says so"
-    if method.target == GRAPH:
+    """The target of the teachers by the rule of the method, propagated over a graph where it says so
+
+    Where it is per step there is no graph, whose rows are windows: the recipe distils the mean in its place."""
+    if method.target == GRAPH and not context.table.steps:
         return get_graph_target(context, method).target
     return _combined_target(context, method)
 
@@ -298,7 +301,7 @@ def fit_student(
         watch = pair_recovery(context, spec, students)
     fitted = _fit(context, spec, students, method.name, saved, watch)
     fitted.tnet_history = tnet_history
-    if method.target == GRAPH and method.compares("outputs"):
+    if method.target == GRAPH and method.compares("outputs") and not context.table.steps:
         graph = get_graph_target(context, method)
         fitted.history += [(0, "graph_used", r, float(value)) for r, value in enumerate(graph.used)]
         if graph.left_out.any():

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 from ..transport.barycenters import class_cost
 from ..losses.alignment import alignments
+from ..models.sequences import fold_steps
 from ..losses.response import prototype_cost
 from ..training.stacked_data import gather_rows
 from ..training.stacked_model import StackedModel
@@ -89,7 +90,11 @@ def _with_cross_fitted_losses(context, outputs: TeacherOutputs) -> TeacherOutput
             predictions = [prediction.clamp_min(1e-12).log() for prediction in predictions]
         subsets = [context.ensemble.subsets[name] for name in outputs.names]
         held_out = gather_teacher_outputs(
-            outputs.names, predictions, outputs.embedding.unbind(1), context.table, subsets
+            outputs.names,
+            [context.table.by_step(prediction) for prediction in predictions],
+            outputs.embedding.unbind(1),
+            context.table,
+            subsets,
         )
         return replace(outputs, losses=held_out.losses)
 
@@ -118,14 +123,14 @@ def class_ground_cost(context: DistillationContext, method: Method) -> torch.Ten
     return torch.stack(costs)
 
 # %% ../../nbs/50_distillation/15_tnet.ipynb #212abf55
-def _tokens_of_start(context) -> torch.Tensor:  # `(R, N, M, W)`, the prevalent modalities first
+def _tokens_of_start(context) -> torch.Tensor:  # `(R, N, M, W)`, per step `(R, N, T, M, W)`; prevalent ones first
     "Tokens of the joint teacher; of prevalent modalities, from the encoders that the student starts with"
     tokens = predict_all_rows(get_teacher(context, context.ensemble.joint), context.table).tokens.detach()
     config = context.config
     if config.student.start != "unimodal" or config.backbones.train:  # with a stage 0 they are the same
         return tokens
     own = [predict_all_rows(get_teacher(context, name), context.table).tokens for name in context.prevalent]
-    return torch.cat([*own, tokens[:, :, len(context.prevalent) :]], 2)
+    return torch.cat([*own, tokens[..., len(context.prevalent) :, :]], -2)
 
 
 def tnet_mse(
@@ -192,6 +197,9 @@ def fit_tnets(
     def loss(step):
         present = presence[rows[:, step]]
         batch = gather_rows(tokens.flatten(2), rows[:, step]).unflatten(-1, tokens.shape[2:])
+        if data.steps:
+            batch, present = fold_steps(batch, present)
+            present = present & (data.observed[rows[:, step]].flatten(1) > 0)[..., None]
         source_present = present[:, :, :prevalent]
         total = (batch[:, :, :prevalent] * source_present[..., None]).sum(2)
         source = total / source_present.sum(2, keepdim=True).clamp_min(1)

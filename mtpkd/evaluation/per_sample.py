@@ -7,6 +7,7 @@ __all__ = ['KEYS', 'TRANSFER', 'CALIBRATION', 'per_sample_score', 'with_scores',
            'transfer_of_method', 'calibration', 'expected_error', 'target_groups', 'class_order']
 
 # %% ../../nbs/40_evaluation/04_per_sample.ipynb #614395a3
+import warnings
 import numpy as np
 import pandas as pd
 from ..core.errors import InputError
@@ -20,7 +21,9 @@ def per_sample_score(
     "Right (1) or wrong (0), or the negative squared error"
     if task.kind == "regression":
         squared = [(p[name] - p[f"target_{name}"]) ** 2 for name in task.names]
-        return -np.nanmean(squared, axis=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # NaN where nothing is annotated
+            return -np.nanmean(squared, axis=0)
     most_probable = p[task.classes].values.argmax(1)
     predicted = np.array(task.classes)[most_probable]
     return (predicted == p.target.values).astype(float)

@@ -15,6 +15,7 @@ from ..core.errors import InputError
 from ..core.files import atomic_path, check_output_file
 from ..data.manifest import load_manifest, TaskSpec
 from ..data.reading import read
+from ..data.steps_as_rows import annotated_steps, scored_pairs
 from ..data.samples import UNLABELLED
 from ..evaluation.bootstrap import bootstrap_score, bootstrap_test, TestSet
 from ..evaluation.metrics import score_all
@@ -87,6 +88,10 @@ def columns_for(ours: TaskSpec, theirs: TaskSpec, name: str) -> list[int]:
     if ours.kind != theirs.kind:
         raise InputError(
             f"{name}: its task is {theirs.kind}, the student's {ours.kind}; evaluate on a set of that kind"
+        )
+    if ours.per != theirs.per:
+        raise InputError(
+            f"{name}: its target is per {theirs.per}, the student's per {ours.per}; evaluate on a set of that form"
         )
     expected, actual = list(ours.labels), list(theirs.labels)
     if sorted(expected) != sorted(actual):
@@ -170,7 +175,7 @@ def evaluate(
     predictions = {}
     for candidate in candidates:
         columns = columns_for(candidate.card.task, data.task, data.name)
-        predictions[candidate.method] = predictions_for(candidate, samples, rows)[:, columns]
+        predictions[candidate.method] = predictions_for(candidate, samples, rows)[..., columns]
     table = scores_of(predictions, samples, rows, data.protocol.metric)
     if data.simulated:
         table["simulated"] = data.simulated
@@ -181,16 +186,21 @@ def evaluate(
 
 
 def scores_of(
-    predictions: dict,  # method -> `(N, C)` or `(N, K)`
+    predictions: dict,  # method -> `(N, C)` or `(N, K)`; of steps `(N, T, C)` or `(N, T, K)`
     samples,  # of the other set
     rows,  # `(N,)` of the samples
     metric: str,  # with interval and test
 ) -> pd.DataFrame:  # columns `SCORE_COLUMNS`
     "All metrics of every method; interval and test for one of them, over subjects, or samples where there are none"
     unit = (samples.sample if samples.subject is None else samples.subject)[rows]
-    about = dict(n=len(rows), unit="sample" if samples.subject is None else "subject", units=len(np.unique(unit)))
+    target = samples.target[rows]
+    if samples.step_target is not None:  # the steps of a window stay together
+        unit = np.repeat(unit, annotated_steps(samples.step_target[rows]).sum(1))
+        pairs = {method: scored_pairs(samples, rows, predicted) for method, predicted in predictions.items()}
+        target, predictions = next(iter(pairs.values()))[0], {method: pair[1] for method, pair in pairs.items()}
+    about = dict(n=len(target), unit="sample" if samples.subject is None else "subject", units=len(np.unique(unit)))
     about["blind"] = int((~samples.presence[rows].any(1)).sum())  # rows without any recording that a student sees
-    target, table = samples.target[rows], []
+    table = []
     for method, predicted in predictions.items():
         for name, value in score_all(samples.task, target, predicted).items():
             row = dict(method=method, metric=name, value=value) | about

@@ -16,6 +16,7 @@ from ..core.files import FolderKind, claim_output_folder, folder_lock, write_jso
 from ..core.config import to_dict, to_yaml
 from ..core.provenance import provenance_text
 from ..data.folds import whole_fold
+from ..data.steps_as_rows import scored_pairs
 from ..evaluation.metrics import score
 from ..transport.fused import using_engine
 from ..distillation.methods import BASELINE, method_names, RECIPE
@@ -185,7 +186,7 @@ def _scores(plan, context, fitted_by_name, name) -> dict:
     predictions = context.table.to_predictions([output.logits for output in outputs])
     ensemble = np.mean(predictions, 0)
     return dict(
-        kept=score(plan.metric, context.samples.target[fold.val], ensemble),
+        kept=score(plan.metric, *scored_pairs(context.samples, fold.val, ensemble)),
         members=list(map(float, fitted_by_name[name].validation)),
         means={n: float(np.mean(fitted.validation)) for n, fitted in fitted_by_name.items()},
     )

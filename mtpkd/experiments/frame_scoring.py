@@ -9,6 +9,7 @@ __all__ = ['smoothing_scores', 'frame_rows', 'chosen_smoothings', 'frame_facts']
 from dataclasses import replace
 import numpy as np
 import pandas as pd
+from ..data.steps_as_rows import parse_step_names, step_rows
 from ..evaluation.bootstrap import bootstrap_test, TestSet
 from ..evaluation.frames import choose_smoothing, frame_predictions, frame_scores, scored_frames, validation_scores
 from ..evaluation.statistics import corrected_t
@@ -30,15 +31,18 @@ def _validation_predictions(plan, folds, fitted) -> list:  # of `(n_val, C)` or 
 def smoothing_scores(
     plan,  # `ExperimentSpec` of a set with frames
     fold,  # `Fold`
-    prediction,  # `(n_val, C)` or `(n_val, K)`: of its inner validation rows
+    prediction,  # `(n_val, C)` or `(n_val, K)`: of its inner validation rows; per step `(n_val, T, C)`
 ) -> dict:  # name of a smoothing -> score
     "How every smoothing does on inner validation; NaN where a prediction is not finite, or there are no such rows"
     candidates = plan.manifest.frames.smoothing
     if not len(fold.val) or not np.isfinite(prediction).all():
         return dict.fromkeys(candidates, np.nan)
     samples = plan.samples
-    target = samples.target[fold.val]
-    return validation_scores(samples.task, plan.metric, samples.spans[fold.val], prediction, target, candidates)
+    spans, target = samples.spans[fold.val], samples.target[fold.val]
+    if samples.step_target is not None:
+        steps, keep = step_rows(samples, fold.val)
+        spans, target, prediction = steps.spans, steps.target, prediction[keep]
+    return validation_scores(samples.task, plan.metric, spans, prediction, target, candidates)
 
 
 def frame_rows(
@@ -67,8 +71,10 @@ def _test_scores(plan, fold, predicted, smoothing: str) -> dict:
     "Metric -> value over the frames of the test recordings; NaN where a prediction is not finite"
     if not np.isfinite(predicted).all():
         return {f"frames_{plan.metric}": np.nan}
-    samples = plan.samples
-    return frame_scores(samples.task, samples.spans[fold.test], predicted, smoothing)
+    samples, spans = plan.samples, plan.samples.spans[fold.test]
+    if samples.step_target is not None:
+        spans = step_rows(samples, fold.test)[0].spans
+    return frame_scores(samples.task, spans, predicted, smoothing)
 
 # %% ../../nbs/60_experiments/04_frame_scoring.ipynb #b7794f4e
 def chosen_smoothings(
@@ -85,10 +91,19 @@ def chosen_smoothings(
     return chosen
 
 
+def _spans_of(samples, names):  # ids `(n,)` of predicted rows or steps -> `FrameSpans` of n
+    "The frames of what was predicted"
+    row_of = pd.Index(samples.sample)
+    if samples.step_target is None:
+        return samples.spans[row_of.get_indexer(names)]
+    windows, _ = parse_step_names(names)
+    steps, _ = step_rows(samples, row_of.get_indexer(pd.unique(windows)))
+    return steps.spans[pd.Index(steps.sample).get_indexer(names)]
+
+
 def _frames_of(plan, part) -> dict:  # (seed, fold) -> target, prediction, subject of all annotated test frames
     "The frames of a method in every repeat that has not diverged, again from its predictions"
     samples, table = plan.samples, in_memory(part.predictions)
-    row_of = pd.Index(samples.sample)
     smoothings, frames = chosen_smoothings(plan, part.history), {}
     unit = samples.spans.recording if samples.subject is None else samples.subject
     subject_of = dict(zip(samples.spans.recording.tolist(), unit.tolist()))
@@ -96,7 +111,7 @@ def _frames_of(plan, part) -> dict:  # (seed, fold) -> target, prediction, subje
         values = own[list(samples.task.labels)].to_numpy(float)
         if not np.isfinite(values).all():
             continue
-        spans = samples.spans[row_of.get_indexer(own["sample"])]
+        spans = _spans_of(samples, own["sample"])
         predicted = frame_predictions(spans, values, smoothings[repeat])
         target, values, recording = scored_frames(samples.task, spans, predicted)
         frames[repeat] = target, values, np.array([subject_of[name] for name in recording])

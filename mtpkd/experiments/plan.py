@@ -23,7 +23,7 @@ from ..data.reading import read
 from ..data.missing import missing_notes, require_recordings
 from ..data.large_sets import cut_fold, random_places
 from ..models.encoders import build_encoder, encoders
-from ..models.fusion import build_fusion, fusions
+from ..models.fusion import BATCH_FAULTS, build_fusion, fusions
 from ..models.backbones import trainable_text
 from ..models.teacher_ensemble import teacher_subsets, TeacherEnsemble
 from ..models.student import Student
@@ -42,7 +42,7 @@ from mtpkd.distillation.methods import (
     parse_row,
     schedules,
 )
-from ..distillation.method_resolution import get_method, method_schedules
+from ..distillation.method_resolution import check_over_time, get_method, method_schedules
 from ..distillation.working_rows import drawn_rows, kept_bytes
 from mtpkd.experiments.settings import (
     draw_folds,
@@ -177,6 +177,8 @@ def _plan_experiment(draw, settings) -> ExperimentSpec:
         else:
             get_method(n, config, kind, samples.task.outputs)
     _check_parts(config, samples)
+    if samples.steps:
+        _check_steps(config, [get_method(n, config, kind) for n in listed if not n.startswith("teacher_")])
     _check_starts(config, [get_method(n, config, kind) for n in listed if not n.startswith("teacher_")])
     weak_pairings = weak_pairings_of(config, manifest, samples, folds)
     if weak_pairings:
@@ -266,13 +268,27 @@ def _check_parts(c, samples):
     shapes = {n: samples.arrays[n].shape[1:] for n in (*c.prevalent, *c.privileged)}
     prevalent, outputs = {n: shapes[n] for n in c.prevalent}, samples.task.outputs
     with torch.device("meta"):
-        student = Student(prevalent, c.privileged, outputs, c.encoder, c.fusion, c.student.tnet, c.student.tnet_scale)
-        ensemble = TeacherEnsemble(shapes, outputs, c.encoder, c.fusion, c.teachers.subsets)
+        tnet, by_step = (c.student.tnet, c.student.tnet_scale), samples.steps > 0
+        student = Student(prevalent, c.privileged, outputs, c.encoder, c.fusion, *tnet, by_step=by_step)
+        ensemble = TeacherEnsemble(shapes, outputs, c.encoder, c.fusion, c.teachers.subsets, by_step)
         networks = [student, *(ensemble.build(n) for n in ensemble.names)]
-    _check_foreign_parts(c, shapes)
+    _check_foreign_parts(c, shapes, by_step)
     _check_sizes(c, networks, stack_size(c, samples))
 
 # %% ../../nbs/60_experiments/03_plan.ipynb #749e848a
+def _check_steps(c, methods) -> None:
+    "What has no form where the target is per step"
+    if c.protocol != "honest" or c.fusion.name in BATCH_FAULTS.values():
+        raise InputError(
+            f"protocol {c.protocol}, fusion {c.fusion.name}: faults of released code have no form for a target per "
+            "step; use protocol: honest and fusion tokens"
+        )
+    if c.pairing not in ("", "full"):
+        raise InputError(f"pairing {c.pairing} has no form for a target per step; use full")
+    for method in methods:
+        check_over_time(method, c)
+
+
 def _check_starts(c, methods) -> None:
     "What a student starts with, what of it is frozen, and what a stage 0 cannot be combined with"
     student = c.student
@@ -298,7 +314,7 @@ def _check_starts(c, methods) -> None:
         )
 
 # %% ../../nbs/60_experiments/03_plan.ipynb #ec864cc0
-def _check_foreign_parts(c, shapes: dict):
+def _check_foreign_parts(c, shapes: dict, by_step: bool):
     "Refuse encoders and fusions of the user's own that do not return tokens"
     width, rows = c.encoder.width, 2
 
@@ -308,7 +324,7 @@ def _check_foreign_parts(c, shapes: dict):
     how: dict[str, Any] = dict(
         expected=f"tokens of shape {(rows, width)} for {rows} rows, as numbers with a point", accepts=is_token
     )
-    if c.encoder.name != "auto" and not is_own(encoders.get(c.encoder.name)):
+    if c.encoder.name != "auto" and not is_own(encoders.get(c.encoder.name)) and not by_step:
         for shape in dict.fromkeys(map(tuple, shapes.values())):
             encoder = build_encoder(c.encoder.name, shape, width, c.encoder.depth)
             with torch.no_grad():

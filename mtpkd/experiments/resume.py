@@ -45,8 +45,9 @@ def _data_sha256(samples) -> str:
         digest.update(name.encode())
         for part in _digested(array):
             digest.update(np.ascontiguousarray(part).tobytes())
-    for array in (samples.presence, samples.target):
-        digest.update(np.ascontiguousarray(array).tobytes())
+    for array in (samples.presence, samples.target, samples.step_target):
+        if array is not None:
+            digest.update(np.ascontiguousarray(array).tobytes())
     digest.update("\n".join(samples.sample).encode())
     for identifiers in (samples.subject, samples.bag, samples.paired):
         if identifiers is not None:

@@ -15,6 +15,7 @@ import pandas as pd
 from collections.abc import Sequence
 from ..core.runtime import pick_device, rng
 from ..data.samples import fit_normaliser
+from ..data.steps_as_rows import scored_pairs, step_rows
 from ..data.large_sets import fold_in, take_rows
 from ..transport.geometry import anchor_clouds, cosine_gram, least_similar
 from ..transport.sinkhorn import sinkhorn_divergence
@@ -67,19 +68,23 @@ def _test_scores(plan, fold, prediction) -> dict:
     "Metric -> value on the test rows; NaN for the main metric where a prediction is not finite"
     if not np.isfinite(prediction).all():
         return {plan.metric: np.nan}
-    return score_all(plan.samples.task, plan.samples.target[fold.test], prediction)
+    return score_all(plan.samples.task, *scored_pairs(plan.samples, fold.test, prediction))
 
 # %% ../../nbs/60_experiments/04_scoring.ipynb #94b87483
 def predictions_of(
     samples,  # of the set
     f,  # the `Fold` whose N test rows were predicted
-    p,  # predictions `(N, C)`: probabilities of C classes, or C regression outputs
+    p,  # predictions `(N, C)`: probabilities of C classes, or C regression outputs; per step `(N, T, C)`
     name: str,  # of the method
 ) -> pd.DataFrame:
-    "One row a test sample: its target and the prediction"
-    subject = [""] * len(f.test) if samples.subject is None else samples.subject[f.test]
-    table = pd.DataFrame(dict(method=name, fold=f.fold, seed=f.seed, sample=samples.sample[f.test], subject=subject))
-    target = samples.target[f.test]
+    "One row a test sample, or one a step that has a target: the target and the prediction"
+    rows = f.test
+    if samples.step_target is not None:
+        samples, keep = step_rows(samples, rows)
+        rows, p = np.arange(len(samples)), p[keep]
+    subject = [""] * len(rows) if samples.subject is None else samples.subject[rows]
+    table = pd.DataFrame(dict(method=name, fold=f.fold, seed=f.seed, sample=samples.sample[rows], subject=subject))
+    target = samples.target[rows]
     if samples.task.kind == "regression":
         for i, output in enumerate(samples.task.names):
             table[f"target_{output}"] = target[:, i]

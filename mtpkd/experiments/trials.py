@@ -160,9 +160,12 @@ def without_labels(
     rows,  # `(n,)`
 ):  # Samples
     "The same data, the labels of some rows taken away"
-    target = np.array(samples.target)
-    target[rows] = np.nan if samples.task.kind == "regression" else UNLABELLED
-    return replace(samples, target=target)
+    hidden = {}
+    for part in ("target", "step_target"):
+        if getattr(samples, part) is not None:
+            hidden[part] = np.array(getattr(samples, part))
+            hidden[part][rows] = np.nan if samples.task.kind == "regression" else UNLABELLED
+    return replace(samples, **hidden)
 
 # %% ../../nbs/60_experiments/15_trials.ipynb #5bb2509d
 class PrunedTrial(Exception):

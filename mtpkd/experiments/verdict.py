@@ -13,6 +13,7 @@ import pandas as pd
 from ..core.config import to_dict
 from ..core.provenance import provenance_columns
 from ..data.missing import missing_notes
+from ..data.steps_as_rows import parse_step_names
 from ..evaluation.metrics import chance_level, gap_closed
 from ..evaluation.bootstrap import bootstrap_test, BootstrapTest, TestSet
 from ..evaluation.summary import RunTest
@@ -70,6 +71,11 @@ def test_design(plan: ExperimentSpec) -> RunTest:
     return RunTest(rho=rho, df=len(test_sets) - 1 if repeated else None)
 
 
+def _independent_units(sample: pd.Series, task) -> pd.Series:
+    "Samples that are tested as one: each on its own, and the steps of a window together"
+    return pd.Series(parse_step_names(sample)[0], sample.index) if task.per == "step" else sample
+
+
 def compare_methods(
     parts: dict,  # name -> `MethodTables`
     a: str,
@@ -80,7 +86,7 @@ def compare_methods(
 ) -> dict:  # everything about a minus b
     "A paired comparison of two methods"
     first, second = in_memory(parts[a].predictions), in_memory(parts[b].predictions)
-    unit = first.subject if (first.subject != "").any() else first["sample"]
+    unit = first.subject if (first.subject != "").any() else _independent_units(first["sample"], task)
     if design.kind == "bootstrap":
         test: BootstrapTest | PairedTest = bootstrap_test(metric, _test_sets(first, second, unit, task))
     else:

@@ -202,7 +202,11 @@ def plan_set(
     root = m.root
     samples = read(m, inputs=False, root=root, files=True, labels=labels)
     is_corpus = is_owners and getattr(readers.get(m.reader), "corpus", False)
-    recipes = [make_recipe(c, name, m.modalities[name].kind, m.modalities[name].rate_hz) for name in samples.modalities]
+    recipes = []
+    for name in samples.modalities:
+        spec = m.modalities[name]
+        kind = "signal" if spec.kind == "sequence" else spec.kind  # as which it has been read
+        recipes.append(make_recipe(c, name, kind, spec.rate_hz))
     digests, bad = digest_files(_media_paths(recipes, samples, root, is_corpus), out, progress)
     modalities = []
     for i, recipe in enumerate(recipes):

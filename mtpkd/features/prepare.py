@@ -50,6 +50,11 @@ def _sample_columns(samples) -> dict:
     columns |= {name: values for name, values in optional.items() if values is not None}
     if samples.target is None:
         return columns  # unlabelled recordings
+    if samples.step_target is not None and samples.spans is None:
+        raise InputError(
+            "the set has arrays of targets per step, which a prepared folder does not hold; "
+            "name the frames of its windows and their annotations by frames, or use it as it is"
+        )
     if samples.task.kind == "regression":
         columns |= {f"target:{name}": samples.target[:, i] for i, name in enumerate(samples.task.names)}
     else:
@@ -152,7 +157,9 @@ def _window_entry(m: Modality, key: str, places: dict, facts: dict) -> tuple:  #
 def index_entry(spec, m: Modality, out) -> dict:
     "A modality's entry in the new manifest"
     if m.recipe.encoder == "raw":
-        return spec.model_dump(mode="json", exclude_defaults=True, exclude={"column"})
+        entry = spec.model_dump(mode="json", exclude_defaults=True, exclude={"column"})
+        is_sequence = spec.kind == "sequence"  # read as a signal, it is stored as one
+        return entry | dict(kind="signal", shape=[]) if is_sequence else entry
     first_shard = shard_path(out, shard_name(m, m.shards()[0]))
     shape = open_shard(first_shard)[0].shape[2:]
     if m.windows is not None:  # of a block: frames, width, maps; of a window: width, time, maps
@@ -206,6 +213,15 @@ _COPIED = {
 }
 
 
+def _step_entry(old, spans, modalities) -> dict:
+    "How many frames a step of the prepared windows covers, where the target is per step and a film has steps"
+    steps = {m.recipe.settings.frames for m in modalities if m.recipe.kind == "video"}
+    if old.task.per == "row" or not steps:
+        return {}
+    longest = int((spans.last - spans.first).max()) + 1
+    return dict(step=-(-longest // min(steps)))
+
+
 def prepared_manifest(old, samples, modalities, out) -> dict:
     "The manifest of the prepared set: that of the recordings, with the files, modalities and reader of the features"
     values = old.model_dump(mode="json", exclude_defaults=True, include=_COPIED)
@@ -213,6 +229,7 @@ def prepared_manifest(old, samples, modalities, out) -> dict:
     if samples.spans is not None:
         files |= {key: f"{key}.parquet" for key in SPAN_TABLES}
         values["frames"] = old.frames.model_dump(mode="json") | {key: key for key in SPAN_TABLES}
+        values["frames"] |= _step_entry(old, samples.spans, modalities)
     for m in modalities:
         paths = [shard_path(out, shard_name(m, keys)) for keys in m.shards()]
         files |= {path.stem: f"shards/{path.name}" for path in paths}

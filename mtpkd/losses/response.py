@@ -44,7 +44,7 @@ def _logit_kd(inputs, options):
     return logit_kd(options["kind"], inputs.output, inputs.teacher_output, inputs.has_teacher, options["temperature"])
 
 # %% ../../nbs/35_losses/06_response.ipynb #0287e83d
-@loss_term("label_mmd", "response", "outputs", takes_repeats=True)
+@loss_term("label_mmd", "response", "outputs", takes_repeats=True, time="")
 def _label_mmd(inputs, options):
     said = inputs.output if options["kind"] == "regression" else (inputs.output / options["temperature"]).softmax(-1)
     return mmd(said, inputs.teacher_output, _unpaired_weight(inputs), _unpaired_weight(inputs))
@@ -160,6 +160,6 @@ def wkd(
     return temperature**2 * weighted_mean(histogram_divergence(p, q, cost, eps, iterations), weight * mass[..., 0])
 
 # %% ../../nbs/35_losses/06_response.ipynb #6a9f2295
-@loss_term("wkd", "response", "outputs", classification_only=True, ground_cost=True)
+@loss_term("wkd", "response", "outputs", classification_only=True, ground_cost=True, time="")
 def _wkd(inputs, options):
     return wkd(inputs.output, inputs.teacher_output, inputs.ground_cost, inputs.has_teacher, options["temperature"])

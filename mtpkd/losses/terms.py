@@ -62,10 +62,10 @@ class TermInputs:
 # %% ../../nbs/35_losses/01_terms.ipynb #ba5e0004
 LEVELS = ("task", "response", "feature", "relation", "structural", "custom")
 COMPARED = ("", "outputs", "embeddings")  # what a term may compare with a teacher
-OVER_TIME = {  # what a term compares -> how it treats time
-    "": "per window: the target of the row",
-    "outputs": "per window: one output of student and teacher for the whole window",
-    "embeddings": "over sequence embeddings: one of the whole window, in which the encoder has pooled its steps",
+OVER_TIME = {  # what the rows of a term are where a target is per step -> how it treats time
+    "step": "per step where the target is per step, over the steps that are annotated or recorded; else per window",
+    "sequence": "over sequence embeddings: one of the whole window, the mean over the embeddings of its steps",
+    "": "per window; it cannot be used where the target is per step",
 }
 
 
@@ -81,6 +81,9 @@ class LossTerm:
     ground_cost: bool = False  # needs a cost between classes
     projections: Callable | None = None  # (student width, teacher width) -> {name: shape} of weights it learns
     takes_repeats: bool = False  # the function also takes tensors `(R, ...)`, and then returns one number a repeat
+    # what its rows are where the target is per step, one of `OVER_TIME`; None: steps where it compares outputs or
+    # is the loss of the task, sequences where it compares embeddings
+    time: str | None = None
 
     def __post_init__(self):
         if self.level not in LEVELS:
@@ -89,11 +92,22 @@ class LossTerm:
             raise InputError(
                 f"compares of the term {self.name} is {self.compares!r}; {nearest(self.compares, COMPARED)}"
             )
+        if self.time not in (None, *OVER_TIME):
+            raise InputError(f"time of the term {self.name} is {self.time!r}; {nearest(self.time, OVER_TIME)}")
+
+    @property
+    def rows_over_time(self) -> str:
+        "What its rows are where the target is per step: step, sequence, or nothing where it cannot be used"
+        if self.time is not None:
+            return self.time
+        if self.compares == "embeddings":
+            return "sequence"
+        return "step" if self.compares or self.level == "task" else ""
 
     @property
     def over_time(self) -> str:
-        "How the term treats time, where rows are windows over frames"
-        return OVER_TIME[self.compares]
+        "How the term treats time, where rows are windows"
+        return OVER_TIME[self.rows_over_time]
 
     def __call__(self, inputs, options: dict) -> Tensor:  # `TermInputs`, or a dictionary of its fields -> scalar
         "The value of the term on one batch"

@@ -33,7 +33,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "NEIGHBOURS", "EXACT_ROWS", "PRIOR_WEIGHT", "ALPHA", "neighbour_graph", "label_seeds",
         "propagate_labels",
     ],
-    "networks": ["Output", "MultimodalNet"],
+    "networks": ["Output", "StepOutput", "step_output", "MultimodalNet"],
+    "sequences": [
+        "split_gaps", "StepMLP", "StepTCN", "GRUPass", "StepGRU", "step_positions", "StepTransformer", "GRU",
+        "Transformer", "build_step_encoder", "step_tokens", "fold_steps",
+    ],
     "stacked_layers": [
         "STACKED_LAYERS", "WITHOUT_WEIGHTS", "CONTAINERS", "StackedLinear", "StackedLayerNorm", "MappedModule",
         "takes_repeats", "stacked_form", "weight_places", "bind_weights",

@@ -108,7 +108,23 @@ from .label_propagation import (
 )
 from .networks import (
     Output as Output,
+    StepOutput as StepOutput,
+    step_output as step_output,
     MultimodalNet as MultimodalNet,
+)
+from .sequences import (
+    split_gaps as split_gaps,
+    StepMLP as StepMLP,
+    StepTCN as StepTCN,
+    GRUPass as GRUPass,
+    StepGRU as StepGRU,
+    step_positions as step_positions,
+    StepTransformer as StepTransformer,
+    GRU as GRU,
+    Transformer as Transformer,
+    build_step_encoder as build_step_encoder,
+    step_tokens as step_tokens,
+    fold_steps as fold_steps,
 )
 from .stacked_layers import (
     STACKED_LAYERS as STACKED_LAYERS,

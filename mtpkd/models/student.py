@@ -9,7 +9,8 @@ __all__ = ['TNet', 'Student']
 import torch
 from torch import nn, Tensor
 from .fusion import build_fusion, present_mean
-from .networks import Output, _all_stackable, _build_encoders
+from .networks import _all_stackable, _build_encoders, Output, step_output, StepOutput
+from .sequences import fold_steps, step_tokens
 
 # %% ../../nbs/20_models/06_student.ipynb #3ee42a9a
 _PROPORTIONS = (4, 2, 1, 0.5, 1, 2, 4)  # widths of the inner layers over that of the token
@@ -45,12 +46,13 @@ class Student(nn.Module):
         tnet: bool = True,  # hallucinate the privileged tokens
         tnet_scale: float = 1.0,  # of the inner layers of T-Net
         detach_tnet: bool = False,  # T-Net passes no gradient on to the encoders
+        by_step: bool = False,  # one prediction for every step of a window
     ):
         super().__init__()
-        self.names = tuple(shapes)
+        self.names, self.by_step = tuple(shapes), by_step
         self.hallucinated_names = tuple(privileged) if tnet else ()
         self.detach_tnet = detach_tnet
-        self.encoders = _build_encoders(shapes, encoder)
+        self.encoders = _build_encoders(shapes, encoder, by_step)
         self.tnets = nn.ModuleDict({f"m_{name}": TNet(encoder.width, tnet_scale) for name in self.hallucinated_names})
         tokens = len(self.names) + len(self.hallucinated_names)
         self.fusion = build_fusion(fusion.name, tokens, encoder.width, fusion.heads, fusion.depth)
@@ -61,8 +63,12 @@ class Student(nn.Module):
         self,
         inputs: dict,  # prevalent modality -> `(B, ...)`; others are ignored
         presence: Tensor,  # of the prevalent modalities, bool `(B, M)`, in the order of `names`
-    ) -> Output:
-        prevalent = torch.stack([self.encoders[f"m_{name}"](inputs[name]) for name in self.names], -2)
+    ) -> Output | StepOutput:
+        if self.by_step:
+            prevalent, known = step_tokens(self.encoders, inputs, presence, self.names)
+            prevalent, presence = fold_steps(prevalent, presence)
+        else:
+            prevalent = torch.stack([self.encoders[f"m_{name}"](inputs[name]) for name in self.names], -2)
         mean = present_mean(prevalent, presence)
         if self.detach_tnet:
             mean = mean.detach()
@@ -72,4 +78,6 @@ class Student(nn.Module):
             any_present = presence.any(-1, keepdim=True)
             presence = torch.cat([presence, *[any_present] * len(hallucinated)], -1)
         z = self.fusion(tokens, presence)
+        if self.by_step:
+            return step_output(z, self.head(z), tokens, known)
         return Output(z, self.head(z), tokens)

@@ -35,13 +35,14 @@ def method_cost(name: str) -> str:
 
 # %% ../../nbs/75_reporting/06_glossary.ipynb #3a2769ee
 def method_time(name: str) -> str:
-    "How a method treats time, where rows are windows over frames: what of a window is compared with its teachers"
+    "How a method treats time, where rows are windows: what of a window, or of its steps, is compared with its teachers"
     method = declared(name)
     if method.control and not method.terms:  # a control is the recipe but for what it shuffles
         method = declared(RECIPE)
     compared = [what for what in ("outputs", "embeddings") if method.compares(what)]
-    parts = dict(outputs="outputs per window", embeddings="sequence embeddings, one a window")
-    return join_words(parts[what] for what in compared) or "labels per window"
+    parts = dict(outputs="outputs per window or step", embeddings="sequence embeddings, one a window")
+    words = join_words(parts[what] for what in compared) or "labels per window or step"
+    return f"{words}; not where the target is per step ({method.without_steps})" if method.without_steps else words
 
 # %% ../../nbs/75_reporting/06_glossary.ipynb #393ea621
 class MethodNote(NamedTuple):

@@ -9,7 +9,8 @@ __all__ = ['WindowedTensor', 'StackedDataset', 'softmax', 'make_stacked_dataset'
 from dataclasses import dataclass, field, replace
 import torch
 import numpy as np
-from ..data.samples import has_label
+from ..data.samples import has_label, UNLABELLED
+from ..data.steps_as_rows import observed_steps
 from ..data.windowed_array import WindowedArray
 from torch import Tensor
 
@@ -47,8 +48,10 @@ class StackedDataset:
 
     x: dict  # modality -> `(N, ...)`, or a `WindowedTensor` of such a shape
     presence: Tensor  # `(N, M)` bool
-    target: Tensor  # class probabilities `(N, C)` or values `(N, K)`, 0 where invalid
-    valid: Tensor  # `(N, K)` or `(N, 1)`: 1 where the target is known
+    target: (
+        Tensor  # class probabilities `(N, C)` or values `(N, K)`, 0 where invalid; per step `(N, T, C)`, `(N, T, K)`
+    )
+    valid: Tensor  # `(N, K)` or `(N, 1)`: 1 where the target is known; per step `(N, T, K)` or `(N, T, 1)`
     mean: dict  # modality -> `(R, 1, ...)`
     scale: dict
     clip: float
@@ -59,13 +62,24 @@ class StackedDataset:
     source: dict = field(default_factory=dict)
     # modality -> `(N, V, ...)`, where several views of a recording are stored; the first is in `x`
     views: dict = field(default_factory=dict)
-    # of a regression `(R, 1, K)`: networks learn `(target - target_mean) / target_scale`
+    # of a regression `(R, 1, K)`, per step `(R, 1, 1, K)`: networks learn `(target - target_mean) / target_scale`
     target_mean: Tensor | None = None
     target_scale: Tensor | None = None
+    # with targets per step `(N, T)` float: 1 where a modality was recorded, 0 in gaps and padding
+    observed: Tensor | None = None
 
     @property
     def device(self):
         return self.presence.device
+
+    @property
+    def steps(self) -> int:
+        "Steps of a window that have a target each; 0 where a row has one"
+        return 0 if self.observed is None else self.observed.shape[1]
+
+    def by_step(self, t: Tensor) -> Tensor:  # `(..., T C)` -> `(..., T, C)`
+        "A table in which the outputs of the steps of a row stand side by side; with one target a row, as it is"
+        return t.unflatten(-1, (self.steps, -1)) if self.steps else t
 
     def repeat(self, r: int) -> "StackedDataset":
         "The same data with the normaliser, the target's unit and the permutations of one repeat"
@@ -156,11 +170,13 @@ def softmax(
     return e / e.sum(-1, keepdims=True)
 
 # %% ../../nbs/45_training/02_stacked_data.ipynb #9c4a3a23
-def _one_hot(samples) -> tuple:  # `(N, C)` and `(N, 1)`, float32
+def _one_hot(samples) -> tuple:  # `(N, C)` and `(N, 1)`, per step `(N, T, C)` and `(N, T, 1)`, float32
     "Classes as probabilities, and whether they are known; 0 throughout where nobody labelled the row"
-    labelled = has_label(samples)
-    target = np.eye(len(samples.task.classes), dtype="float32")[np.where(labelled, samples.target, 0)]
-    valid = labelled[:, None].astype("float32")
+    classes, labelled = samples.target, has_label(samples)
+    if samples.step_target is not None:
+        classes, labelled = samples.step_target, samples.step_target != UNLABELLED
+    target = np.eye(len(samples.task.classes), dtype="float32")[np.where(labelled, classes, 0)]
+    valid = labelled[..., None].astype("float32")
     return target * valid, valid
 
 # %% ../../nbs/45_training/02_stacked_data.ipynb #e093a890
@@ -178,9 +194,14 @@ def make_stacked_dataset(samples, normalisers, device="cpu") -> StackedDataset: 
         return tensors
 
     if samples.task.kind == "regression":
-        target, valid = np.nan_to_num(samples.target), (~np.isnan(samples.target)).astype("float32")
+        values = samples.target if samples.step_target is None else samples.step_target
+        target, valid = np.nan_to_num(values), (~np.isnan(values)).astype("float32")
     else:
         target, valid = _one_hot(samples)
+    observed = observed_steps(samples).astype("float32") if samples.steps else None
+    if observed is not None:  # nothing is learnt from a gap, annotated or not
+        valid = valid * observed[..., None]
+        target = target * observed[..., None]
     views = {name: as_tensor(array) for name, array in samples.views.items()}
     inputs = {}
     for name, array in samples.arrays.items():  # the first view is the sample, and is held once
@@ -198,16 +219,18 @@ def make_stacked_dataset(samples, normalisers, device="cpu") -> StackedDataset: 
         normalisers[0].clip,
         samples.task.kind,
         views=views,
-        target_mean=_target_unit(normalisers, "target_mean", device),
-        target_scale=_target_unit(normalisers, "target_scale", device),
+        target_mean=_target_unit(normalisers, "target_mean", target.ndim, device),
+        target_scale=_target_unit(normalisers, "target_scale", target.ndim, device),
+        observed=None if observed is None else as_tensor(observed),
     )
 
 
-def _target_unit(normalisers, part: str, device):
-    "A part of the target's unit as `(R, 1, K)`; None for classes"
+def _target_unit(normalisers, part: str, axes: int, device):
+    "A part of the target's unit as `(R, 1, K)`, or beside targets of three axes `(R, 1, 1, K)`; None for classes"
     if getattr(normalisers[0], part) is None:
         return None
-    return torch.as_tensor(np.stack([getattr(normaliser, part) for normaliser in normalisers])[:, None], device=device)
+    unit = np.stack([getattr(normaliser, part) for normaliser in normalisers])
+    return torch.as_tensor(unit.reshape(len(unit), *[1] * (axes - 1), -1), device=device)
 
 # %% ../../nbs/45_training/02_stacked_data.ipynb #16d48cf6
 def gather_rows(

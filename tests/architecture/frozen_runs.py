@@ -37,7 +37,7 @@ REFERENCE = HERE / "reference.json"
 ROOT = HERE.parent.parent
 
 sys.path.insert(0, str(HERE.parent / "support"))
-from tiny_runs import QUICK, ROLES, fixed_folds, make_set, run_tiny
+from tiny_runs import QUICK, ROLES, fixed_folds, make_set, make_step_set, run_tiny
 
 # what is tolerated on another machine than the one that wrote the reference
 RELATIVE, ABSOLUTE, SCORE = 1e-3, 1e-4, 0.03
@@ -269,6 +269,9 @@ def encoders():
         "encoder mlp": Experiment(["mtpkdot"], signals, {"encoder.name": "mlp"}),
         "encoder conv1d": Experiment(["mtpkd"], signals, {"encoder.name": "conv1d", "schedule.steps": 3}),
         "encoder tcn": Experiment(["mtpkdot"], signals, {"schedule.steps": 3}),
+        "encoder gru": Experiment(["kd"], signals, {"encoder.name": "gru", "schedule.steps": 3}),
+        "encoder transformer": Experiment(["kd"], signals, {"encoder.name": "transformer", "schedule.steps": 3}),
+        "targets per step": Experiment(["mtpkdot", "mtpkd"], {"kind": "regression"}, make=make_step_set),
         "window statistics": Experiment(["kd"], signals | {"inputs": inputs}),
     }
     maps = {

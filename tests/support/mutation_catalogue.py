@@ -47,9 +47,23 @@ MUTANTS = [
     Mutant(
         "unit of the target",
         "data.samples",
-        "    target = fit_target_unit(samples.target[rows if labelled is None else labelled])",
-        "    target = fit_target_unit(samples.target)",
+        "    values = values[rows if labelled is None else labelled]",
+        "    values = values[:]",
         "method/test_leaks.py::test_other_tasks_and_the_best_checkpoint",
+    ),
+    Mutant(
+        "steps without a class",
+        "distillation.objective",
+        'weight=weight * by_step["valid"].amax(-1)',
+        "weight=weight",
+        "method/test_steps.py::test_losses_of_classes_are_those_of_the_labelled_steps_alone",
+    ),
+    Mutant(
+        "steps that were not recorded",
+        "distillation.objective",
+        "has_teacher=has_teacher * observed",
+        "has_teacher=has_teacher",
+        "method/test_steps.py::test_losses_of_values_are_those_of_the_annotated_or_recorded_steps_alone",
     ),
     Mutant(
         "validation rows",

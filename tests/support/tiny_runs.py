@@ -103,6 +103,38 @@ def make_set(
     return with_entries(path, hop_s=hop) if hop else path
 
 
+def step_arrays(kind, windows=60, steps=6, seed=0):
+    """Windows of a latent course, seen by a noisy face and a clear voice: arrays `(N, T, D)`, target per step, task.
+
+    Some steps are not annotated; one window has a gap in its face, one no face, one is padded at its end."""
+    random = np.random.default_rng(seed)
+    course = np.cumsum(random.normal(size=(windows, steps, 2)), 1) / 2
+    mixing = random.normal(size=(2, 5))
+    arrays = {}
+    for name, noise in (("face", 0.8), ("voice", 0.1)):
+        arrays[name] = (course @ mixing + noise * random.normal(size=(windows, steps, 5))).astype("float32")
+    arrays["face"][3, 2] = np.nan
+    arrays["face"][4] = np.nan
+    hidden = random.random((windows, steps)) < 0.1
+    hidden[5, -2:] = True
+    for array in arrays.values():
+        array[5, -2:] = np.nan
+    if kind == "regression":
+        task = dict(kind=kind, target="affect", names=["valence", "arousal"], range=[-1, 1], per="step")
+        return arrays, np.where(hidden[..., None], np.nan, np.tanh(course)).astype("float32"), task
+    task = dict(kind=kind, target="state", classes=["low", "middle", "high"], per="step")
+    return arrays, np.where(hidden, -1, np.digitize(course[..., 0], [-0.4, 0.4])), task
+
+
+def make_step_set(folder, kind="regression", protocol=None, roles=None, **how):
+    "`step_arrays` as a set of ten subjects in `folder`"
+    arrays, target, task = step_arrays(kind, **how)
+    subject = [f"s{row % 10}" for row in range(len(target))]
+    roles = roles or dict(face="prevalent", voice="privileged")
+    protocol = dict(folds=3, labelled=16) | (protocol or {})
+    return mtpkd.save_set(folder, "steps", arrays, target, task, subject, roles=roles, protocol=protocol)
+
+
 def with_entries(path, **entries):
     "The manifest at `path` with other entries"
     values = yaml.safe_load(path.read_text())

@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "RAVDESS", "CREMA_D", "SENTENCES", "parse_ravdess", "parse_crema_d", "unique_files", "as_files",
         "ravdess", "crema_d",
     ],
-    "affwild2": ["SETS", "video_of", "read_labels", "edition_of", "window_rows", "sound_range"],
+    "affwild2": ["SETS", "video_of", "read_labels", "edition_of", "window_rows", "windows_of_steps", "sound_range"],
     "biovid": ["BIOVID_CLASSES", "parse_name", "class_of_folder"],
     "ceap": ["CEAP_PARTS", "LIMITS", "read_part", "head_signal", "eye_signal"],
     "scan": [

@@ -16,6 +16,7 @@ from .affwild2 import (
     read_labels as read_labels,
     edition_of as edition_of,
     window_rows as window_rows,
+    windows_of_steps as windows_of_steps,
     sound_range as sound_range,
 )
 from .biovid import (
