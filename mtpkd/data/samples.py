@@ -169,7 +169,8 @@ class Samples:
         if self.subject is not None:
             subjects = f"{len(np.unique(self.subject))} subjects"
         labels = ", ".join(self.task.labels)
-        return f"Samples: {len(self)} of {subjects}; {', '.join(shapes)}; {self.task.kind} of {labels}"
+        each = "" if self.step_target is None else f", at each of {self.steps} steps"
+        return f"Samples: {len(self)} of {subjects}; {', '.join(shapes)}; {self.task.kind} of {labels}{each}"
 
 # %% ../../nbs/10_data/02_samples.ipynb #5c53a3f4
 def present_rows(

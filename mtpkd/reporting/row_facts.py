@@ -78,6 +78,8 @@ def _with_predictions(
     place=None,  # `(n,)`: which of its test rows are shown; None: all
 ) -> tuple:  # facts with subjects, predictions and the teacher that would be chosen; notes
     "Facts about rows with the predictions of every method"
+    if place is not None and p["sample"].astype(str).str.fullmatch(r".*#[0-9]{3,}").all():
+        return facts, ["predictions are of steps, embeddings of whole windows; predictions are not shown"]
     methods = [name for name in p["method"].unique() if not parse_row(name).schedule]
     by_method = {name: _places(p[p["method"] == name], place) for name in methods}
     first = by_method[methods[0]]
