@@ -364,6 +364,7 @@ def _working_bytes(plan, repeats: int) -> int:
         parts = [np.concatenate([fold.fit_rows, fold.val]) for fold in plan.folds[:repeats]]
         rows = len(np.unique(np.concatenate(parts)))
     modalities = len(plan.config.prevalent) + len(plan.config.privileged)
+    rows *= max(1, plan.samples.steps)  # outputs and tokens are kept for every step
     return repeats * rows * kept_bytes(plan.config, modalities, plan.samples.task.outputs)
 
 
