@@ -133,7 +133,7 @@ def with_step_targets(
     longest = int((spans.last - spans.first).max()) + 1
     if longest > steps * spans.step:
         raise InputError(
-            f"windows have up to {longest} frames, and {steps} steps of {spans.step} frames cover {steps * spans.step}; "
+            f"windows have up to {longest} frames, and {steps} steps of {spans.step} cover {steps * spans.step}; "
             f"set frames.step to {-(-longest // steps)}, or prepare as many steps as a window has frames"
         )
     of_steps, inside = step_spans(spans, steps)
