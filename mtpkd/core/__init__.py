@@ -23,8 +23,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "files": [
         "MAX_NAME", "nearest_existing", "check_output_file", "is_partial", "remove_partial", "atomic_path",
         "write_bytes", "as_utf8", "write_text", "EncodingError", "decode_text", "read_text", "jsonable",
-        "write_json", "folder_lock", "with_sorted_facts", "file_sha256", "FolderKind", "claim_output_folder",
-        "scratch_folder",
+        "write_json", "folder_lock", "lock_holder", "with_sorted_facts", "file_sha256", "FolderKind",
+        "claim_output_folder", "scratch_folder",
     ],
     "installation": [
         "WORKBENCH", "is_installed", "missing_modules", "extra_requirements", "distribution_name", "in_clone",

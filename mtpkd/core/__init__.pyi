@@ -76,6 +76,7 @@ from .files import (
     jsonable as jsonable,
     write_json as write_json,
     folder_lock as folder_lock,
+    lock_holder as lock_holder,
     with_sorted_facts as with_sorted_facts,
     file_sha256 as file_sha256,
     FolderKind as FolderKind,

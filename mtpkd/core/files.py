@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['MAX_NAME', 'nearest_existing', 'check_output_file', 'is_partial', 'remove_partial', 'atomic_path', 'write_bytes',
            'as_utf8', 'write_text', 'EncodingError', 'decode_text', 'read_text', 'jsonable', 'write_json',
-           'folder_lock', 'with_sorted_facts', 'file_sha256', 'FolderKind', 'claim_output_folder', 'scratch_folder']
+           'folder_lock', 'lock_holder', 'with_sorted_facts', 'file_sha256', 'FolderKind', 'claim_output_folder',
+           'scratch_folder']
 
 # %% ../../nbs/00_core/04_files.ipynb #0664193e
 import codecs, contextlib, errno, hashlib, json, os, platform, shutil, stat, tempfile
@@ -273,6 +274,30 @@ def folder_lock(
         finally:
             path.unlink(missing_ok=True)
 
+# %% ../../nbs/00_core/04_files.ipynb #735fba2a
+def _is_running(process: str) -> bool:
+    "Whether there is a process of this number"
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, ValueError, OverflowError):
+        return False
+    except OSError:
+        return True  # another user's
+    return True
+
+
+def lock_holder(folder) -> str:  # such as "process 12 on name"; empty: nobody
+    "What the lock of a folder says about its holder; one of this machine that has ended holds nothing"
+    try:
+        text = (Path(folder) / ".lock").read_text(encoding="utf-8", errors="replace").strip()[:200]
+    except OSError:
+        return ""
+    parts = text.split(" ", 3)
+    if len(parts) != 4 or parts[::2] != ["process", "on"]:
+        return ""  # not written yet
+    is_here = parts[3] == platform.node()
+    return "" if is_here and not _is_running(parts[1]) else text
+
 # %% ../../nbs/00_core/04_files.ipynb #34d11849
 def with_sorted_facts(
     data: bytes,  # a safetensors file
@@ -348,17 +373,6 @@ def _foreign_entries(folder, ignored):
 
 # %% ../../nbs/00_core/04_files.ipynb #9bcfb7db
 _SCRATCH = "mtpkd-scratch-"
-
-
-def _is_running(process: str) -> bool:
-    "Whether there is a process of this number"
-    try:
-        os.kill(int(process), 0)
-    except (ProcessLookupError, ValueError, OverflowError):
-        return False
-    except OSError:
-        return True  # another user's
-    return True
 
 
 def _remove_abandoned(folder: Path) -> None:

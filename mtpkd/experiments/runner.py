@@ -126,7 +126,7 @@ def _checkpoints(out, stack: int, journal, current: dict) -> CheckpointStore:
     "The checkpoints of a stack of repeats; a save is recorded under the method that is being trained"
 
     def record(event, **facts):
-        journal.write(event, **current, **facts)
+        journal.write(event, **current, stack=stack, **facts)
 
     return CheckpointStore(training_folder(out, stack), record)
 

@@ -7,8 +7,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "draw_noise_table", "draw_noise_places", "read_noise",
     ],
     "checkpoint": [
-        "SECONDS_BETWEEN_CHECKPOINTS", "save_checkpoint", "resume_checkpoint", "agree_on_start",
-        "CheckpointStore", "StageCheckpoint",
+        "SECONDS_BETWEEN_CHECKPOINTS", "SECONDS_BETWEEN_REPORTS", "save_checkpoint", "resume_checkpoint",
+        "agree_on_start", "last_means", "CheckpointStore", "StageCheckpoint",
     ],
     "controls": ["permute_within", "rows_by_presence", "permute_labels", "shuffle_inputs", "apply_weak_pairing"],
     "distributed": [

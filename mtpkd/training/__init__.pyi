@@ -13,9 +13,11 @@ from .batching import (
 )
 from .checkpoint import (
     SECONDS_BETWEEN_CHECKPOINTS as SECONDS_BETWEEN_CHECKPOINTS,
+    SECONDS_BETWEEN_REPORTS as SECONDS_BETWEEN_REPORTS,
     save_checkpoint as save_checkpoint,
     resume_checkpoint as resume_checkpoint,
     agree_on_start as agree_on_start,
+    last_means as last_means,
     CheckpointStore as CheckpointStore,
     StageCheckpoint as StageCheckpoint,
 )

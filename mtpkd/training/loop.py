@@ -87,6 +87,8 @@ def train(
             _write_down(trainer, notes, evaluate(trainer.weights()) if evaluate else None)
             if checkpoint and checkpoint.due():
                 checkpoint.save(trainer, title)
+            if checkpoint:
+                checkpoint.evaluated(trainer, title)
             bar.update(trainer.step - bar.n)
             notes = []
     bar.close()

@@ -442,7 +442,7 @@ def test_killed_at_random_moments(manifest, tmp_path):
         p.wait()
         kills += 1
         e = last_event(out)
-        within += e.get("event") == "training" and e["step"] < e["steps"]
+        within += e.get("event") in ("training", "evaluation") and e["step"] < e["steps"]
     assert kills >= 4 and within >= kills / 2, (kills, within)
     done = mtpkd.run(
         manifest, methods=["kd", "mtpkdot", "mtpkd"], seeds=[0], config=config, out=out, resume=True, progress=False
