@@ -57,6 +57,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "changed_samples",
     ],
     "run_figures": ["choice_figure", "transfer_unit", "ledger_figure", "runs_figure"],
+    "run_pairs": [
+        "LEAST_COMMON", "run_labels", "paired_spaces", "common_names", "run_neighbours", "second_spaces",
+        "run_presets", "default_pair",
+    ],
     "run_view": [
         "first_line_of", "reason_of", "value_or_reason", "optional_table", "required_table", "open_run",
         "is_regression", "task_classes", "target_name", "plan_names", "panel_order", "panels_of", "main_rows",
@@ -98,6 +102,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "tracking": ["open_store", "track_to"],
     "training_sections": ["plan_section", "embedding_arguments", "embedding_section", "curve_sections"],
+    "training_state": [
+        "HISTORY", "MOST_SILENT_SECONDS", "journal_history", "TrainingState", "duration_text", "lock_is_here",
+        "training_figure",
+    ],
     "verdict_steps": [
         "repeat_scores", "check_scores", "repeat_differences", "spread_table", "significance_steps", "check_p",
         "holm_table", "power_line", "power_figure",

@@ -176,6 +176,16 @@ from .run_figures import (
     ledger_figure as ledger_figure,
     runs_figure as runs_figure,
 )
+from .run_pairs import (
+    LEAST_COMMON as LEAST_COMMON,
+    run_labels as run_labels,
+    paired_spaces as paired_spaces,
+    common_names as common_names,
+    run_neighbours as run_neighbours,
+    second_spaces as second_spaces,
+    run_presets as run_presets,
+    default_pair as default_pair,
+)
 from .run_view import (
     first_line_of as first_line_of,
     reason_of as reason_of,
@@ -339,6 +349,15 @@ from .training_sections import (
     embedding_arguments as embedding_arguments,
     embedding_section as embedding_section,
     curve_sections as curve_sections,
+)
+from .training_state import (
+    HISTORY as HISTORY,
+    MOST_SILENT_SECONDS as MOST_SILENT_SECONDS,
+    journal_history as journal_history,
+    TrainingState as TrainingState,
+    duration_text as duration_text,
+    lock_is_here as lock_is_here,
+    training_figure as training_figure,
 )
 from .verdict_steps import (
     repeat_scores as repeat_scores,

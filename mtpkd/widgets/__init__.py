@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "embedding_figures": ["align_to", "project_all", "colour_groups", "embedding_figure", "hover_texts"],
     "explorers": [
         "EmbeddingExplorer", "open_row", "select_rows", "TeacherChoice", "TransferLedger", "RunBrowser",
-        "refresh",
+        "refresh", "look_again", "follow",
     ],
     "live_figure": [
         "LOAD", "RELAY", "FIGURE", "NAMES", "SCRIPT", "library_text", "library_key", "Library", "library",

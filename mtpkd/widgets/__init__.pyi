@@ -21,6 +21,8 @@ from .explorers import (
     TransferLedger as TransferLedger,
     RunBrowser as RunBrowser,
     refresh as refresh,
+    look_again as look_again,
+    follow as follow,
 )
 from .live_figure import (
     LOAD as LOAD,

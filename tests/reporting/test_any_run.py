@@ -118,3 +118,16 @@ def test_papermill_stops_at_an_unknown_parameter(tmp_path):
             progress_bar=False,
             kernel_manager_class=own_kernel(),
         )
+
+
+def test_a_second_run_stands_next_to_the_first(made_up, tmp_path):
+    "The same set twice: a table; a run of other samples, and none: one line"
+    from mtpkd.reporting.run_pairs import paired_spaces, second_spaces
+    from mtpkd.reporting.run_view import value_or_reason
+
+    twin = write(without_others(FakeRun(seeds=2, folds=3, seed=0), ["student_only", "mtpkd"]), tmp_path / "twin")
+    pair = paired_spaces(made_up["two"], twin)
+    assert len(pair.facts) > 100 and {name.partition(": ")[0] for name in pair.z} == {"two", "twin"}
+    for second, reason in ((None, "no second run is named"), (made_up["values"], "expected runs of the same set")):
+        spaces, line = value_or_reason(second_spaces, made_up["two"], second)
+        assert spaces is None and reason in line and "\n" not in line

@@ -1,6 +1,6 @@
 "The explorers over whole, half-finished and broken run folders: what is there is drawn, what is missing is one line."
 
-import html, importlib.util, json, shutil, sys
+import html, importlib.util, json, shutil, subprocess, sys, time
 import ipywidgets, numpy as np, pandas as pd, pytest
 import fake_run_folder
 import mtpkd
@@ -8,6 +8,7 @@ from mtpkd import plots, reporting
 from mtpkd.widgets import explorers
 from mtpkd.core.errors import InputError
 from mtpkd.reporting.run_view import explain_plan, stored_batch
+from mtpkd.reporting.training_state import training_state
 from mtpkd.widgets.explorers import EmbeddingExplorer, RunBrowser, TeacherChoice, TransferLedger
 from mtpkd.widgets.plan_explorer import PlanExplorer
 from tiny_runs import make_set, quick
@@ -296,6 +297,49 @@ def test_runs_are_browsed(run, copy):
     assert "ot.k" in b.details.value and len(b.figure.data) >= 1 and len(b.stage.children) == 1
     b.filter.value = "unfinished"
     assert [o[0].split(":")[0] for o in b.runs.options] == ["run"]
+
+
+RUN = """
+import json, sys, mtpkd
+manifest, config, out = json.loads(sys.argv[1])
+mtpkd.run(manifest, methods=["kd", "mtpkdot"], seeds=[0], config=config, out=out, progress=False)
+"""
+
+
+@pytest.mark.slow
+def test_a_run_of_another_process_is_followed_to_its_end(tmp_path):
+    "Its curves grow while it trains; at its end it is a finished run and nothing is looked at any more"
+    manifest, out = make_set(tmp_path / "set"), tmp_path / "runs" / "now"
+    config = quick(schedule=dict(steps=60, evaluate=4, batch=12, pool_batch=16))
+    arguments = json.dumps([str(manifest), config, str(out)])
+    process = subprocess.Popen([sys.executable, "-c", RUN, arguments], stderr=subprocess.DEVNULL)
+    wait_for(lambda: training_state(out).state == "training" if out.is_dir() else False)
+    b = RunBrowser(out.parent, seconds=0.1)
+    assert b.runs.value == (0,) and b.thread.is_alive()
+    seen = []
+    wait_for(lambda: seen.append(b.training.get(0)) or process.poll() is not None)
+    assert process.returncode == 0
+    b.thread.join(30)
+    assert not b.thread.is_alive() and b.lines[0]["state"] == "finished" and not b.training
+    lengths = [len(state.history) for state in seen if state is not None]
+    assert lengths == sorted(lengths) and len(set(lengths)) > 3
+    last = next(state for state in reversed(seen) if state is not None)
+    of_files, of_journal = mtpkd.RunFolder(out).history, last.history
+    for table in (of_files, of_journal):
+        table["key"] = (
+            table["method"].str.partition(":")[0] + table["stage"] + table["name"] + table["step"].astype(str)
+        )
+    means = of_files[of_files["stage"] == "student"].groupby("key")["value"].mean()
+    drawn = of_journal[of_journal["stage"] == "student"].set_index("key")["value"]
+    assert len(drawn) and np.allclose(drawn, means[drawn.index], rtol=1e-3)
+    b.close()
+
+
+def wait_for(holds, seconds=120):
+    end = time.time() + seconds
+    while not holds():
+        assert time.time() < end
+        time.sleep(0.05)
 
 
 def test_runs_are_drawn_once(run, monkeypatch):
