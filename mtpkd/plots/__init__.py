@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "verdict_forest", "repeat_differences", "repeat_scatter", "interval_ends", "transfer_bars",
         "difference_forest", "modality_forest", "inflation_forest",
     ],
+    "heat_tables": ["MOST_TEXTS", "heat_table"],
     "lines": ["line_panels", "line_dash", "interval_bars", "band_colour", "band_shape"],
     "palette": ["PALETTE", "SYMBOLS", "method_colour", "class_colours", "class_symbols", "teacher_colours"],
     "plans": [
@@ -18,7 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "result_curves": ["reliability_curves", "budget_curves", "inflation_curves"],
     "samples": [
         "MOST_STRETCHES", "envelope", "sound_figure", "signal_figure", "map_figure", "feature_figure",
-        "network_colours", "output_figure", "timeline_figure",
+        "titled_figure", "network_colours", "output_figure", "timeline_figure",
     ],
     "theme": ["INK", "GRID", "TEMPLATE", "SEQUENTIAL_COLOURS", "CONFIG", "style", "label_text", "to_html", "plotly_js"],
     "training_curves": [

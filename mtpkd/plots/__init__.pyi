@@ -27,6 +27,10 @@ from .forest import (
     modality_forest as modality_forest,
     inflation_forest as inflation_forest,
 )
+from .heat_tables import (
+    MOST_TEXTS as MOST_TEXTS,
+    heat_table as heat_table,
+)
 from .lines import (
     line_panels as line_panels,
     line_dash as line_dash,
@@ -66,6 +70,7 @@ from .samples import (
     signal_figure as signal_figure,
     map_figure as map_figure,
     feature_figure as feature_figure,
+    titled_figure as titled_figure,
     network_colours as network_colours,
     output_figure as output_figure,
     timeline_figure as timeline_figure,

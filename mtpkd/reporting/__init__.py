@@ -89,6 +89,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "PAIRED_HEAD", "method_extras", "verdict_table", "verdict_frame", "overview", "first_unpaying_budget",
         "describe_budgets", "paired_cells", "protocols_to_name",
     ],
+    "teacher_pairs": [
+        "THIRDS", "predicted_groups", "compared_networks", "group_predictions", "agreement_table",
+        "prediction_table", "rows_of_cell", "teacher_without", "hideable_modalities", "hidden_scores",
+    ],
     "template": ["CSS", "MACROS", "RUN", "PAGE", "FOLDING", "PAIRED", "templates"],
     "tracked_runs": [
         "TrackedRun", "flat_settings", "point_name", "result_points", "progress_points", "journal_events",

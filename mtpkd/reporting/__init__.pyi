@@ -300,6 +300,18 @@ from .tables import (
     paired_cells as paired_cells,
     protocols_to_name as protocols_to_name,
 )
+from .teacher_pairs import (
+    THIRDS as THIRDS,
+    predicted_groups as predicted_groups,
+    compared_networks as compared_networks,
+    group_predictions as group_predictions,
+    agreement_table as agreement_table,
+    prediction_table as prediction_table,
+    rows_of_cell as rows_of_cell,
+    teacher_without as teacher_without,
+    hideable_modalities as hideable_modalities,
+    hidden_scores as hidden_scores,
+)
 from .template import (
     CSS as CSS,
     MACROS as MACROS,

@@ -2,12 +2,9 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
-    "base": ["table_html", "Explorer", "open_or_explain", "dropdown", "on_click"],
+    "base": ["table_html", "Explorer", "open_or_explain", "dropdown", "on_click", "on_cell_click"],
     "embedding_figures": ["align_to", "project_all", "colour_groups", "embedding_figure", "hover_texts"],
-    "explorers": [
-        "EmbeddingExplorer", "open_row", "select_rows", "TeacherChoice", "TransferLedger", "RunBrowser",
-        "refresh", "look_again", "follow",
-    ],
+    "explorers": ["EmbeddingExplorer", "open_row", "select_rows", "TeacherChoice", "TransferLedger"],
     "live_figure": [
         "LOAD", "RELAY", "FIGURE", "NAMES", "SCRIPT", "library_text", "library_key", "Library", "library",
         "LiveFigure", "as_widget", "refill",
@@ -17,9 +14,15 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "unit_square", "two_sided_layout", "heaviest_entries", "line_segments", "lines_data", "sample_lines",
         "plan_lines", "in_columns", "batch_of", "plan_figure",
     ],
-    "sample_view": [
-        "MOST_CHANNELS", "MOST_CLASSES", "MOST_MOMENTS", "MOST_LISTED", "MOST_FRAMES_SHOWN", "Media",
-        "part_figure", "prediction_figure", "recording_figure", "sample_title", "SampleView", "show_sample",
-        "show_row", "framed_picture", "SampleExplorer", "sample_html",
+    "run_browser": ["RunBrowser", "refresh", "look_again", "follow"],
+    "sample_timeline": [
+        "MOST_CLASSES", "MOST_MOMENTS", "FRAME_WIDTH", "recording_figure", "moments_of", "nearest_sample",
+        "MomentSlider", "framed_picture",
     ],
+    "sample_view": [
+        "MOST_CHANNELS", "MOST_LISTED", "MOST_FRAMES_SHOWN", "Media", "part_figure", "prediction_figure",
+        "sample_title", "SampleView", "show_sample", "choose_method", "show_row", "SampleExplorer",
+        "sample_html",
+    ],
+    "teacher_explorers": ["SHARES", "TeacherAgreement", "HiddenModality"],
 })

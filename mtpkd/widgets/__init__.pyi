@@ -5,6 +5,7 @@ from .base import (
     open_or_explain as open_or_explain,
     dropdown as dropdown,
     on_click as on_click,
+    on_cell_click as on_cell_click,
 )
 from .embedding_figures import (
     align_to as align_to,
@@ -19,10 +20,6 @@ from .explorers import (
     select_rows as select_rows,
     TeacherChoice as TeacherChoice,
     TransferLedger as TransferLedger,
-    RunBrowser as RunBrowser,
-    refresh as refresh,
-    look_again as look_again,
-    follow as follow,
 )
 from .live_figure import (
     LOAD as LOAD,
@@ -54,21 +51,39 @@ from .plan_figures import (
     batch_of as batch_of,
     plan_figure as plan_figure,
 )
-from .sample_view import (
-    MOST_CHANNELS as MOST_CHANNELS,
+from .run_browser import (
+    RunBrowser as RunBrowser,
+    refresh as refresh,
+    look_again as look_again,
+    follow as follow,
+)
+from .sample_timeline import (
     MOST_CLASSES as MOST_CLASSES,
     MOST_MOMENTS as MOST_MOMENTS,
+    FRAME_WIDTH as FRAME_WIDTH,
+    recording_figure as recording_figure,
+    moments_of as moments_of,
+    nearest_sample as nearest_sample,
+    MomentSlider as MomentSlider,
+    framed_picture as framed_picture,
+)
+from .sample_view import (
+    MOST_CHANNELS as MOST_CHANNELS,
     MOST_LISTED as MOST_LISTED,
     MOST_FRAMES_SHOWN as MOST_FRAMES_SHOWN,
     Media as Media,
     part_figure as part_figure,
     prediction_figure as prediction_figure,
-    recording_figure as recording_figure,
     sample_title as sample_title,
     SampleView as SampleView,
     show_sample as show_sample,
+    choose_method as choose_method,
     show_row as show_row,
-    framed_picture as framed_picture,
     SampleExplorer as SampleExplorer,
     sample_html as sample_html,
+)
+from .teacher_explorers import (
+    SHARES as SHARES,
+    TeacherAgreement as TeacherAgreement,
+    HiddenModality as HiddenModality,
 )

@@ -12,7 +12,7 @@ import numpy as np
 from ..evaluation.per_sample import class_order
 from ..plots.plans import mass_within, plan_heatmap
 from ..reporting.run_view import anchors_of, Batch, explain_plan, panels_of, optional_table, plan_names
-from .base import dropdown, on_click, open_or_explain, table_html
+from .base import dropdown, on_cell_click, on_click, open_or_explain, table_html
 from .sample_view import SampleExplorer
 from .plan_figures import batch_of, in_columns, lines_data, plan_lines, sample_lines
 
@@ -99,19 +99,10 @@ def _set_batch(self, batch):
     self.heat, self.lines = self.show(heat, plan_lines(batch, plan))
     n_groups = len(lines_data(batch, plan))
     self._own, self._teachers, self._students, self._anchors = self.lines.data[n_groups : n_groups + 4]
-    on_click(self.heat.data[0], lambda points, trace: self.select(self.order[_row(points, trace)]))
+    on_cell_click(self.heat.data[0], lambda row, column: self.select(self.order[row]))
     for markers in (self._teachers, self._students):
-        on_click(markers, lambda points, trace: self.select(points.point_inds[0]))
+        on_click(markers, lambda number, trace: self.select(number))
     self._show_numbers()
-
-
-def _row(points, trace) -> int:
-    "Row of a clicked cell"
-    index = points.point_inds[0]
-    if isinstance(index, (list, tuple)):
-        return int(index[0])
-    labels = list(dict.fromkeys(trace.y))
-    return labels.index(points.ys[0])
 
 
 PlanExplorer._renew = _renew

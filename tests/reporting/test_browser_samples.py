@@ -38,7 +38,7 @@ def test_every_explorer_opens_the_recording_of_a_sample(filmed):
     assert [part.kind for part in view.parts] == ["film", "sound", "signal"]
     assert view.picture.content[:2] == b"\xff\xd8" and view.sound.content[:4] == b"RIFF"
     before = view.sample, view.picture.content, view.cursor.layout.shapes[0].x0
-    view.moment.value = len(view.moments) - 1
+    view.moment.value = len(view.moment.moments) - 1
     after = view.sample, view.picture.content, view.cursor.layout.shapes[0].x0
     assert all(old != new for old, new in zip(before, after)), "sample, frame and place in the recording"
     ledger = TransferLedger(run)

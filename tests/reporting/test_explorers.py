@@ -5,12 +5,13 @@ import ipywidgets, numpy as np, pandas as pd, pytest
 import fake_run_folder
 import mtpkd
 from mtpkd import plots, reporting
-from mtpkd.widgets import explorers
+from mtpkd.widgets import run_browser
 from mtpkd.core.errors import InputError
 from mtpkd.reporting.run_view import explain_plan, stored_batch
 from mtpkd.reporting.training_state import training_state
-from mtpkd.widgets.explorers import EmbeddingExplorer, RunBrowser, TeacherChoice, TransferLedger
+from mtpkd.widgets.explorers import EmbeddingExplorer, TeacherChoice, TransferLedger
 from mtpkd.widgets.plan_explorer import PlanExplorer
+from mtpkd.widgets.run_browser import RunBrowser
 from tiny_runs import make_set, quick
 
 OF_A_RUN = [PlanExplorer, EmbeddingExplorer, TeacherChoice, TransferLedger]
@@ -344,7 +345,7 @@ def wait_for(holds, seconds=120):
 
 def test_runs_are_drawn_once(run, monkeypatch):
     drawn = []
-    monkeypatch.setattr(explorers, "runs_figure", lambda *a: (drawn.append(a[1]), reporting.runs_figure(*a))[1])
+    monkeypatch.setattr(run_browser, "runs_figure", lambda *a: (drawn.append(a[1]), reporting.runs_figure(*a))[1])
     b = RunBrowser(run.parent)
     assert drawn == [b.method.value] and len(b.stage.children) == 1
     b.method.value = "kd"
