@@ -57,9 +57,13 @@ CSS += """
 }
 @page { size: auto; margin: 14mm 12mm; }
 @media print {
-  body { padding: 0; max-width: none; font-size: 10.5pt; } h1 { font-size: 19pt; } h2 { font-size: 15pt; }
-  h3 { font-size: 12pt; }
-  h1, h2, h3 { break-after: avoid; } figure, table, li, .pair { break-inside: avoid; } .lead { break-after: avoid; }
+  body { padding: 0; max-width: none; font-size: 10pt; line-height: 1.4; } h1 { font-size: 18pt; }
+  h2 { font-size: 14pt; margin-top: 14px; padding-top: 10px; } h3 { font-size: 11.5pt; margin-top: 16px; }
+  .sentences { padding: 6px 12px; margin: 8px 0; } .sentences li { margin: 3px 0; } a { color: inherit; }
+  h1, h2, h3, summary, dt, .lead { break-after: avoid; }
+  figure, table, li, p, dd, summary, .pair { break-inside: avoid; } figcaption { break-before: avoid; }
+  details:not([open])::details-content { content-visibility: visible; block-size: auto; }
+  .facts th { width: 24%; } .facts td { vertical-align: top; } pre { columns: 2; font-size: 7.5pt; padding: 8px 12px; }
   section ~ section { break-before: page; }
   figure > .draw, .pair { zoom: .655; width: 1040px; } .wide { overflow: visible; } table { font-size: 8.5pt; }
   th, td { padding: 2px 6px; } .soft, figcaption { font-size: 9pt; } p, .sentences li { max-width: none; }
@@ -326,7 +330,12 @@ FOLDING = """
 function resizeFigures(box) {
   box.querySelectorAll('.js-plotly-plot').forEach(figure => Plotly.Plots.resize(figure));
 }
-function unfold() { document.querySelectorAll('.fold').forEach(box => box.open = true); }
+let folded = [];
+function unfold() {
+  folded = [...document.querySelectorAll('.fold:not([open])')];
+  folded.forEach(box => box.open = true);
+}
+function foldAgain() { folded.forEach(box => box.open = false); folded = []; }
 window.addEventListener('load', () => {  // figures are drawn while everything is open, then the details fold
   document.querySelectorAll('.fold').forEach(box => {
     if (!matchMedia('print').matches) box.open = false;
@@ -334,6 +343,7 @@ window.addEventListener('load', () => {  // figures are drawn while everything i
   });
 });
 window.addEventListener('beforeprint', unfold);
+window.addEventListener('afterprint', foldAgain);
 """
 
 # %% ../../nbs/75_reporting/09_template.ipynb #dd6a18a5

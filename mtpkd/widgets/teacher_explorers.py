@@ -60,8 +60,10 @@ class TeacherAgreement(SampleExplorer):
         self.refresh()
 
     def _least(self) -> tuple:  # two methods
-        "The pair of networks that agree on the fewest rows"
-        return self.agreement.stack().idxmin()
+        "The pair of teachers, or of any networks, that agree on the fewest rows"
+        teachers = [name for name in self.agreement if name.startswith("teacher_")]
+        names = teachers if len(teachers) > 1 else list(self.agreement)
+        return self.agreement.loc[names, names].stack().idxmin()
 
     def refresh(self, *_):
         "Draw the agreement of all networks and the predictions of the chosen pair"

@@ -227,6 +227,13 @@ def test_bad_arguments(tmp_path):
 FLAGS = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync".split()
 
 
+ON_PAPER = """(() => {
+  const style = getComputedStyle(document.body), folds = [...document.querySelectorAll('.fold')];
+  const empty = folds.filter(d => d.getBoundingClientRect().height < 1.5 * d.firstElementChild.getBoundingClientRect().height);
+  return {background: style.backgroundColor, ink: style.color, empty: empty.map(d => d.innerText)};
+})()"""
+
+
 @pytest.mark.browser
 def test_a_browser_draws_every_figure(page, chromium, tmp_path):
     from playwright.sync_api import sync_playwright
@@ -251,10 +258,18 @@ def test_a_browser_draws_every_figure(page, chromium, tmp_path):
         figures = tab.evaluate("""[...document.querySelectorAll('.plotly-graph-div')].map(d => ({id: d.id, marks: d.querySelectorAll(
             '.point, .js-line, .js-fill, .hm image, .errorbar').length, right: d.getBoundingClientRect().right}))""")
         wide = tab.evaluate("document.documentElement.scrollWidth")
+        on_screen = tab.evaluate(ON_PAPER)
         tab.emulate_media(media="print")
         breaks = tab.evaluate("[...document.querySelectorAll('section')].map(s => getComputedStyle(s).breakBefore)")
+        tab.emulate_media(media="print", color_scheme="dark")
+        paper = tab.evaluate(ON_PAPER)
+        tab.emulate_media(media="screen", color_scheme="light")
+        pages = len(re.findall(rb"/Type\s*/Page[^s]", tab.pdf(format="A4", prefer_css_page_size=True)))
+        folded = tab.evaluate("document.querySelectorAll('.fold:not([open])').length")
         context.close()
     assert len(figures) == 22 and all(f["marks"] > 0 for f in figures), figures
     assert wide <= 1280 and max(f["right"] for f in figures) <= 1280, "nothing sticks out at 1280 px"
     assert asked == [page.as_uri()] and said == []
     assert breaks == ["auto", "page"], "each experiment starts on a page of its own"
+    assert paper == dict(background="rgb(255, 255, 255)", ink="rgb(28, 28, 28)", empty=[]), "details are open, on white"
+    assert pages > 10 and folded == len(on_screen["empty"]) > 10, "what was opened for the paper is folded again"
