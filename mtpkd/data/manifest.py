@@ -80,14 +80,15 @@ class ModalitySpec(_Strict):
     role: Literal["prevalent", "privileged", "unused"] = "unused"
     input: str = "raw"
     column: str | None = None
+    unit: str = Field("", max_length=24)  # of a signal, where a document of the set names it
     prepared: PreparedSpec | None = None  # of films, in a set that `mtpkd data prepare` has written
     recipe: dict[str, str | bool | int | float | None] = {}  # likewise, of anything: encoder and settings of features
 
     @model_serializer(mode="wrap")
     def _without_absent(self, handler):
-        "A modality that was not prepared does not say so: its digest is that of manifests without the entry"
+        "A modality without one of these entries does not say so: its digest is that of manifests without the entry"
         values = handler(self)
-        for name in ("prepared", "recipe"):
+        for name in ("unit", "prepared", "recipe"):
             if not getattr(self, name):
                 values.pop(name, None)
         return values

@@ -79,7 +79,7 @@ def signal_figure(
         name = f"channel {number + 1}"
         fig.add_trace(go.Scatter(x=seconds, y=channel, mode="lines", name=name, line=line))
     fig.update_xaxes(title=f"time (s), {rate_hz:g} Hz")
-    fig.update_yaxes(title=unit or "value (no unit given)", nticks=5)
+    fig.update_yaxes(title=label_text(unit) or "value (no unit given)", nticks=5)
     top = 30 if len(x) > 1 else 15
     return style(fig, 190 + top, showlegend=len(x) > 1, margin=dict(l=60, r=20, t=top, b=45))
 
@@ -87,11 +87,12 @@ def signal_figure(
 def map_figure(
     x,  # `(C, T)`, of many channels
     rate_hz: float,
+    unit: str = "",  # of the values
 ) -> go.Figure:
     "The channels of a spectrogram, or of features of frames, over time"
     x = np.asarray(x, float)
     seconds = (np.arange(x.shape[1]) / rate_hz).round(4)
-    bar = dict(title="value", thickness=10)
+    bar = dict(title=label_text(unit) or "value", thickness=10)
     fig = go.Figure(go.Heatmap(z=x.round(3), x=seconds, colorscale="Viridis", colorbar=bar))
     fig.update_xaxes(title=f"time (s), {rate_hz:g} Hz")
     fig.update_yaxes(title=f"channel, of {len(x)}", showgrid=False)

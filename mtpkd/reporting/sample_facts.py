@@ -80,6 +80,7 @@ class SamplePart:
     values: object = None  # `FilmPart`; sound `(T,)`, a signal `(C, T)`, features `(D,)`
     rate_hz: float | None = None
     line: str = ""  # about what is missing or cut
+    unit: str = ""  # of a signal
 
 
 def _sound(rows, sample, name) -> SamplePart:
@@ -101,7 +102,7 @@ def _stored(rows, sample, name, line="") -> SamplePart:
     "What the set stores; a signal with a rate has a time axis, everything else is a row of numbers"
     part = rows.stored(sample, name)
     if part.kind == "signal" and part.rate_hz and part.values.ndim == 2:
-        return SamplePart(name, "signal", part.values, part.rate_hz, line)
+        return SamplePart(name, "signal", part.values, part.rate_hz, line, part.unit)
     values = part.values
     if values.ndim > 1:
         values = values.reshape(len(values), -1).mean(1)
@@ -118,7 +119,7 @@ def _recorded(rows, sample, name) -> SamplePart:
         return _sound(rows, sample, name)
     if kind == "signal" and rows.manifest.modalities[name].rate_hz != rows.recordings.modalities[name].rate_hz:
         part = rows.recorded_signal(sample, name)
-        return SamplePart(name, "signal", part.values, part.rate_hz)
+        return SamplePart(name, "signal", part.values, part.rate_hz, unit=part.unit)
     return _stored(rows, sample, name)
 
 # %% ../../nbs/75_reporting/29_sample_facts.ipynb #0b6940e2

@@ -32,6 +32,7 @@ class StoredPart:
     values: np.ndarray  # features `(D,)`, a signal `(C, T)`, maps `(D, ...)`
     kind: str  # of the manifest: features, signal, video
     rate_hz: float | None = None
+    unit: str = ""  # of a signal; empty: no document of the set names it
 
 
 class RunSamples:
@@ -114,7 +115,7 @@ def stored_part(
     "What the set stores of a modality; `InputError` where there is nothing"
     spec = self.manifest.modalities[name]
     values = self._stored_values(name, self.place(sample))
-    return StoredPart(values, spec.kind, spec.rate_hz)
+    return StoredPart(values, spec.kind, spec.rate_hz, spec.unit)
 
 
 RunSamples._stored_values = _stored_values
@@ -151,7 +152,7 @@ def recorded_signal(
         raise InputError(f"{name}: nothing was recorded")
     number = numbers[0]
     spec = self.recordings.modalities[name]
-    return StoredPart(np.asarray(samples.arrays[name][number]), "signal", spec.rate_hz)
+    return StoredPart(np.asarray(samples.arrays[name][number]), "signal", spec.rate_hz, spec.unit)
 
 
 def preparation_settings(self) -> PrepareConfig:

@@ -99,7 +99,7 @@ def part_figure(part) -> go.Figure | None:  # of `SamplePart`; None: it has no f
         figure = sound_figure(part.values, part.rate_hz)
     elif part.kind == "signal":
         draw = signal_figure if len(part.values) <= MOST_CHANNELS else map_figure
-        figure = draw(part.values, part.rate_hz)
+        figure = draw(part.values, part.rate_hz, part.unit)
     elif part.kind == "features":
         figure = feature_figure(part.values)
     else:
