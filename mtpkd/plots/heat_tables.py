@@ -34,7 +34,7 @@ def heat_table(
         zmax=float(table.max().max()) if largest is None else largest,
         colorscale="Blues",
         colorbar=dict(title=unit, thickness=10),
-        hovertemplate=f"{label_text(y)} %{{y}}, {label_text(x)} %{{x}}: %{{z:.1f}}{unit}<extra></extra>",
+        hovertemplate=f"%{{y}}, %{{x}}: %{{z:.1f}}{unit}<extra></extra>",
         xgap=1,
         ygap=1,
         **numbers,

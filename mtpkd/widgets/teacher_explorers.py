@@ -74,7 +74,7 @@ class TeacherAgreement(SampleExplorer):
         groups = "third" if is_regression(self.run.summary) else "class"
         all_pairs = self.agreement.rename(index=_network, columns=_network)
         same = heat_table(all_pairs, title=f"same {groups} predicted (% of test rows)", largest=100)
-        axes = dict(x=f"predicted by {_network(second)}", y=f"predicted by {_network(first)}")
+        axes = dict(x=f"{_network(second)} predicts", y=f"{_network(first)} predicts")
         pair = heat_table(table, **axes, title="share of all test rows (%)")
         self.figures = self.show(same, pair)
         on_cell_click(self.figures[0].data[0], self.open_pair)

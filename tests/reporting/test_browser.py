@@ -1,7 +1,7 @@
 """JupyterLab in Chromium: a notebook is opened and run as a reader would, a slider moved, a sample clicked; nothing may be said on the console, and no request may fail.
 Quick: a page of explorers over a run folder that was written, not trained. Slow: the companion notebooks."""
 
-import json, os, re, secrets, shutil, socket, subprocess, sys, time, urllib.request
+import json, os, platform, re, secrets, shutil, socket, subprocess, sys, time, urllib.request
 import nbformat, numpy as np, plotly, pytest, torch
 from pathlib import Path
 import fake_run_folder
@@ -302,3 +302,87 @@ def test_every_notebook_fits_the_page(lab, browser, name):
     assert page.figures() and max(right for _, right in page.figures()) <= 1280, page.figures()
     assert page.said == []
     page.tab.close()
+
+
+AT = """([n, trace, point]) => { const p = [...document.querySelectorAll('.mtpkd-status + .widget-box .js-plotly-plot')][n];
+  p.scrollIntoView({block: 'center'}); const r = p.getBoundingClientRect(), d = p._fullData[trace], f = p._fullLayout;
+  const xa = f[(d.xaxis || 'x').replace('x', 'xaxis')], ya = f[(d.yaxis || 'y').replace('y', 'yaxis')];
+  const cell = d.type == 'heatmap', at = (axis, v) => axis._offset + axis.l2p(v);
+  const x = cell ? point[1] : xa.d2l(p.data[trace].x[point]), y = cell ? point[0] : ya.d2l(p.data[trace].y[point]);
+  return [r.left + at(xa, x), r.top + at(ya, y)]; }"""
+
+
+def click_at(page, figure, trace, point, until):
+    "Click on a point, or on the cell [row, column] of a heat map, until it is answered: a page that is busy misses some"
+    from playwright.sync_api import TimeoutError
+
+    for _ in range(6):
+        x, y = page.tab.evaluate(AT, [figure, trace, point])
+        page.tab.mouse.move(x, y)
+        page.tab.wait_for_timeout(400)
+        page.tab.mouse.click(x, y)
+        try:
+            return page.tab.wait_for_function(until, timeout=5_000)
+        except TimeoutError as e:
+            missed = e
+    raise missed
+
+
+def has_text(kind, text):
+    "Whether any line of this kind of any explorer holds a text"
+    return f"() => [...document.querySelectorAll('.mtpkd-{kind}')].some(s => s.innerText.includes({text!r}))"
+
+
+def turn_dark(page):
+    "The dark theme of JupyterLab"
+    page.tab.get_by_role("menuitem", name="Settings", exact=True).first.click()
+    page.tab.get_by_text("Theme", exact=True).first.hover()
+    page.tab.get_by_text("JupyterLab Dark", exact=True).first.click()
+    page.tab.wait_for_function("() => document.body.dataset.jpThemeLight == 'false'", timeout=30_000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_two_runs_teachers_and_a_run_that_trains(lab, browser, scheme):
+    "A point of one run is marked in the other; a cell opens a pair of teachers; a slider hides a modality; a journal grows"
+    home = lab.home / f"desk_{scheme}"
+    first, second = (
+        fake_run_folder.write(fake_run_folder.FakeRun(seeds=2), home / "runs" / name) for name in ("one", "two")
+    )
+    now = home / "runs" / "now"
+    now.mkdir()
+    shutil.copy(first / "experiment.yaml", now)
+    (now / "journal.jsonl").write_text('{"event": "start", "seconds": 0}\n')
+    (now / ".lock").write_text(f"process {os.getpid()} on {platform.node()}")
+    page_of(
+        lab,
+        f"desk_{scheme}",
+        "from mtpkd.widgets import EmbeddingExplorer, HiddenModality, RunBrowser, TeacherAgreement\n"
+        f"run, second, runs = {str(first)!r}, {str(second)!r}, {str(home / 'runs')!r}",
+        "EmbeddingExplorer(run, second=second)",
+        "TeacherAgreement(run)",
+        "HiddenModality(run)",
+        "RunBrowser(runs, seconds=0.5)",
+    )
+    page = Page(browser, lab, f"desk_{scheme}", scheme=scheme)
+    page.run_all(200)
+    tab = page.tab
+    if scheme == "dark":
+        turn_dark(page)
+    marks = "document.querySelector('.js-plotly-plot').data.slice(0, 2).map(d => String(d.selectedpoints ?? ''))"
+    click_at(page, 0, 0, 5, f"() => {{ const m = {marks}; return m[0] && m[0] == m[1] }}")
+    click_at(page, 1, 0, [0, 1], has_text("status", "teacher joint and"))
+    click_at(page, 2, 0, [0, 0], has_text("details", "test rows with their targets"))
+    with (now / "journal.jsonl").open("a") as journal:
+        for step in (10, 20, 30):
+            values = dict(loss=1 / step, validation=0.5 + step / 100)
+            event = dict(event="evaluation", stage="kd", step=step, steps=40, seconds=step, values=values)
+            journal.write(json.dumps(event) + "\n")
+    tab.wait_for_function(has_text("details", "kd, step 30 of 40"), timeout=20_000)
+    tab.wait_for_function(DRAWN, timeout=20_000)
+    (now / ".lock").unlink()
+    tab.wait_for_function(has_text("details", "go on with --resume"), timeout=20_000)
+    for number in range(1, 5):
+        tab.locator(".jp-Notebook .jp-CodeCell").nth(number).screenshot(path=str(SHOTS / f"desk_{scheme}_{number}.png"))
+    assert all(count > 0 for count, _ in page.figures()) and page.said == []
+    tab.close()
