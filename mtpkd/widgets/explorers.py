@@ -182,6 +182,7 @@ def _mark(self, rows):
         for panel in self.panels:
             panel.selectedpoints = rows or None
             panel.selected.marker.size = 13 if len(rows) == 1 else None
+            panel.unselected.marker.opacity = 0.4 if len(rows) == 1 else 0.12
 
 
 def select_rows(

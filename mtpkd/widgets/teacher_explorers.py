@@ -163,7 +163,7 @@ class HiddenModality(Explorer):
             lines["student alone"] = pd.Series(alone, index=scores.index)
         figure = line_panels(pd.DataFrame(lines), f"test rows without {name} (%)")
         figure.update_yaxes(title=f"{metric_label(self.run.summary.metric)} x 100")
-        figure.add_vline(x=self.share.value, line=dict(color=PALETTE["vermillion"], width=2))
+        figure.add_vline(x=self.share.value, line=dict(color=PALETTE["grey"], width=2, dash="dot"))
         (self.figure,) = self.show(figure)
         self._show_numbers()
 
