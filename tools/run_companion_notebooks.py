@@ -23,7 +23,7 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 FIGURE = "application/vnd.plotly.v1+json"
 STATIC = "application/vnd.mtpkd.figures+json"  # never kept
 PICTURE = "image/png"
-WIDTH, COLOURS = 860, 48  # pixels and colours of a picture
+WIDTH, COLOURS = 860, 128  # pixels and colours of a picture
 
 # explorers hand out their figures where a page would draw the widget
 HAND_OUT = f"""
@@ -42,7 +42,8 @@ def picture(figure: dict) -> str:
     "A figure as a PNG of few colours on white, in base64"
     fig = on_page(go.Figure(figure, skip_invalid=True), "light")
     data = fig.to_image("png", width=fig.layout.width or WIDTH, height=fig.layout.height or 400, scale=1)
-    image = Image.open(io.BytesIO(data)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    image = Image.open(io.BytesIO(data)).convert("RGB")
+    image = image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)  # keeps rare colours apart
     out = io.BytesIO()
     image.save(out, "png", optimize=True)
     return base64.b64encode(out.getvalue()).decode()

@@ -14,7 +14,7 @@ import pandas as pd
 from ..core.errors import InputError
 from ..core.files import lock_holder
 from ..plots.training_curves import learning_curves
-from .tracking import journal_events
+from .tracked_runs import journal_events
 
 # %% ../../nbs/75_reporting/30_training_state.ipynb #a61dd6b4
 HISTORY = ("method", "fold", "seed", "stage", "step", "name", "value")
@@ -38,7 +38,8 @@ def _method_of(event: dict) -> str:
 def _is_evaluation(event: dict) -> bool:
     "Whether an event holds what is needed of an evaluation"
     types = dict(stage=str, step=int, steps=int, values=dict)
-    return event.get("event") == "evaluation" and all(isinstance(event.get(k), kind) for k, kind in types.items())
+    has_all = all(isinstance(event.get(key), kind) for key, kind in types.items())
+    return event.get("event") == "evaluation" and has_all and isinstance(event.get("stack", 0), int)
 
 
 def journal_history(
@@ -54,9 +55,16 @@ def journal_history(
     rows = []
     for (method, stack, stage), steps in points.items():
         for step, values in steps.items():
-            rows += [(method, stack, 0, stage, step, name, value) for name, value in values.items()]
-    table = pd.DataFrame(rows, columns=HISTORY)
-    return table.assign(value=pd.to_numeric(table["value"], errors="coerce"))
+            numbers = {name: _number(values, name) for name in values}
+            rows += [(method, stack, 0, stage, step, name, value) for name, value in numbers.items()]
+    return pd.DataFrame(rows, columns=HISTORY).astype(dict(value=float))
+
+
+def _number(facts: dict, key: str, otherwise: float = math.nan) -> float:
+    "A finite number of an event"
+    value = facts.get(key)
+    is_number = isinstance(value, (int, float)) and math.isfinite(value)
+    return float(value) if is_number else otherwise
 
 # %% ../../nbs/75_reporting/30_training_state.ipynb #8670c4b5
 MOST_SILENT_SECONDS = 900.0  # of a run on another machine
@@ -128,19 +136,14 @@ def _share_and_pace(
     events: list,
 ) -> tuple:  # share that is done; seconds of a whole run, or None; those of the last mark
     "How many methods are done, and how long all would take by the pace since the start"
-    marks = [event for event in events if event.get("event") == "method" and _number(event, "total") > 0]
+    marks = [event for event in events if event.get("event") == "method" and _number(event, "total") > 0]  # NaN is not
     if not marks:
         return 0.0, None, 0.0
-    before, done, total = _number(marks[0], "done"), _number(marks[-1], "done"), _number(marks[-1], "total")
-    spent = _number(marks[-1], "seconds")
+    before, done = _number(marks[0], "done", 0.0), _number(marks[-1], "done", 0.0)
+    total, spent = _number(marks[-1], "total", 1.0), _number(marks[-1], "seconds", 0.0)
     whole = spent / (done - before) * total if done > before else None
     return min(1.0, done / total), whole, spent
 
-
-def _number(event: dict, key: str) -> float:
-    "A number of an event; 0 where there is none"
-    value = event.get(key)
-    return float(value) if isinstance(value, (int, float)) else 0.0
 
 # %% ../../nbs/75_reporting/30_training_state.ipynb #4b365d33
 def training_state(
@@ -155,7 +158,7 @@ def training_state(
     state = _state_of(folder, events, silent)
     starts = [number for number, event in enumerate(events) if event.get("event") == "start"]
     current = events[starts[-1] :] if starts else events
-    seconds = _number(current[-1], "seconds") if current else 0.0
+    seconds = _number(current[-1], "seconds", 0.0) if current else 0.0
     share, whole, marked = _share_and_pace(current)
     remaining = None
     if state == "training":
