@@ -144,7 +144,6 @@ def _share_and_pace(
     whole = spent / (done - before) * total if done > before else None
     return min(1.0, done / total), whole, spent
 
-
 # %% ../../nbs/75_reporting/30_training_state.ipynb #4b365d33
 def training_state(
     folder,  # of a run, finished or not
