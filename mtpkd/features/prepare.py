@@ -313,7 +313,8 @@ _DESCRIPTIVE = {
 def manifest_digest(m) -> str:
     """A digest of the entries of a manifest that determine the samples
 
-    Variants and options are part of it; units, the folder and the content of the files, which may be corrected, are not."""
+    Variants and options are part of it; units, the folder and the content of the files, which may be corrected, are
+    not."""
     values = m.model_dump(mode="json", exclude=_DESCRIPTIVE)
     values |= {"files": {name: file.path for name, file in m.files.items()}}
     for spec in values["modalities"].values():
