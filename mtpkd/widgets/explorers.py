@@ -38,8 +38,10 @@ class EmbeddingExplorer(SampleExplorer):
         names=None,  # spaces of an additional choice
         colour: str = "",  # one of `colourings`
         second=None,  # another run folder: the samples that both have, side by side
+        *,
+        pair: bool = False,  # begin with two spaces, left and right
     ):
-        self.second = second
+        self.second, self.pair = second, pair
         self.view = dropdown("show", [])
         self.left, self.right = dropdown("left", []), dropdown("right", [])
         self.colour = dropdown("colour by", [])
@@ -79,6 +81,8 @@ class EmbeddingExplorer(SampleExplorer):
         views = [("chosen spaces", tuple(names))] if names else []
         views += [(title, tuple(spaces)) for title, spaces in sets.items()]
         self.view.options = [*views, ("two spaces: left, right", ())]
+        if self.pair:
+            self.view.value = ()
         spaces = [(label_text(name.replace("_", " ", 1)), name) for name in self.spaces.z]
         for control, name in zip((self.left, self.right), default_pair(self.spaces)):
             control.options = spaces

@@ -150,23 +150,13 @@ class SampleView(Explorer):
         method: str = "",  # the distilled student; empty: the best one
         recordings=None,  # folder of the recordings, where they have been moved
     ):
-        self.heading = w.HTML()
-        self.picture = Media("picture")
-        self.sound = Media("sound")
-        self.moment = MomentSlider()
-        self.lines = w.HTML()
         super().__init__()
-        media = [self.picture, self.moment, self.sound, self.lines]
-        self.media = w.VBox(media, layout=w.Layout(flex=f"0 0 {FRAME_WIDTH + 20}px", min_width="260px"))
         self.stage.layout = w.Layout(flex_flow="row wrap", flex="1 1 480px", min_width="300px")
-        self.body = w.Box([self.media, self.stage], layout=w.Layout(flex_flow="row wrap", width="100%"))
         self.children = []  # until there is a sample: a figure that is drawn unseen has no width
         self.add_class("mtpkd-sample")
-        self.picture.add_class("mtpkd-frame")
         self.run, self.method, self.folder = run, method, recordings
         self.rows = self.networks = None
         self.sample = ""
-        self.moment.observe(self._move, "value")
         if sample:
             self.show_sample(sample)
 
@@ -213,9 +203,17 @@ def show_row(
 
 
 def _unfold(self):
-    "Put the parts of the view on the page, where they are not there yet"
-    if not self.children:
-        self.children = [self.heading, self.status, self.details, self.body]
+    "Make the parts of the view and put them on the page, where they are not there yet; a page that loads has less to do"
+    if self.children:
+        return
+    self.heading, self.lines = w.HTML(), w.HTML()
+    self.picture, self.sound, self.moment = Media("picture"), Media("sound"), MomentSlider()
+    self.picture.add_class("mtpkd-frame")
+    self.moment.observe(self._move, "value")
+    media = [self.picture, self.moment, self.sound, self.lines]
+    self.media = w.VBox(media, layout=w.Layout(flex=f"0 0 {FRAME_WIDTH + 20}px", min_width="260px"))
+    body = w.Box([self.media, self.stage], layout=w.Layout(flex_flow="row wrap", width="100%"))
+    self.children = [self.heading, self.status, self.details, body]
 
 
 def _open_rows(self):
