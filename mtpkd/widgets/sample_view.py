@@ -203,7 +203,7 @@ def show_row(
 
 
 def _unfold(self):
-    "Make the parts of the view and put them on the page, where they are not there yet; a page that loads has less to do"
+    "Make the parts of the view with the first sample, so that a page that loads has less to do"
     if self.children:
         return
     self.heading, self.lines = w.HTML(), w.HTML()
