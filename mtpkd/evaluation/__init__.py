@@ -4,7 +4,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "bootstrap": [
         "subject_sums", "metric_of_sums", "BootstrapTest", "TestSet", "bootstrap_test", "BootstrapScore",
-        "bootstrap_score",
+        "bootstrap_score", "bootstrap_scores",
     ],
     "frames": [
         "smoothings", "frames_from_windows", "fill_uncovered", "parse_smoothing", "check_smoothings",

@@ -7,6 +7,7 @@ from .bootstrap import (
     bootstrap_test as bootstrap_test,
     BootstrapScore as BootstrapScore,
     bootstrap_score as bootstrap_score,
+    bootstrap_scores as bootstrap_scores,
 )
 from .frames import (
     smoothings as smoothings,

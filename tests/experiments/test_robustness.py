@@ -1,0 +1,133 @@
+"""How the students of a run hold up: the clean point is the number of the run to the bit, whatever the task and the design;
+what is drawn depends on the seed alone; a damage of one modality leaves everything else as it was; a run without students,
+or with other data, is refused in one line."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import mtpkd
+from mtpkd.cli.main import main
+from mtpkd.core.errors import InputError
+from mtpkd.data.samples import fit_normaliser
+from mtpkd.data.synthetic import synthetic
+from mtpkd.experiments.damage import Damage, damaged_set
+from mtpkd.experiments.robustness import robustness
+from mtpkd.training.stacked_data import make_stacked_dataset
+from tiny_runs import fixed_folds, make_set, run_tiny
+
+TWO = dict(face="prevalent", voice="prevalent", physio="privileged")
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory):
+    "A run of two prevalent modalities that was asked how it holds up"
+    folder = tmp_path_factory.mktemp("asked")
+    manifest = make_set(folder / "set", roles=TWO, missing=dict(face=0.1))
+    run_tiny(manifest, folder / "run", "kd,mtpkd,teacher_joint", seeds=(0, 1), asked=dict(robustness=True))
+    return folder
+
+
+def table_of(folder):
+    "The table as it was written, every digit of it"
+    return pd.read_csv(folder / "robustness.csv", keep_default_na=False, na_values=[""])
+
+
+def test_the_clean_point_is_the_number_of_the_run(asked):
+    run = mtpkd.RunFolder(asked / "run")
+    clean = table_of(run.path)
+    clean = clean[clean["damage"] == "none"].set_index("method")["value"]
+    assert {"student_only", "kd", "mtpkd", "teacher_joint"} == set(clean.index)
+    for name, value in clean.items():
+        assert value == run.summary.methods[name].mean, name
+
+
+def test_teachers_and_students_are_asked_about_what_they_see(asked):
+    table = mtpkd.RunFolder(asked / "run").robustness
+    seen = table[table["damage"] != "none"].groupby("method")["modality"].unique()
+    assert sorted(seen["student_only"]) == ["face", "voice"]
+    assert sorted(seen["teacher_joint"]) == ["face", "physio", "voice"]
+    rows = table[table["damage"] == "rows"]
+    assert sorted(rows["level"].unique()) == [0.1, 0.25, 0.5, 0.75, 1.0]
+    tested = rows[(rows["method"] == "kd") & rows["change"].notna()]
+    assert (tested["change_low"] <= tested["change"]).all() and (tested["change"] <= tested["change_high"]).all()
+    assert rows[(rows["method"] == "teacher_joint") & (rows["modality"] == "physio")]["diff"].isna().all()
+
+
+def test_the_command_on_a_finished_run_gives_the_same_table(asked, tmp_path, capsys):
+    whole = table_of(asked / "run")
+    assert (
+        main(["evaluate", str(asked / "run"), "--robustness", "--methods", "kd", "--out", str(tmp_path / "kd.csv")])
+        == 0
+    )
+    own = pd.read_csv(tmp_path / "kd.csv")
+    expected = whole[whole["method"].isin(["student_only", "kd"])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(own, expected, check_exact=True, check_dtype=False)
+    assert "face: rows" in capsys.readouterr().out
+    page = mtpkd.report(asked / "run", tmp_path / "report.html").read_text()
+    assert "How it holds up" in page and "share of recordings that are missing" in page
+
+
+def test_another_seed_draws_other_recordings(asked, tmp_path):
+    first, second = (
+        table_of(asked / "run"),
+        robustness(asked / "run", ["kd"], out=tmp_path / "a.csv", seed=1, progress=False),
+    )
+    first = first[first["method"].isin(["student_only", "kd"])].reset_index(drop=True)
+    half = (first["damage"] == "rows") & (first["level"] == 0.5)
+    whole = (first["damage"] == "none") | (first["level"] == 1)
+    assert (first["value"][whole].to_numpy() == second["value"][whole].to_numpy()).all()
+    assert (first["value"][half].to_numpy() != second["value"][half].to_numpy()).any()
+
+
+@pytest.mark.parametrize("kind", ["regression", "ordinal"])
+def test_any_task_and_one_fixed_test_set(kind, tmp_path):
+    protocol = dict(folds=fixed_folds()["sample"], labelled_validation=8)
+    metric = dict(regression="ccc", ordinal="quadratic_kappa")[kind]
+    manifest = make_set(tmp_path / "set", kind, alone=True, signals=True, protocol=protocol | dict(metric=metric))
+    run = run_tiny(manifest, tmp_path / "run", "kd", asked=dict(robustness=True))
+    table = table_of(run.path)
+    clean = table[table["damage"] == "none"].set_index("method")["value"]
+    assert clean["kd"] == run.summary.methods["kd"].mean
+    assert {"rows", "steps", "noise"} == set(table["damage"]) - {"none"}
+    finite = table[table["low"].notna()]
+    assert len(finite) and (finite["low"] <= finite["high"]).all()
+
+
+def test_what_cannot_be_asked(asked, tmp_path, capsys):
+    bare = tmp_path / "bare"
+    shutil.copytree(asked / "run", bare)
+    for file in (bare / "checkpoints").glob("*.safetensors"):
+        file.unlink()
+    with pytest.raises(InputError, match="holds no students"):
+        robustness(bare, progress=False)
+    shutil.rmtree(asked / "set")
+    other = make_set(asked / "set", roles=TWO, missing=dict(face=0.3))  # the same folder, other recordings
+    with pytest.raises(InputError, match="are not those that it was trained on"):
+        robustness(asked / "run", progress=False)
+    for wrong, reason in (
+        (["--robustness", "--manifest", str(other)], "leave --manifest and --root out"),
+        ([], "--robustness for a run folder"),
+    ):
+        assert main(["evaluate", str(asked / "run"), *wrong]) == 2
+        assert reason in capsys.readouterr().err
+    assert main(["run", "--manifest", str(other), "--probe", "--robustness"]) == 2
+
+
+def test_only_the_damaged_modality_changes():
+    samples = synthetic("classification", subjects=5, per_subject=8)
+    table = make_stacked_dataset(samples, [fit_normaliser(samples, np.arange(24))])
+    numbers = torch.arange(40)[None]
+    clean, present = table.inputs(numbers, ["face", "physio"])
+    for damage in (Damage("noise", "face", 0.0), Damage("rows", "face", 0.5)):
+        batch, seen = damaged_set(table, damage, samples.sample).inputs(numbers, ["face", "physio"])
+        assert torch.equal(batch["physio"], clean["physio"]) and torch.equal(seen[..., 1], present[..., 1])
+        assert not torch.equal(batch["face"], clean["face"])
+        fewer = (present & ~seen)[..., 0]
+        assert fewer.any() == (damage.kind == "rows")
+    slight, strong = (damaged_set(table, Damage("noise", "face", level), samples.sample) for level in (20.0, 0.0))
+    added = [own._values("face", numbers, None) - table._values("face", numbers, None) for own in (slight, strong)]
+    torch.testing.assert_close(added[0] * 10, added[1], rtol=1e-3, atol=1e-3)
