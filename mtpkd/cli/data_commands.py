@@ -121,7 +121,12 @@ def _simulate_options(p):
     p.add_argument("name", metavar="NAME", help="a corpus, whose layout is used")
     p.add_argument("--out", metavar="DIR", required=True, help="a new or empty folder")
     p.add_argument("--subjects", type=int, default=20, metavar="N", help="default 20")
-    p.add_argument("--clips", type=int, default=10, metavar="N", help="recordings a subject; default 10")
+    p.add_argument(
+        "--clips", type=int, metavar="N", help="recordings a subject; default 10, or as many as the set has at most"
+    )
+    p.add_argument(
+        "--levels", metavar="0,4", help="only these classes, by number or name, such as BL1,PA4; default all"
+    )
     p.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
     p.add_argument("--difficulty", default="medium", metavar="easy|medium|hard", help="default medium")
     p.add_argument("--missing", type=float, default=0.0, metavar="SHARE", help="of privileged recordings; default 0")
@@ -144,7 +149,9 @@ def do_data_simulate(o) -> str:
     "mtpkd data simulate"
     from mtpkd.simulation.simulate import forecast, simulate
 
-    settings = {name: getattr(o, name) for name in ("subjects", "clips", "seed", "difficulty", "missing", "size")}
+    settings = {
+        name: getattr(o, name) for name in ("subjects", "clips", "levels", "seed", "difficulty", "missing", "size")
+    }
     broken = [name.strip() for name in o.broken.split(",") if name.strip()]
     if o.dry_run:
         facts = forecast(o.name, broken=broken, **settings)

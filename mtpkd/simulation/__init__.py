@@ -22,7 +22,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "simulate": ["simulated_manifest", "forecast"],
     "spec": [
         "DIFFICULTIES", "MOST_CLIPS", "SIZES", "layouts", "Difficulty", "SimulationSpec", "check_spec",
-        "Recording", "Layout", "register_layout", "rounds_of",
+        "named_levels", "Recording", "Layout", "register_layout", "rounds_of",
     ],
     "stressid_layout": ["TABLES", "stressid"],
     "trajectory": [

@@ -76,6 +76,7 @@ from .spec import (
     Difficulty as Difficulty,
     SimulationSpec as SimulationSpec,
     check_spec as check_spec,
+    named_levels as named_levels,
     Recording as Recording,
     Layout as Layout,
     register_layout as register_layout,

@@ -232,6 +232,66 @@ def test_the_faults_that_the_command_names_are_those_there_are():
     assert sorted(SIMULATED_FAULTS) == sorted(faults.names())
 
 
+# some of the levels, and no more than a layout holds
+
+LEVELS = dict(
+    biovid_a="0,4", biovid_b=["BL1", "PA4"], ravdess="calm,angry", crema_d="0,2", stressid="Math,Relax,Stroop"
+)
+
+
+@pytest.mark.parametrize("name", ["stressid", *(pytest.param(n, marks=pytest.mark.slow) for n in list(LEVELS)[:-1])])
+def test_only_some_levels(name, tmp_path):
+    manifest = simulate(name, tmp_path / "copy", **SMALL | dict(levels=LEVELS[name]))
+    found = check(manifest)
+    assert found.findings == [], check_text(found)
+    assert all(expected is None or expected == actual for _, expected, actual in found.facts), check_text(found)
+    samples = mtpkd.read(manifest, inputs=False, files=True)
+    classes = load_manifest(manifest).task.classes
+    assert len(classes) == len(set(samples.target)) == (3 if name == "stressid" else 2)
+    assert "only " in load_manifest(manifest).simulated
+    for variant in load_manifest(manifest).variants:
+        load_manifest(f"{manifest}+{variant}")
+
+
+def test_levels_leave_the_other_recordings_as_they_are(tmp_path):
+    from mtpkd.simulation.spec import SimulationSpec, layouts
+
+    every, some = (
+        SimulationSpec("biovid_a", **SMALL | how) for how in (dict(clips=10), dict(clips=4, levels=("BL1", "PA4")))
+    )
+    paths = [[recording.path for recording in layouts.get("biovid_a").recordings(spec)] for spec in (every, some)]
+    assert set(paths[1]) < set(paths[0]) and not any("PA2" in path for path in paths[1])
+    assert sum("mp4" in path for path in paths[1]) == 4 * 4
+
+
+@pytest.mark.parametrize(
+    "name, wrong, word",
+    [
+        ("ravdess", dict(clips=61), "expected 1 to 60"),
+        ("ravdess", dict(clips=17, levels="calm,angry"), "expected 1 to 16"),
+        ("crema_d", dict(clips=67), "expected 1 to 66"),
+        ("ceap", dict(clips=9), "expected 1 to 8"),
+        ("stressid", dict(clips=13), "expected 1 to 12"),
+        ("biovid_a", dict(clips=4996), "expected 1 to 4995"),
+        ("biovid_a", dict(levels="0,5"), "numbers from 0 to 4, or BL1"),
+        ("biovid_a", dict(levels="BL1"), "at least two"),
+        ("wesad", dict(levels="0,1"), "no classes in turn"),
+        ("ceap", dict(broken=["all"], subjects=2, clips=1), "is left to break"),
+    ],
+)
+def test_what_a_layout_does_not_hold_is_refused(name, wrong, word, tmp_path):
+    with pytest.raises(InputError, match=word):
+        simulate(name, tmp_path / "copy", **SMALL | wrong)
+    assert not (tmp_path / "copy").exists()
+
+
+def test_clips_are_ten_or_as_many_as_there_are():
+    from mtpkd.simulation.simulate import forecast
+
+    assert forecast("ceap", subjects=2) == forecast("ceap", subjects=2, clips=8)
+    assert forecast("stressid", subjects=2)["files"] == 6
+
+
 @pytest.mark.parametrize(
     "wrong, word",
     [
