@@ -246,12 +246,19 @@ from .signals import (
     log_power as log_power,
     log_band_power as log_band_power,
     window_statistics as window_statistics,
+    check_windows as check_windows,
     spectrogram as spectrogram,
     power_spectrogram as power_spectrogram,
     hz_to_mel as hz_to_mel,
     mel_to_hz as mel_to_hz,
     mel_filters as mel_filters,
     log_mel as log_mel,
+)
+from .smoothing import (
+    smoothings as smoothings,
+    parse_smoothing as parse_smoothing,
+    smooth_frames as smooth_frames,
+    check_smoothings as check_smoothings,
 )
 from .sound import (
     WavHeader as WavHeader,
@@ -311,6 +318,7 @@ from .video import (
     read_frames as read_frames,
     held_frames as held_frames,
     frames_in_memory as frames_in_memory,
+    decoding_forward as decoding_forward,
 )
 from .weak_pairing import (
     Pairing as Pairing,
