@@ -38,7 +38,9 @@ def run(*args: Any, robustness: bool = False, **kwargs: Any) -> RunFolder | Any:
     `robustness`: afterwards score the students, and the teachers among the rows, under damaged recordings."""
     from mtpkd.experiments import runner
 
-    made = runner.run(*args, **kwargs, **(dict(teachers=True) if robustness else {}))
+    if robustness:
+        kwargs |= dict(teachers=True)
+    made = runner.run(*args, **kwargs)
     if not isinstance(made, run_folders.RunFolder):
         return made
     if robustness:

@@ -76,7 +76,7 @@ def _prepare_options(p):
         metavar="a,b=c",
         help=(
             "r3d18, r2plus1d18, frames_tcn, difference_image, resnet18_logmel, logmel, resnet18_spectrogram, raw, "
-            "transformers:NAME, timm:NAME, opensmile:NAME, neurokit:NAME, face_statistics, face_series; NAME may be a "
+            "transformers:NAME, timm:NAME, opensmile:NAME, neurokit:NAME, hashing:256, face_statistics, face_series; NAME may be a "
             "folder: for what each takes, or modality=name; default r3d18"
         ),
     )
@@ -136,6 +136,11 @@ def _simulate_options(p):
         metavar="a,b|all",
         help="faults, each of which one recording gets, for mtpkd data check to find: " + ", ".join(SIMULATED_FAULTS),
     )
+    p.add_argument(
+        "--words",
+        action="store_true",
+        help="of affwild2_va: transcripts beside the layout, and words.yaml, a set of film and words",
+    )
     p.add_argument("--size", type=int, default=96, metavar="PIXELS", help="of a side of a film; default 96")
     p.add_argument(
         "--dry-run", action="store_true", help="only report how many files, how much disk space, how many minutes"
@@ -150,7 +155,8 @@ def do_data_simulate(o) -> str:
     from mtpkd.simulation.simulate import forecast, simulate
 
     settings = {
-        name: getattr(o, name) for name in ("subjects", "clips", "levels", "seed", "difficulty", "missing", "size")
+        name: getattr(o, name)
+        for name in ("subjects", "clips", "levels", "words", "seed", "difficulty", "missing", "size")
     }
     broken = [name.strip() for name in o.broken.split(",") if name.strip()]
     if o.dry_run:
@@ -160,7 +166,10 @@ def do_data_simulate(o) -> str:
             f"about {facts['megabytes']} MB and {facts['minutes']} minutes"
         )
     manifest = simulate(o.name, o.out, broken=broken, progress=sys.stderr.isatty(), **settings)
-    return f"simulated: {load_manifest(manifest).simulated}\nmtpkd data check {manifest}"
+    lines = [f"simulated: {load_manifest(manifest).simulated}", f"mtpkd data check {manifest}"]
+    if o.words:
+        lines.append(f"mtpkd data check {manifest.parent / 'words.yaml'}")
+    return "\n".join(lines)
 
 # %% ../../nbs/95_cli/03_data_commands.ipynb #b184df9a
 def do_data_list(o) -> str:

@@ -343,7 +343,7 @@ class _Pass:
             raise
 
 
-_PASS = ContextVar("pass over a film", default=None)
+_PASS: ContextVar[_Pass | None] = ContextVar("pass over a film", default=None)
 
 
 def _next_pixels(r, positions):
@@ -432,9 +432,10 @@ def decoding_forward(
     """Within it `read_frames` of parts of these frames, in their order, decodes them in one pass.
 
     Frames that are asked for in another order, or after one that cannot be decoded, are decoded by themselves."""
-    token = _PASS.set(_Pass(recording, np.asarray(positions, "int64")))
+    current = _Pass(recording, np.asarray(positions, "int64"))
+    token = _PASS.set(current)
     try:
         yield
     finally:
-        _PASS.get().frames.close()
+        current.frames.close()
         _PASS.reset(token)

@@ -380,11 +380,11 @@ def predict_film(
     with _open_table(out) as file:
         timeline = Timeline(timeline_columns(predictor), file, None if is_file else MOST_ROWS)
         try:
-            for window in windows:
-                row, frame, box = window_row(predictor, window, plan)
+            for current in windows:
+                row, frame, box = window_row(predictor, current, plan)
                 timeline.add(row)
                 if page is not None:
-                    strip.add(window.start + plan.seconds / 2, frame, box)
+                    strip.add(current.start + plan.seconds / 2, frame, box)
                 if shown is not None:
                     shown(row)
         except KeyboardInterrupt:

@@ -159,6 +159,7 @@ _OF_FAMILIES = {
     "timm:NAME": ("video",),
     "opensmile:NAME": ("audio",),
     "neurokit:NAME": ("signal",),
+    "hashing:NAME": ("text",),
 }
 
 

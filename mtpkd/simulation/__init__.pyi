@@ -6,6 +6,7 @@ from .acted_speech_layout import (
 )
 from .affwild2_layout import (
     CLIP_S as CLIP_S,
+    WORDS_S as WORDS_S,
     affwild2_va as affwild2_va,
 )
 from .biovid_layout import (
@@ -108,4 +109,9 @@ from .voices import (
 from .wearables_layout import (
     wesad as wesad,
     stress_predict as stress_predict,
+)
+from .words import (
+    MOODS as MOODS,
+    spoken_words as spoken_words,
+    write_transcript as write_transcript,
 )

@@ -62,6 +62,8 @@ def _mark_text(spec: SimulationSpec) -> str:
     parts = [f"{spec.subjects} subjects x {spec.clips} clips", f"seed {spec.seed}", spec.difficulty]
     if spec.levels:
         parts.append(f"only {', '.join(spec.levels)}")
+    if spec.words:
+        parts.append("with words")
     if spec.missing:
         parts.append(f"{spec.missing:.0%} of privileged recordings missing")
     return ", ".join(parts)
@@ -89,7 +91,7 @@ def forecast(
 ) -> dict:  # files, frames, values, megabytes, minutes
     "What a simulated corpus will take: files, frames to draw, space on disk, and time"
     spec, layout = _checked(name, settings)
-    recordings = list(layout.recordings(spec))
+    recordings, _ = _recordings_of(spec, layout)
     _check_faults(recordings, _named_faults(broken), spec)
     frames = sum(recording.frames for recording in recordings)
     values = sum(recording.values for recording in recordings)
@@ -113,7 +115,20 @@ def _checked(name: str, settings: dict) -> tuple:  # specification, layout
     if settings.get("clips") is None:
         spec = replace(spec, clips=min(SimulationSpec.clips, most))
     check_spec(spec, layout.most_subjects, most)
+    if spec.words and layout.transcripts is None:
+        raise InputError(
+            f"words: nobody speaks freely in recordings of {name}; expected affwild2_va, or leave words out"
+        )
     return spec, layout
+
+
+def _recordings_of(spec: SimulationSpec, layout: Layout) -> tuple:  # list of `Recording`, manifest of the words or {}
+    "Everything that is written, in the layout and beside it"
+    recordings = list(layout.recordings(spec))
+    if not spec.words or layout.transcripts is None:
+        return recordings, {}
+    beside, manifest = layout.transcripts(spec, _mark_text(spec))
+    return [*recordings, *beside], manifest
 
 
 _SIMULATED_FOLDER = FolderKind(
@@ -132,7 +147,8 @@ def _facts(spec: SimulationSpec, broken) -> dict:
 
 def _check_same_simulation(mark, facts: dict):
     stored = read_yaml(mark)
-    different = [key for key in facts if stored.get(key, [] if key == "levels" else None) != facts[key]]
+    stored = dict(levels=[], words=False) | stored  # of a version without these settings
+    different = [key for key in facts if stored.get(key) != facts[key]]
     if different:
         key = different[0]
         raise InputError(
@@ -173,7 +189,7 @@ def simulate(
     spec, layout = _checked(name, settings)
     names, out = _named_faults(broken), Path(out)
     facts = _facts(spec, names)
-    recordings = list(layout.recordings(spec))
+    recordings, of_words = _recordings_of(spec, layout)
     _check_faults(recordings, names, spec)
     claim_output_folder(out, _SIMULATED_FOLDER, check=functools.partial(_check_same_simulation, facts=facts))
     write_text(out / SIMULATION_MARK, to_yaml(facts))
@@ -183,5 +199,7 @@ def simulate(
         if _may_break(recording):
             breakable.append(path)
     break_recordings(breakable, faults_for(breakable) if "all" in names else names, spec)
+    if of_words:
+        write_text(out / "words.yaml", to_yaml(of_words))
     write_text(out / "manifest.yaml", to_yaml(simulated_manifest(spec, layout, facts["simulated"])))
     return out / "manifest.yaml"

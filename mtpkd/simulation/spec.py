@@ -48,6 +48,7 @@ class SimulationSpec:
     missing: float = 0.0  # chance that a privileged recording does not exist
     size: int = 96  # pixels of a side of a film
     levels: tuple = ()  # numbers or names of the classes that are recorded; empty: all
+    words: bool = False  # also transcripts beside the layout, where people speak freely
     waves: str = (
         "auto"  # templates of heart, skin and breath: neurokit2, plain, or auto for the first that is installed
     )
@@ -136,6 +137,7 @@ class Layout:
     dropped: tuple = ()  # variants of the manifest that name people of the real set
     classes: tuple = ()  # recorded in turn, as they are called in the manifest; empty: there are none, or not in turn
     most_clips: Callable = lambda spec: MOST_CLIPS  # a person has at most
+    transcripts: Callable | None = None  # `SimulationSpec` -> `Recording`s and a manifest; None: nobody speaks freely
 
 
 layouts = Registry("simulated corpus")
