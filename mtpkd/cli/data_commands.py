@@ -76,8 +76,8 @@ def _prepare_options(p):
         metavar="a,b=c",
         help=(
             "r3d18, r2plus1d18, frames_tcn, difference_image, resnet18_logmel, logmel, resnet18_spectrogram, raw, "
-            "transformers:NAME, timm:NAME, opensmile:NAME, neurokit:NAME, hashing:256, face_statistics, face_series; NAME may be a "
-            "folder: for what each takes, or modality=name; default r3d18"
+            "transformers:NAME, timm:NAME, opensmile:NAME, neurokit:NAME, hashing:256, face_statistics, face_series; "
+            "NAME may be a folder: for what each takes, or modality=name; default r3d18"
         ),
     )
     p.add_argument(
@@ -139,7 +139,7 @@ def _simulate_options(p):
     p.add_argument(
         "--words",
         action="store_true",
-        help="of affwild2_va: transcripts beside the layout, and words.yaml, a set of film and words",
+        help="of affwild2_va: transcripts in a folder of their own, and words.yaml, a set of film and words",
     )
     p.add_argument("--size", type=int, default=96, metavar="PIXELS", help="of a side of a film; default 96")
     p.add_argument(
