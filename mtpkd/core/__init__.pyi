@@ -118,6 +118,12 @@ from .registry import (
     find_by_address as find_by_address,
     import_name as import_name,
 )
+from .remote_folders import (
+    INDEX as INDEX,
+    is_remote as is_remote,
+    cache_folder as cache_folder,
+    local_copy as local_copy,
+)
 from .runtime import (
     TORCHRUN_VARIABLES as TORCHRUN_VARIABLES,
     seed_for as seed_for,
