@@ -175,6 +175,11 @@ def _evaluate_command(sub, command):
         action="store_true",
         help="of a run folder, in place of --manifest: its own test recordings missing, with gaps and with noise",
     )
+    p.add_argument(
+        "--recordings",
+        action="store_true",
+        help="with --robustness, of a prepared set: also fewer and coarser frames of its films, noise in its sound",
+    )
     p.add_argument("--methods", metavar="m1,m2", help="of a run folder; default: all that it reports")
     p.add_argument("--root", metavar="DIR", help="folder with the files; default: the manifest's own")
     trust_option(p)
@@ -324,6 +329,8 @@ def do_evaluate(o) -> str:
     from mtpkd.experiments.evaluate import evaluate
 
     methods = None if o.methods is None else [name.strip() for name in o.methods.split(",")]
+    if o.recordings and not o.robustness:
+        raise InputError("--recordings is of --robustness; expected both, for a run folder")
     if o.robustness:
         return _evaluate_damaged(o, methods)
     if o.manifest is None:
@@ -351,7 +358,7 @@ def _evaluate_damaged(o, methods) -> str:
 
     if o.manifest is not None or o.root is not None:
         raise InputError("--robustness takes the test recordings of the run; leave --manifest and --root out")
-    table = robustness(o.students, methods, out=o.out, trust=tuple(o.trust))
+    table = robustness(o.students, methods, out=o.out, recordings=o.recordings, trust=tuple(o.trust))
     lines = robustness_text(table)
     if o.out:
         return "\n".join([*lines, o.out])

@@ -264,6 +264,7 @@ from .sound import (
     WavHeader as WavHeader,
     wav_header as wav_header,
     decode_stretches as decode_stretches,
+    noisy_sound as noisy_sound,
     read_sound as read_sound,
     encode_wav as encode_wav,
 )
@@ -315,6 +316,7 @@ from .video import (
     scan_film as scan_film,
     open_recording as open_recording,
     is_picture_file as is_picture_file,
+    coarse_films as coarse_films,
     read_frames as read_frames,
     held_frames as held_frames,
     frames_in_memory as frames_in_memory,

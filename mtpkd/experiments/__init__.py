@@ -7,9 +7,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "design_of", "inflation",
     ],
     "damage": [
-        "damages", "SHARES", "DECIBELS", "DamageKind", "Damage", "DamagedDataset", "drawn_by_row",
-        "damaged_set", "damages_of",
+        "damages", "SHARES", "DECIBELS", "FACTORS", "DamageKind", "Damage", "DamagedDataset", "drawn_by_row",
+        "damages_of_recordings", "with_recordings", "damaged_set", "damages_of",
     ],
+    "damaged_recordings": ["Recordings", "check_unchanged"],
     "evaluate": ["SCORE_COLUMNS", "Candidate", "students_at", "columns_for", "predictions_for", "scores_of"],
     "fit": ["plan_fit", "members", "claim_fit_folder", "chosen_method", "fit_text"],
     "frame_scoring": ["smoothing_scores", "frame_rows", "chosen_smoothings", "frame_facts"],

@@ -14,12 +14,19 @@ from .damage import (
     damages as damages,
     SHARES as SHARES,
     DECIBELS as DECIBELS,
+    FACTORS as FACTORS,
     DamageKind as DamageKind,
     Damage as Damage,
     DamagedDataset as DamagedDataset,
     drawn_by_row as drawn_by_row,
+    damages_of_recordings as damages_of_recordings,
+    with_recordings as with_recordings,
     damaged_set as damaged_set,
     damages_of as damages_of,
+)
+from .damaged_recordings import (
+    Recordings as Recordings,
+    check_unchanged as check_unchanged,
 )
 from .evaluate import (
     SCORE_COLUMNS as SCORE_COLUMNS,

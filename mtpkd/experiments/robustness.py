@@ -11,7 +11,7 @@ import itertools, json, warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, cast, NamedTuple
 import torch
 import numpy as np
 import pandas as pd
@@ -30,7 +30,8 @@ from ..distillation.methods import BASELINE
 from ..distillation.outputs import FittedStack
 from ..deployment.student_file import load_student
 from ..training.stacked_model import StackedModel
-from .damage import Damage, damaged_set, damages_of
+from .damage import Damage, damaged_set, damages, damages_of, damages_of_recordings, with_recordings
+from .damaged_recordings import check_unchanged, Recordings
 from .plan import ExperimentSpec, plan_experiment
 from .resume import identity
 from .run_folder import read_tensors, RunFolder, write_table
@@ -185,28 +186,54 @@ def difference_of(first: list, second: list, design, metric: str) -> tuple:  # m
 CLEAN = Damage("none", "-", 0.0)
 
 
-def _predicted(plan: ExperimentSpec, rows: _Rows, seed: int, progress: bool) -> dict:  # (name, `Damage`) -> `Repeat`s
-    "Every network under every damage, over all stacks of repeats"
+def _predicted(plan: ExperimentSpec, rows: _Rows, seed: int, originals, progress: bool) -> dict:
+    "(name, `Damage`) -> `Repeat`s: every network under every damage, over all stacks of repeats"
     scores, stacks = {}, stacks_of(plan)
     samples: Any = plan.samples
     for stack, folds in enumerate(stacks):
         context = open_context(plan, folds)
         networks, table = fitted_networks(context, rows, stack), context.test_table
         shapes = {name: samples.arrays[name].shape[1:] for name in table.x}
-        damages = {name: _damages_seen(fitted, shapes) for name, fitted in networks.items()}
-        every = dict.fromkeys(itertools.chain.from_iterable(damages.values()))
+        tried = {name: _damages_seen(fitted, shapes, originals) for name, fitted in networks.items()}
+        every = dict.fromkeys(itertools.chain.from_iterable(tried.values()))
         for damage in tqdm([CLEAN, *every], desc=f"stack {stack + 1} of {len(stacks)}", disable=not progress):
-            damaged = table if damage is CLEAN else damaged_set(table, damage, samples.sample, seed)
+            damaged = table if damage is CLEAN else originals.damaged(table, damage, samples.sample, seed)
             for name, fitted in networks.items():
-                if damage is CLEAN or damage in damages[name]:
+                if damage is CLEAN or damage in tried[name]:
                     own = score_stack(plan, context, fitted, damaged)
                     scores[name, damage] = scores.get((name, damage), []) + own
     return scores
 
 
-def _damages_seen(fitted: FittedStack, shapes: dict) -> list:  # of `Damage`
+class _Originals:
+    "Where damaged sets come from: from features, and from original recordings where these are wanted"
+
+    def __init__(self, plan: ExperimentSpec, names, *, recordings: bool):
+        samples, manifest = cast(Any, plan.samples), cast(Any, plan.manifest)
+        self.recordings = Recordings(manifest.root, samples.sample) if recordings else None
+        self.kinds: dict = {}
+        self.computed: dict = {}
+        if self.recordings is None:
+            return
+        kinds = self.recordings.kinds
+        self.kinds = {name: kinds[name] for name in names if damages_of_recordings({name: kinds.get(name)})}
+        for name in self.kinds:
+            check_unchanged(self.recordings, name, samples.arrays[name])
+
+    def damaged(self, table, damage: Damage, sample, seed: int):
+        "A set with a damage, whose features are computed once for all stacks"
+        if not damages.get(damage.kind).of:
+            return damaged_set(table, damage, sample, seed)
+        if damage not in self.computed:
+            shape = tuple(table.x[damage.modality].shape[1:])
+            self.computed[damage] = cast(Recordings, self.recordings).features(damage.modality, shape, damage, seed)
+        return with_recordings(table, damage, *self.computed[damage])
+
+
+def _damages_seen(fitted: FittedStack, shapes: dict, originals: _Originals) -> list:  # of `Damage`
     "What can be done to the modalities that a network sees"
-    return damages_of({name: shapes[name] for name in fitted.modalities})
+    tried = damages_of({name: shapes[name] for name in fitted.modalities})
+    return tried + damages_of_recordings({name: originals.kinds.get(name) for name in fitted.modalities})
 
 # %% ../../nbs/60_experiments/19_robustness.ipynb #be7cf189
 def _table(plan: ExperimentSpec, scores: dict) -> pd.DataFrame:  # columns `COLUMNS["robustness"]`
@@ -243,6 +270,7 @@ def robustness(
     methods: Sequence[str] | None = None,  # names of rows of its report; None: all whose networks it holds
     *,
     out: str | Path | None = None,  # a .csv to write; None: robustness.csv in the folder
+    recordings: bool = False,  # also prepare films and sound again, with fewer and coarser frames, and with noise
     seed: int = 0,  # of what is missing, and of the noise
     trust: Sequence[str] = (),  # code, `package.module:name`, that data may name too
     progress: bool = True,
@@ -255,7 +283,9 @@ def robustness(
     with trusting(trust):
         plan = replan(run, trust)
         with torch_threads(plan.config.threads), folder_lock(run.path):
-            table = _table(plan, _predicted(plan, rows, seed, progress))
+            seen = plan.config.prevalent + (plan.config.privileged if rows.teachers else ())
+            originals = _Originals(plan, seen, recordings=recordings)
+            table = _table(plan, _predicted(plan, rows, seed, originals, progress))
             _check_clean(run, table)
             facts: Any = run.summary
             table = table.assign(**provenance_columns(facts))

@@ -25,7 +25,10 @@ def _shown_level(kind: str, level: float) -> str:
     "A level of damage as it stands on an axis"
     if kind == "rows" and level == 1:
         return "all"
-    return f"{level:.0%}" if damages.get(kind).is_share else f"{level:g} dB"
+    about = damages.get(kind)
+    if about.is_share:
+        return f"{level:.0%}"
+    return f"{level:g} dB" if about.unit.endswith("(dB)") else f"{level:g}"
 
 
 def damage_panels(

@@ -8,15 +8,20 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 
 import mtpkd
 from mtpkd.cli.main import main
 from mtpkd.core.errors import InputError
 from mtpkd.data.samples import fit_normaliser
 from mtpkd.data.synthetic import synthetic
+from mtpkd.data.media_files import write_video
 from mtpkd.experiments.damage import Damage, damaged_set
+from mtpkd.experiments.damaged_recordings import Recordings
 from mtpkd.experiments.robustness import robustness
+from mtpkd.features.prepare import prepare
 from mtpkd.training.stacked_data import make_stacked_dataset
+from media_files import film
 from tiny_runs import fixed_folds, make_set, run_tiny
 
 TWO = dict(face="prevalent", voice="prevalent", physio="privileged")
@@ -131,3 +136,101 @@ def test_only_the_damaged_modality_changes():
     slight, strong = (damaged_set(table, Damage("noise", "face", level), samples.sample) for level in (20.0, 0.0))
     added = [own._values("face", numbers, None) - table._values("face", numbers, None) for own in (slight, strong)]
     torch.testing.assert_close(added[0] * 10, added[1], rtol=1e-3, atol=1e-3)
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory):
+    "A prepared set of sixteen films with sound of eight people"
+    folder = tmp_path_factory.mktemp("films")
+    times, rows = np.arange(16000) / 16000, []
+    for i in range(16):
+        sound = 0.3 * np.sin(2 * np.pi * (200 + 200 * (i % 2)) * times)
+        write_video(folder / f"{i}.mp4", film(i % 2, i // 2, i, 20, 32), rate=20, crf=12, sound=sound.astype("float32"))
+        rows.append(
+            dict(
+                sample=f"r{i:02d}",
+                subject=f"s{i // 2}",
+                label=("calm", "pain")[i % 2],
+                face=f"{i}.mp4",
+                voice=f"{i}.mp4",
+            )
+        )
+    pd.DataFrame(rows).to_csv(folder / "samples.csv", index=False)
+    values = dict(
+        name="films",
+        reader="table",
+        files={"table": {"path": "samples.csv"}},
+        task=dict(kind="classification", target="label", classes=["calm", "pain"]),
+        sample="sample",
+        subject="subject",
+        modalities=dict(face=dict(kind="video", role="prevalent"), voice=dict(kind="audio", role="privileged")),
+        protocol=dict(folds=2, group="subject"),
+    )
+    (folder / "manifest.yaml").write_text(yaml.safe_dump(values))
+    how = dict(encoder="difference_image,logmel", faces="whole", size=32, frames=4, sound_seconds=0.5)
+    return prepare(folder / "manifest.yaml", out=folder / "prepared", jobs=1, progress=False, **how)
+
+
+def test_films_and_sound_are_damaged_where_they_were_recorded(films, tmp_path):
+    samples = mtpkd.read(films)
+    recordings = Recordings(films.parent, samples.sample)
+    for name, kind in (("face", "frame_rate"), ("face", "frame_size"), ("voice", "sound_noise")):
+        stored = samples.arrays[name]
+        same, is_read = recordings.features(name, stored.shape[1:])
+        assert is_read.all() and np.array_equal(same, stored)
+        level = 0.0 if kind == "sound_noise" else 4.0
+        other, _ = recordings.features(name, stored.shape[1:], Damage(kind, name, level))
+        assert np.isfinite(other).all() and not np.allclose(other, stored, atol=1e-3)
+        again, _ = recordings.features(name, stored.shape[1:], Damage(kind, name, level))
+        assert np.array_equal(other, again)
+
+
+@pytest.mark.slow
+def test_a_run_on_films_is_scored_with_damaged_films_and_sound(films, tmp_path, capsys):
+    run = run_tiny(films, tmp_path / "run", "kd,teacher_joint", asked=dict(robustness=True))
+    assert main(["evaluate", str(run.path), "--robustness", "--recordings"]) == 0
+    table = table_of(run.path)
+    kinds = table.groupby("method")["damage"].unique()
+    assert {"frame_rate", "frame_size"} < set(kinds["kd"]) and "sound_noise" not in kinds["kd"]
+    assert "sound_noise" in kinds["teacher_joint"]
+    assert "pixels of n times the side" in (run.path / "report.html").read_text()
+    (films.parent.parent / "0.mp4").write_bytes((films.parent.parent / "1.mp4").read_bytes())
+    with pytest.raises(InputError, match="have changed since it was prepared"):
+        robustness(run.path, recordings=True, progress=False)
+
+
+def test_features_without_recordings_cannot_be_damaged_there(asked):
+    with pytest.raises(InputError, match="not prepared by mtpkd data prepare"):
+        Recordings(asked / "run", ["a"])
+    assert main(["evaluate", str(asked / "run"), "--manifest", "watch", "--recordings"]) == 2
+
+
+@pytest.mark.slow
+def test_windows_over_stored_frames_are_computed_again(tmp_path):
+    "Frames of a film are stored once; damaged ones are put together to the same windows"
+    write_video(tmp_path / "a.mp4", film(0, 0, 0, 30, 32), rate=20, crf=12)
+    rows = [
+        dict(sample=f"w{i:02d}", subject=f"s{i % 2}", label=("calm", "pain")[i % 2], face="a.mp4") for i in range(12)
+    ]
+    table = pd.DataFrame(rows).assign(face_first=np.arange(1, 13), face_last=np.arange(8, 20))
+    table.to_csv(tmp_path / "samples.csv", index=False)
+    values = dict(
+        name="windows",
+        reader="table",
+        files={"table": {"path": "samples.csv"}},
+        task=dict(kind="classification", target="label", classes=["calm", "pain"]),
+        sample="sample",
+        subject="subject",
+        modalities=dict(face=dict(kind="video", role="prevalent")),
+    )
+    (tmp_path / "manifest.yaml").write_text(yaml.safe_dump(values))
+    how = dict(encoder="frames_tcn", weights="random", faces="whole", size=32, frames=8, jobs=1, progress=False)
+    samples = mtpkd.read(prepare(tmp_path / "manifest.yaml", out=tmp_path / "prepared", **how))
+    stored = samples.arrays["face"]
+    recordings = Recordings(tmp_path / "prepared", samples.sample)
+    assert recordings.planned["face"].windows is not None
+    same, is_read = recordings.features("face", stored.shape[1:])
+    assert is_read.all()
+    np.testing.assert_allclose(same, stored[:], rtol=1e-4, atol=1e-5)
+    other, _ = recordings.features("face", stored.shape[1:], Damage("frame_rate", "face", 4.0))
+    assert not np.allclose(other, stored[:], atol=1e-3)
