@@ -3176,6 +3176,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                                                                            'mtpkd/experiments/robustness.py'),
                                               'mtpkd.experiments.robustness._table': ( '60_experiments/robustness.html#_table',
                                                                                        'mtpkd/experiments/robustness.py'),
+                                              'mtpkd.experiments.robustness._units': ( '60_experiments/robustness.html#_units',
+                                                                                       'mtpkd/experiments/robustness.py'),
                                               'mtpkd.experiments.robustness.difference_of': ( '60_experiments/robustness.html#difference_of',
                                                                                               'mtpkd/experiments/robustness.py'),
                                               'mtpkd.experiments.robustness.fitted_networks': ( '60_experiments/robustness.html#fitted_networks',

@@ -97,7 +97,9 @@ def _with_gap(table, damage: Damage, values: Tensor, rows: Tensor) -> Tensor:
     first = drawn_by_row(table, damage, rows, lambda random: int(random.random() * (length - gap + 1)))
     steps = torch.arange(length, device=values.device)
     is_missing = (steps >= first[..., None]) & (steps < first[..., None] + gap)
-    return torch.where(is_missing[..., None, :], table.mean[damage.modality], values)
+    mean = table.mean[damage.modality]
+    nothing = torch.full_like(mean, torch.nan) if table.steps else mean  # networks of steps know gaps
+    return torch.where(is_missing[..., None, :], nothing, values)
 
 
 _MISSING = "a share of the test recordings does not exist"

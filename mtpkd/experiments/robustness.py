@@ -21,6 +21,7 @@ from ..core.files import folder_lock
 from ..core.provenance import provenance_columns
 from ..core.registry import trusting
 from ..core.runtime import torch_threads
+from ..data.steps_as_rows import scored_pairs, step_rows
 from ..evaluation.bootstrap import bootstrap_scores, bootstrap_test, TestSet
 from ..evaluation.metrics import score_all
 from ..evaluation.statistics import corrected_t
@@ -136,15 +137,23 @@ def score_stack(
     "Predict and score the test rows of every repeat of a stack"
     folds = context.test_folds
     samples: Any = plan.samples
-    unit = samples.sample if samples.subject is None else samples.subject
     outputs = fitted.logits(table, [fold.test for fold in folds])
     repeats = []
     for fold, prediction in zip(folds, table.to_predictions(outputs)):
-        target, value = samples.target[fold.test], np.nan
+        target, predicted = scored_pairs(samples, fold.test, prediction)
+        value = np.nan
         if np.isfinite(prediction).all():
-            value = score_all(samples.task, target, prediction)[plan.metric]
-        repeats.append(Repeat(value, target, prediction, unit[fold.test]))
+            value = score_all(samples.task, target, predicted)[plan.metric]
+        repeats.append(Repeat(value, target, predicted, _units(samples, fold.test)))
     return repeats
+
+
+def _units(samples, rows) -> np.ndarray:  # `(n,)`
+    "The subject of every scored row, or annotated step; its sample where there are no subjects"
+    if samples.step_target is not None:
+        samples, _ = step_rows(samples, rows)
+        rows = np.arange(len(samples))
+    return samples.sample[rows] if samples.subject is None else samples.subject[rows]
 
 # %% ../../nbs/60_experiments/19_robustness.ipynb #bff7c76d
 def _finite(*methods) -> list:  # of tuples of `Repeat`

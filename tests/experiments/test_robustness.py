@@ -22,7 +22,7 @@ from mtpkd.experiments.robustness import robustness
 from mtpkd.features.prepare import prepare
 from mtpkd.training.stacked_data import make_stacked_dataset
 from media_files import film
-from tiny_runs import fixed_folds, make_set, run_tiny
+from tiny_runs import fixed_folds, make_set, make_step_set, run_tiny
 
 TWO = dict(face="prevalent", voice="prevalent", physio="privileged")
 
@@ -100,6 +100,17 @@ def test_any_task_and_one_fixed_test_set(kind, tmp_path):
     assert {"rows", "steps", "noise"} == set(table["damage"]) - {"none"}
     finite = table[table["low"].notna()]
     assert len(finite) and (finite["low"] <= finite["high"]).all()
+
+
+def test_values_per_step(tmp_path):
+    "Annotated steps are scored, over subjects; a gap in the recordings leaves predictions for all steps"
+    protocol = dict(folds=dict(train=["s0", "s1", "s2", "s3"], val=["s4"], test=["s5", "s6", "s7"]))
+    manifest = make_step_set(tmp_path / "set", protocol=protocol)
+    run = run_tiny(manifest, tmp_path / "run", "student_only", asked=dict(robustness=True))
+    table = table_of(run.path)
+    assert table["value"].iloc[0] == run.summary.methods["student_only"].mean
+    assert {"rows", "steps", "noise"} == set(table["damage"]) - {"none"} and table["value"].notna().all()
+    assert (table["low"] < table["high"]).all()
 
 
 def test_what_cannot_be_asked(asked, tmp_path, capsys):
