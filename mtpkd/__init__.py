@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "experiments.evaluate": ["evaluate"],
         "experiments.fit": ["fit"],
         "experiments.probe": ["probe"],
+        "experiments.robustness": ["robustness"],
         "deployment.predictor": ["Predictor", "predict"],
         "data.reading": ["read"],
         "data.save": ["save_set"],

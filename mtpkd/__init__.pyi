@@ -38,6 +38,9 @@ from .experiments.fit import (
 from .experiments.probe import (
     probe as probe,
 )
+from .experiments.robustness import (
+    robustness as robustness,
+)
 from .deployment.predictor import (
     Predictor as Predictor,
     predict as predict,

@@ -32,12 +32,22 @@ class RunFolder(run_folders.RunFolder):
         return report(self, out or self.path / "report.html")
 
 
-def run(*args: Any, **kwargs: Any) -> RunFolder | Any:
-    "Run an experiment: see `mtpkd.experiments.runner.run`, whose arguments it takes; a `RunFolder` comes back"
+def run(*args: Any, robustness: bool = False, **kwargs: Any) -> RunFolder | Any:
+    """Run an experiment: see `mtpkd.experiments.runner.run`, whose arguments it takes; a `RunFolder` comes back
+
+    `robustness`: afterwards score the students, and the teachers among the rows, under damaged recordings."""
     from mtpkd.experiments import runner
 
+    if robustness:
+        kwargs |= dict(teachers=True)
     made = runner.run(*args, **kwargs)
-    return RunFolder(made.path) if isinstance(made, run_folders.RunFolder) else made
+    if not isinstance(made, run_folders.RunFolder):
+        return made
+    if robustness:
+        from mtpkd.experiments.robustness import robustness as score_damaged
+
+        score_damaged(made.path, trust=kwargs.get("trust") or (), progress=kwargs.get("progress", True))
+    return RunFolder(made.path)
 
 # %% ../nbs/90_api.ipynb #28011284
 def learning_curve(

@@ -76,8 +76,8 @@ def _prepare_options(p):
         metavar="a,b=c",
         help=(
             "r3d18, r2plus1d18, frames_tcn, difference_image, resnet18_logmel, logmel, resnet18_spectrogram, raw, "
-            "transformers:NAME, timm:NAME, opensmile:NAME, neurokit:NAME, face_statistics, face_series; NAME may be a "
-            "folder: for what each takes, or modality=name; default r3d18"
+            "transformers:NAME, timm:NAME, opensmile:NAME, neurokit:NAME, hashing:256, face_statistics, face_series; "
+            "NAME may be a folder: for what each takes, or modality=name; default r3d18"
         ),
     )
     p.add_argument(
@@ -121,7 +121,12 @@ def _simulate_options(p):
     p.add_argument("name", metavar="NAME", help="a corpus, whose layout is used")
     p.add_argument("--out", metavar="DIR", required=True, help="a new or empty folder")
     p.add_argument("--subjects", type=int, default=20, metavar="N", help="default 20")
-    p.add_argument("--clips", type=int, default=10, metavar="N", help="recordings a subject; default 10")
+    p.add_argument(
+        "--clips", type=int, metavar="N", help="recordings a subject; default 10, or as many as the set has at most"
+    )
+    p.add_argument(
+        "--levels", metavar="0,4", help="only these classes, by number or name, such as BL1,PA4; default all"
+    )
     p.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
     p.add_argument("--difficulty", default="medium", metavar="easy|medium|hard", help="default medium")
     p.add_argument("--missing", type=float, default=0.0, metavar="SHARE", help="of privileged recordings; default 0")
@@ -130,6 +135,11 @@ def _simulate_options(p):
         default="",
         metavar="a,b|all",
         help="faults, each of which one recording gets, for mtpkd data check to find: " + ", ".join(SIMULATED_FAULTS),
+    )
+    p.add_argument(
+        "--words",
+        action="store_true",
+        help="of affwild2_va: transcripts in a folder of their own, and words.yaml, a set of film and words",
     )
     p.add_argument("--size", type=int, default=96, metavar="PIXELS", help="of a side of a film; default 96")
     p.add_argument(
@@ -144,7 +154,10 @@ def do_data_simulate(o) -> str:
     "mtpkd data simulate"
     from mtpkd.simulation.simulate import forecast, simulate
 
-    settings = {name: getattr(o, name) for name in ("subjects", "clips", "seed", "difficulty", "missing", "size")}
+    settings = {
+        name: getattr(o, name)
+        for name in ("subjects", "clips", "levels", "words", "seed", "difficulty", "missing", "size")
+    }
     broken = [name.strip() for name in o.broken.split(",") if name.strip()]
     if o.dry_run:
         facts = forecast(o.name, broken=broken, **settings)
@@ -153,7 +166,10 @@ def do_data_simulate(o) -> str:
             f"about {facts['megabytes']} MB and {facts['minutes']} minutes"
         )
     manifest = simulate(o.name, o.out, broken=broken, progress=sys.stderr.isatty(), **settings)
-    return f"simulated: {load_manifest(manifest).simulated}\nmtpkd data check {manifest}"
+    lines = [f"simulated: {load_manifest(manifest).simulated}", f"mtpkd data check {manifest}"]
+    if o.words:
+        lines.append(f"mtpkd data check {manifest.parent / 'words.yaml'}")
+    return "\n".join(lines)
 
 # %% ../../nbs/95_cli/03_data_commands.ipynb #b184df9a
 def do_data_list(o) -> str:

@@ -6,6 +6,7 @@
 __all__ = ['trust_option', 'study_options', 'deploy_commands', 'whole_number', 'do_fit', 'do_export', 'do_predict', 'do_evaluate']
 
 # %% ../../nbs/95_cli/02_deploy_commands.ipynb #074222b9
+from pathlib import Path
 from ..core.errors import InputError
 from ..core.files import check_output_file
 from ..distillation.methods import RECIPE
@@ -163,12 +164,22 @@ def _evaluate_command(sub, command):
     p = command(
         sub,
         "evaluate",
-        "students on another labelled set: scores with intervals over its subjects",
+        "students on another labelled set, or on damaged test recordings of their run: scores with intervals",
         "mtpkd evaluate runs/first --manifest other/manifest.yaml --out scores.csv",
         do_evaluate,
     )
     p.add_argument("students", metavar="PATH", help="student.onnx, a folder of mtpkd fit, or a run folder")
-    p.add_argument("--manifest", required=True, metavar="NAME|PATH", help="a labelled set of the same kind")
+    p.add_argument("--manifest", metavar="NAME|PATH", help="a labelled set of the same kind")
+    p.add_argument(
+        "--robustness",
+        action="store_true",
+        help="of a run folder, in place of --manifest: its own test recordings missing, with gaps and with noise",
+    )
+    p.add_argument(
+        "--recordings",
+        action="store_true",
+        help="with --robustness, of a prepared set: also fewer and coarser frames of its films, noise in its sound",
+    )
     p.add_argument("--methods", metavar="m1,m2", help="of a run folder; default: all that it reports")
     p.add_argument("--root", metavar="DIR", help="folder with the files; default: the manifest's own")
     trust_option(p)
@@ -318,6 +329,12 @@ def do_evaluate(o) -> str:
     from mtpkd.experiments.evaluate import evaluate
 
     methods = None if o.methods is None else [name.strip() for name in o.methods.split(",")]
+    if o.recordings and not o.robustness:
+        raise InputError("--recordings is of --robustness; expected both, for a run folder")
+    if o.robustness:
+        return _evaluate_damaged(o, methods)
+    if o.manifest is None:
+        raise InputError("expected --manifest NAME|PATH, a labelled set, or --robustness for a run folder")
     table = evaluate(o.students, o.manifest, o.out, methods, o.root, tuple(o.trust))
     tested = table[table["low"].notna() | table["high"].notna()]
     shown = tested if len(tested) else table
@@ -332,6 +349,21 @@ def do_evaluate(o) -> str:
     if "simulated" in table:
         notes.append(f"simulated ({table['simulated'].iloc[0]}): no result about people")
     return "\n".join([head, *notes, *lines, *([o.out] if o.out else [])])
+
+
+def _evaluate_damaged(o, methods) -> str:
+    "mtpkd evaluate --robustness"
+    from mtpkd.experiments.robustness import robustness, robustness_text
+    from mtpkd.reporting.report import report
+
+    if o.manifest is not None or o.root is not None:
+        raise InputError("--robustness takes the test recordings of the run; leave --manifest and --root out")
+    table = robustness(o.students, methods, out=o.out, recordings=o.recordings, trust=tuple(o.trust))
+    lines = robustness_text(table)
+    if o.out:
+        return "\n".join([*lines, o.out])
+    page = report(o.students, Path(o.students) / "report.html")
+    return "\n".join([*lines, f"table:  {Path(o.students) / 'robustness.csv'}", f"report: {page}"])
 
 
 def _score_line(row) -> str:

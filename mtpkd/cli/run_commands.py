@@ -50,6 +50,11 @@ def _run_options(p):
         action="store_true",
         help="only teachers, student and headroom on the inner validation rows of the first seed, in seconds",
     )
+    p.add_argument(
+        "--robustness",
+        action="store_true",
+        help="afterwards score students and teachers with recordings missing, with gaps and with noise; keeps teachers",
+    )
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #7892a3d9
 _RUN = (
@@ -84,15 +89,15 @@ def do_run(o) -> str:
             raise InputError(f"--probe is of one label budget, got --labelled {o.labelled}; name one of them")
         return do_budgets(o, arguments)
     if o.probe:
-        if o.out or o.resume or o.dry_run:
-            raise InputError("--probe writes nothing; take --out, --resume and --dry-run out")
+        if o.out or o.resume or o.dry_run or o.robustness:
+            raise InputError("--probe writes nothing; take --out, --resume, --dry-run and --robustness out")
         return str(mtpkd.probe(**arguments))
     plan = plan_experiment(**arguments)
     out = Path(o.out) if o.out else default_out(plan)
     rank = torchrun_rank_and_size()[0]
     if rank:
         if not o.dry_run:
-            mtpkd.run(**arguments, out=out, resume=o.resume, progress=False)
+            mtpkd.run(**arguments, out=out, resume=o.resume, progress=False, robustness=o.robustness)
         return f"process {rank} is done"
     claim_folder(out, identity(plan), o.resume)
     if o.dry_run:
@@ -102,7 +107,7 @@ def do_run(o) -> str:
         write_output(warning, sys.stderr)
     from mtpkd.execution.notebooks import execute
 
-    execute(arguments | dict(resume=o.resume), out)
+    execute(arguments | dict(resume=o.resume, robustness=o.robustness), out)
     run = RunFolder(out)
     return f"{verdict_text(run.summary)}\n\nrun folder: {out}\nreport:     {out / 'report.html'}"
 
@@ -130,7 +135,7 @@ def do_budgets(o, arguments) -> str:
     from mtpkd.execution.notebooks import execute
 
     for parameters, _, out in planned:
-        execute(parameters | dict(resume=o.resume and out.exists()), out)
+        execute(parameters | dict(resume=o.resume and out.exists(), robustness=o.robustness), out)
     runs = [RunFolder(out) for *_, out in planned]
     page = finish_curve(runs)
     curve = curve_table(runs)

@@ -81,7 +81,7 @@ class Registry:
 # %% ../../nbs/00_core/02_registry.ipynb #cc840d74
 _ADDRESS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 # `timm:NAME` is a network of that library, no address
-FAMILIES = ("transformers", "timm", "opensmile", "neurokit", "yunet", "mediapipe")
+FAMILIES = ("transformers", "timm", "opensmile", "neurokit", "hashing", "yunet", "mediapipe")
 _STANDARD = frozenset(sys.stdlib_module_names) | frozenset(sys.builtin_module_names)
 
 

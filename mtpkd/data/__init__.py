@@ -57,10 +57,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "signals": [
         "inputs", "STATISTICS", "RANGE", "check_rate", "check_below_nyquist", "resample", "bandpass", "notch",
         "window_starts", "windows", "raw", "apply_input", "band_edges", "log_power", "log_band_power",
-        "window_statistics", "spectrogram", "power_spectrogram", "hz_to_mel", "mel_to_hz", "mel_filters",
-        "log_mel",
+        "window_statistics", "check_windows", "spectrogram", "power_spectrogram", "hz_to_mel", "mel_to_hz",
+        "mel_filters", "log_mel",
     ],
-    "sound": ["WavHeader", "wav_header", "decode_stretches", "read_sound", "encode_wav"],
+    "smoothing": ["smoothings", "parse_smoothing", "smooth_frames", "check_smoothings"],
+    "sound": ["WavHeader", "wav_header", "decode_stretches", "noisy_sound", "read_sound", "encode_wav"],
     "sound_descriptors": ["LEVELS", "parse_descriptors", "opensmile_version"],
     "step_targets": ["count_steps", "steps_first", "require_whole_steps", "StepNames", "window_targets"],
     "steps_as_rows": [
@@ -74,8 +75,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "tables": ["TRANSCRIPTS", "feature_columns", "named_files", "table"],
     "transcripts": ["Segment", "read_transcript", "words_between"],
     "video": [
-        "Recording", "scan_film", "open_recording", "is_picture_file", "read_frames", "held_frames",
-        "frames_in_memory",
+        "Recording", "scan_film", "open_recording", "is_picture_file", "coarse_films", "read_frames",
+        "held_frames", "frames_in_memory", "decoding_forward",
     ],
     "weak_pairing": [
         "Pairing", "parse_pairing", "pairing_groups", "cut_into_bags", "random_bags", "lag_in_rows",

@@ -246,6 +246,7 @@ from .signals import (
     log_power as log_power,
     log_band_power as log_band_power,
     window_statistics as window_statistics,
+    check_windows as check_windows,
     spectrogram as spectrogram,
     power_spectrogram as power_spectrogram,
     hz_to_mel as hz_to_mel,
@@ -253,10 +254,17 @@ from .signals import (
     mel_filters as mel_filters,
     log_mel as log_mel,
 )
+from .smoothing import (
+    smoothings as smoothings,
+    parse_smoothing as parse_smoothing,
+    smooth_frames as smooth_frames,
+    check_smoothings as check_smoothings,
+)
 from .sound import (
     WavHeader as WavHeader,
     wav_header as wav_header,
     decode_stretches as decode_stretches,
+    noisy_sound as noisy_sound,
     read_sound as read_sound,
     encode_wav as encode_wav,
 )
@@ -308,9 +316,11 @@ from .video import (
     scan_film as scan_film,
     open_recording as open_recording,
     is_picture_file as is_picture_file,
+    coarse_films as coarse_films,
     read_frames as read_frames,
     held_frames as held_frames,
     frames_in_memory as frames_in_memory,
+    decoding_forward as decoding_forward,
 )
 from .weak_pairing import (
     Pairing as Pairing,

@@ -21,6 +21,7 @@ from .media_probe import probe_sound
 from .missing import missing_notes
 from .samples import has_label, is_unprepared
 from .face_tables import read_track
+from .smoothing import check_smoothings
 from .transcripts import read_transcript
 from .sample_files import AbsentWarning, load_sample
 from .table_files import DialectWarning
@@ -239,6 +240,7 @@ def _check(manifest, root, *, every: bool, progress: bool) -> Check:
     require_folder(m)
     log = ScanLog(m, True, every, progress)
     samples = None
+    _check_options(log, m)
     try:
         raw = call_plugin("reader", m.reader, scan_copy, reader.scan, m, log, expected="a mapping with arrays")
         samples = to_samples(row_manifest(m, raw), raw, inputs=False, files=True)
@@ -351,6 +353,16 @@ def _check_files(m, reader, every, progress) -> Check:
     if samples is not None:
         _doubt_constant_signals(log, samples, signals=not named_files)
     return _finished(m, log, samples)
+
+
+def _check_options(log, m) -> None:
+    "A finding for settings of a corpus that reading its samples would refuse"
+    if m.frames is None:
+        return
+    try:
+        check_smoothings(m.frames.smoothing, "frames.smoothing")
+    except InputError as e:
+        _log_unreadable(log, m, e)
 
 
 def _log_unreadable(log, m, error: InputError) -> None:

@@ -19,6 +19,7 @@ from ..core.registry import trusting
 from .frame_spans import FrameSpans, make_spans, read_spans
 from .manifest import DatasetManifest, load_manifest, RECORDED, with_root
 from .samples import is_unprepared, Samples
+from .smoothing import check_smoothings
 from .steps_as_rows import with_step_targets
 from .readers import naming_source, readers, to_samples, unprepared
 
@@ -96,6 +97,8 @@ def _read(manifest, names, *, inputs: bool, root, files: bool, labels: bool) -> 
     selected = _selected_modalities(m, names)
     m = with_root(m, root).model_copy(update={"modalities": selected})
     reader = _reader_of(m)
+    if m.frames is not None:
+        check_smoothings(m.frames.smoothing, f"{m.name}: frames.smoothing")
     if getattr(reader, "corpus", False) and not files:
         _require_no_media(m)  # before anything is read
     if not labels:

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['inputs', 'STATISTICS', 'RANGE', 'check_rate', 'check_below_nyquist', 'resample', 'bandpass', 'notch', 'window_starts',
            'windows', 'raw', 'apply_input', 'band_edges', 'log_power', 'log_band_power', 'window_statistics',
-           'spectrogram', 'power_spectrogram', 'hz_to_mel', 'mel_to_hz', 'mel_filters', 'log_mel']
+           'check_windows', 'spectrogram', 'power_spectrogram', 'hz_to_mel', 'mel_to_hz', 'mel_filters', 'log_mel']
 
 # %% ../../nbs/10_data/06_signals.ipynb #925bebeb
 import math
@@ -237,6 +237,20 @@ def window_statistics(
     return as_float32(out)
 
 # %% ../../nbs/10_data/06_signals.ipynb #1c08ec83
+def check_windows(
+    size: int,  # points of a window
+    step: int,  # points from one window to the next
+    length: int | None = None,  # points of a signal; None: not known
+) -> None:
+    "`InputError` unless the step is at most the window, and the window at most the signal"
+    if not 1 <= step <= size or size < 2 or (length is not None and size > length):
+        of = "a signal" if length is None else f"a signal of {length}"
+        raise InputError(
+            f"spectrogram: a window of {size} points every {step} does not fit {of}; "
+            "expected 1 <= step <= window <= signal"
+        )
+
+
 def spectrogram(
     x,  # signal `(..., T)`
     rate_hz: float,
@@ -250,11 +264,7 @@ def spectrogram(
     `InputError` unless the step is at most the window, and the window at most the signal."""
     x, rate_hz = np.asarray(x, float), check_rate(rate_hz)
     size, step = round(window_seconds * rate_hz), round(step_seconds * rate_hz)
-    if not 1 <= step <= size or not 2 <= size <= x.shape[-1]:
-        raise InputError(
-            f"spectrogram: a window of {size} points every {step} does not fit a signal of {x.shape[-1]}; "
-            "expected 1 <= step <= window <= signal"
-        )
+    check_windows(size, step, x.shape[-1])
     _, _, power = signal.spectrogram(x, rate_hz, "hann", size, size - step, nfft, detrend=False)
     return (log_power(power, (-2, -1)) if log else power).astype("float32")
 

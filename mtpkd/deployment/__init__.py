@@ -7,9 +7,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "write_encoders",
     ],
     "film": [
-        "ENCODER_METADATA", "EncoderCard", "encoder_path", "read_encoder_card", "ExportedEncoder", "WindowPlan",
-        "plan_windows", "film_frames", "live_frames", "Window", "windows_of", "FilmPredictor", "window_row",
-        "timeline_columns", "open_camera", "film_windows", "stream_windows", "predict_film",
+        "ENCODER_METADATA", "MOST_ROWS", "EncoderCard", "encoder_path", "read_encoder_card", "ExportedEncoder",
+        "WindowPlan", "plan_windows", "film_frames", "live_frames", "Window", "windows_of", "FilmPredictor",
+        "window_row", "timeline_columns", "open_camera", "film_windows", "stream_windows", "Timeline",
+        "predict_film",
     ],
     "first_batch": [
         "SECONDS", "SECOND_BYTES", "MORE_BYTES", "MOST_SECONDS", "open_graph", "run_graph", "limit_process",

@@ -10,6 +10,7 @@ from .encoder_export import (
 )
 from .film import (
     ENCODER_METADATA as ENCODER_METADATA,
+    MOST_ROWS as MOST_ROWS,
     EncoderCard as EncoderCard,
     encoder_path as encoder_path,
     read_encoder_card as read_encoder_card,
@@ -26,6 +27,7 @@ from .film import (
     open_camera as open_camera,
     film_windows as film_windows,
     stream_windows as stream_windows,
+    Timeline as Timeline,
     predict_film as predict_film,
 )
 from .first_batch import (

@@ -15,8 +15,9 @@ from ..core.files import write_text
 from ..core.registry import Registry
 from ..data.manifest import load_manifest
 from ..data.reading import read
+from ..data.smoothing import check_smoothings
 from ..data.steps_as_rows import step_spans
-from ..evaluation.frames import check_smoothings, frame_predictions
+from ..evaluation.frames import frame_predictions
 from .predictor import check_manifest, predict_samples, Predictor
 
 # %% ../../nbs/55_deployment/07_frame_files.ipynb #3e8d755f

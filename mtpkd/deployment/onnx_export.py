@@ -19,6 +19,7 @@ from ..core.installation import install_command
 from ..core.registry import is_address, trusting
 from ..core.files import atomic_path
 from ..core.config import EncoderConfig, FusionConfig
+from ..models.stacked_layers import shared_weights
 from ..models.student import Student
 from .student_file import StoredStudents, StudentCard, complete_members
 from .predictor import METADATA, MAX_ONNX_BYTES, open_session, seal
@@ -54,6 +55,7 @@ def load_member(kept: StoredStudents, r: int, trust=()) -> Student:
                 f"expected {expected.get(name)}; the file of students is damaged"
             )
     weights = {name: torch.from_numpy(values[r].copy()) for name, values in kept.params.items()}
+    weights |= {name: weights[first] for name, first in shared_weights(net).items()}
     net.load_state_dict(weights, assign=True)
     return net
 

@@ -4,12 +4,11 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "bootstrap": [
         "subject_sums", "metric_of_sums", "BootstrapTest", "TestSet", "bootstrap_test", "BootstrapScore",
-        "bootstrap_score",
+        "bootstrap_score", "bootstrap_scores",
     ],
     "frames": [
-        "smoothings", "frames_from_windows", "fill_uncovered", "parse_smoothing", "check_smoothings",
-        "check_frame_folds", "smooth_frames", "frame_predictions", "scored_frames", "frame_scores",
-        "validation_scores", "choose_smoothing",
+        "frames_from_windows", "fill_uncovered", "check_frame_folds", "frame_predictions", "scored_frames",
+        "frame_scores", "validation_scores", "choose_smoothing",
     ],
     "metrics": [
         "HARDLY", "CLASS_METRICS", "metric", "metric_for", "score", "smallest_gain", "direction", "confusion",

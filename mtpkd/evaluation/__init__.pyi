@@ -7,15 +7,12 @@ from .bootstrap import (
     bootstrap_test as bootstrap_test,
     BootstrapScore as BootstrapScore,
     bootstrap_score as bootstrap_score,
+    bootstrap_scores as bootstrap_scores,
 )
 from .frames import (
-    smoothings as smoothings,
     frames_from_windows as frames_from_windows,
     fill_uncovered as fill_uncovered,
-    parse_smoothing as parse_smoothing,
-    check_smoothings as check_smoothings,
     check_frame_folds as check_frame_folds,
-    smooth_frames as smooth_frames,
     frame_predictions as frame_predictions,
     scored_frames as scored_frames,
     frame_scores as frame_scores,

@@ -6,6 +6,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "PAIRS", "INFLATION", "open_folder", "protocol_of", "check_pairable", "pairs_of", "compare",
         "design_of", "inflation",
     ],
+    "damage": [
+        "damages", "SHARES", "DECIBELS", "FACTORS", "DamageKind", "Damage", "DamagedDataset", "drawn_by_row",
+        "damages_of_recordings", "with_recordings", "damaged_set", "damages_of",
+    ],
+    "damaged_recordings": ["Recordings", "check_unchanged"],
     "evaluate": ["SCORE_COLUMNS", "Candidate", "students_at", "columns_for", "predictions_for", "scores_of"],
     "fit": ["plan_fit", "members", "claim_fit_folder", "chosen_method", "fit_text"],
     "frame_scoring": ["smoothing_scores", "frame_rows", "chosen_smoothings", "frame_facts"],
@@ -18,14 +23,19 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "recipes": ["LENGTHS", "method_of", "overlay", "without_beaten_lengths", "under", "recipe_lines"],
     "resume": [
         "SHOWING", "KEPT_ROWS", "identity", "code_sha256", "check_same_work", "claim_folder", "save_part",
-        "keep_in_file", "load_part", "student_file", "keep_students", "Journal", "environment",
+        "keep_in_file", "load_part", "student_file", "teacher_file", "keep_teachers", "keep_students",
+        "Journal", "environment",
+    ],
+    "robustness": [
+        "CLEAN", "replan", "fitted_networks", "Repeat", "score_stack", "level_of", "difference_of",
+        "robustness_text",
     ],
     "run_folder": [
         "FORMAT", "write_tensors", "read_tensors", "write_table", "write_in_groups", "check_columns",
         "check_filled", "check_predictions", "RunFiles", "using_tables", "RunArrays", "RunFolder",
         "transfer_table", "stored_transfer_table", "pairing_table",
     ],
-    "run_students": ["find_students", "stands_for"],
+    "run_students": ["find_students", "student_files", "network_files", "stands_for"],
     "runner": [
         "train_all", "stacks_of", "training_folder", "methods_and_upper_bounds", "write_folder", "default_out",
         "run", "run_plan", "forecast", "check_cells",

@@ -10,6 +10,24 @@ from .comparison import (
     design_of as design_of,
     inflation as inflation,
 )
+from .damage import (
+    damages as damages,
+    SHARES as SHARES,
+    DECIBELS as DECIBELS,
+    FACTORS as FACTORS,
+    DamageKind as DamageKind,
+    Damage as Damage,
+    DamagedDataset as DamagedDataset,
+    drawn_by_row as drawn_by_row,
+    damages_of_recordings as damages_of_recordings,
+    with_recordings as with_recordings,
+    damaged_set as damaged_set,
+    damages_of as damages_of,
+)
+from .damaged_recordings import (
+    Recordings as Recordings,
+    check_unchanged as check_unchanged,
+)
 from .evaluate import (
     SCORE_COLUMNS as SCORE_COLUMNS,
     Candidate as Candidate,
@@ -74,9 +92,21 @@ from .resume import (
     keep_in_file as keep_in_file,
     load_part as load_part,
     student_file as student_file,
+    teacher_file as teacher_file,
+    keep_teachers as keep_teachers,
     keep_students as keep_students,
     Journal as Journal,
     environment as environment,
+)
+from .robustness import (
+    CLEAN as CLEAN,
+    replan as replan,
+    fitted_networks as fitted_networks,
+    Repeat as Repeat,
+    score_stack as score_stack,
+    level_of as level_of,
+    difference_of as difference_of,
+    robustness_text as robustness_text,
 )
 from .run_folder import (
     FORMAT as FORMAT,
@@ -97,6 +127,8 @@ from .run_folder import (
 )
 from .run_students import (
     find_students as find_students,
+    student_files as student_files,
+    network_files as network_files,
     stands_for as stands_for,
 )
 from .runner import (

@@ -29,7 +29,7 @@ from ..models.teacher_ensemble import teacher_subsets, TeacherEnsemble
 from ..models.student import Student
 from ..transport.fused import resolve_engine
 from ..losses.alignment import alignments
-from ..evaluation.frames import check_frame_folds, check_smoothings
+from ..evaluation.frames import check_frame_folds
 from ..evaluation.metrics import metric_for
 from ..training.stacked_model import mixed_dtype
 from mtpkd.distillation.methods import (
@@ -161,7 +161,6 @@ def _plan_experiment(draw, settings) -> ExperimentSpec:
         raise InputError(f"protocol.metric: {metric!r} does not apply to {kind}; {nearest(metric, metric_for(kind))}")
     folds = (draw or draw_folds)(config, samples)
     if samples.spans is not None:
-        check_smoothings(manifest.frames.smoothing, f"{manifest.name}: frames.smoothing")
         if config.protocol == "honest":
             check_frame_folds(samples.spans, folds, manifest.name)
     config = with_epochs(config, folds)

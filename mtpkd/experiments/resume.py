@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SHOWING', 'KEPT_ROWS', 'identity', 'code_sha256', 'check_same_work', 'claim_folder', 'save_part', 'keep_in_file',
-           'load_part', 'student_file', 'keep_students', 'Journal', 'environment']
+           'load_part', 'student_file', 'teacher_file', 'keep_teachers', 'keep_students', 'Journal', 'environment']
 
 # %% ../../nbs/60_experiments/07_resume.ipynb #6760bb28
 import hashlib, json, os, platform, time
@@ -24,7 +24,7 @@ from ..distillation.context import DistillationContext
 from ..deployment.student_file import card_of, save_student
 from .tables import MethodTables, StoredPredictions, TABLES
 from .plan import ExperimentSpec
-from .run_folder import FORMAT, write_table
+from .run_folder import FORMAT, write_table, write_tensors
 
 # %% ../../nbs/60_experiments/07_resume.ipynb #859d6f09
 def identity(plan: ExperimentSpec) -> dict:
@@ -181,6 +181,25 @@ def load_part(out: Path, name: str, chunk: int):
 def student_file(out: Path, name: str, chunk: int) -> Path:
     "Where a method's students are kept"
     return out / "checkpoints" / f"{_slug(name, chunk)}.student.safetensors"
+
+
+def teacher_file(out: Path, name: str, chunk: int) -> Path:
+    "Where the networks of a row `teacher_SUBSET` are kept, where a run keeps them"
+    return out / "checkpoints" / f"{_slug(name, chunk)}.teacher.safetensors"
+
+
+def keep_teachers(
+    context: DistillationContext,
+    name: str,  # of a teacher; nothing is saved of any other method
+    path,
+) -> None:
+    "Save the teachers of a row, so that they can predict after the run"
+    if not name.startswith("teacher_"):
+        return
+    fitted = context.artifacts[ReportedKey(name)]
+    params = {key: value.detach().cpu().numpy() for key, value in fitted.params.items()}
+    members = [[fold.fold, fold.seed] for fold in context.folds]
+    write_tensors(path, params, dict(members=members))
 
 
 def keep_students(

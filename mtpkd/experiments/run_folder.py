@@ -81,6 +81,8 @@ _TEXT = {
     "teacher",
     "kind",
     "group",
+    "damage",
+    "modality",
 }  # the other columns of `COLUMNS` are numbers
 _MAY_BE_EMPTY = dict(
     results={"value"},  # of a repeat that has diverged, as in the other tables
@@ -88,6 +90,7 @@ _MAY_BE_EMPTY = dict(
     history={"value"},
     teachers={"count", "share"},
     calibration={"confidence"},
+    robustness={*COLUMNS["robustness"]} - {"method", "damage", "modality", "level", "metric", "n"},
 )  # table -> columns with empty cells
 _KEYS = ["method", "fold", "seed", "sample", "subject"]
 
@@ -253,10 +256,16 @@ class RunFolder(RunArrays):
     pairing = cached_property(lambda self: pairing_table(self.history).assign(**provenance_columns(self.summary)))
     transfer = cached_property(lambda self: self._explained("transfer", transfer_table))
     calibration = cached_property(lambda self: self._explained("calibration", calibration))
+    robustness = cached_property(lambda self: self._robustness())
 
     def _predictions(self):
         task = self.summary.task if os.path.lexists(self.path / "summary.json") else None  # None: the run is unfinished
         return self._read("predictions.parquet", lambda p: check_predictions(read_parquet(p), task))
+
+    def _robustness(self):
+        if not os.path.lexists(self.path / "robustness.csv"):
+            raise InputError(f"{self.path} has no robustness.csv; mtpkd evaluate {self.path} --robustness writes it")
+        return self._csv("robustness.csv")
 
     def _explained(self, name, make):
         "A table of explanations, from the predictions where the folder was written before there was one"
@@ -265,7 +274,8 @@ class RunFolder(RunArrays):
         return make(self.predictions, self.summary.task)
 
 
-for _n in ("results", "metrics", "history", "teachers", "predictions", "pairing", "transfer", "calibration"):
+_READ = ("results", "metrics", "history", "teachers", "predictions", "pairing", "transfer", "calibration", "robustness")
+for _n in _READ:
     getattr(RunFolder, _n).__set_name__(RunFolder, _n)
 
 # %% ../../nbs/60_experiments/06_run_folder.ipynb #365a0bce

@@ -55,9 +55,11 @@ from mtpkd.experiments.resume import (
     Journal,
     keep_in_file,
     keep_students,
+    keep_teachers,
     load_part,
     save_part,
     student_file,
+    teacher_file,
 )
 
 # %% ../../nbs/60_experiments/08_runner.ipynb #b59effdb
@@ -66,6 +68,8 @@ def train_all(
     out: Path,  # run folder
     journal: Journal,
     progress: bool = True,  # show progress bars
+    *,
+    teachers: bool = False,  # keep the teachers that are rows of the run, too
 ) -> dict:  # method -> `MethodTables` over all repeats; empty in a process that is not the first
     "Train every method in every repeat, and keep what is finished. Of several processes only the first one writes"
     first, stacks = not rank_and_world_size()[0], stacks_of(plan)
@@ -95,6 +99,8 @@ def train_all(
                         _save_plans_and_embeddings(plan, context, name, out, write=first)
                     if first:
                         keep_students(plan, context, name, student_file(out, name, stack))
+                        if teachers:
+                            keep_teachers(context, name, teacher_file(out, name, stack))
                         save_part(out, name, stack, part)
                         part = keep_in_file(out, name, stack, part, len(plan.samples))
             parts[name].append(part)
@@ -332,6 +338,7 @@ def run(
     progress: bool = True,
     trust=(),  # code, `package.module:name`, that data may name too
     recipe=None,  # named settings under all others: a name of `mtpkd.experiments.recipes`
+    teachers: bool = False,  # keep the teachers that are rows of the run, too
 ):  # -> RunFolder, or with dry_run what is planned; None in a process of torchrun that is not the first
     "Run an experiment: every method, the same student, subject-disjoint folds, the test rows read once"
     arguments = dict(
@@ -351,10 +358,11 @@ def run(
         recipe=recipe,
     )
     with trusting(trust):
-        return _run_experiment(arguments, out, resume=resume, dry_run=dry_run, progress=progress)
+        how = dict(resume=resume, dry_run=dry_run, progress=progress, teachers=teachers)
+        return _run_experiment(arguments, out, **how)
 
 
-def _run_experiment(arguments: dict, out, *, resume: bool, dry_run: bool, progress: bool):
+def _run_experiment(arguments: dict, out, *, resume: bool, dry_run: bool, progress: bool, teachers: bool):
     plan = plan_experiment(**arguments)
     if torchrun_rank_and_size()[1] > 1 and "batch_attention" in protocol_faults(plan.config.protocol):
         raise InputError(
@@ -367,10 +375,10 @@ def _run_experiment(arguments: dict, out, *, resume: bool, dry_run: bool, progre
         claim_folder(out, facts, resume)
     if dry_run:
         return forecast(plan, out)
-    return run_plan(plan, facts, out, progress)
+    return run_plan(plan, facts, out, progress, teachers=teachers)
 
 # %% ../../nbs/60_experiments/08_runner.ipynb #2ecff044
-def _write_run(plan, facts, out, progress):
+def _write_run(plan, facts, out, progress, *, teachers: bool):
     "Train and write a run; the other processes train their part of every batch and write nothing"
     if rank_and_world_size()[0]:
         train_all(plan, out, Journal(None), False)
@@ -384,7 +392,7 @@ def _write_run(plan, facts, out, progress):
         methods=plan.methods,
         precision=precision_text(plan.config).removeprefix("precision: "),
     )
-    write_folder(plan, out, train_all(plan, out, journal, progress))
+    write_folder(plan, out, train_all(plan, out, journal, progress, teachers=teachers))
     shutil.rmtree(out / "checkpoints" / "training", ignore_errors=True)  # no stage is half done now
     journal.write("done", done=1, total=1)
     barrier()
@@ -407,6 +415,8 @@ def run_plan(
     facts: dict,  # its `identity`
     out: Path,  # run folder that was claimed
     progress: bool = True,
+    *,
+    teachers: bool = False,  # keep the teachers that are rows of the run, too
 ):  # -> RunFolder; None in a process of torchrun that is not the first
     "The run itself"
     rank, _ = init_process_group(plan.config.device)
@@ -414,7 +424,7 @@ def run_plan(
         with torch_threads(plan.config.threads), contextlib.nullcontext() if rank else folder_lock(out):
             _same_run(facts)
             with using_engine(plan.config.ot.engine):
-                _write_run(plan, facts, out, progress)
+                _write_run(plan, facts, out, progress, teachers=teachers)
     except OSError as e:
         if rank:
             raise RunError(

@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "FITS", "PLAIN", "PrepareConfig", "choices_by_name", "choose_for", "known_encoders", "choose_encoder",
         "choose_weights",
     ],
-    "extractors": ["Extractor"],
+    "extractors": ["HASHED_COLUMNS", "Extractor"],
     "piece_features": ["BLOCK", "is_per_frame", "block_pixels", "run_network", "features_of"],
     "piece_workers": [
         "GROUP", "HELD_BYTES", "piece_path", "save_piece", "load_piece", "do_piece", "in_groups",

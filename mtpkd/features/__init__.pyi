@@ -10,6 +10,7 @@ from .encoder_choice import (
     choose_weights as choose_weights,
 )
 from .extractors import (
+    HASHED_COLUMNS as HASHED_COLUMNS,
     Extractor as Extractor,
 )
 from .piece_features import (

@@ -7,6 +7,7 @@ __all__ = ['FITS', 'PLAIN', 'PrepareConfig', 'choices_by_name', 'choose_for', 'k
            'choose_weights']
 
 # %% ../../nbs/25_features/01_encoder_choice.ipynb #1df792a1
+import re
 from dataclasses import dataclass
 from ..core.errors import InputError, nearest
 import mtpkd.features.extractors, mtpkd.models.backbone_encoders  # register theirs
@@ -62,13 +63,29 @@ PLAIN = {"audio": "logmel", "signal": "raw", "features": "raw", "track": "face_s
 _PICTURE_KINDS = {"resnet18_logmel": "audio", "resnet18_spectrogram": "signal"}
 
 
+_ESCAPE = r"a comma or = within a name is written \, or \="
+
+
+def _split(text: str, mark: str) -> list[str]:
+    "The parts of a text between marks that stand behind no backslash"
+    return re.split(rf"(?<!\\){mark}", text)
+
+
+def _plain(text: str) -> str:
+    "A part of a text without its backslashes before marks"
+    return re.sub(r"\\([,=])", r"\1", text.strip())
+
+
 def choices_by_name(text: str) -> dict:
-    "`a,b=c` as {a: a, b: c}"
+    "`a,b=c` as {a: a, b: c}; a mark within a name stands behind a backslash; `InputError` for a second `=`"
     choices = {}
-    for part in str(text).split(","):
-        if part.strip():
-            key = part.partition("=")[0].strip()
-            choices[key] = part.rpartition("=")[2].strip()
+    for part in _split(str(text), ","):
+        if not part.strip():
+            continue
+        sides = [_plain(side) for side in _split(part, "=")]
+        if len(sides) > 2:
+            raise InputError(f"{part.strip()!r}: expected a name, or modality=name; {_ESCAPE}")
+        choices[sides[0]] = sides[-1]
     return choices
 
 
@@ -117,7 +134,8 @@ def choose_encoder(
     known = known_encoders()
     for name in named.values():
         if not _is_known(name):
-            raise InputError(f"encoder: unknown name {name!r}; {nearest(name, known)}")
+            hint = f"; {_ESCAPE}" if ":" in c.encoder else ""
+            raise InputError(f"encoder: unknown name {name!r}; {nearest(name, known)}{hint}")
     if modality in named:
         name = named[modality]
         if not _fits(name, kind):
@@ -141,6 +159,7 @@ _OF_FAMILIES = {
     "timm:NAME": ("video",),
     "opensmile:NAME": ("audio",),
     "neurokit:NAME": ("signal",),
+    "hashing:NAME": ("text",),
 }
 
 

@@ -117,14 +117,19 @@ def _sound_features(recipe: Recipe, p: Piece, net, device) -> np.ndarray:  # `(1
     return run_network(net, x[None], device)
 
 
+def _words(recipe: Recipe, p: Piece) -> str:
+    "The words of a piece; `InputError` where nothing was said"
+    words = p.text or words_between(read_transcript(p.path), *_seconds(recipe, p))
+    if not words.strip():
+        raise InputError(f"{p.path or recipe.modality}: holds no words in its window")
+    return words
+
+
 def _text_features(recipe: Recipe, p: Piece, net, device) -> np.ndarray:  # `(1, D)`
     "The embedding of the words of a piece"
     import torch
 
-    words = p.text or words_between(read_transcript(p.path), *_seconds(recipe, p))
-    if not words.strip():
-        raise InputError(f"{p.path or recipe.modality}: holds no words in its window")
-    numbers = load_tokenizer(recipe.encoder)(words).to(device)
+    numbers = load_tokenizer(recipe.encoder)(_words(recipe, p)).to(device)
     with torch.inference_mode():
         return net(numbers).float().cpu().numpy()
 
@@ -137,6 +142,8 @@ def _extracted(recipe: Recipe, p: Piece) -> tuple:  # `(1, ...)`, facts by name
         x, rate = sound_samples(c, p, rate), c.sound_hz
     elif recipe.kind == "track":
         x = read_track(p.path), p.first, p.last
+    elif recipe.kind == "text":
+        x = _words(recipe, p)
     try:
         out, facts = encoders.get(recipe.encoder).function(x, rate, c)
     except InputError as e:
@@ -165,7 +172,7 @@ def features_of(
         out, facts = _video_features(recipe, p, net, device)
     elif recipe.encoder == "raw":
         out = np.asarray(p.x)[None]
-    elif recipe.kind == "text":
+    elif recipe.kind == "text" and net is not None:
         out = _text_features(recipe, p, net, device)
     elif net is None and recipe.encoder not in ("logmel", "spectrogram"):
         out, facts = _extracted(recipe, p)

@@ -18,7 +18,7 @@ from ..core.errors import RunError
 from ..core.registry import grant, permissions
 from ..core.files import write_bytes
 from ..core.runtime import safe_children
-from ..data.video import held_frames
+from ..data.video import decoding_forward, held_frames, open_recording
 from .piece_features import features_of
 from .pieces import Piece, view_positions
 from .recipes import Recipe
@@ -102,9 +102,25 @@ HELD_BYTES = 2**28  # most memory for the decoded frames of several windows
 def _do_group(group, out, device):  # yields error messages
     "Compute pieces one after the other; windows of one film decode a frame once"
     for part, recording, positions in shared_decoding(group):
-        with held_frames(recording, positions) if recording else contextlib.nullcontext():
+        with held_frames(recording, positions) if recording else _one_pass(part):
             for recipe, key, piece in part:
                 yield do_piece(recipe, key, piece, out, device)
+
+
+def _one_pass(part):
+    "For blocks of one film, whose frames follow each other: a context in which they are decoded in one pass"
+    blocks = [piece for _, _, piece in part if piece.frames is not None]
+    if len(blocks) < 2 or len(blocks) < len(part):
+        return contextlib.nullcontext()
+    positions = np.concatenate([np.unique(block.frames) for block in blocks])
+    positions = positions[positions >= 0]  # without black frames
+    try:
+        recording = open_recording(blocks[0].path)
+    except Exception:  # is reported where the piece is computed
+        return contextlib.nullcontext()
+    if recording.holds_pictures or (np.diff(positions) <= 0).any():
+        return contextlib.nullcontext()
+    return decoding_forward(recording, positions)
 
 
 def _list_group(group, out, device) -> list:  # of error messages

@@ -200,13 +200,14 @@ def plan_set(
     m = with_root(load_manifest(manifest), root)
     is_owners = root is not None or is_shipped(manifest)
     root = m.root
+    used = {name: spec for name, spec in m.modalities.items() if spec.role != "unused"}
+    planned = {}
+    for name, spec in used.items():
+        kind = "signal" if spec.kind == "sequence" else spec.kind  # as which it is read
+        planned[name] = make_recipe(c, name, kind, spec.rate_hz, spec.shape)
     samples = read(m, inputs=False, root=root, files=True, labels=labels)
     is_corpus = is_owners and getattr(readers.get(m.reader), "corpus", False)
-    recipes = []
-    for name in samples.modalities:
-        spec = m.modalities[name]
-        kind = "signal" if spec.kind == "sequence" else spec.kind  # as which it has been read
-        recipes.append(make_recipe(c, name, kind, spec.rate_hz))
+    recipes = [planned[name] for name in samples.modalities]
     digests, bad = digest_files(_media_paths(recipes, samples, root, is_corpus), out, progress)
     modalities = []
     for i, recipe in enumerate(recipes):

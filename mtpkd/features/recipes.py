@@ -9,6 +9,7 @@ __all__ = ['METHOD', 'Recipe', 'make_recipe', 'recipe_facts', 'weights_digest', 
 import functools, hashlib, json
 from dataclasses import dataclass, replace
 from ..core.errors import InputError, nearest
+from ..data.signals import check_rate, check_windows
 from ..models.backbones import build_frozen, check_part, is_backbone, is_of_hub, weights_sha256
 from ..models.encoders import encoders
 from ..models.hub_kinds import hub_kind
@@ -84,6 +85,7 @@ def make_recipe(
     modality: str,  # name
     kind: str,  # video, audio, signal, features, text or track
     rate_hz=None,  # sampling rate in Hz, for signals and sound
+    shape: tuple = (),  # of a recording, as the manifest says; empty: not known
 ) -> Recipe:
     "The recipe of a modality; its backbone is loaded, so that missing weights are reported before any work starts"
     if not c.offline:
@@ -92,6 +94,7 @@ def make_recipe(
     weights = choose_weights(c, encoder) if is_backbone(encoder) else ""
     _check_choices(c)
     r = Recipe(modality, kind, encoder, weights, rate_hz, c, "")
+    _check_picture(r, shape)
     relevant = _relevant_settings(r)
     if weights:
         _check_backbone(r)
@@ -99,6 +102,49 @@ def make_recipe(
     rate = rate_hz if kind != "video" else None
     facts = json.dumps([METHOD, kind, *_identity(r), of_weights, rate, relevant])
     return replace(r, digest=hashlib.sha256(facts.encode()).hexdigest())
+
+# %% ../../nbs/25_features/02_recipes.ipynb #a80efd10
+_OF_SIGNALS, _OF_SOUND = ("spectrogram", "resnet18_spectrogram"), ("logmel", "resnet18_logmel")
+_RELEASED_POINTS = 16  # of a window of `power_spectrogram`
+
+
+def _length_of(r: Recipe, shape: tuple) -> int | None:
+    "Points of the part of a signal that is used; None where it is not known; `InputError` where nothing is left"
+    c, rate = r.settings, r.rate_hz
+    start, end = round(c.signal_start * rate), round(c.signal_end * rate)
+    length = shape[-1] if shape else None
+    last = end or length
+    if last is not None and (start >= last or (length is not None and start >= length)):
+        until = f"{c.signal_end:g} s" if end else "the end"
+        raise InputError(f"modality {r.modality}: signal_start {c.signal_start:g} s to {until} leaves nothing of it")
+    if length is None:
+        return end - start if end else None
+    return min(last, length) - start
+
+
+def _check_picture(r: Recipe, shape: tuple) -> None:
+    "`InputError` where the settings of a spectrogram do not fit the recordings"
+    c = r.settings
+    try:
+        if r.encoder in _OF_SIGNALS and r.kind == "signal":
+            rate, length = check_rate(r.rate_hz), _length_of(r, shape)
+            size, step = round(c.signal_window * rate), round(c.signal_step * rate)
+            if c.signal_spectrogram == "released":
+                size, step = _RELEASED_POINTS, 1
+            check_windows(size, step, length)
+        if r.encoder in _OF_SOUND and r.kind == "audio":
+            length = round(c.sound_seconds * c.sound_hz) if c.sound_seconds else None
+            check_windows(round(c.mel_window * check_rate(c.sound_hz)), round(c.mel_step * c.sound_hz), length)
+    except InputError as e:
+        if str(e).startswith("modality "):
+            raise
+        raise InputError(f"modality {r.modality}: {e} (settings {_SETTINGS[r.kind]})") from None
+
+
+_SETTINGS = dict(
+    signal="signal_window, signal_step, signal_start, signal_end; rate_hz in the manifest",
+    audio="mel_window, mel_step, sound_seconds, sound_hz",
+)
 
 # %% ../../nbs/25_features/02_recipes.ipynb #f37e969a
 def _download_all(c: PrepareConfig) -> None:

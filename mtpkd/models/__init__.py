@@ -40,7 +40,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "stacked_layers": [
         "STACKED_LAYERS", "WITHOUT_WEIGHTS", "CONTAINERS", "StackedLinear", "StackedLayerNorm", "MappedModule",
-        "takes_repeats", "stacked_form", "weight_places", "bind_weights",
+        "takes_repeats", "stacked_form", "shared_weights", "weight_places", "bind_weights",
     ],
     "student": ["TNet", "Student"],
     "teacher_ensemble": ["teacher_name", "teacher_subsets", "TeacherEnsemble"],

@@ -135,6 +135,7 @@ from .stacked_layers import (
     MappedModule as MappedModule,
     takes_repeats as takes_repeats,
     stacked_form as stacked_form,
+    shared_weights as shared_weights,
     weight_places as weight_places,
     bind_weights as bind_weights,
 )

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['STACKED_LAYERS', 'WITHOUT_WEIGHTS', 'CONTAINERS', 'StackedLinear', 'StackedLayerNorm', 'MappedModule',
-           'takes_repeats', 'stacked_form', 'weight_places', 'bind_weights']
+           'takes_repeats', 'stacked_form', 'shared_weights', 'weight_places', 'bind_weights']
 
 # %% ../../nbs/20_models/08_stacked_layers.ipynb #1df685fd
 import copy
@@ -118,9 +118,21 @@ def stacked_form(
     return form
 
 # %% ../../nbs/20_models/08_stacked_layers.ipynb #72d94bfa
+def shared_weights(
+    network: nn.Module,  # of one repeat
+) -> dict:  # name -> the first name of the same weight
+    "The names under which a network has a weight for a second time"
+    first, others = {}, {}
+    for name, weight in network.named_parameters(remove_duplicate=False):
+        if first.setdefault(id(weight), name) != name:
+            others[name] = first[id(weight)]
+    return others
+
+
 def weight_places(
     form: nn.Module,  # of `stacked_form`
-) -> dict:  # name of a weight in the network -> (dict that holds it, its key there)
+    shared: dict | None = None,  # of `shared_weights`; None: no weight stands twice
+) -> dict:  # name of a weight in the network -> list of (dict that holds it, its key there)
     "Where the modules of a stacked form look for their weights"
     places = {}
     for path, module in form.named_modules():
@@ -128,7 +140,9 @@ def weight_places(
         if isinstance(module, MappedModule):
             stores.append(module.weights)
         for store in stores:
-            places |= {f"{path}.{key}" if path else key: (store, key) for key in store}
+            for key in store:
+                name = f"{path}.{key}" if path else key
+                places.setdefault((shared or {}).get(name, name), []).append((store, key))
     return places
 
 
@@ -138,5 +152,5 @@ def bind_weights(
 ) -> None:
     "Let a stacked form compute with these weights from now on"
     for name, weight in weights.items():
-        store, key = places[name]
-        store[key] = weight
+        for store, key in places[name]:
+            store[key] = weight

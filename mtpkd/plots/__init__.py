@@ -16,7 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "SHARE", "SIGNED", "class_mass", "mass_within", "plan_heatmap", "class_mass_matrix", "matrix_panels",
         "cosine_similarities", "structure_correlation", "similarity_by_step",
     ],
-    "result_curves": ["reliability_curves", "budget_curves", "inflation_curves"],
+    "result_curves": ["reliability_curves", "budget_curves", "inflation_curves", "damage_curves"],
     "samples": [
         "MOST_STRETCHES", "envelope", "sound_figure", "signal_figure", "map_figure", "feature_figure",
         "titled_figure", "network_colours", "output_figure", "timeline_figure",

@@ -62,6 +62,7 @@ from .result_curves import (
     reliability_curves as reliability_curves,
     budget_curves as budget_curves,
     inflation_curves as inflation_curves,
+    damage_curves as damage_curves,
 )
 from .samples import (
     MOST_STRETCHES as MOST_STRETCHES,

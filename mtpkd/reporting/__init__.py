@@ -51,6 +51,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "budget_section", "teacher_section", "transfer_section", "calibration_section", "frame_section",
         "modality_section", "pairing_section", "describe_unit", "repeat_section",
     ],
+    "robustness_section": ["MOST_LINES", "damage_panels", "damage_figure"],
     "row_facts": [
         "EmbeddingSpaces", "embedding_spaces", "first_repeat", "prediction_losses", "chosen_teacher",
         "default_embedding_spaces", "presets", "colourings", "choice_by_group", "chosen_samples",

@@ -157,6 +157,11 @@ from .result_sections import (
     describe_unit as describe_unit,
     repeat_section as repeat_section,
 )
+from .robustness_section import (
+    MOST_LINES as MOST_LINES,
+    damage_panels as damage_panels,
+    damage_figure as damage_figure,
+)
 from .row_facts import (
     EmbeddingSpaces as EmbeddingSpaces,
     embedding_spaces as embedding_spaces,

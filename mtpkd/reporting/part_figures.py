@@ -13,6 +13,7 @@ from .run_view import main_rows, panel_order, panels_of, plan_names, task_classe
 from .run_figures import ledger_figure
 from .ranking import best_method, verdict_rows
 from .findings import describe_modalities
+from .robustness_section import damage_figure
 from .training_sections import embedding_arguments
 
 # %% ../../nbs/75_reporting/14_part_figures.ipynb #5b3c72d2
@@ -50,6 +51,11 @@ def _modality_figure(run, summary):
     return plots.modality_forest(values, summary.metric)
 
 
+def _robustness_figure(run, summary):
+    "Score over the levels of every damage"
+    return damage_figure(run.robustness, summary)
+
+
 def _transfer_figure(run, summary):
     "Gains and losses under the best method"
     return ledger_figure(run, best_method(summary))
@@ -69,6 +75,7 @@ _FIGURES = dict(
     transfer=_transfer_figure,
     calibration=_calibration_figure,
     modalities=_modality_figure,
+    robustness=_robustness_figure,
     teachers=_teacher_figure,
     plan=_plan_figure,
     embeddings=_embedding_figure,
@@ -83,7 +90,7 @@ def _figure(run, what):
 
 def figure_or_note(
     run,  # a run folder
-    what: str,  # transfer, calibration, modalities, teachers, plan, embeddings or history
+    what: str,  # transfer, calibration, modalities, robustness, teachers, plan, embeddings or history
 ):
     "The figure for a part of a run, or one line about why there is none"
     if what not in _FIGURES:

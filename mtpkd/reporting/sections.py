@@ -29,6 +29,7 @@ from mtpkd.reporting.result_sections import (
     teacher_section,
     transfer_section,
 )
+from .robustness_section import robustness_section
 from .training_sections import curve_sections, embedding_section, plan_section
 
 # %% ../../nbs/75_reporting/13_sections.ipynb #5eaf385c
@@ -75,6 +76,7 @@ def _finished_section(page: Page, run, summary, embedding) -> dict:
         transfer=transfer_section(page, run, summary),
         reliability=calibration_section(page, run, summary),
         modalities=modality_section(page, summary),
+        robustness=robustness_section(page, run, summary),
         pairing=pairing_section(page, run),
         choice=teacher_section(page, run),
         plan=plan_section(page, run, summary),

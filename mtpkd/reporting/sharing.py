@@ -29,12 +29,13 @@ from ..experiments.run_folder import RunFolder
 from .sentences import as_markdown, markdown_text, setting_rows, verdict_sentences
 
 # %% ../../nbs/75_reporting/21_sharing.ipynb #e751d8dc
+_TABLES = "results metrics history teachers transfer calibration pairing robustness".split()
 SHARED = dict(
     run=(
         "experiment.yaml",
         "environment.json",
         "summary.json",
-        *(f"{name}.csv" for name in "results metrics history teachers transfer calibration pairing".split()),
+        *(f"{name}.csv" for name in _TABLES),
         "predictions.parquet",
         "plans/*.safetensors",
         "embeddings/*.safetensors",

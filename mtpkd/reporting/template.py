@@ -150,6 +150,20 @@ MACROS = """
 </tr></thead><tbody>
 {{ rows(t.rows) }}</tbody></table></div>
 {% endmacro %}
+
+{% macro damaged(t, metric, stamp) %}
+{{ show(t.figure, "Mean over folds and seeds with 95% intervals; the students are those of the run, nothing was
+trained anew. Without damage they have the scores of the tables above.") }}
+{% for text in t.about %}<p class="soft">{{ text }}</p>{% endfor %}
+{% if t.rows %}
+<div class="wide"><table>{{ made(stamp) }}<thead><tr>
+<th>method</th><th>{{ metric }}, clean</th>
+{% for head in t.heads %}<th>{{ head }}: change [95%]</th><th>difference to student_only there [95%]</th>{% endfor %}
+</tr></thead><tbody>
+{{ rows(t.rows) }}</tbody></table></div>
+{% endif %}
+{% endmacro %}
+
 {% macro choice(c, stamp) %}
 {{ show(c, "Mean over folds and seeds.
 A method with one teacher has nothing to choose and is not drawn.") }}
@@ -188,6 +202,7 @@ column sums in the margins. Right: the same, summed by {{ p.groups }}, in percen
 
 # %% ../../nbs/75_reporting/09_template.ipynb #d9e8272b
 RUN = """{% from "macros" import made, show, verdict, choice, plan, counted, errors, fold, over_frames, trained %}
+{% from "macros" import damaged %}
 <section id="run{{ i }}"><h2>{{ r.title }}</h2>
 {% if r.note %}<p class="note">{{ r.note }}</p>
 {% else %}
@@ -235,6 +250,9 @@ Below the dashed line a student is overconfident.") }}
 {{ show(r.modalities, "Shapley value over teachers that see the prevalent modalities
 and a subset of the privileged ones.") }}
 {% endcall %}
+{% if r.robustness %}{% call fold("How it holds up") %}
+{{ damaged(r.robustness, r.metric, r.stamp) }}
+{% endcall %}{% endif %}
 {% if r.pairing %}{% call fold("Recovered pairs") %}
 {{ show(r.pairing, "Share of the soft target of a pool row that comes from its own privileged recording.
 The true pairing is used for this figure only.") }}

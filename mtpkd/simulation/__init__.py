@@ -3,7 +3,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "acted_speech_layout": ["AFFECT", "ravdess", "crema_d"],
-    "affwild2_layout": ["CLIP_S", "affwild2_va"],
+    "affwild2_layout": ["CLIP_S", "WORDS_S", "affwild2_va"],
     "biovid_layout": ["stimulus_pictures", "stimulus_signal", "stimuli", "biovid_a", "biovid_b", "write_session"],
     "ceap_layout": ["VIDEO_S", "ceap"],
     "faces": [
@@ -22,7 +22,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "simulate": ["simulated_manifest", "forecast"],
     "spec": [
         "DIFFICULTIES", "MOST_CLIPS", "SIZES", "layouts", "Difficulty", "SimulationSpec", "check_spec",
-        "Recording", "Layout", "register_layout", "rounds_of",
+        "named_levels", "Recording", "Layout", "register_layout", "rounds_of",
     ],
     "stressid_layout": ["TABLES", "stressid"],
     "trajectory": [
@@ -31,4 +31,5 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "voices": ["VOWELS", "pitch_course", "voice"],
     "wearables_layout": ["wesad", "stress_predict"],
+    "words": ["MOODS", "spoken_words", "write_transcript"],
 })

@@ -6,6 +6,7 @@ from .acted_speech_layout import (
 )
 from .affwild2_layout import (
     CLIP_S as CLIP_S,
+    WORDS_S as WORDS_S,
     affwild2_va as affwild2_va,
 )
 from .biovid_layout import (
@@ -76,6 +77,7 @@ from .spec import (
     Difficulty as Difficulty,
     SimulationSpec as SimulationSpec,
     check_spec as check_spec,
+    named_levels as named_levels,
     Recording as Recording,
     Layout as Layout,
     register_layout as register_layout,
@@ -107,4 +109,9 @@ from .voices import (
 from .wearables_layout import (
     wesad as wesad,
     stress_predict as stress_predict,
+)
+from .words import (
+    MOODS as MOODS,
+    spoken_words as spoken_words,
+    write_transcript as write_transcript,
 )

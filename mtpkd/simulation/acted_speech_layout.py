@@ -84,15 +84,16 @@ def _sound(path: str, clip: _Clip, sound_hz: int) -> Recording:
 
 # %% ../../nbs/13_simulation/09_acted_speech_layout.ipynb #39cb15d4
 _RAVDESS_HZ = 48000
+_RAVDESS_TURNS = 8  # repetitions x statements x strengths
 
 
 def _ravdess_clips(spec: SimulationSpec, person) -> list:  # of `_Clip`
     "Emotions in turn; then the other repetition, the other statement, and strongly, which neutral is not"
-    found = []
-    for turn in range(min(rounds_of(spec, len(RAVDESS)), 8)):
+    found, emotions = [], spec.recorded(RAVDESS)
+    for turn in range(min(rounds_of(spec, len(emotions)), _RAVDESS_TURNS)):
         repetition, statement, strong = 1 + turn % 2, 1 + turn // 2 % 2, turn // 4
         for number, emotion in enumerate(RAVDESS, 1):
-            if emotion == "neutral" and strong:
+            if emotion not in emotions or (emotion == "neutral" and strong):
                 continue
             name = f"01-{number:02d}-{1 + strong:02d}-{statement:02d}-{repetition:02d}-{person.index + 1:02d}"
             found.append(_Clip(spec, person, name, emotion, 1.2 if strong else 1.0))
@@ -103,7 +104,16 @@ def _ravdess_counts(spec) -> dict:
     return dict(subjects=spec.subjects, clips=sum(len(_ravdess_clips(spec, person)) for person in people(spec)))
 
 
-@register_layout("ravdess", 24, _ravdess_counts, "a sentence, emotions in turn")
+def _most_of_ravdess(spec) -> int:
+    "Neutral is never strong"
+    emotions = spec.recorded(RAVDESS)
+    return _RAVDESS_TURNS * len(emotions) - _RAVDESS_TURNS // 2 * ("neutral" in emotions)
+
+
+_RAVDESS_HOW: dict = dict(classes=RAVDESS, most_clips=_most_of_ravdess)
+
+
+@register_layout("ravdess", 24, _ravdess_counts, "a sentence, emotions in turn", **_RAVDESS_HOW)
 def ravdess(spec: SimulationSpec):  # of `Recording`
     "RAVDESS: films with and without sound, and sound files"
     for person in people(spec):
@@ -117,6 +127,7 @@ def ravdess(spec: SimulationSpec):  # of `Recording`
 
 # %% ../../nbs/13_simulation/09_acted_speech_layout.ipynb #d0bf0088
 _CREMA_D = dict(ANG="angry", DIS="disgust", FEA="fearful", HAP="happy", NEU="neutral", SAD="sad")
+_CREMA_D_CLASSES = ("anger", "disgust", "fear", "happiness", "neutral", "sadness")  # in the same order
 _CREMA_D_HZ = 16000
 _WITHOUT_LEVEL = [sentence for sentence in SENTENCES if sentence != "IEO"]  # of IEO, the level is named
 _LICENCE = "Simulated recordings in the layout of a set that is under the Open Database License (ODbL) 1.0."
@@ -124,9 +135,11 @@ _LICENCE = "Simulated recordings in the layout of a set that is under the Open D
 
 def _crema_d_clips(spec: SimulationSpec, person) -> list:  # of `_Clip`
     "Emotions in turn, one sentence after another"
-    found = []
-    for sentence in _WITHOUT_LEVEL[: rounds_of(spec, len(_CREMA_D))]:
-        for code, emotion in _CREMA_D.items():
+    found, labels = [], spec.recorded(_CREMA_D_CLASSES)
+    for sentence in _WITHOUT_LEVEL[: rounds_of(spec, len(labels))]:
+        for label, (code, emotion) in zip(_CREMA_D_CLASSES, _CREMA_D.items()):
+            if label not in labels:
+                continue
             name = f"{1001 + person.index}_{sentence}_{code}_XX"
             found.append(_Clip(spec, person, name, emotion))
     return found
@@ -136,7 +149,12 @@ def _crema_d_counts(spec) -> dict:
     return dict(subjects=spec.subjects, clips=sum(len(_crema_d_clips(spec, person)) for person in people(spec)))
 
 
-@register_layout("crema_d", 91, _crema_d_counts, "a sentence, emotions in turn")
+_CREMA_D_HOW: dict = dict(
+    classes=_CREMA_D_CLASSES, most_clips=lambda spec: len(_WITHOUT_LEVEL) * len(spec.recorded(_CREMA_D_CLASSES))
+)
+
+
+@register_layout("crema_d", 91, _crema_d_counts, "a sentence, emotions in turn", **_CREMA_D_HOW)
 def crema_d(spec: SimulationSpec):  # of `Recording`
     "CREMA-D: films and sound files"
     yield Recording("LICENSE.txt", lambda path: write_lines(path, [_LICENCE]), is_index=True)

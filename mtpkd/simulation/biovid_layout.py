@@ -84,10 +84,10 @@ _HEAD = "subject_id subject_name class_id class_name sample_id sample_name".spli
 
 def stimuli(spec: SimulationSpec) -> list:  # of (person, name of the sample)
     "The stimuli of all people"
-    found = []
+    found, labels = [], spec.recorded(BIOVID_CLASSES)
     for person in people(spec):
-        for number in range(1, rounds_of(spec, len(BIOVID_CLASSES)) + 1):
-            found += [(person, f"{_subject(person)}-{label}-{number:03d}") for label in BIOVID_CLASSES]
+        for number in range(1, rounds_of(spec, len(labels)) + 1):
+            found += [(person, f"{_subject(person)}-{label}-{number:03d}") for label in labels]
     return found
 
 
@@ -116,19 +116,25 @@ def _biovid(spec: SimulationSpec, columns: dict):
 
 
 def _counts(spec) -> dict:
-    return dict(subjects=spec.subjects, per_class=rounds_of(spec, len(BIOVID_CLASSES)))
+    return dict(subjects=spec.subjects, per_class=rounds_of(spec, len(spec.recorded(BIOVID_CLASSES))))
 
 
 _REAL_PEOPLE = ("core67", "holdout26", "released_folds")
+_MOST_ROUNDS = 999  # in three digits
+_HOW: dict = dict(
+    dropped=_REAL_PEOPLE,
+    classes=tuple(BIOVID_CLASSES),
+    most_clips=lambda spec: _MOST_ROUNDS * len(spec.recorded(BIOVID_CLASSES)),
+)
 
 
-@register_layout("biovid_a", 87, _counts, "a heat stimulus of 5.5 s, levels in turn", _REAL_PEOPLE)
+@register_layout("biovid_a", 87, _counts, "a heat stimulus of 5.5 s, levels in turn", **_HOW)
 def biovid_a(spec: SimulationSpec):  # of `Recording`
     "Part A: film, skin, heart, trapezius"
     return _biovid(spec, _COLUMNS)
 
 
-@register_layout("biovid_b", 86, _counts, "a heat stimulus of 5.5 s, levels in turn", _REAL_PEOPLE)
+@register_layout("biovid_b", 86, _counts, "a heat stimulus of 5.5 s, levels in turn", **_HOW)
 def biovid_b(spec: SimulationSpec):  # of `Recording`
     "Part B: the muscles of the face too"
     return _biovid(spec, _COLUMNS | _FACIAL)

@@ -21,7 +21,7 @@ _HEAD_HZ = 5
 
 
 def _videos(spec) -> list[str]:
-    return [f"V{number}" for number in range(1, 1 + min(spec.clips, _MOST_VIDEOS))]
+    return [f"V{number}" for number in range(1, 1 + spec.clips)]
 
 
 def _fps(video: str) -> int:
@@ -47,7 +47,7 @@ def _head(spec, person, video) -> list:  # of (number, pitch, yaw), degrees
     course, random = _course(spec, person, video), spec.random("head", person.index, video)
     times = clock(VIDEO_S, _HEAD_HZ)
     arousal, valence = at_times(course.arousal, times), at_times(course.valence, times)
-    noise = 0.5 + spec.levels.sensor
+    noise = 0.5 + spec.strengths.sensor
     pitch = 12 * valence + 14 * noise * drift(random, len(times), 10)
     turned = np.exp(0.7 * arousal + noise * drift(random, len(times), 10)) * np.sign(drift(random, len(times), 20))
     yaw = (8 * np.cumsum(turned) + random.uniform(-180, 180) + 180) % 360 - 180
@@ -61,9 +61,9 @@ def _eye(spec, person, video) -> list:  # of (first frame, last frame, pitch, ya
     fps, found, start = _fps(video), [], 2
     while start < VIDEO_S * fps - 2:
         valence, arousal = (at_times(values, start / fps) for values in (course.valence, course.arousal))
-        seconds = 0.6 * np.exp(-0.9 * arousal + 0.3 * spec.levels.sensor * random.normal())
+        seconds = 0.6 * np.exp(-0.9 * arousal + 0.3 * spec.strengths.sensor * random.normal())
         end = min(start + max(3, round(fps * seconds)), VIDEO_S * fps - 1)
-        pitch = np.clip(25 * valence + 8 * spec.levels.sensor * random.normal(), -89, 89)
+        pitch = np.clip(25 * valence + 8 * spec.strengths.sensor * random.normal(), -89, 89)
         found.append((int(start), int(end), round(float(pitch), 3), round(float(random.uniform(-180, 180)), 3)))
         start = end + int(random.integers(2, 6))
     return found
@@ -85,7 +85,11 @@ def _write_part(path, spec: SimulationSpec, person, part: str):
 
 
 @register_layout(
-    "ceap", 32, lambda spec: dict(subjects=spec.subjects), f"a video of {VIDEO_S} s, at most {_MOST_VIDEOS}"
+    "ceap",
+    32,
+    lambda spec: dict(subjects=spec.subjects),
+    f"a video of {VIDEO_S} s",
+    most_clips=lambda spec: _MOST_VIDEOS,
 )
 def ceap(spec: SimulationSpec):  # of `Recording`
     "CEAP-360VR: three files a participant"

@@ -63,11 +63,11 @@ def shown_units(
 ) -> np.ndarray:  # `(T, 11)` in [0, 1], in the order of `UNITS`
     "What a face shows of its action units"
     shown = np.zeros((count, len(UNITS)))
-    lets_be_seen = np.exp(spec.levels.control * random.normal())
-    share = spec.levels.shown * person.expressive * lets_be_seen
+    lets_be_seen = np.exp(spec.strengths.control * random.normal())
+    share = spec.strengths.shown * person.expressive * lets_be_seen
     for i, unit in enumerate(UNITS):
         shown[:, i] = share * units.get(unit, 0)
-        shown[:, i] += spec.levels.unrelated * np.clip(drift(random, count, FELT_HZ) - 0.5, 0, None)
+        shown[:, i] += spec.strengths.unrelated * np.clip(drift(random, count, FELT_HZ) - 0.5, 0, None)
     closing = UNITS.index(43)
     shown[:, closing] = np.maximum(shown[:, closing], _blinks(count, random))
     return np.clip(shown, 0, 1)
@@ -283,7 +283,7 @@ def poses(
     leaves: bool = False,  # the face is out of the picture for a while
 ) -> list[Pose]:
     "Head and light in every frame of a film"
-    amount = spec.levels.movement
+    amount = spec.strengths.movement
     moves = [amount * drift(random, count, 0.8 * rate_hz) for _ in range(4)]
     light = 1 + amount * (0.12 * random.normal() + 0.04 * drift(random, count, 2 * rate_hz))
     middle = 0.5 + 0.03 * amount * random.normal(size=2)

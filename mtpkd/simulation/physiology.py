@@ -251,4 +251,4 @@ def simulate_signal(
 ) -> np.ndarray:  # `(T,)`, or `(T, 3)` of acceleration
     "A signal over the time of a course"
     times = clock(course.seconds, rate_hz)
-    return signals.get(name)(person, course, times, spec, random, noise * spec.levels.sensor)
+    return signals.get(name)(person, course, times, spec, random, noise * spec.strengths.sensor)

@@ -9,7 +9,7 @@ __all__ = ['simulated_manifest', 'forecast', 'simulate']
 import functools
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
@@ -24,15 +24,20 @@ from ..data.manifest import manifests_folder, SIMULATION_MARK
 from .faces import draw_face, look_of, UNITS, with_camera_noise
 from .faults import break_recordings, choose_broken, faults, faults_for
 from .physiology import waves_text
-from .spec import check_spec, Layout, layouts, SimulationSpec
+from .spec import check_spec, Layout, layouts, named_levels, SimulationSpec
 from .trajectory import people
 
 # %% ../../nbs/13_simulation/14_simulate.ipynb #125229f5
 def simulated_manifest(spec: SimulationSpec, layout: Layout, mark: str) -> dict:
     "The manifest of the real set, with the counts of the simulated one"
     values = read_yaml(manifests_folder() / f"{spec.corpus}.yaml")
-    variants = {name: variant for name, variant in values.get("variants", {}).items() if name not in layout.dropped}
+    task = values["task"]
+    variants = {}
+    for name, variant in values.get("variants", {}).items():
+        if name not in layout.dropped and not _lacks_classes(spec, layout, variant):
+            variants[name] = variant
     changes = dict(
+        task=task | dict(classes=list(spec.levels)) if spec.levels else task,
         title=f"Simulated, in the layout of: {values['title']}",
         licence="none: simulated recordings",
         citation="",
@@ -46,9 +51,19 @@ def simulated_manifest(spec: SimulationSpec, layout: Layout, mark: str) -> dict:
     return values | changes
 
 
+def _lacks_classes(spec: SimulationSpec, layout: Layout, variant: dict) -> bool:
+    "Whether a variant is about classes of which some are not recorded"
+    classes = variant.get("task", {}).get("classes", ())
+    return bool(spec.levels) and set(classes) <= set(layout.classes) and not set(classes) <= set(spec.levels)
+
+
 def _mark_text(spec: SimulationSpec) -> str:
     "How a corpus was simulated, in one line"
     parts = [f"{spec.subjects} subjects x {spec.clips} clips", f"seed {spec.seed}", spec.difficulty]
+    if spec.levels:
+        parts.append(f"only {', '.join(spec.levels)}")
+    if spec.words:
+        parts.append("with words")
     if spec.missing:
         parts.append(f"{spec.missing:.0%} of privileged recordings missing")
     return ", ".join(parts)
@@ -76,7 +91,7 @@ def forecast(
 ) -> dict:  # files, frames, values, megabytes, minutes
     "What a simulated corpus will take: files, frames to draw, space on disk, and time"
     spec, layout = _checked(name, settings)
-    recordings = list(layout.recordings(spec))
+    recordings, _ = _recordings_of(spec, layout)
     _check_faults(recordings, _named_faults(broken), spec)
     frames = sum(recording.frames for recording in recordings)
     values = sum(recording.values for recording in recordings)
@@ -94,9 +109,26 @@ def forecast(
 def _checked(name: str, settings: dict) -> tuple:  # specification, layout
     "The specification and the layout of a corpus; `InputError` where a setting is wrong"
     layout = layouts.get(name)
-    spec = SimulationSpec(name, **settings)
-    check_spec(spec, layout.most_subjects)
+    levels = named_levels(settings.get("levels") or (), layout.classes, name)
+    spec = SimulationSpec(name, **settings | dict(levels=levels))
+    most = layout.most_clips(spec)
+    if settings.get("clips") is None:
+        spec = replace(spec, clips=min(SimulationSpec.clips, most))
+    check_spec(spec, layout.most_subjects, most)
+    if spec.words and layout.transcripts is None:
+        raise InputError(
+            f"words: nobody speaks freely in recordings of {name}; expected affwild2_va, or leave words out"
+        )
     return spec, layout
+
+
+def _recordings_of(spec: SimulationSpec, layout: Layout) -> tuple:  # list of `Recording`, manifest of the words or {}
+    "Everything that is written, in the layout and beside it"
+    recordings = list(layout.recordings(spec))
+    if not spec.words or layout.transcripts is None:
+        return recordings, {}
+    beside, manifest = layout.transcripts(spec, _mark_text(spec))
+    return [*recordings, *beside], manifest
 
 
 _SIMULATED_FOLDER = FolderKind(
@@ -109,11 +141,13 @@ _SIMULATED_FOLDER = FolderKind(
 def _facts(spec: SimulationSpec, broken) -> dict:
     "The content of the mark"
     facts = dict(simulated=_mark_text(spec), version=mtpkd.__version__) | asdict(spec)
+    facts["levels"] = list(spec.levels)
     return facts | dict(waves=waves_text(spec.waves), broken=sorted(broken))
 
 
 def _check_same_simulation(mark, facts: dict):
     stored = read_yaml(mark)
+    stored = dict(levels=[], words=False) | stored  # of a version without these settings
     different = [key for key in facts if stored.get(key) != facts[key]]
     if different:
         key = different[0]
@@ -133,14 +167,14 @@ def _named_faults(broken) -> list[str]:
 
 
 def _may_break(recording) -> bool:
-    "Whether a fault may be done to a recording"
-    return recording.is_used and not recording.is_index
+    "Whether a fault may be done to a recording: a file that is read, and by which no other is found"
+    return recording.is_used and not recording.is_index and bool(Path(recording.path).suffix)
 
 
 def _check_faults(recordings: list, names: list, spec: SimulationSpec) -> None:
     "`InputError`, before anything is written, where there are not enough recordings for the faults"
-    if "all" not in names:
-        choose_broken([recording.path for recording in recordings if _may_break(recording)], names, spec)
+    paths = [recording.path for recording in recordings if _may_break(recording)]
+    choose_broken(paths, faults_for(paths) if "all" in names else names, spec)
 
 
 def simulate(
@@ -155,7 +189,7 @@ def simulate(
     spec, layout = _checked(name, settings)
     names, out = _named_faults(broken), Path(out)
     facts = _facts(spec, names)
-    recordings = list(layout.recordings(spec))
+    recordings, of_words = _recordings_of(spec, layout)
     _check_faults(recordings, names, spec)
     claim_output_folder(out, _SIMULATED_FOLDER, check=functools.partial(_check_same_simulation, facts=facts))
     write_text(out / SIMULATION_MARK, to_yaml(facts))
@@ -164,7 +198,8 @@ def simulate(
         path = recording.write(out / recording.path)
         if _may_break(recording):
             breakable.append(path)
-    files = [path for path in breakable if path.is_file()]
-    break_recordings(files, faults_for(files) if "all" in names else names, spec)
+    break_recordings(breakable, faults_for(breakable) if "all" in names else names, spec)
+    if of_words:
+        write_text(out / "words.yaml", to_yaml(of_words))
     write_text(out / "manifest.yaml", to_yaml(simulated_manifest(spec, layout, facts["simulated"])))
     return out / "manifest.yaml"

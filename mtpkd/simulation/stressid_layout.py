@@ -47,6 +47,8 @@ def _code(person) -> str:
 
 
 def _tasks(spec) -> list[str]:
+    if spec.levels:
+        return spec.recorded(_TASKS[:-1])
     return _TASKS if spec.clips >= len(_TASKS) else _TASKS[:-1]  # every class at least once
 
 
@@ -55,10 +57,10 @@ def _features(spec: SimulationSpec, person, task: str, modality: str) -> np.ndar
     table = TABLES[modality]
     projection = spec.random("projection", modality).normal(size=(_STATE, table.width)) / np.sqrt(_STATE)
     state = spec.random("task", task).normal(size=_STATE)
-    share = spec.levels.shown * person.expressive if modality == "video" else person.reactivity
+    share = spec.strengths.shown * person.expressive if modality == "video" else person.reactivity
     own = 0.7 * spec.random("offset", modality, person.index).normal(size=table.width)
     felt = share * state + 0.3 * spec.random("felt", person.index, task).normal(size=_STATE)
-    noise = table.noise * spec.levels.sensor * spec.random(modality, person.index, task).normal(size=table.width)
+    noise = table.noise * spec.strengths.sensor * spec.random(modality, person.index, task).normal(size=table.width)
     return np.tanh(felt @ projection) + own + noise
 
 # %% ../../nbs/13_simulation/12_stressid_layout.ipynb #6d879f5d
@@ -90,7 +92,11 @@ def _write_labels(path, spec: SimulationSpec):
     return write_lines(path, lines)
 
 
-@register_layout("stressid", 999, lambda spec: dict(subjects=spec.subjects), "a task; all eleven in any case")
+_HOW: dict = dict(classes=tuple(_TASKS[:-1]), most_clips=lambda spec: len(_TASKS))
+_COUNTED = "a task; all eleven in any case"
+
+
+@register_layout("stressid", 999, lambda spec: dict(subjects=spec.subjects), _COUNTED, **_HOW)
 def stressid(spec: SimulationSpec):  # of `Recording`
     "StressID: five tables of features, one of labels"
     yield Recording("labels.csv", functools.partial(_write_labels, spec=spec), is_index=True)

@@ -39,7 +39,7 @@ def people(spec: SimulationSpec, count: int = None) -> list[Person]:  # None: as
                 index=i,
                 male=male,
                 age=int(random.integers(20, 65)),
-                expressive=float(np.exp(spec.levels.spread * random.normal())),
+                expressive=float(np.exp(spec.strengths.spread * random.normal())),
                 pitch_hz=float((115 if male else 205) * np.exp(0.12 * random.normal())),
                 rest_bpm=float(np.clip(random.normal(70, 8), 50, 95)),
                 reactivity=float(np.exp(0.15 * random.normal())),
@@ -169,6 +169,6 @@ def rated(
     width = max(1.0, len(times) / max(times[-1], 1e-9))  # a second
     for _ in range(raters):
         lag, scale = random.uniform(0.1, 0.5), random.uniform(0.85, 1.1)
-        noise = spec.levels.ratings * drift(random, len(times), width)
+        noise = spec.strengths.ratings * drift(random, len(times), width)
         total += scale * at_times(values, np.asarray(times) - lag) + noise
     return np.clip(total / raters, -1, 1)

@@ -99,5 +99,5 @@ def _spoken(person: Person, course: Course, rate_hz: int, spec, random) -> np.nd
             filtered = _resonate(source, [tract * f for f in formants], rate_hz)
             sound[is_spoken] = filtered[is_spoken]
     sound *= loudness * np.exp(0.8 * arousal)
-    noise = 0.02 * (0.2 + spec.levels.sensor) * random.normal(size=len(times))
+    noise = 0.02 * (0.2 + spec.strengths.sensor) * random.normal(size=len(times))
     return 0.15 * sound + noise

@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 from torch.func import stack_module_state
 from ..core.errors import InputError, nearest
-from ..models.stacked_layers import bind_weights, MappedModule, stacked_form, weight_places
+from ..models.stacked_layers import bind_weights, MappedModule, shared_weights, stacked_form, weight_places
 from .stacked_data import StackedDataset
 
 # %% ../../nbs/45_training/05_stacked_model.ipynb #b105277a
@@ -45,10 +45,11 @@ class StackedModel:
             k: p.requires_grad for k, p in made[0].named_parameters()
         }  # of a pretrained encoder, some parts may be frozen
         self.params = {k: p.detach().to(device).requires_grad_(learns[k]) for k, p in params.items()}
+        shared = shared_weights(made[0])
         network = made[0].to("meta")
         stackable = getattr(network, "stackable", False)
         self.network = stacked_form(network) if stackable else MappedModule(network, by_vmap=False)
-        self._places = weight_places(self.network)
+        self._places = weight_places(self.network, shared)
 
     def __len__(self):
         return len(next(iter(self.params.values())))

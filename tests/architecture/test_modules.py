@@ -71,7 +71,7 @@ def test_a_package_face_lists_the_public_names():
 
 TOP_LEVEL = """run learning_curve compare sweep fit export predict Predictor RunFolder read save_set synthetic load_manifest
 TeacherEnsemble Student TNet SelfDistillation sinkhorn_divergence structural_ot encoders fusions loss_terms add_method report probe
-train_teachers train_students tune evaluate simulate pack unpack"""
+train_teachers train_students tune evaluate robustness simulate pack unpack"""
 
 
 def test_the_names_of_the_top_level():

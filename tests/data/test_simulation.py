@@ -4,8 +4,11 @@ import shutil
 from pathlib import Path
 import numpy as np
 import pytest
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import cross_val_predict, GroupKFold
 import mtpkd
 from mtpkd.cli.main import main
+from mtpkd.core.config import to_yaml
 from mtpkd.core.errors import InputError
 from mtpkd.data.check import check, check_text
 from mtpkd.data.manifest import list_manifests, load_manifest
@@ -230,6 +233,99 @@ def test_the_faults_that_the_command_names_are_those_there_are():
     from mtpkd.cli.data_commands import SIMULATED_FAULTS
 
     assert sorted(SIMULATED_FAULTS) == sorted(faults.names())
+
+
+# some of the levels, and no more than a layout holds
+
+LEVELS = dict(
+    biovid_a="0,4", biovid_b=["BL1", "PA4"], ravdess="calm,angry", crema_d="0,2", stressid="Math,Relax,Stroop"
+)
+
+
+@pytest.mark.parametrize("name", ["stressid", *(pytest.param(n, marks=pytest.mark.slow) for n in list(LEVELS)[:-1])])
+def test_only_some_levels(name, tmp_path):
+    manifest = simulate(name, tmp_path / "copy", **SMALL | dict(levels=LEVELS[name]))
+    found = check(manifest)
+    assert found.findings == [], check_text(found)
+    assert all(expected is None or expected == actual for _, expected, actual in found.facts), check_text(found)
+    samples = mtpkd.read(manifest, inputs=False, files=True)
+    classes = load_manifest(manifest).task.classes
+    assert len(classes) == len(set(samples.target)) == (3 if name == "stressid" else 2)
+    assert "only " in load_manifest(manifest).simulated
+    for variant in load_manifest(manifest).variants:
+        load_manifest(f"{manifest}+{variant}")
+
+
+def test_levels_leave_the_other_recordings_as_they_are(tmp_path):
+    every, some = (
+        SimulationSpec("biovid_a", **SMALL | how) for how in (dict(clips=10), dict(clips=4, levels=("BL1", "PA4")))
+    )
+    paths = [[recording.path for recording in layouts.get("biovid_a").recordings(spec)] for spec in (every, some)]
+    assert set(paths[1]) < set(paths[0]) and not any("PA2" in path for path in paths[1])
+    assert sum("mp4" in path for path in paths[1]) == 4 * 4
+
+
+@pytest.mark.parametrize(
+    "name, wrong, word",
+    [
+        ("ravdess", dict(clips=61), "expected 1 to 60"),
+        ("ravdess", dict(clips=17, levels="calm,angry"), "expected 1 to 16"),
+        ("crema_d", dict(clips=67), "expected 1 to 66"),
+        ("ceap", dict(clips=9), "expected 1 to 8"),
+        ("stressid", dict(clips=13), "expected 1 to 12"),
+        ("biovid_a", dict(clips=4996), "expected 1 to 4995"),
+        ("biovid_a", dict(levels="0,5"), "numbers from 0 to 4, or BL1"),
+        ("biovid_a", dict(levels="BL1"), "at least two"),
+        ("wesad", dict(levels="0,1"), "no classes in turn"),
+        ("ceap", dict(broken=["all"], subjects=2, clips=1), "is left to break"),
+    ],
+)
+def test_what_a_layout_does_not_hold_is_refused(name, wrong, word, tmp_path):
+    with pytest.raises(InputError, match=word):
+        simulate(name, tmp_path / "copy", **SMALL | wrong)
+    assert not (tmp_path / "copy").exists()
+
+
+def test_clips_are_ten_or_as_many_as_there_are():
+    assert forecast("ceap", subjects=2) == forecast("ceap", subjects=2, clips=8)
+    assert forecast("stressid", subjects=2)["files"] == 6
+
+
+# words beside the layout
+
+
+def test_words_follow_what_is_felt_and_become_features(tmp_path):
+    "Transcripts alone, without the films: read by the kind text, hashed, and worth something for valence"
+    spec = SimulationSpec("affwild2_va", subjects=9, clips=8, words=True)
+    recordings, values = layouts.get("affwild2_va").transcripts(spec, "12 people")
+    for recording in recordings:
+        recording.write(tmp_path / recording.path)
+    values["modalities"] = dict(words=values["modalities"]["words"] | dict(role="prevalent"))
+    (tmp_path / "words.yaml").write_text(to_yaml(values))
+    assert check(tmp_path / "words.yaml").findings == []
+    prepared = prepare(tmp_path / "words.yaml", out=tmp_path / "out", encoder="hashing:64", jobs=1, progress=False)
+    samples = mtpkd.read(prepared)
+    x, valence = samples.arrays["words"][samples.presence[:, 0]], samples.target[samples.presence[:, 0], 0]
+    assert x.shape[1:] == (64,) and 0.7 < samples.presence.mean() <= 1
+    guessed = cross_val_predict(RidgeCV(), x, valence, groups=samples.subject[samples.presence[:, 0]], cv=GroupKFold(3))
+    assert np.corrcoef(guessed, valence)[0, 1] > 0.4
+    assert load_manifest(prepared).simulated == "12 people"
+    facts = forecast("affwild2_va", subjects=2, clips=1), forecast("affwild2_va", subjects=2, clips=1, words=True)
+    assert facts[1]["files"] == facts[0]["files"] + 3
+    with pytest.raises(InputError, match="nobody speaks freely in recordings of ceap"):
+        simulate("ceap", tmp_path / "no", subjects=2, words=True)
+
+
+@pytest.mark.slow
+def test_a_rehearsal_of_film_taught_by_words(tmp_path):
+    manifest = simulate("affwild2_va", tmp_path / "copy", **SMALL, words=True)
+    for path in (manifest, manifest.parent / "words.yaml"):
+        found = check(path)
+        assert found.findings == [], check_text(found)
+    how = PREPARED | dict(encoder="difference_image,words=hashing:64")
+    prepared = prepare(manifest.parent / "words.yaml", out=tmp_path / "prepared", **how)
+    r = mtpkd.run(prepared, out=tmp_path / "run", folds=2, **RUN)
+    assert r.results["value"].notna().all() and "with words" in r.summary.simulated
 
 
 @pytest.mark.parametrize(

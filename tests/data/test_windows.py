@@ -27,7 +27,7 @@ from mtpkd.data.media_files import write_video
 from mtpkd.data.reading import read
 from mtpkd.data.save import save_set
 from mtpkd.data.windowed_array import WindowedArray
-from mtpkd.features import pipeline, prepare as preparing, recipes
+from mtpkd.features import piece_features, piece_workers, plan as planning, prepare as preparing
 from mtpkd.features.prepare import prepare
 
 HOW = dict(encoder="frames_tcn,resnet18_logmel", weights="random", faces="whole", jobs=1, progress=False)
@@ -37,16 +37,16 @@ SMALL = HOW | dict(frames=16, size=16, sound_seconds=0.5)
 @pytest.fixture
 def small_blocks(monkeypatch):
     "Blocks of four frames, shards of three blocks: films of several blocks, sets of several shards"
-    for module in (recipes, pipeline, preparing):
+    for module in (piece_features, planning, preparing):
         monkeypatch.setattr(module, "BLOCK", 4)
-    monkeypatch.setattr(pipeline, "SHARD", 3)
+    monkeypatch.setattr(planning, "SHARD", 3)
 
 
 def prepared_alike(manifest, tmp_path, monkeypatch, name="video", **how):
     "A set with windows over stored frames, and the same one with every window by itself; the modality in both"
     windowed = prepare(manifest, out=tmp_path / "windowed", **how)
     with monkeypatch.context() as patched:
-        patched.setattr(pipeline, "is_per_frame", lambda recipe: False)
+        patched.setattr(planning, "is_per_frame", lambda recipe: False)
         gathered = prepare(manifest, out=tmp_path / "gathered", **how)
     ours, theirs = read(windowed), read(gathered)
     np.testing.assert_array_equal(ours.presence, theirs.presence)
@@ -176,7 +176,7 @@ def test_recipes_that_see_more_than_a_frame_keep_their_windows(tmp_path, monkeyp
 
 def test_a_frame_is_decoded_and_computed_once(tmp_path, monkeypatch):
     decoded, seen = [], []
-    original, network = video._checked_frame, recipes.run_network
+    original, network = video._checked_frame, piece_features.run_network
 
     def counted(r, frames, previous, position):
         decoded.append((r.path.name, int(position)))
@@ -187,7 +187,7 @@ def test_a_frame_is_decoded_and_computed_once(tmp_path, monkeypatch):
         return network(net, x, device)
 
     monkeypatch.setattr(video, "_checked_frame", counted)
-    monkeypatch.setattr(recipes, "run_network", counted_network)
+    monkeypatch.setattr(piece_features, "run_network", counted_network)
     rows = window_rows("a.mp4", 80, 8) + window_rows("b.mp4", 10, 8)
     m = film_set(tmp_path / "films", {"a.mp4": 100, "b.mp4": 20}, rows, face="prevalent")
     prepare(m, out=tmp_path / "set", **HOW | dict(encoder="frames_tcn", frames=8, size=16))
@@ -279,7 +279,7 @@ def test_killed_and_resumed_it_ends_with_the_same_bytes(tmp_path, monkeypatch, s
     m = two_films(tmp_path / "films")
     how = HOW | dict(encoder="frames_tcn", frames=4, size=16)
     prepare(m, out=tmp_path / "clean", **how)
-    original, saved = pipeline.save_piece, []
+    original, saved = piece_workers.save_piece, []
 
     def interrupted(out, key, *rest):
         original(out, key, *rest)
@@ -287,7 +287,7 @@ def test_killed_and_resumed_it_ends_with_the_same_bytes(tmp_path, monkeypatch, s
         if len(saved) % 2 == 0 and len(saved) < 9:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline, "save_piece", interrupted)
+    monkeypatch.setattr(piece_workers, "save_piece", interrupted)
     for _ in range(4):
         with pytest.raises(KeyboardInterrupt):
             prepare(m, out=tmp_path / "cut", **how)
@@ -424,3 +424,28 @@ def test_cells_of_the_rows(both, tmp_path, cell):
     with pytest.raises(InputError) as error:
         read(manifest)
     assert "\n" not in str(error.value) and "/copy/" in str(error.value)  # one line that names the file
+
+
+def test_blocks_of_a_film_are_decoded_in_one_pass(tmp_path, monkeypatch):
+    "What the blocks of a film see is what each of them sees by itself, and no frame is decoded for a second block"
+    from mtpkd.features.encoder_choice import PrepareConfig
+    from mtpkd.features.pieces import Piece
+    from mtpkd.features.recipes import make_recipe
+
+    path = write_video(tmp_path / "film.mp4", film(0, 0, 0, 60, 32), rate=25, crf=12)
+    recipe = make_recipe(
+        PrepareConfig(encoder="frames_tcn", weights="random", faces="whole", size=16), "video", "video"
+    )
+    parts = [np.arange(0, 20), np.array([-1, 20, 22, 25]), np.arange(30, 60, 3)]
+    group = [(recipe, f"{i:032d}", Piece(path, sha="film", frames=part)) for i, part in enumerate(parts)]
+    opened, open_media = [], video.open_media
+    monkeypatch.setattr(video, "open_media", lambda path: opened.append(path) or open_media(path))
+    video.open_recording(path)
+    counted = len(opened)
+    assert list(piece_workers._do_group(group, tmp_path / "together", "cpu")) == ["", "", ""]
+    assert len(opened) - counted == 1
+    for entry in group:
+        assert list(piece_workers._do_group([entry], tmp_path / "alone", "cpu")) == [""]
+        one, other = (piece_workers.load_piece(tmp_path / name, entry[1]) for name in ("together", "alone"))
+        np.testing.assert_array_equal(one[0], other[0])
+    assert len(opened) - counted == 4

@@ -14,7 +14,8 @@ from mtpkd.data.frame_spans import annotations_table, make_spans, windows_table
 from mtpkd.data.large_sets import take_rows
 from mtpkd.data.manifest import load_manifest, TaskSpec
 from mtpkd.deployment.frame_files import write_frame_files
-from mtpkd.evaluation.frames import check_frame_folds, check_smoothings, frame_predictions, frame_scores, scored_frames
+from mtpkd.data.smoothing import check_smoothings
+from mtpkd.evaluation.frames import check_frame_folds, frame_predictions, frame_scores, scored_frames
 from mtpkd.features.prepare import prepare
 from mtpkd.reporting.result_sections import frame_section
 from mtpkd.simulation.affwild2_layout import _Scene
@@ -23,7 +24,7 @@ from mtpkd.simulation.simulate import simulate
 from mtpkd.simulation.spec import SimulationSpec
 from mtpkd.simulation.trajectory import at_times, people
 from mtpkd.simulation.voices import voice
-from tiny_runs import quick, run_tiny, with_entries
+from tiny_runs import make_set, quick, run_tiny, with_entries
 
 FRAMES, LENGTH, STRIDE = 37, 8, 4
 PARTS = ["Train_Set"] * 5 + ["Validation_Set"] * 2
@@ -361,6 +362,30 @@ def test_a_recording_in_two_parts_of_a_fold_is_refused():
 def test_a_wrong_smoothing_is_named_before_any_training(name):
     with pytest.raises(InputError, match=r"^set: frames\.smoothing: .*smoothing"):
         check_smoothings(["none", name], "set: frames.smoothing")
+
+
+def test_a_wrong_smoothing_is_found_by_check_prepare_and_run_alike(tmp_path, capsys):
+    from mtpkd.data.check import check
+
+    words = "frames.smoothing: smoothing over 14 frames"
+    corpus = load_manifest("affwild2_va")
+    wrong = corpus.model_copy(update=dict(frames=corpus.frames.model_copy(update=dict(smoothing=("none", "mean:14")))))
+    (tmp_path / "VA_Set").mkdir()
+    with pytest.raises(InputError, match=words):
+        mtpkd.read(wrong, root=tmp_path, files=True)
+    assert any(words in str(finding) and finding.level == "unusable" for finding in check(wrong, tmp_path).findings)
+    path = make_set(tmp_path / "set")
+    one = dict(recording=["a"], frame=[1])
+    pd.DataFrame(one | dict(sample=["000000"], first=[1], last=[1])).to_csv(
+        tmp_path / "set" / "windows.csv", index=False
+    )
+    pd.DataFrame(one | dict(target=["0"])).to_csv(tmp_path / "set" / "annotations.csv", index=False)
+    with_entries(path, **with_tables(path, ["mean:14"]))
+    for command in (["data", "check", str(path)], ["run", "--manifest", str(path), "--dry-run"]):
+        assert main(command) == 2
+        assert words in "".join(capsys.readouterr())
+    with pytest.raises(InputError, match=words):
+        prepare(path, out=tmp_path / "prepared", progress=False)
 
 
 def test_medians_of_certain_predictions_are_probabilities():
