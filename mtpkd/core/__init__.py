@@ -36,7 +36,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "FAMILIES", "Registry", "is_address", "addresses_in", "allow_addresses", "trusting",
         "trusted_addresses", "permissions", "grant", "find_by_address", "import_name",
     ],
-    "remote_folders": ["INDEX", "is_remote", "cache_folder", "local_copy"],
+    "remote_folders": ["is_remote", "cache_folder", "local_copy"],
     "runtime": [
         "TORCHRUN_VARIABLES", "seed_for", "rng", "torchrun_rank_and_size", "pick_device", "memory_bytes",
         "check_memory", "safe_path", "safe_children", "flushes_denormals", "torch_threads", "in_notebook",

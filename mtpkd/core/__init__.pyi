@@ -120,7 +120,6 @@ from .registry import (
     import_name as import_name,
 )
 from .remote_folders import (
-    INDEX as INDEX,
     is_remote as is_remote,
     cache_folder as cache_folder,
     local_copy as local_copy,
