@@ -203,8 +203,10 @@ def plan_set(
     used = {name: spec for name, spec in m.modalities.items() if spec.role != "unused"}
     planned = {}
     for name, spec in used.items():
-        kind = "signal" if spec.kind == "sequence" else spec.kind  # as which it is read
-        planned[name] = make_recipe(c, name, kind, spec.rate_hz, spec.shape)
+        kind, shape = spec.kind, spec.shape
+        if kind == "sequence":  # read as a signal, whose steps come last
+            kind, shape = "signal", (*shape[1:], *shape[:1])
+        planned[name] = make_recipe(c, name, kind, spec.rate_hz, shape)
     samples = read(m, inputs=False, root=root, files=True, labels=labels)
     is_corpus = is_owners and getattr(readers.get(m.reader), "corpus", False)
     recipes = [planned[name] for name in samples.modalities]

@@ -48,9 +48,8 @@ class StackedDataset:
 
     x: dict  # modality -> `(N, ...)`, or a `WindowedTensor` of such a shape
     presence: Tensor  # `(N, M)` bool
-    target: (
-        Tensor  # class probabilities `(N, C)` or values `(N, K)`, 0 where invalid; per step `(N, T, C)`, `(N, T, K)`
-    )
+    # class probabilities `(N, C)` or values `(N, K)`, 0 where invalid; per step `(N, T, C)` or `(N, T, K)`
+    target: Tensor
     valid: Tensor  # `(N, K)` or `(N, 1)`: 1 where the target is known; per step `(N, T, K)` or `(N, T, 1)`
     mean: dict  # modality -> `(R, 1, ...)`
     scale: dict
