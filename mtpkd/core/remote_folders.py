@@ -8,6 +8,7 @@ __all__ = ['is_remote', 'cache_folder', 'local_copy']
 # %% ../../nbs/00_core/13_remote_folders.ipynb #2b3a0dfd
 import functools, hashlib, os, posixpath
 from pathlib import Path
+import mtpkd
 from .errors import InputError, reason_of
 from .files import atomic_path, folder_lock, write_json
 from .installation import install_command
@@ -25,7 +26,7 @@ def is_remote(address) -> bool:
 
 def cache_folder() -> Path:
     "The folder of what was copied from elsewhere"
-    return Path(os.environ.get("MTPKD_CACHE") or Path.home() / ".cache" / "mtpkd")
+    return Path(os.environ.get("MTPKD_CACHE") or Path.home() / ".cache" / mtpkd.__name__)
 
 # %% ../../nbs/00_core/13_remote_folders.ipynb #c027e26e
 def _open_folder(address: str) -> tuple:  # file system of fsspec, path of the folder in it

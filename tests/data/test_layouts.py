@@ -8,7 +8,7 @@ from mtpkd.core.errors import InputError
 from mtpkd.data.check import check, check_text
 from mtpkd.data.manifest import load_manifest
 from mtpkd.data.reading import read
-from mtpkd.features import pipeline
+from mtpkd.features import piece_workers, plan as planning
 from mtpkd.features.prepare import prepare, PrepareConfig
 from mtpkd.features.piece_features import features_of
 from mtpkd.features.pieces import Piece, video_pixels
@@ -345,9 +345,9 @@ def test_windows_with_gaps_keep_their_time(tmp_path, gaps):
 def test_shards_are_written_on_the_way_and_few_files_wait_for_them(tmp_path, monkeypatch):
     root = trees.affwild2(tmp_path / "copy")
     how = SMALL | dict(encoder="r2plus1d18,resnet18_logmel")
-    monkeypatch.setattr(pipeline, "SHARD", 8)
+    monkeypatch.setattr(planning, "SHARD", 8)
     prepare("affwild2_va", root=root, out=tmp_path / "whole", **how)
-    waiting, original = [], pipeline.save_piece
+    waiting, original = [], piece_workers.save_piece
 
     def counted(out, *rest):
         original(out, *rest)
@@ -356,7 +356,7 @@ def test_shards_are_written_on_the_way_and_few_files_wait_for_them(tmp_path, mon
         if len(waiting) == 21:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline, "save_piece", counted)
+    monkeypatch.setattr(piece_workers, "save_piece", counted)
     with pytest.raises(KeyboardInterrupt):
         prepare("affwild2_va", root=root, out=tmp_path / "cut", **how)
     assert max(waiting) == 8 and len(list((tmp_path / "cut" / "shards").iterdir())) == 2

@@ -13,7 +13,7 @@ from mtpkd.deployment.first_batch import first_batch
 from mtpkd.execution.notebooks import execute_many
 from mtpkd.execution.sweep_file import read_sweep
 from mtpkd.execution.workers import CAN_FORK, Pool
-from mtpkd.features import pipeline
+from mtpkd.features import piece_workers
 from mtpkd.features.pieces import Piece
 from mtpkd.experiments.plan import plan_experiment
 from tiny_runs import make_set, quick
@@ -308,6 +308,6 @@ def test_a_tried_file_imports_nothing_from_the_working_folder(full_of_modules):
 @pytest.mark.slow
 def test_preparing_processes_import_nothing_from_the_working_folder(full_of_modules):
     work = iter([[("no recipe", "key", Piece(Path("a.wav")))]])
-    ((key, error),) = pipeline._run_in_pool(work, 1, full_of_modules, "cpu", {})
+    ((key, error),) = piece_workers._run_in_pool(work, 1, full_of_modules, "cpu", {})
     assert key == "key" and error.startswith("a.wav: cannot be prepared (AttributeError")
     assert not [*full_of_modules.glob("sung by *")]
