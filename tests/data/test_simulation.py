@@ -296,7 +296,7 @@ def test_clips_are_ten_or_as_many_as_there_are():
 
 def test_words_follow_what_is_felt_and_become_features(tmp_path):
     "Transcripts alone, without the films: read by the kind text, hashed, and worth something for valence"
-    spec = SimulationSpec("affwild2_va", subjects=9, clips=8, words=True)
+    spec = SimulationSpec("affwild2_va", subjects=12, clips=10, words=True)
     recordings, values = layouts.get("affwild2_va").transcripts(spec, "12 people")
     for recording in recordings:
         recording.write(tmp_path / recording.path)
