@@ -218,7 +218,7 @@ def test_processes_with_other_data_or_settings_are_refused(monkeypatch):
 
 
 def test_a_process_that_cannot_go_on_does_not_speak_of_writing(spread, tmp_path, monkeypatch):
-    def fails(*_):
+    def fails(*_, **__):
         raise OSError("the network is gone")
 
     _, asked, *_ = spread
