@@ -499,6 +499,17 @@ def install_sizes() -> str:
     return markdown_table(["installation", "torch", "packages", "MB", "MB beyond the workbench"], cells)
 
 
+def memory_by_rows() -> str:
+    "Largest memory and processor time of a run by the number of rows of the set"
+    cells = []
+    for row in pd.read_csv(RESULTS / "bench_memory.csv").itertuples():
+        memory = [f"{size:,.0f}" for size in (row.disk_mb, row.peak_mb, row.own_mb)]
+        seconds = [f"{part:.0f}" for part in (row.reading, row.training, row.writing)]
+        cells.append([f"{row.rows:,}", *memory, *seconds])
+    header = ["rows", "MB on disk", "MB at most", "of these its own", "s reading", "s training", "s writing"]
+    return markdown_table(header, cells)
+
+
 def transport_accuracy() -> str:
     "Errors, reads of the host, reproducibility, and what blocks cost"
     rows = pd.read_csv(RESULTS / "bench_transport.csv")

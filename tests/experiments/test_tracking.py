@@ -83,6 +83,7 @@ def test_mlflow_holds_the_same_numbers_once(run, to, capsys):
     assert entry.info.status == "FINISHED" and (Path(to.partition(":")[2]) / "mlflow.db").is_file()
 
 
+@pytest.mark.slow
 def test_mlflow_follows_a_run_to_its_end(run, to, tmp_path):
     "What was there before is kept, what comes is added, nothing twice"
     folder = unfinished(run, tmp_path / "live")
@@ -99,6 +100,7 @@ def test_mlflow_follows_a_run_to_its_end(run, to, tmp_path):
     assert stored(to, folder) == [points_of(folder)] and "added to" in lines[0]
 
 
+@pytest.mark.slow
 def test_mlflow_replaces_what_was_computed_again(run, to, tmp_path, capsys):
     shutil.copytree(run, folder := tmp_path / "run")
     assert main(["track", str(folder), "--to", to]) == 0
