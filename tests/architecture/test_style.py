@@ -6,7 +6,7 @@ import json
 import re
 import statistics
 import pytest
-from project_layout import NUMBERED, ROOT
+from project_layout import cells, module_name, NUMBERED, ROOT
 
 LIBRARY = ROOT / "mtpkd"
 MODULES = sorted(path for path in LIBRARY.rglob("*.py") if path.name not in ("_modidx.py", "__init__.py"))
@@ -173,3 +173,29 @@ def test_gate(path, gate):
 
 # (module, gate) -> faults that are left; to be lowered with every change, never raised
 NOT_YET = {}
+
+
+DRAWS, SEEDED = re.compile(r"torch\.(randn|rand|randint)\("), re.compile(r"manual_seed\(|generator=")
+
+
+def draws_before_a_seed(notebook):
+    "The first visible test of a notebook's cells that draws random numbers which depend on what ran before it"
+    for kind, source in notebook:
+        if kind != "code" or "#| export" in source:
+            continue
+        if SEEDED.search(source):
+            return ""
+        if DRAWS.search(source):
+            return source.splitlines()[0]
+    return ""
+
+
+def test_a_draw_without_a_seed_is_seen():
+    draw = ("code", "x = torch.randn(2)")
+    assert draws_before_a_seed([("markdown", "Two points"), draw]) == draw[1]
+    assert draws_before_a_seed([("code", "torch.manual_seed(0)"), draw]) == ""
+
+
+@pytest.mark.parametrize("path", NUMBERED, ids=module_name)
+def test_chapters_draw_after_a_seed(path):
+    assert draws_before_a_seed(cells(path)) == ""
