@@ -288,6 +288,7 @@ from .steps_as_rows import (
     step_names as step_names,
     parse_step_names as parse_step_names,
     scored_pairs as scored_pairs,
+    scored_units as scored_units,
     with_step_targets as with_step_targets,
 )
 from .table_files import (

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['observed_steps', 'annotated_steps', 'step_spans', 'step_rows', 'step_names', 'parse_step_names', 'scored_pairs',
-           'with_step_targets']
+           'scored_units', 'with_step_targets']
 
 # %% ../../nbs/10_data/25_steps_as_rows.ipynb #8d387c15
 from dataclasses import replace
@@ -123,6 +123,17 @@ def scored_pairs(
     target = samples.step_target[rows]
     keep = annotated_steps(target)
     return target[keep], np.asarray(prediction)[keep]
+
+# %% ../../nbs/10_data/25_steps_as_rows.ipynb #6e777b0a
+def scored_units(
+    samples: Samples,
+    rows,  # `(n,)` row numbers
+) -> np.ndarray:  # of str, one a pair of `scored_pairs`
+    "The subject of what is scored, or its sample where there are no subjects; the steps of a window stay together"
+    unit = (samples.sample if samples.subject is None else samples.subject)[rows]
+    if samples.step_target is None:
+        return unit
+    return np.repeat(unit, annotated_steps(samples.step_target[rows]).sum(1))
 
 # %% ../../nbs/10_data/25_steps_as_rows.ipynb #c5bb0af8
 def with_step_targets(

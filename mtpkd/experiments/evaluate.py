@@ -15,7 +15,7 @@ from ..core.errors import InputError
 from ..core.files import atomic_path, check_output_file
 from ..data.manifest import load_manifest, TaskSpec
 from ..data.reading import read
-from ..data.steps_as_rows import annotated_steps, scored_pairs
+from ..data.steps_as_rows import scored_pairs, scored_units
 from ..data.samples import UNLABELLED
 from ..evaluation.bootstrap import bootstrap_score, bootstrap_test, TestSet
 from ..evaluation.metrics import score_all
@@ -192,10 +192,8 @@ def scores_of(
     metric: str,  # with interval and test
 ) -> pd.DataFrame:  # columns `SCORE_COLUMNS`
     "All metrics of every method; interval and test for one of them, over subjects, or samples where there are none"
-    unit = (samples.sample if samples.subject is None else samples.subject)[rows]
-    target = samples.target[rows]
-    if samples.step_target is not None:  # the steps of a window stay together
-        unit = np.repeat(unit, annotated_steps(samples.step_target[rows]).sum(1))
+    unit, target = scored_units(samples, rows), samples.target[rows]
+    if samples.step_target is not None:
         pairs = {method: scored_pairs(samples, rows, predicted) for method, predicted in predictions.items()}
         target, predictions = next(iter(pairs.values()))[0], {method: pair[1] for method, pair in pairs.items()}
     about = dict(n=len(target), unit="sample" if samples.subject is None else "subject", units=len(np.unique(unit)))

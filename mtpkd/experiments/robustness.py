@@ -21,7 +21,7 @@ from ..core.files import folder_lock
 from ..core.provenance import provenance_columns
 from ..core.registry import trusting
 from ..core.runtime import torch_threads
-from ..data.steps_as_rows import scored_pairs, step_rows
+from ..data.steps_as_rows import scored_pairs, scored_units
 from ..evaluation.bootstrap import bootstrap_scores, bootstrap_test, TestSet
 from ..evaluation.metrics import score_all
 from ..evaluation.statistics import corrected_t
@@ -144,16 +144,8 @@ def score_stack(
         value = np.nan
         if np.isfinite(prediction).all():
             value = score_all(samples.task, target, predicted)[plan.metric]
-        repeats.append(Repeat(value, target, predicted, _units(samples, fold.test)))
+        repeats.append(Repeat(value, target, predicted, scored_units(samples, fold.test)))
     return repeats
-
-
-def _units(samples, rows) -> np.ndarray:  # `(n,)`
-    "The subject of every scored row, or annotated step; its sample where there are no subjects"
-    if samples.step_target is not None:
-        samples, _ = step_rows(samples, rows)
-        rows = np.arange(len(samples))
-    return samples.sample[rows] if samples.subject is None else samples.subject[rows]
 
 # %% ../../nbs/60_experiments/19_robustness.ipynb #bff7c76d
 def _finite(*methods) -> list:  # of tuples of `Repeat`

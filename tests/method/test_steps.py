@@ -16,6 +16,7 @@ from mtpkd.data.samples import fit_normaliser, make_samples
 from mtpkd.data.manifest import TaskSpec
 from mtpkd.deployment.frame_files import predict_frames
 from mtpkd.distillation.objective import fold_term_inputs
+from mtpkd.experiments.robustness import robustness
 from mtpkd.features.prepare import prepare
 from mtpkd.losses.terms import get_term, TermInputs
 from mtpkd.models.networks import MultimodalNet
@@ -262,6 +263,13 @@ def test_steps_of_windows_that_overlap_are_averaged_back_to_frames(films):
 
 def _moving_mean(values):
     return np.stack([values[max(t - 1, 0) : t + 2].mean(0) for t in range(len(values))])
+
+
+def test_steps_of_frames_are_scored_under_damage_over_the_subjects_of_the_annotated_ones(films, tmp_path):
+    run, _, _ = films
+    table = robustness(run.path, ["student_only"], out=tmp_path / "damaged.csv", progress=False)
+    assert table["value"].iloc[0] == pytest.approx(run.summary.methods["student_only"].mean, abs=1e-6)
+    assert (table["low"] <= table["high"]).all()
 
 
 def test_targets_of_steps_come_from_the_annotations_of_their_frames(films, tmp_path):
