@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 from ..core.errors import InputError, nearest
-from ..core.files import folder_lock
+from ..core.files import check_output_file, folder_lock
 from ..core.provenance import provenance_columns
 from ..core.registry import trusting
 from ..core.runtime import torch_threads
@@ -61,18 +61,30 @@ class _Rows:
     teachers: dict  # teacher_SUBSET -> files, one a stack
 
 
-def _kept_rows(run: RunFolder, methods) -> _Rows:
+def _of_all_stacks(run: RunFolder, kind: str, stacks: int) -> dict:  # name -> paths, one a stack
+    "The files of networks of all repeats; a run that was resumed may hold teachers of some of them only"
+    expected, files = [f"{stack:03d}" for stack in range(stacks)], network_files(run.path, kind)
+    return {name: paths for name, paths in files.items() if _numbers_of(paths) == expected}
+
+
+def _numbers_of(paths: list) -> list:
+    "The stacks that files of networks are of, as their names have them"
+    return [path.name.partition("-")[0] for path in paths]
+
+
+def _kept_rows(run: RunFolder, methods, stacks: int) -> _Rows:
     "The rows whose networks a run holds; `InputError` where it holds no students, or not those that were named"
-    files, summary = network_files(run.path, "student"), run.summary
+    files, summary = _of_all_stacks(run, "student", stacks), run.summary
     if not files:
         raise InputError(f"{run.path} holds no students, so that nothing can be predicted with them; run again")
     reported = [name for name in summary.methods if not summary.is_candidate(name)]
     students = {name: files[stands_for(summary, name)] for name in reported if stands_for(summary, name) in files}
-    teachers = {name: paths for name, paths in network_files(run.path, "teacher").items() if name in reported}
+    teachers = {name: paths for name, paths in _of_all_stacks(run, "teacher", stacks).items() if name in reported}
     for name in methods or ():
         if name not in students and name not in teachers:
             kept = ": mtpkd run --robustness keeps teachers" if name.startswith("teacher_") else ""
-            raise InputError(f"{run.path} holds no networks of {name!r}{kept}; {nearest(name, [*students, *teachers])}")
+            remedy = nearest(name, [*students, *teachers])
+            raise InputError(f"{run.path} holds no networks of {name!r} for all repeats{kept}; {remedy}")
     chosen = set(methods or [*students, *teachers]) | {BASELINE}
     students = {name: paths for name, paths in students.items() if name in chosen}
     return _Rows(students, {name: paths for name, paths in teachers.items() if name in chosen})
@@ -280,9 +292,10 @@ def robustness(
     run = RunFolder(folder)
     if out is not None and Path(out).suffix != ".csv":
         raise InputError(f"{out}: expected a .csv file")
-    rows = _kept_rows(run, methods)
+    table_file = check_output_file(out or run.path / "robustness.csv")
     with trusting(trust):
         plan = replan(run, trust)
+        rows = _kept_rows(run, methods, len(stacks_of(plan)))
         with torch_threads(plan.config.threads), folder_lock(run.path):
             seen = plan.config.prevalent + (plan.config.privileged if rows.teachers else ())
             originals = _Originals(plan, seen, recordings=recordings)
@@ -290,7 +303,7 @@ def robustness(
             _check_clean(run, table)
             facts: Any = run.summary
             table = table.assign(**provenance_columns(facts))
-            write_table(out or run.path / "robustness.csv", table)
+            write_table(table_file, table)
     return table
 
 # %% ../../nbs/60_experiments/19_robustness.ipynb #4424b630

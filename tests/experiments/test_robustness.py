@@ -113,6 +113,18 @@ def test_values_per_step(tmp_path):
     assert (table["low"] < table["high"]).all()
 
 
+def test_networks_that_are_kept_of_some_repeats_only_are_left_out(tmp_path, monkeypatch):
+    "As teachers are after a run that was begun without, and resumed with --robustness"
+    monkeypatch.setattr("mtpkd.experiments.plan.MAX_STACK", 2)
+    run = run_tiny(make_set(tmp_path / "set"), tmp_path / "run", "kd,teacher_joint", asked=dict(teachers=True))
+    for name in ("000-teacher_joint.teacher", "001-kd~default.student"):
+        (run.path / "checkpoints" / f"{name}.safetensors").unlink()
+    assert set(robustness(run.path, progress=False)["method"]) == {"student_only"}
+    for name in ("kd", "teacher_joint"):
+        with pytest.raises(InputError, match=f"holds no networks of '{name}' for all repeats"):
+            robustness(run.path, [name], progress=False)
+
+
 def test_what_cannot_be_asked(asked, tmp_path, capsys):
     bare = tmp_path / "bare"
     shutil.copytree(asked / "run", bare)
@@ -120,6 +132,8 @@ def test_what_cannot_be_asked(asked, tmp_path, capsys):
         file.unlink()
     with pytest.raises(InputError, match="holds no students"):
         robustness(bare, progress=False)
+    with pytest.raises(InputError, match="experiment.yaml is a file; expected a folder"):
+        robustness(asked / "run", out=asked / "run" / "experiment.yaml" / "table.csv", progress=False)
     shutil.rmtree(asked / "set")
     other = make_set(asked / "set", roles=TWO, missing=dict(face=0.3))  # the same folder, other recordings
     with pytest.raises(InputError, match="are not those that it was trained on"):
