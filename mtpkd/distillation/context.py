@@ -99,9 +99,9 @@ class DistillationContext:
     @cached_property
     def ensemble(self) -> TeacherEnsemble:
         config = self.config
-        by_step = self.samples.steps > 0
+        steps = self.samples.steps
         return TeacherEnsemble(
-            self.shapes, self.outputs, config.encoder, config.fusion, config.teachers.subsets, by_step
+            self.shapes, self.outputs, config.encoder, config.fusion, config.teachers.subsets, steps
         )
 
 # %% ../../nbs/50_distillation/11_context.ipynb #d1570606

@@ -266,10 +266,16 @@ def _check_parts(c, samples):
     mixed_dtype(c.schedule.precision, "cpu")  # a name that is known
     shapes = {n: samples.arrays[n].shape[1:] for n in (*c.prevalent, *c.privileged)}
     prevalent, outputs = {n: shapes[n] for n in c.prevalent}, samples.task.outputs
+    by_step = samples.steps > 0
+    if by_step and not any(len(shape) == 2 for shape in prevalent.values()):
+        raise InputError(
+            f"the target is per step, and no prevalent modality has steps ({', '.join(prevalent)}); "
+            "expected a sequence (N, T, D) or a signal (N, C, T) among those that students see"
+        )
     with torch.device("meta"):
-        tnet, by_step = (c.student.tnet, c.student.tnet_scale), samples.steps > 0
+        tnet = c.student.tnet, c.student.tnet_scale
         student = Student(prevalent, c.privileged, outputs, c.encoder, c.fusion, *tnet, by_step=by_step)
-        ensemble = TeacherEnsemble(shapes, outputs, c.encoder, c.fusion, c.teachers.subsets, by_step)
+        ensemble = TeacherEnsemble(shapes, outputs, c.encoder, c.fusion, c.teachers.subsets, samples.steps)
         networks = [student, *(ensemble.build(n) for n in ensemble.names)]
     _check_foreign_parts(c, shapes, by_step)
     _check_sizes(c, networks, stack_size(c, samples))

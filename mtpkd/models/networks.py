@@ -77,11 +77,11 @@ class MultimodalNet(nn.Module):
         outputs: int,  # classes or dimensions
         encoder,  # EncoderConfig
         fusion,  # FusionConfig
-        by_step: bool = False,  # one prediction for every step of a window
+        steps: int = 0,  # of a window, with a prediction each; 0: one prediction a row
     ):
         super().__init__()
-        self.names, self.by_step = tuple(shapes), by_step
-        self.encoders = _build_encoders(shapes, encoder, by_step)
+        self.names, self.steps, self.by_step = tuple(shapes), steps, steps > 0
+        self.encoders = _build_encoders(shapes, encoder, self.by_step)
         self.fusion = build_fusion(fusion.name, len(shapes), encoder.width, fusion.heads, fusion.depth)
         self.head = nn.Linear(encoder.width, outputs)
         self.stackable = _all_stackable(self.encoders)
@@ -99,7 +99,7 @@ class MultimodalNet(nn.Module):
         presence: Tensor,  # bool `(B, M)`, in the order of `names`
     ) -> Output | StepOutput:
         if self.by_step:
-            tokens, known = step_tokens(self.encoders, inputs, presence, self.names)
+            tokens, known = step_tokens(self.encoders, inputs, presence, self.names, self.steps)
             tokens, presence = fold_steps(tokens, presence)
         else:
             tokens = self.encode(inputs)

@@ -243,6 +243,7 @@ def step_tokens(
     inputs: dict,  # modality -> `(B, C, T)`, NaN in gaps, or `(B, D)`
     presence: Tensor,  # `(B, M)` bool
     names,  # of the M modalities
+    steps: int = 0,  # `T`, for modalities of which none is a signal
 ) -> tuple:  # tokens `(B, T, M, W)`, known steps `(B, T)` bool
     "The tokens of all steps; features have the same token at each"
     tokens, known = {}, []
@@ -252,6 +253,8 @@ def step_tokens(
         tokens[name] = modules[f"m_{name}"](x)
         if x.ndim == rows + 1:
             known.append(~x.isnan().any(-2) & presence[..., i, None])
+    if not known:
+        known.append(presence.any(-1, keepdim=True).expand(*presence.shape[:-1], steps))
     known = torch.stack(known).any(0)
     shape = known.shape
     by_modality = []

@@ -56,13 +56,13 @@ class TeacherEnsemble:
         encoder,  # EncoderConfig
         fusion,  # FusionConfig
         subsets=(),  # lists of modality names; none: all single modalities
-        by_step: bool = False,  # one prediction for every step of a window
+        steps: int = 0,  # of a window, with a prediction each; 0: one prediction a row
     ):
         self.subsets = teacher_subsets(list(shapes), subsets)
         self.names = list(self.subsets)
         self.joint = self.names[-1]
         self._shapes = shapes
-        self._settings = (outputs, encoder, fusion, by_step)
+        self._settings = (outputs, encoder, fusion, steps)
 
     def __len__(self):
         return len(self.subsets)

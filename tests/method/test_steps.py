@@ -96,7 +96,7 @@ def test_what_stands_at_a_step_that_does_not_count_changes_no_loss_and_no_gradie
     samples = steps_of(kind)
     table, rows = table_of(samples), torch.arange(12)[None]
     network = MultimodalNet(
-        dict(face=(5, 6), voice=(5, 6)), samples.task.outputs, EncoderConfig("gru", 8, 1), FusionConfig(heads=2), True
+        dict(face=(5, 6), voice=(5, 6)), samples.task.outputs, EncoderConfig("gru", 8, 1), FusionConfig(heads=2), 6
     )
     poisoned = replace(table, target=torch.where(table.valid > 0, table.target, 1e6))
     gradients = []
@@ -128,7 +128,7 @@ def padded(samples, steps):
 def test_padding_changes_no_prediction_and_a_stack_predicts_what_its_members_do(encoder):
     samples = steps_of("regression")
     names, every = ("face", "voice"), np.arange(len(samples))
-    settings = 2, EncoderConfig(encoder, 8, 2), FusionConfig(heads=2), True
+    settings = 2, EncoderConfig(encoder, 8, 2), FusionConfig(heads=2), 6
     stack = StackedModel(lambda: MultimodalNet(dict(face=(5, 6), voice=(5, 6)), *settings), [0, 1])
     table = table_of(samples, 2)
     first, second = predict_stacked(stack, stack.params, table, [every, every], names)
@@ -191,6 +191,19 @@ def test_every_method_that_has_a_form_for_steps_runs(kind, tmp_path):
     run = run_tiny(make_step_set(tmp_path / "set", kind), tmp_path / "run", methods)
     assert run.results["value"].notna().all()
     assert set(methods) <= set(run.results["method"])
+
+
+@pytest.mark.slow
+def test_a_privileged_modality_may_have_one_value_for_all_steps(tmp_path):
+    "As a teacher of features alone, and beside a sequence; students need steps to see"
+    arrays, target, task = step_arrays("regression")
+    arrays["voice"] = np.nan_to_num(arrays["voice"]).mean(1)
+    how = dict(roles=dict(face="prevalent", voice="privileged"), protocol=dict(folds=3, labelled=16))
+    subject = [f"s{row % 10}" for row in range(len(target))]
+    manifest = mtpkd.save_set(tmp_path / "set", "steps", arrays, target, task, subject, **how)
+    methods = ["student_only", "kd", "mtpkdot", "teacher_joint", "teacher_voice"]
+    run = run_tiny(manifest, tmp_path / "run", methods)
+    assert run.results["value"].notna().all() and set(methods) <= set(run.results["method"])
 
 
 # windows over frames
@@ -371,6 +384,15 @@ WRONG = [
     (dict(face=partly_nan), "sample 000007 is NaN in 1 of 5 values of step 2 (1 such steps); fill them"),
     (dict(affect=lambda y: y * 9), "outside the range [-1.0, 1.0]"),
 ]
+
+
+def test_students_need_a_modality_with_steps(tmp_path, capsys):
+    arrays, target, task = step_arrays("regression")
+    arrays["face"] = np.nan_to_num(arrays["face"]).mean(1)
+    roles = dict(face="prevalent", voice="privileged")
+    path = mtpkd.save_set(tmp_path / "set", "steps", arrays, target, task, roles=roles)
+    assert main(["run", "--manifest", str(path), "--methods", "kd", "--out", str(tmp_path / "run")]) == 2
+    assert "no prevalent modality has steps (face); expected a sequence" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("changes, message", WRONG)
