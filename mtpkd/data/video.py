@@ -333,14 +333,14 @@ class _Pass:
         return self.recording is r and np.array_equal(self.positions[: len(positions)], positions)
 
     def take(self, count: int):  # yields `(H, W, 3)` uint8
-        "The next frames; after one that cannot be decoded, the pass is over"
-        self.positions, taken = self.positions[count:], count
-        try:
-            for _ in range(taken):
-                yield next(self.frames)
-        except InputError:
-            self.recording = None
-            raise
+        "The next frames; after one that cannot be decoded, or that nobody took, the pass is over"
+        recording, self.recording = self.recording, None  # until the last of them is decoded
+        self.positions = self.positions[count:]
+        for _ in range(count - 1):
+            yield next(self.frames)
+        last = next(self.frames)
+        self.recording = recording
+        yield last
 
 
 _PASS: ContextVar[_Pass | None] = ContextVar("pass over a film", default=None)
