@@ -38,6 +38,10 @@ def _open_folder(address: str) -> tuple:  # file system of fsspec, path of the f
         raise InputError(f"{address}: cannot be opened ({reason_of(e)}); {install_command('buckets')}") from e
 
 
+# what tells a changed file from the one that was copied: each file system names some of them
+_CHANGES = "size ETag etag md5 md5Hash blob_id mtime LastModified last_modified updated created".split()
+
+
 def _listed(system, folder: str) -> dict:  # name within the folder -> (path, token)
     "The files of a remote folder; `InputError` for a name that leads out of it"
     files = {}
@@ -46,7 +50,7 @@ def _listed(system, folder: str) -> dict:  # name within the folder -> (path, to
         parts = name.split("/")
         if ".." in parts or name.startswith("/") or "\\" in name or name in (".", _INDEX):
             raise InputError(f"{folder}: holds {name[:80]!r}, which is no name of a file within it; remove it there")
-        stamp = [info.get(key) for key in ("size", "ETag", "etag", "mtime", "LastModified", "created")]
+        stamp = [info.get(key) for key in _CHANGES]
         files[name] = path, hashlib.sha256(repr(stamp).encode()).hexdigest()
     return files
 

@@ -68,6 +68,25 @@ def test_a_copy_that_breaks_off_is_finished_later(bucket, tmp_path, monkeypatch,
     assert len(calls) == 3  # the first file is not copied again
 
 
+@pytest.mark.parametrize("mark", ["ETag", "blob_id", "last_modified", "updated"])
+def test_another_file_of_the_same_size_is_copied_again(bucket, monkeypatch, mark):
+    "File systems do not agree on what tells that a file has changed"
+    versions = ["first", "second"]
+
+    def find(self, folder, **options):
+        return {"/lab/note/a.yaml": {"size": 6, mark: versions[0]}}
+
+    texts = []
+    with monkeypatch.context() as patched:
+        patched.setattr(type(bucket), "find", find)
+        for text in (b"text 1", b"text 2"):
+            bucket.pipe("/lab/note/a.yaml", text)
+            local_copy.cache_clear()
+            texts.append(local_copy("memory://lab/note/a.yaml").read_bytes())
+            versions.pop(0)
+    assert texts == [b"text 1", b"text 2"]
+
+
 def test_a_name_that_leads_out_is_refused(bucket, tmp_path, monkeypatch, capsys):
     def find(self, folder, **options):
         return {f"{folder}/../evil.yaml": dict(size=1), f"{folder}/manifest.yaml": dict(size=1)}
