@@ -100,9 +100,7 @@ class DistillationContext:
     def ensemble(self) -> TeacherEnsemble:
         config = self.config
         steps = self.samples.steps
-        return TeacherEnsemble(
-            self.shapes, self.outputs, config.encoder, config.fusion, config.teachers.subsets, steps
-        )
+        return TeacherEnsemble(self.shapes, self.outputs, config.encoder, config.fusion, config.teachers.subsets, steps)
 
 # %% ../../nbs/50_distillation/11_context.ipynb #d1570606
 def with_control(context: DistillationContext, control: str) -> DistillationContext:

@@ -44,12 +44,13 @@ from .verdict import test_design
 
 # %% ../../nbs/60_experiments/19_robustness.ipynb #a34c3f25
 def replan(run: RunFolder, trust=()) -> ExperimentSpec:
-    "The experiment of a run folder, ready to predict; `InputError` where the data have changed"
+    "The experiment of a finished run, ready to predict; `InputError` where the data have changed"
+    title = run.summary.title
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the run itself has warned about what is missing
         plan = plan_experiment(config=run.path / "experiment.yaml", trust=trust)
     if identity(plan)["data_sha256"] != run.config.get("data_sha256"):
-        raise InputError(f"{run.path}: the data of {run.summary.title} are not those that it was trained on; run again")
+        raise InputError(f"{run.path}: the data of {title} are not those that it was trained on; run again")
     return plan
 
 
