@@ -303,6 +303,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                      'mtpkd.core.registry.trusting': ('00_core/registry.html#trusting', 'mtpkd/core/registry.py')},
             'mtpkd.core.remote_folders': { 'mtpkd.core.remote_folders._copy_changed': ( '00_core/remote_folders.html#_copy_changed',
                                                                                         'mtpkd/core/remote_folders.py'),
+                                           'mtpkd.core.remote_folders._held': ( '00_core/remote_folders.html#_held',
+                                                                                'mtpkd/core/remote_folders.py'),
                                            'mtpkd.core.remote_folders._listed': ( '00_core/remote_folders.html#_listed',
                                                                                   'mtpkd/core/remote_folders.py'),
                                            'mtpkd.core.remote_folders._open_folder': ( '00_core/remote_folders.html#_open_folder',

@@ -31,7 +31,7 @@ def _moving_mean(values, amount):
 @smoothings.register("median")
 def _moving_median(values, amount):
     "The median over `amount` frames around each"
-    half = _half_window(amount)
+    half = min(_half_window(amount), len(values))  # beyond both ends there is nothing
     edge = np.full((half, values.shape[1]), np.nan)
     padded = np.concatenate([edge, values, edge])
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1, axis=0)
