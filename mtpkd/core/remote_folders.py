@@ -6,7 +6,7 @@
 __all__ = ['is_remote', 'cache_folder', 'local_copy']
 
 # %% ../../nbs/00_core/13_remote_folders.ipynb #2b3a0dfd
-import functools, hashlib, os, posixpath
+import functools, hashlib, os, posixpath, shutil
 from pathlib import Path
 import mtpkd
 from .errors import InputError, reason_of
@@ -55,9 +55,18 @@ def _listed(system, folder: str) -> dict:  # name within the folder -> (path, to
     return files
 
 
+def _held(target: Path) -> dict:  # name -> token
+    "What a folder has copies of; nothing where its index cannot be read, so that all is copied again"
+    try:
+        held = read_json_file(target, _INDEX)
+    except (InputError, OSError, ValueError):
+        return {}
+    return held if isinstance(held, dict) else {}
+
+
 def _copy_changed(system, files: dict, target: Path) -> None:
     "Bring the copies in a folder up to date"
-    held = read_json_file(target, _INDEX) if (target / _INDEX).is_file() else {}
+    held = _held(target)
     for name in held:
         if name not in files:
             (target / name).unlink(missing_ok=True)
@@ -65,6 +74,8 @@ def _copy_changed(system, files: dict, target: Path) -> None:
     for name, (path, token) in files.items():
         if held.get(name) == token:
             continue
+        if (target / name).is_dir():  # a folder of this name was there before
+            shutil.rmtree(target / name)
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(target / name) as part:
             system.get_file(path, str(part))

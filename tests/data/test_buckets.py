@@ -87,6 +87,26 @@ def test_another_file_of_the_same_size_is_copied_again(bucket, monkeypatch, mark
     assert texts == [b"text 1", b"text 2"]
 
 
+def test_a_folder_may_become_a_file_and_a_file_a_folder(bucket, tmp_path):
+    texts = []
+    for name in ("extra", "extra/b", "extra"):
+        bucket.pipe(f"/lab/set/{name}", name.encode())
+        local_copy.cache_clear()
+        texts.append((local_copy(ADDRESS).parent / name).read_text())
+        bucket.rm("/lab/set/extra", recursive=True)
+    assert texts == ["extra", "extra/b", "extra"]
+
+
+@pytest.mark.parametrize("index", ["[1", "[1]"])
+def test_copies_without_a_readable_index_are_made_again(bucket, index):
+    copy = local_copy(ADDRESS)
+    whole = copy.read_bytes()
+    copy.write_bytes(b"half")
+    (copy.parent / "remote.json").write_text(index)
+    local_copy.cache_clear()
+    assert local_copy(ADDRESS).read_bytes() == whole
+
+
 def test_a_name_that_leads_out_is_refused(bucket, tmp_path, monkeypatch, capsys):
     def find(self, folder, **options):
         return {f"{folder}/../evil.yaml": dict(size=1), f"{folder}/manifest.yaml": dict(size=1)}
