@@ -1327,6 +1327,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                                                                        'mtpkd/data/steps_as_rows.py'),
                                           'mtpkd.data.steps_as_rows.parse_step_names': ( '10_data/steps_as_rows.html#parse_step_names',
                                                                                          'mtpkd/data/steps_as_rows.py'),
+                                          'mtpkd.data.steps_as_rows.require_covered_frames': ( '10_data/steps_as_rows.html#require_covered_frames',
+                                                                                               'mtpkd/data/steps_as_rows.py'),
                                           'mtpkd.data.steps_as_rows.scored_pairs': ( '10_data/steps_as_rows.html#scored_pairs',
                                                                                      'mtpkd/data/steps_as_rows.py'),
                                           'mtpkd.data.steps_as_rows.scored_units': ( '10_data/steps_as_rows.html#scored_units',

@@ -66,7 +66,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "step_targets": ["count_steps", "steps_first", "require_whole_steps", "StepNames", "window_targets"],
     "steps_as_rows": [
         "observed_steps", "annotated_steps", "step_spans", "step_rows", "step_names", "parse_step_names",
-        "scored_pairs", "scored_units", "with_step_targets",
+        "scored_pairs", "scored_units", "require_covered_frames", "with_step_targets",
     ],
     "table_files": [
         "parse_text", "require_no_gap", "DialectWarning", "first_lines", "load_table", "text_column",

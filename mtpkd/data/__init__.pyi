@@ -289,6 +289,7 @@ from .steps_as_rows import (
     parse_step_names as parse_step_names,
     scored_pairs as scored_pairs,
     scored_units as scored_units,
+    require_covered_frames as require_covered_frames,
     with_step_targets as with_step_targets,
 )
 from .table_files import (

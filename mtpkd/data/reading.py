@@ -20,7 +20,7 @@ from .frame_spans import FrameSpans, make_spans, read_spans
 from .manifest import DatasetManifest, load_manifest, RECORDED, with_root
 from .samples import is_unprepared, Samples
 from .smoothing import check_smoothings
-from .steps_as_rows import with_step_targets
+from .steps_as_rows import require_covered_frames, with_step_targets
 from .readers import naming_source, readers, to_samples, unprepared
 
 # %% ../../nbs/12_reading/01_reading.ipynb #ca6b171f
@@ -121,7 +121,11 @@ def _read(manifest, names, *, inputs: bool, root, files: bool, labels: bool) -> 
         return samples
     samples = replace(samples, spans=replace(_spans_of(m, raw, samples, labels=labels), step=m.frames.step))
     with naming_source(m.name):
-        return with_step_targets(samples) if of_frames else samples
+        if of_frames:
+            return with_step_targets(samples)
+        if samples.steps:
+            require_covered_frames(samples)
+    return samples
 
 
 def _spans_of(m: DatasetManifest, raw: dict, samples: Samples, *, labels: bool) -> FrameSpans:

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['observed_steps', 'annotated_steps', 'step_spans', 'step_rows', 'step_names', 'parse_step_names', 'scored_pairs',
-           'scored_units', 'with_step_targets']
+           'scored_units', 'require_covered_frames', 'with_step_targets']
 
 # %% ../../nbs/10_data/25_steps_as_rows.ipynb #8d387c15
 from dataclasses import replace
@@ -136,17 +136,23 @@ def scored_units(
     return np.repeat(unit, annotated_steps(samples.step_target[rows]).sum(1))
 
 # %% ../../nbs/10_data/25_steps_as_rows.ipynb #c5bb0af8
-def with_step_targets(
-    samples: Samples,  # with frames, without targets
-) -> Samples:
-    "The samples with the annotations of the frames as targets per step; `InputError` where windows have more frames"
-    spans, steps, is_regression = samples.spans, samples.steps, samples.task.kind == "regression"
+def require_covered_frames(samples: Samples) -> None:
+    "`InputError` where the steps of a window do not reach to its last frame"
+    spans, steps = samples.spans, samples.steps
     longest = int((spans.last - spans.first).max()) + 1
     if longest > steps * spans.step:
         raise InputError(
             f"windows have up to {longest} frames, and {steps} steps of {spans.step} cover {steps * spans.step}; "
             f"set frames.step to {-(-longest // steps)}, or prepare as many steps as a window has frames"
         )
+
+
+def with_step_targets(
+    samples: Samples,  # with frames, without targets
+) -> Samples:
+    "The samples with the annotations of the frames as targets per step; `InputError` where windows have more frames"
+    require_covered_frames(samples)
+    spans, steps, is_regression = samples.spans, samples.steps, samples.task.kind == "regression"
     of_steps, inside = step_spans(spans, steps)
     inside = inside.reshape(-1)
     shape = (len(inside), samples.task.outputs) if is_regression else (len(inside),)

@@ -302,6 +302,18 @@ def test_targets_of_steps_come_from_the_annotations_of_their_frames(films, tmp_p
         mtpkd.read(with_entries(folder / "manifest.yaml", modalities=dict(va=dict(kind="features", role="prevalent"))))
 
 
+def test_windows_with_more_frames_than_their_steps_cover_are_refused(films, tmp_path):
+    "Whether the targets of steps are stored, or come from the frames: frames that no step covers have no prediction"
+    run, windows, _ = films
+    folder = tmp_path / "set"
+    shutil.copytree(run.path.parent, folder, ignore=shutil.ignore_patterns("run"))
+    cut = dict.fromkeys(("face", "voice", "va"), lambda x: x[:, :4])
+    path = with_changed_arrays(folder / "manifest.yaml", **cut)
+    with pytest.raises(InputError, match="windows have up to 8 frames, and 4 steps of 1 cover 4; set frames.step to 2"):
+        mtpkd.read(path)
+    assert len(mtpkd.read(with_entries(path, frames=dict(step=2)))) == len(windows)
+
+
 # in the field
 
 
@@ -359,7 +371,12 @@ def test_films_of_aff_wild2_have_a_target_a_frame_and_files_with_as_many_lines(t
 
 def changed_set(folder, **changes):
     "A set per step with other arrays under some names"
-    path = make_step_set(folder, "regression")
+    return with_changed_arrays(make_step_set(folder, "regression"), **changes)
+
+
+def with_changed_arrays(path, **changes):
+    "The manifest at `path` after its arrays of some names were changed"
+    folder = path.parent
     with np.load(folder / "arrays.npz") as stored:
         arrays = {name: changes.get(name, lambda x: x)(stored[name]) for name in stored.files}
     np.savez(folder / "arrays.npz", **arrays)
