@@ -13,7 +13,7 @@ from ..evaluation.wording import metric_label
 from ..plots.heat_tables import heat_table
 from ..plots.lines import line_panels
 from ..plots.palette import PALETTE
-from ..reporting.run_view import is_regression
+from ..reporting.run_view import is_regression, target_name
 from mtpkd.reporting.teacher_pairs import (
     agreement_table,
     hidden_scores,
@@ -71,7 +71,8 @@ class TeacherAgreement(SampleExplorer):
         table = self.attempt(prediction_table, self.run, first, second)
         if table is None:
             return
-        groups = "third" if is_regression(self.run.summary) else "class"
+        summary = self.run.summary
+        groups = f"third of {target_name(summary)}" if is_regression(summary) else "class"
         all_pairs = self.agreement.rename(index=_network, columns=_network)
         same = heat_table(all_pairs, title=f"same {groups} predicted (% of test rows)", largest=100)
         axes = dict(x=f"{_network(second)} predicts", y=f"{_network(first)} predicts")
@@ -95,10 +96,10 @@ class TeacherAgreement(SampleExplorer):
         if row is None or column is None:
             return
         names = list(self.agreement)
-        self.first.unobserve(self.refresh, "value")
-        self.first.value = names[row]
-        self.first.observe(self.refresh, "value")
-        self.second.value = names[column]
+        for control, name in ((self.first, names[row]), (self.second, names[column])):
+            control.unobserve(self.refresh, "value")  # drawn once, when both are set
+            control.value = name
+            control.observe(self.refresh, "value")
         self.refresh()
 
     def open_cell(
@@ -177,7 +178,8 @@ class HiddenModality(Explorer):
 
     def _show_numbers(self):
         "Write the score at the chosen share into the status line"
-        name, share = self.modality.value, self.share.value
+        name = self.modality.value
+        share = min(SHARES, key=lambda known: abs(known - self.share.value))  # any number can be typed
         scores = 100 * self.curves[name]
         self.show_status(
             f"without {name} in {share}% of the rows: {scores[share]:.1f}, with it everywhere: {scores[0]:.1f}, "
