@@ -6784,6 +6784,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                                                                                        'mtpkd/widgets/teacher_explorers.py'),
                                                  'mtpkd.widgets.teacher_explorers.TeacherAgreement.__init__': ( '80_widgets/teacher_explorers.html#teacheragreement.__init__',
                                                                                                                 'mtpkd/widgets/teacher_explorers.py'),
+                                                 'mtpkd.widgets.teacher_explorers.TeacherAgreement._agreement_with': ( '80_widgets/teacher_explorers.html#teacheragreement._agreement_with',
+                                                                                                                       'mtpkd/widgets/teacher_explorers.py'),
                                                  'mtpkd.widgets.teacher_explorers.TeacherAgreement._least': ( '80_widgets/teacher_explorers.html#teacheragreement._least',
                                                                                                               'mtpkd/widgets/teacher_explorers.py'),
                                                  'mtpkd.widgets.teacher_explorers.TeacherAgreement.open_cell': ( '80_widgets/teacher_explorers.html#teacheragreement.open_cell',

@@ -8,6 +8,7 @@ __all__ = ['SHARES', 'TeacherAgreement', 'HiddenModality']
 # %% ../../nbs/80_widgets/07_teacher_explorers.ipynb #968a4fa4
 import ipywidgets as w
 import pandas as pd
+from ..core.errors import InputError
 from ..distillation.methods import BASELINE
 from ..evaluation.wording import metric_label
 from ..plots.heat_tables import heat_table
@@ -16,11 +17,13 @@ from ..plots.palette import PALETTE
 from ..reporting.run_view import is_regression, target_name
 from mtpkd.reporting.teacher_pairs import (
     agreement_table,
+    compared_networks,
     hidden_scores,
     hideable_modalities,
     predicted_groups,
     prediction_table,
     rows_of_cell,
+    teacher_without,
 )
 from ..reporting.verdict_steps import repeat_scores
 from .base import dropdown, Explorer, on_cell_click, open_or_explain
@@ -48,7 +51,7 @@ class TeacherAgreement(SampleExplorer):
         self.run = open_or_explain(self, source)
         if self.run is None:
             return
-        self.agreement = self.attempt(agreement_table, self.run)
+        self.agreement = self.attempt(self._agreement_with, pair)
         if self.agreement is None:
             return
         names = [(_network(name), name) for name in self.agreement]
@@ -58,6 +61,13 @@ class TeacherAgreement(SampleExplorer):
             control.observe(self.refresh, "value")
         self.offer_samples(self.run)
         self.refresh()
+
+    def _agreement_with(self, pair) -> pd.DataFrame:
+        "The agreement of the networks that are compared, and of the two that are asked for"
+        if pair is not None and len(pair) != 2:
+            raise InputError(f"pair: expected two methods, got {pair}")
+        names = dict.fromkeys([*compared_networks(self.run), *(pair or ())])
+        return agreement_table(self.run, list(names))
 
     def _least(self) -> tuple:  # two methods
         "The pair of teachers, or of any networks, that agree on the fewest rows"
@@ -142,10 +152,10 @@ class HiddenModality(Explorer):
         self.curves = {}
         self.run = open_or_explain(self, source)
         names = None if self.run is None else self.attempt(hideable_modalities, self.run)
-        if names is None:
+        if names is None or modality and self.attempt(teacher_without, self.run, modality) is None:
             return
         self.modality.options = names
-        self.modality.value = modality if modality in names else names[0]
+        self.modality.value = modality or names[0]
         self.modality.observe(self.refresh, "value")
         self.share.observe(self._move, "value")
         self.refresh()
