@@ -63,7 +63,7 @@ class TeacherAgreement(SampleExplorer):
         self.refresh()
 
     def _agreement_with(self, pair) -> pd.DataFrame:
-        "The agreement of the networks that are compared, and of the two that are asked for"
+        "The agreement of the networks that are compared, and of the requested pair"
         if pair is not None and len(pair) != 2:
             raise InputError(f"pair: expected two methods, got {pair}")
         names = dict.fromkeys([*compared_networks(self.run), *(pair or ())])
