@@ -22,7 +22,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "data.manifest": ["load_manifest"],
         "models.teacher_ensemble": ["TeacherEnsemble"],
         "models.student": ["Student", "TNet"],
-        "models.encoders": ["encoders"],
+        "experiments.settings": ["encoders"],  # with those of all modules of models
         "models.fusion": ["fusions"],
         "losses.catalogue": ["loss_terms"],
         "distillation.self_distillation": ["SelfDistillation"],

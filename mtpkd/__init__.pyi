@@ -64,7 +64,7 @@ from .models.student import (
     Student as Student,
     TNet as TNet,
 )
-from .models.encoders import (
+from .experiments.settings import (
     encoders as encoders,
 )
 from .models.fusion import (

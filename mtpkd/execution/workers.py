@@ -143,7 +143,7 @@ def run_job(job: dict, alive: int | None = None) -> None:  # alive: a pipe that 
 def execute_warm(
     parameters: dict, out, notebook: str = "experiment", minutes: float | None = None
 ) -> str:  # the executed notebook
-    "`runs.execute` on the kernel of this job, for at most `minutes`"
+    "`execute` on the kernel of this job, for at most `minutes`"
     over, late = threading.Event(), []
 
     def interrupt():  # again, should the kernel not have listened

@@ -74,7 +74,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "sections": ["as_yaml", "run_section"],
     "sentences": ["verdict_sentences", "setting_rows", "markdown_text", "as_markdown"],
-    "set_rows": ["StoredPart", "RunSamples", "stored_part", "recorded_signal", "preparation_settings"],
+    "set_rows": ["StoredPart", "RunSamples", "preparation_settings"],
     "sharing": [
         "SHARED", "CARD_FILE", "NOT_FOR", "kind_of", "shared_files", "without_paths", "check_no_paths",
         "numbered", "shared_contents", "run_card", "fit_card", "prepared_card", "pack", "unpack", "hub_folder",

@@ -242,8 +242,6 @@ from .sentences import (
 from .set_rows import (
     StoredPart as StoredPart,
     RunSamples as RunSamples,
-    stored_part as stored_part,
-    recorded_signal as recorded_signal,
     preparation_settings as preparation_settings,
 )
 from .sharing import (

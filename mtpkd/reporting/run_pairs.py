@@ -23,9 +23,10 @@ LEAST_COMMON = 3  # samples of two runs that can be drawn
 
 
 def run_labels(first, second) -> tuple:  # two texts
-    "Short names of two runs: their folders, or `first` and `second` where these are called alike"
+    "Short names of two runs: their folders, or `first run` and `second run` where these would not tell them apart"
     names = tuple(Path(getattr(run, "path", "")).name for run in (first, second))
-    return names if all(names) and names[0] != names[1] else ("first run", "second run")
+    are_names = all(name and ": " not in name for name in names)  # it ends the label in the name of a space
+    return names if are_names and names[0] != names[1] else ("first run", "second run")
 
 
 def _of_rows(s: EmbeddingSpaces, rows) -> EmbeddingSpaces:

@@ -15,7 +15,7 @@ from ..distillation.methods import BASELINE
 from ..evaluation.per_sample import KEYS
 from ..models.teacher_ensemble import teacher_name
 from .companion import best_student, shown_methods
-from .run_view import is_regression, required_table, task_classes
+from .run_view import is_regression, required_table, target_name, task_classes
 from .verdict_steps import repeat_scores
 
 # %% ../../nbs/75_reporting/32_teacher_pairs.ipynb #85139da4
@@ -27,9 +27,15 @@ def predicted_groups(run) -> list:  # names of classes, or `THIRDS`
     return list(task_classes(run.summary) or THIRDS)
 
 
+def _finite_predictions(run) -> pd.DataFrame:  # rows of `predictions`
+    "The predictions of a run, without those of repeats that have diverged"
+    outputs = task_classes(run.summary) or [target_name(run.summary)]
+    return required_table(run, "predictions").dropna(subset=outputs)
+
+
 def compared_networks(run) -> list:  # names of methods
     "The networks that are worth a comparison: teachers, the student alone, the best student"
-    predicted = set(required_table(run, "predictions")["method"])
+    predicted = set(_finite_predictions(run)["method"])
     teachers = [name for name in shown_methods(run) if name.startswith("teacher_")]
     names = [name for name in dict.fromkeys([*teachers, BASELINE, best_student(run)]) if name in predicted]
     if len(names) < 2:
@@ -42,19 +48,22 @@ def group_predictions(
     names,  # of methods
 ) -> pd.DataFrame:  # numbers in `predicted_groups`; index fold, seed, sample; a column a method
     "The class or third that each network predicts on each test row"
-    table = required_table(run, "predictions")
+    table = _finite_predictions(run)
     table = table[table["method"].isin(list(names))]
     missing = [name for name in names if name not in set(table["method"])]
     if missing:
         raise InputError(f"this run has no predictions of {missing[0]}")
     if is_regression(run.summary):
-        first = run.summary.task.names[0]
+        first = target_name(run.summary)
         limits = np.nanquantile(table[f"target_{first}"], [1 / 3, 2 / 3])
         groups = np.searchsorted(limits, table[first].to_numpy(float))
     else:
         groups = table[task_classes(run.summary)].to_numpy().argmax(axis=1)
     wide = table.assign(group=groups).pivot(index=KEYS, columns="method", values="group")
-    return wide[list(names)].dropna().astype(int)
+    common = wide[list(names)].dropna().astype(int)
+    if not len(common):
+        raise InputError(f"no test row has predictions of {', '.join(names)} at once; compare fewer networks")
+    return common
 
 # %% ../../nbs/75_reporting/32_teacher_pairs.ipynb #8a277cc2
 def agreement_table(
@@ -93,7 +102,7 @@ def rows_of_cell(
     keys = predicted.index[(predicted[first] == at[0]) & (predicted[second] == at[1])]
     table = required_table(run, "predictions")
     table = table[table["method"] == first].set_index(KEYS).loc[keys].reset_index()
-    target = f"target_{run.summary.task.names[0]}" if is_regression(run.summary) else "target"
+    target = f"target_{target_name(run.summary)}" if is_regression(run.summary) else "target"
     table = table.rename(columns={target: "target"})
     times = table.groupby(["sample", "subject", "target"], sort=False, dropna=False).size().rename("times")
     return times.reset_index().sort_values("times", ascending=False, kind="stable").reset_index(drop=True)

@@ -18,7 +18,7 @@ from ..execution.sweep_folder import SweepFolder
 from ..experiments.resume import load_part
 from ..experiments.run_folder import using_tables
 from ..experiments.study import COMPARISON, optuna_module, TuneFolder
-from .run_view import open_run
+from .run_view import flatten_settings, open_run
 from .sections import as_yaml
 from .sentences import verdict_sentences
 from .trackers import curves, verdict_numbers
@@ -48,15 +48,10 @@ class TrackedRun:
         return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
-def flat_settings(values: dict, prefix: str = "") -> dict:  # dotted name -> text
+def flat_settings(values: dict) -> dict:  # dotted name -> text
     "Nested settings with one text a setting"
-    flat = {}
-    for name, value in values.items():
-        if isinstance(value, dict) and value:
-            flat |= flat_settings(value, f"{prefix}{name}.")
-        else:
-            flat[f"{prefix}{name}"] = value if isinstance(value, str) else json.dumps(jsonable(value))
-    return flat
+    flat = flatten_settings(values)
+    return {name: value if isinstance(value, str) else json.dumps(jsonable(value)) for name, value in flat.items()}
 
 
 def point_name(method: str, *parts) -> str:

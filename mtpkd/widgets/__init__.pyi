@@ -16,8 +16,6 @@ from .embedding_figures import (
 )
 from .explorers import (
     EmbeddingExplorer as EmbeddingExplorer,
-    open_row as open_row,
-    select_rows as select_rows,
     TeacherChoice as TeacherChoice,
     TransferLedger as TransferLedger,
 )
@@ -37,7 +35,6 @@ from .live_figure import (
 )
 from .plan_explorer import (
     PlanExplorer as PlanExplorer,
-    select as select,
 )
 from .plan_figures import (
     unit_square as unit_square,
@@ -53,9 +50,6 @@ from .plan_figures import (
 )
 from .run_browser import (
     RunBrowser as RunBrowser,
-    refresh as refresh,
-    look_again as look_again,
-    follow as follow,
 )
 from .sample_timeline import (
     MOST_CLASSES as MOST_CLASSES,
@@ -76,9 +70,6 @@ from .sample_view import (
     prediction_figure as prediction_figure,
     sample_title as sample_title,
     SampleView as SampleView,
-    show_sample as show_sample,
-    choose_method as choose_method,
-    show_row as show_row,
     SampleExplorer as SampleExplorer,
     sample_html as sample_html,
 )

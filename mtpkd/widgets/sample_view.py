@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MOST_CHANNELS', 'MOST_LISTED', 'MOST_FRAMES_SHOWN', 'Media', 'part_figure', 'prediction_figure', 'sample_title',
-           'SampleView', 'show_sample', 'choose_method', 'show_row', 'SampleExplorer', 'sample_html']
+           'SampleView', 'SampleExplorer', 'sample_html']
 
 # %% ../../nbs/80_widgets/04_sample_view.ipynb #baa24ef6
 import base64, hashlib, html
@@ -161,7 +161,7 @@ class SampleView(Explorer):
             self.show_sample(sample)
 
 # %% ../../nbs/80_widgets/04_sample_view.ipynb #330e1b9c
-def show_sample(self, sample: str):
+def _show_sample(self, sample: str):
     "Show a sample of the run"
     self._unfold()
     self.show_status()
@@ -178,7 +178,7 @@ def show_sample(self, sample: str):
     self._show_moment()
 
 
-def choose_method(
+def _choose_method(
     self,
     method: str,  # the distilled student; empty: the best one
 ):
@@ -190,7 +190,7 @@ def choose_method(
         self.show_sample(self.sample)
 
 
-def show_row(
+def _show_row(
     self,
     number: int,  # of a row of the data set
 ):
@@ -256,9 +256,9 @@ def _fill(self, sample):
     self.cursor = drawn[1 if predicted is not None else 0] if self.over_time is not None else None
 
 
-SampleView.show_sample = show_sample
-SampleView.show_row = show_row
-SampleView.choose_method = choose_method
+SampleView.show_sample = _show_sample
+SampleView.show_row = _show_row
+SampleView.choose_method = _choose_method
 SampleView._unfold = _unfold
 SampleView._open_rows = _open_rows
 SampleView._read = _read

@@ -8,19 +8,22 @@ __all__ = ['SHARES', 'TeacherAgreement', 'HiddenModality']
 # %% ../../nbs/80_widgets/07_teacher_explorers.ipynb #968a4fa4
 import ipywidgets as w
 import pandas as pd
+from ..core.errors import InputError
 from ..distillation.methods import BASELINE
 from ..evaluation.wording import metric_label
 from ..plots.heat_tables import heat_table
 from ..plots.lines import line_panels
 from ..plots.palette import PALETTE
-from ..reporting.run_view import is_regression
+from ..reporting.run_view import is_regression, target_name
 from mtpkd.reporting.teacher_pairs import (
     agreement_table,
+    compared_networks,
     hidden_scores,
     hideable_modalities,
     predicted_groups,
     prediction_table,
     rows_of_cell,
+    teacher_without,
 )
 from ..reporting.verdict_steps import repeat_scores
 from .base import dropdown, Explorer, on_cell_click, open_or_explain
@@ -48,7 +51,7 @@ class TeacherAgreement(SampleExplorer):
         self.run = open_or_explain(self, source)
         if self.run is None:
             return
-        self.agreement = self.attempt(agreement_table, self.run)
+        self.agreement = self.attempt(self._agreement_with, pair)
         if self.agreement is None:
             return
         names = [(_network(name), name) for name in self.agreement]
@@ -58,6 +61,13 @@ class TeacherAgreement(SampleExplorer):
             control.observe(self.refresh, "value")
         self.offer_samples(self.run)
         self.refresh()
+
+    def _agreement_with(self, pair) -> pd.DataFrame:
+        "The agreement of the networks that are compared, and of the requested pair"
+        if pair is not None and len(pair) != 2:
+            raise InputError(f"pair: expected two methods, got {pair}")
+        names = dict.fromkeys([*compared_networks(self.run), *(pair or ())])
+        return agreement_table(self.run, list(names))
 
     def _least(self) -> tuple:  # two methods
         "The pair of teachers, or of any networks, that agree on the fewest rows"
@@ -71,7 +81,8 @@ class TeacherAgreement(SampleExplorer):
         table = self.attempt(prediction_table, self.run, first, second)
         if table is None:
             return
-        groups = "third" if is_regression(self.run.summary) else "class"
+        summary = self.run.summary
+        groups = f"third of {target_name(summary)}" if is_regression(summary) else "class"
         all_pairs = self.agreement.rename(index=_network, columns=_network)
         same = heat_table(all_pairs, title=f"same {groups} predicted (% of test rows)", largest=100)
         axes = dict(x=f"{_network(second)} predicts", y=f"{_network(first)} predicts")
@@ -95,10 +106,10 @@ class TeacherAgreement(SampleExplorer):
         if row is None or column is None:
             return
         names = list(self.agreement)
-        self.first.unobserve(self.refresh, "value")
-        self.first.value = names[row]
-        self.first.observe(self.refresh, "value")
-        self.second.value = names[column]
+        for control, name in ((self.first, names[row]), (self.second, names[column])):
+            control.unobserve(self.refresh, "value")  # drawn once, when both are set
+            control.value = name
+            control.observe(self.refresh, "value")
         self.refresh()
 
     def open_cell(
@@ -141,10 +152,10 @@ class HiddenModality(Explorer):
         self.curves = {}
         self.run = open_or_explain(self, source)
         names = None if self.run is None else self.attempt(hideable_modalities, self.run)
-        if names is None:
+        if names is None or modality and self.attempt(teacher_without, self.run, modality) is None:
             return
         self.modality.options = names
-        self.modality.value = modality if modality in names else names[0]
+        self.modality.value = modality or names[0]
         self.modality.observe(self.refresh, "value")
         self.share.observe(self._move, "value")
         self.refresh()
@@ -177,7 +188,8 @@ class HiddenModality(Explorer):
 
     def _show_numbers(self):
         "Write the score at the chosen share into the status line"
-        name, share = self.modality.value, self.share.value
+        name = self.modality.value
+        share = min(SHARES, key=lambda known: abs(known - self.share.value))  # any number can be typed
         scores = 100 * self.curves[name]
         self.show_status(
             f"without {name} in {share}% of the rows: {scores[share]:.1f}, with it everywhere: {scores[0]:.1f}, "

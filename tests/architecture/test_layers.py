@@ -99,10 +99,11 @@ def test_imports_go_down(path):
 
 
 PLANTED = {
-    "core.errors": "00_core/01",
-    "data.folds": "10_data/04",
-    "data.video": "10_data/08",
-    "models.student": "20_models/06",
+    "core.errors": "00_core/01_errors",
+    "data.folds": "10_data/04_folds",
+    "data.frames": "10_data/04_frames",
+    "data.video": "10_data/08_video",
+    "models.student": "20_models/06_student",
 }
 
 
@@ -114,6 +115,7 @@ PLANTED = {
         ("from mtpkd import models", "imports models"),
         ("def f():\n    import mtpkd.models.student", "imports models.student"),
         ("from mtpkd.data.video import read_frames", "imports data.video"),
+        ("from mtpkd.data.frames import spans", "imports data.frames"),
         ("def f(): return import_name('mtpkd.reporting.report:report')", "names reporting.report"),
         ("pool.submit('mtpkd.experiments.runner:run')", "names experiments.runner"),
         ("import ot", "only ['transport']"),

@@ -165,6 +165,10 @@ def test_import_mtpkd_is_quick():
     assert fresh(f"import sys, mtpkd; print(*(m for m in {heavy} if m in sys.modules))") == []
 
 
+def test_the_encoders_that_mtpkd_offers_are_all_registered():
+    assert {"tcn", "gru", "transformer", "r3d18"} <= set(fresh("import mtpkd; print(*mtpkd.encoders.names())"))
+
+
 def test_version_is_that_of_settings():
     from importlib.metadata import version
     import mtpkd

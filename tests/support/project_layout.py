@@ -34,9 +34,14 @@ def cells(path):
 
 
 def number(path):
-    "`10_data/04` of `nbs/10_data/04_folds.ipynb`: its place in the order of reading"
+    "`10_data/04` of `nbs/10_data/04_folds.ipynb`"
     relative = path.relative_to(NBS)
     return "/".join([*relative.parts[:-1], relative.stem.split("_")[0]])
+
+
+def place(path):
+    "`10_data/04_folds` of `nbs/10_data/04_folds.ipynb`: its place in the order of reading, by number, then by name"
+    return path.relative_to(NBS).with_suffix("").as_posix()
 
 
 def module_name(path):
@@ -50,8 +55,8 @@ def module_name(path):
 
 @functools.cache
 def modules():
-    "Module -> number of its notebook"
-    return {module_name(path): number(path) for path in NUMBERED}
+    "Module -> place of its notebook in the order of reading"
+    return {module_name(path): place(path) for path in NUMBERED}
 
 
 def exported(path):
