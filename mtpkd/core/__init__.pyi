@@ -152,4 +152,5 @@ from .yaml_files import (
     parse_yaml as parse_yaml,
     read_yaml as read_yaml,
     apply_set as apply_set,
+    value_at as value_at,
 )

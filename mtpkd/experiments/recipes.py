@@ -10,6 +10,7 @@ import copy
 from ..core.config import ExperimentConfig, from_dict, to_dict
 from ..core.registry import Registry
 from ..distillation.methods import BASELINE
+from ..core.yaml_files import value_at
 
 # %% ../../nbs/60_experiments/00_recipes.ipynb #aba426e7
 _BY_EPOCHS = dict(batch=128, weight_decay=0.0, decay="constant", mixup=0.0, clip=0.0)
@@ -123,12 +124,12 @@ def recipe_lines(config: ExperimentConfig) -> list:  # "section.key=value" a set
     "The settings that the recipe of a run names, as they are in the run; nothing without a recipe"
     if not config.recipe:
         return []
-    wanted = to_dict(from_dict(ExperimentConfig, recipes.get(config.recipe)))
+    expected = to_dict(from_dict(ExperimentConfig, recipes.get(config.recipe)))
     lines = []
     for path in _paths(recipes.get(config.recipe)):
-        own, held = _at(wanted, path), _at(to_dict(config), path)
-        note = "" if held == own else f" (recipe: {own})"
-        lines.append(f"{'.'.join(path)}={held}{note}")
+        own, actual = value_at(expected, *path), value_at(to_dict(config), *path)
+        note = "" if actual == own else f" (recipe: {own})"
+        lines.append(f"{'.'.join(path)}={actual}{note}")
     return lines
 
 
@@ -140,10 +141,3 @@ def _paths(values: dict, above: tuple = ()) -> list:
         is_setting = not isinstance(value, dict) or len(path) == 3
         paths += [path] if is_setting else _paths(value, path)
     return paths
-
-
-def _at(values: dict, path: tuple):
-    "What stands at a path, or None"
-    for key in path:
-        values = values.get(key) if isinstance(values, dict) else None
-    return values

@@ -11,7 +11,7 @@ import itertools, json, warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast, NamedTuple
+from typing import cast, NamedTuple
 import torch
 import numpy as np
 import pandas as pd
@@ -149,7 +149,7 @@ def score_stack(
 ) -> list:  # of `Repeat`
     "Predict and score the test rows of every repeat of a stack"
     folds = context.test_folds
-    samples: Any = plan.samples
+    samples = plan.samples
     outputs = fitted.logits(table, [fold.test for fold in folds])
     repeats = []
     for fold, prediction in zip(folds, table.to_predictions(outputs)):
@@ -203,7 +203,7 @@ CLEAN = Damage("none", "-", 0.0)
 def _predicted(plan: ExperimentSpec, rows: _Rows, seed: int, originals, progress: bool) -> dict:
     "(name, `Damage`) -> `Repeat`s: every network under every damage, over all stacks of repeats"
     scores, stacks = {}, stacks_of(plan)
-    samples: Any = plan.samples
+    samples = plan.samples
     for stack, folds in enumerate(stacks):
         context = open_context(plan, folds)
         networks, table = fitted_networks(context, rows, stack), context.test_table
@@ -223,7 +223,7 @@ class _Originals:
     "Where damaged sets come from: from features, and from original recordings where these are wanted"
 
     def __init__(self, plan: ExperimentSpec, names, *, recordings: bool):
-        samples, manifest = cast(Any, plan.samples), cast(Any, plan.manifest)
+        samples, manifest = plan.samples, plan.manifest
         self.recordings = Recordings(manifest.root, samples.sample) if recordings else None
         self.kinds: dict = {}
         self.computed: dict = {}
@@ -302,8 +302,7 @@ def robustness(
             originals = _Originals(plan, seen, recordings=recordings)
             table = _table(plan, _predicted(plan, rows, seed, originals, progress))
             _check_clean(run, table)
-            facts: Any = run.summary
-            table = table.assign(**provenance_columns(facts))
+            table = table.assign(**provenance_columns(run.summary))
             write_table(table_file, table)
     return table
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..core.errors import InputError, nearest
 from ..core.runtime import pick_device
 from ..core.registry import allow_addresses, trusted_addresses
-from ..core.yaml_files import apply_set, read_yaml
+from ..core.yaml_files import apply_set, read_yaml, value_at
 from ..core.config import ExperimentConfig, from_dict
 from ..core.provenance import protocol_faults, SHARED_BACKBONES
 from ..data.manifest import came_with_data, PairingSpec, resolve_inside
@@ -28,23 +28,16 @@ from ..distillation.teacher_selection import selection_rules
 from .recipes import LENGTHS, recipes, under, without_beaten_lengths
 
 # %% ../../nbs/60_experiments/02_settings.ipynb #2aca7405
-def _entry(values, *path: str):
-    "What stands at a path in nested mappings, or None"
-    for key in path:
-        values = values.get(key) if isinstance(values, dict) else None
-    return values
-
-
 def allow_parts(values: dict) -> None:
     "Allow the addresses that settings of the user name, each as what it stands for"
-    allow_addresses(encoders.kind, [_entry(values, "encoder", "name")])
-    allow_addresses(fusions.kind, [_entry(values, "fusion", "name")])
-    allow_addresses(alignments.kind, [_entry(values, "self_distillation", "alignment")])
-    for method in _entry(values, "options") or ():
-        terms = _entry(values, "options", method, "terms")
+    allow_addresses(encoders.kind, [value_at(values, "encoder", "name")])
+    allow_addresses(fusions.kind, [value_at(values, "fusion", "name")])
+    allow_addresses(alignments.kind, [value_at(values, "self_distillation", "alignment")])
+    for method in value_at(values, "options") or ():
+        terms = value_at(values, "options", method, "terms")
         allow_addresses(loss_terms.kind, terms if isinstance(terms, dict) else ())
-        allow_addresses(selection_rules.kind, [_entry(values, "options", method, "rule")])
-        allow_addresses(target_rules.kind, [_entry(values, "options", method, "target")])
+        allow_addresses(selection_rules.kind, [value_at(values, "options", method, "rule")])
+        allow_addresses(target_rules.kind, [value_at(values, "options", method, "target")])
 
 # %% ../../nbs/60_experiments/02_settings.ipynb #506e6aa5
 _WRITTEN = (
