@@ -128,7 +128,7 @@ def scored_pairs(
 def scored_units(
     samples: Samples,
     rows,  # `(n,)` row numbers
-) -> np.ndarray:  # of str, one a pair of `scored_pairs`
+) -> np.ndarray:  # `(m,)` str: one a pair of `scored_pairs`
     "The subject of what is scored, or its sample where there are no subjects; the steps of a window stay together"
     unit = (samples.sample if samples.subject is None else samples.subject)[rows]
     if samples.step_target is None:
