@@ -59,7 +59,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
 
 @pytest.mark.slow
 def test_all_kinds_of_teachers_in_several_stacks(tmp_path, monkeypatch):
-    monkeypatch.setattr(runner, "stack_size", lambda *_: 2)
+    monkeypatch.setattr(runner, "stacked_repeats", lambda _: 2)
     manifest = str(make_set(tmp_path / "set"))
     how = dict(
         config=quick(), methods=METHODS, seeds=[0, 1], folds=2, labelled=20, labelled_validation=10, progress=False
