@@ -206,6 +206,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                    'mtpkd.core.errors.RunError.__init__': ('00_core/errors.html#runerror.__init__', 'mtpkd/core/errors.py'),
                                    'mtpkd.core.errors.check_shape': ('00_core/errors.html#check_shape', 'mtpkd/core/errors.py'),
                                    'mtpkd.core.errors.is_own_fault': ('00_core/errors.html#is_own_fault', 'mtpkd/core/errors.py'),
+                                   'mtpkd.core.errors.kind_and_reason': ('00_core/errors.html#kind_and_reason', 'mtpkd/core/errors.py'),
                                    'mtpkd.core.errors.nearest': ('00_core/errors.html#nearest', 'mtpkd/core/errors.py'),
                                    'mtpkd.core.errors.one_line': ('00_core/errors.html#one_line', 'mtpkd/core/errors.py'),
                                    'mtpkd.core.errors.parsing': ('00_core/errors.html#parsing', 'mtpkd/core/errors.py'),

@@ -53,6 +53,7 @@ from .errors import (
     shortened as shortened,
     one_line as one_line,
     reason_of as reason_of,
+    kind_and_reason as kind_and_reason,
     InputError as InputError,
     RunError as RunError,
     nearest as nearest,

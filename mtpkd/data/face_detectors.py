@@ -9,7 +9,7 @@ __all__ = ['detectors', 'LONGEST', 'SMALLEST', 'detect_no_faces', 'no_faces', 'm
 import functools, warnings
 from pathlib import Path
 import numpy as np
-from ..core.errors import InputError
+from ..core.errors import InputError, reason_of
 from ..core.installation import install_command
 from ..core.registry import Registry
 from .clips import crop
@@ -94,9 +94,7 @@ def _yunet(path: str):
     try:
         return cv2.FaceDetectorYN.create(path, "", (LONGEST, LONGEST), score_threshold=0.5)
     except cv2.error as e:
-        raise InputError(
-            f"{path}: is no network of YuNet ({' '.join(str(e).split())[:100]}); get the file again"
-        ) from e
+        raise InputError(f"{path}: is no network of YuNet ({reason_of(e, 100)}); get the file again") from e
 
 
 @detectors.family("yunet")

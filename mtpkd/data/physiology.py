@@ -8,7 +8,7 @@ __all__ = ['PHYSIOLOGY', 'neurokit_version', 'parse_physiology', 'physiology_fea
 # %% ../../nbs/10_data/22_physiology.ipynb #e8dc3e02
 import warnings
 import numpy as np
-from ..core.errors import InputError, nearest
+from ..core.errors import InputError, kind_and_reason, nearest
 from ..core.installation import install_command
 from .signal_cleaning import bad_points
 from .signals import check_rate
@@ -121,7 +121,7 @@ def physiology_features(
         except InputError:
             raise
         except Exception as e:  # NeuroKit2 fails in many ways on signals without what it looks for
-            reason = f"{type(e).__name__}: {' '.join(str(e).split())[:80]}"
+            reason = kind_and_reason(e, 80)
             raise InputError(f"{kind}: nothing can be measured in the window ({reason}); look at the signal") from e
     values = np.array(measured, "float32")
     if not np.isfinite(values).all():

@@ -14,7 +14,7 @@ import torch
 import numpy as np
 from typing import Any
 from torch import nn
-from ..core.errors import InputError, RunError
+from ..core.errors import InputError, reason_of, RunError
 from ..core.installation import install_command
 from ..core.registry import is_address, trusting
 from ..core.files import atomic_path
@@ -155,7 +155,7 @@ def one_graph(net: nn.Module, shapes) -> Any:  # a ModelProto
             )
     except Exception as e:
         raise RunError(
-            f"torch cannot write this student as ONNX ({' '.join(str(e).split())[:200]}); "
+            f"torch cannot write this student as ONNX ({reason_of(e, 200)}); "
             "encoders and fusions of your own must be exportable with a batch of any size"
         ) from e
     return exported.model_proto

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_serializer, ValidationE
 from safetensors import safe_open
 from safetensors.numpy import save
 import mtpkd
-from ..core.errors import InputError
+from ..core.errors import InputError, reason_of
 from ..core.files import write_bytes
 from ..core.stored_files import arrays_sha256, regular_file
 from ..core.config import to_dict
@@ -275,9 +275,7 @@ def load_student(path) -> StoredStudents:
             text = (f.metadata() or {}).get("student")
             arrays = {key: f.get_tensor(key) for key in f.keys()}
     except Exception as e:
-        raise InputError(
-            f"{path}: cannot be read as safetensors ({' '.join(str(e).split())[:100]}); train again"
-        ) from e
+        raise InputError(f"{path}: cannot be read as safetensors ({reason_of(e, 100)}); train again") from e
     if text is None:
         raise InputError(f"{path}: holds no card, so it is no file of students")
     text, digest = _split_digest(text)

@@ -67,8 +67,8 @@ def soft_prediction(
     if isinstance(fitted, CrossFitted):
         return _cross_fitted_prediction(context, fitted, temperature)
     outputs = outputs_on_all_rows(context, fitted)
-    said = outputs.logits if context.table.kind == "regression" else (outputs.logits / temperature).softmax(-1)
-    return said.flatten(2)
+    predicted = outputs.logits if context.table.kind == "regression" else (outputs.logits / temperature).softmax(-1)
+    return predicted.flatten(2)
 
 
 def _cross_fitted_prediction(context, fitted, temperature):

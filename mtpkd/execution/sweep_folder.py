@@ -8,7 +8,7 @@ __all__ = ['MAX_CELL_BYTES', 'SweepFolder', 'write_cells', 'read_cells', 'last_e
 # %% ../../nbs/65_execution/02_sweep_folder.ipynb #9f325efc
 import json, os
 from pathlib import Path
-from ..core.errors import InputError
+from ..core.errors import InputError, reason_of
 from ..core.files import write_text
 from ..core.stored_files import regular_file
 from .sweep_file import Cell, MOST
@@ -70,7 +70,7 @@ def read_cells(path) -> list:
         for cell in cells:
             _check_cell(cell)
     except (OSError, ValueError, TypeError, RecursionError) as e:
-        raise InputError(f"{path}: no list of cells ({' '.join(str(e).split())[:100]}); run the sweep again") from None
+        raise InputError(f"{path}: no list of cells ({reason_of(e, 100)}); run the sweep again") from None
     return cells
 
 

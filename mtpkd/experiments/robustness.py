@@ -178,8 +178,8 @@ def level_of(repeats: list, design, metric: str) -> tuple:  # mean, low, high
         return np.nan, np.nan, np.nan
     mean = np.array([repeat.value for repeat in finite]).mean()
     if design.kind == "bootstrap":
-        found = bootstrap_scores(metric, [repeat[1:] for repeat in finite])
-        return mean, found.low, found.high
+        scores = bootstrap_scores(metric, [repeat[1:] for repeat in finite])
+        return mean, scores.low, scores.high
     test = corrected_t([repeat.value for repeat in finite], design.rho, df=design.df)
     return mean, test.low, test.high
 

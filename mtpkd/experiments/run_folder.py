@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from safetensors import safe_open
 from safetensors.numpy import save
-from ..core.errors import InputError, is_own_fault, RunError
+from ..core.errors import InputError, is_own_fault, kind_and_reason, reason_of, RunError
 from ..core.files import as_utf8, atomic_path, jsonable, with_sorted_facts, write_bytes
 from ..core.stored_files import read_json_file, read_parquet, regular_file
 from ..core.yaml_files import read_yaml
@@ -150,8 +150,7 @@ class RunFiles:
             return how(path)
         except Exception as e:  # pandas, pyarrow and the checks have many kinds of errors
             raise InputError(
-                f"{self.path / name} is damaged ({' '.join(str(e).split())[:100]}); "
-                "restore it, or run again into a new folder"
+                f"{self.path / name} is damaged ({reason_of(e, 100)}); restore it, or run again into a new folder"
             ) from e
 
     def _csv(self, name):
@@ -195,7 +194,7 @@ def using_tables(
         if is_own_fault(e):
             raise
         folders = " or ".join(dict.fromkeys(str(getattr(run, "path", run)) for run in runs))
-        reason = f"{type(e).__name__}: {' '.join(str(e).split())[:100]}"
+        reason = kind_and_reason(e, 100)
         raise InputError(
             f"{folders}: the tables or the summary do not fit together ({reason}); "
             "restore the folder, or run again into a new one"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
-from ..core.errors import InputError
+from ..core.errors import InputError, kind_and_reason
 from ..core.files import write_json
 from ..data.manifest import is_shipped, load_manifest, resolve_inside, with_root
 from ..data.samples import is_media, is_words
@@ -270,5 +270,5 @@ def piece_fault(recipe: Recipe, piece: Piece, error: Exception) -> str:
     "Why a piece cannot be prepared, in one line"
     if isinstance(error, InputError):
         return str(error)
-    reason = f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
+    reason = kind_and_reason(error, 100)
     return f"{piece.path or recipe.modality}: cannot be prepared ({reason}); get the recording again, or convert it"

@@ -131,6 +131,7 @@ class _GRULayer(nn.Module):
 class StepGRU(nn.Module):
     "Gated recurrent units in both directions: `(B, C, T)` to `(B, T, W)`"
 
+    name = "gru"
     stackable = True
     takes_repeats = True
 
@@ -162,6 +163,7 @@ def _heads_of(width: int) -> int:
 class StepTransformer(nn.Module):
     "Self-attention over the steps that are known: `(B, C, T)` to `(B, T, W)`"
 
+    name = "transformer"
     stackable = True
     takes_repeats = True
 
@@ -216,7 +218,6 @@ class Transformer(_Pooled):
     by_step = StepTransformer
 
 
-StepGRU.name, StepTransformer.name = "gru", "transformer"
 _BY_STEP = {"mlp": StepMLP, "tcn": StepTCN, "auto": StepTCN}
 
 # %% ../../nbs/20_models/03_sequences.ipynb #f9f923b9

@@ -11,7 +11,7 @@ import math, platform, time
 from dataclasses import dataclass
 from pathlib import Path
 import pandas as pd
-from ..core.errors import InputError
+from ..core.errors import InputError, reason_of
 from ..core.files import lock_holder
 from ..plots.training_curves import learning_curves
 from .tracked_runs import journal_events
@@ -123,7 +123,7 @@ def lock_is_here(holder: str) -> bool:
 def _doing(events: list, state: str) -> str:
     "What is being trained by the last events, or why it failed"
     if state == "failed":
-        return " ".join(str(events[-1].get("error") or "").split())[:200]
+        return reason_of(events[-1].get("error") or "", 200)
     for event in reversed(events):
         if _is_evaluation(event) or event.get("event") == "training":
             return f"{event.get('stage')}, step {event.get('step')} of {event.get('steps')}"

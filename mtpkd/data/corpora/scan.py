@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 from ...core.delimited import as_number, table_rows
-from ...core.errors import InputError, is_own_fault, nearest
+from ...core.errors import InputError, is_own_fault, kind_and_reason, nearest
 from ...core.files import decode_text, EncodingError
 from ..manifest import DatasetManifest, manifests_folder
 from ..media_files import empty_file
@@ -87,7 +87,7 @@ class ScanLog:
         except InputError:
             raise
         except Exception as e:
-            message = f"{type(e).__name__}: {' '.join(str(e).split())[:100]}"
+            message = kind_and_reason(e, 100)
             self.lost(path, "a file as the set has it", message, "copy the file again")
             return None
 
@@ -155,7 +155,7 @@ def scan_copy(scan, manifest, log) -> dict:
     except Exception as e:
         if is_own_fault(e):
             raise
-        reason = f"{type(e).__name__}: {' '.join(str(e).split())[:100]}"
+        reason = kind_and_reason(e, 100)
         raise InputError(
             f"{manifest.name} in {log.root}: cannot be read ({reason}); "
             "expected the set as its authors distribute it; correct the options of the manifest, or copy it again"
