@@ -27,17 +27,21 @@ def versions(names) -> str:  # of distributions
     return ", ".join(map(of, names))
 
 
-def write_csv(rows, path, columns, names):  # of distributions whose versions matter
-    "Rows with processor and versions beside them"
+def write_csv(rows, path, columns, names, keep_other=""):  # of distributions whose versions matter
+    "Rows with processor and versions beside them; `keep_other` names a column: rows of the file with another value in it stay, first"
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    short = lambda v: f"{v:.4g}" if isinstance(v, float) else v
+    measured = dict(processor=processor(), versions=versions(names))
+    new = [{**{k: short(v) for k, v in r.items()}, **measured} for r in rows]
+    kept = []
+    if keep_other and path.exists():
+        with path.open(newline="", encoding="utf-8") as f:
+            kept = [r for r in csv.DictReader(f) if r[keep_other] not in {str(n[keep_other]) for n in new}]
     with path.open("w", newline="", encoding="utf-8") as f:
-        out = csv.DictWriter(f, [*columns, "processor", "versions"])
+        out = csv.DictWriter(f, [*columns, *measured])
         out.writeheader()
-        short = lambda v: f"{v:.4g}" if isinstance(v, float) else v
-        out.writerows(
-            {**{k: short(v) for k, v in r.items()}, "processor": processor(), "versions": versions(names)} for r in rows
-        )
+        out.writerows(kept + new)
 
 
 def rate_interval(successes: int, n: int) -> tuple:

@@ -3,7 +3,7 @@
     python benchmarks/quality/methods.py --out runs/verdicts                     the embedded and the synthetic sets
     python benchmarks/quality/methods.py --out runs/verdicts --data DIR          also StressID, Stress-Predict and CEAP out of DIR/stressid.npz, stress_predict.npz, ceap.npz
     python benchmarks/quality/methods.py --out runs/verdicts --sets watch,mor --methods kd,mtpkd --jobs 2
-    python benchmarks/quality/methods.py --out runs/verdicts --collect results/verdicts.csv     only the table, out of the run folders that are there
+    python benchmarks/quality/methods.py --out runs/verdicts --collect results/verdicts.csv     only the table, out of the run folders that are there; rows of other sets stay as they are
     python benchmarks/quality/methods.py --table pairing                          weakly paired data, a table of its own, in runs/verdicts_pairing; --collect writes it as above
 
 Settings and seeds are those of benchmarks/quality/methods.yaml, and of benchmarks/quality/methods_weak_pairing.yaml: committed before any of these runs, the seeds from that commit's hash. A set's folder is run anew unless it is finished; --resume goes on with one that
@@ -157,12 +157,12 @@ SETS = dict(
     mor=("mfeat", MOR, RIVALS),
     synthetic=("synthetic", [], RIVALS),
     synthetic_ccc=("synthetic_ccc", [], VALUES),
-    watch_full=("watch", ALL_LABELS, RIVALS),
-    zer_full=("mfeat", ALL_LABELS, RIVALS),
     stressid=("stressid", [], RIVALS),
-    stressid_full=("stressid", ALL_LABELS, RIVALS),
     stress_predict=("stress_predict", [], RIVALS),
     ceap=("ceap", [], VALUES),
+    watch_full=("watch", ALL_LABELS, RIVALS),
+    zer_full=("mfeat", ALL_LABELS, RIVALS),
+    stressid_full=("stressid", ALL_LABELS, RIVALS),
     watch_permuted=("watch", PERMUTED, FEW),  # nothing may be learnt
     zer_permuted=("mfeat", PERMUTED, FEW),
 )
@@ -285,9 +285,18 @@ def collect(sets, out, path):
     ]
     if not rows:
         raise InputError(f"{out} holds no finished run")
-    table = pd.DataFrame(rows, columns=COLUMNS)
+    table = with_other_sets(pd.DataFrame(rows, columns=COLUMNS), Path(path))
     write_table(Path(path), table.round(6))
     return table
+
+
+def with_other_sets(table, path):
+    "The table, and below each other in the order of SETS what the file already says of other sets: a run of hours is not needed twice"
+    if path.exists():
+        kept = pd.read_csv(path)
+        table = pd.concat([kept[~kept.set.isin(table.set)].astype(object), table.astype(object)])
+    order = {name: place for place, name in enumerate(SETS)}
+    return table.sort_values("set", key=lambda names: names.map(order), kind="stable").infer_objects()
 
 
 def show(table):
@@ -305,7 +314,8 @@ def show(table):
                 else f"{100 * r.diff:+6.1f} [{100 * r.low:+.1f}, {100 * r.high:+.1f}]  p {r.p:.3g}"
                 + ("" if pd.isna(r.headroom_closed) else f"  headroom {100 * r.headroom_closed:.0f}%")
             )
-            print(f"  {r.method:20s} {100 * r.mean:5.1f} {said}{'  fell back' if r.fell_back is True else ''}")
+            fell = "  fell back" if str(r.fell_back) == "True" else ""
+            print(f"  {r.method:20s} {100 * r.mean:5.1f} {said}{fell}")
 
 
 def options(args=None):

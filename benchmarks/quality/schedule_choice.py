@@ -89,7 +89,7 @@ def rows_of(folder: Path) -> list:
 def main(args=None) -> list:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=Path, help="finished run folders")
-    parser.add_argument("--out", help="CSV file")
+    parser.add_argument("--out", help="CSV file; its rows of other sets stay")
     chosen = parser.parse_args(args)
     rows = [row for folder in chosen.folders for row in rows_of(folder)]
     for row in rows:
@@ -101,7 +101,7 @@ def main(args=None) -> list:
         means = pd.DataFrame(rows).groupby("set")["diff"].mean()
         print("mean over methods: " + ", ".join(f"{name} {100 * value:+.2f}" for name, value in means.items()))
     if chosen.out:
-        write_csv(rows, chosen.out, COLUMNS, ("numpy", "scipy"))
+        write_csv(rows, chosen.out, COLUMNS, ("numpy", "scipy"), keep_other="set")
     return rows
 
 

@@ -299,6 +299,19 @@ def test_the_big_table(table, tmp_path, capsys):
     )
 
 
+def test_rows_of_other_sets_stay(root, tmp_path):
+    "The published table without one set, and that set's rows again: the same file"
+    table, published = load(root, "methods"), pd.read_csv(root / "results" / "verdicts.csv")
+    for name in published.set.unique()[[0, 2, -1]]:
+        own = published.set == name
+        path = tmp_path / f"{name}.csv"
+        published[~own].to_csv(path, index=False)
+        again = table.with_other_sets(published[own], path)
+        pd.testing.assert_frame_equal(again.reset_index(drop=True), published, check_dtype=False)
+        again = table.with_other_sets(published[own], root / "results" / "verdicts.csv")
+        assert len(again) == len(published), "rows that are there are replaced"
+
+
 def test_the_big_table_refuses(root, tmp_path, capsys):
     table = load(root, "methods")
     for words, said in ((["--sets", "wach"], "unknown set 'wach'"), (["--sets", "ceap"], "needs --data")):
@@ -523,6 +536,11 @@ def test_a_schedule_for_every_repeat(root, tmp_path, capsys):
         assert rows["for_the_run"][method] == pytest.approx(results[method].mean(), abs=1e-4)
         assert rows["candidates"][method] == len(names)
     assert rows["candidates"]["mtpkd"] == 4, "the student alone is one of them"
+    before = out.read_text().splitlines()
+    (tmp_path / "run").rename(tmp_path / "other")
+    choice.main([str(tmp_path / "other"), "--out", str(out)])
+    after = out.read_text().splitlines()
+    assert after[: len(before)] == before and len(after) == 2 * len(before) - 1, "rows of other sets stay"
 
 
 def test_the_level_of_the_tests_runs(root, tmp_path, capsys):
