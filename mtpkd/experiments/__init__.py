@@ -26,8 +26,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "keep_in_file", "load_part", "student_file", "teacher_file", "keep_teachers", "keep_students",
         "Journal", "environment",
     ],
+    "kept_networks": ["replan", "KeptNetworks", "fitted_networks"],
     "robustness": [
-        "CLEAN", "replan", "fitted_networks", "Repeat", "score_stack", "level_of", "difference_of",
+        "CLEAN", "Repeat", "score_stack", "level_of", "difference_of",
         "robustness_text",
     ],
     "run_folder": [
@@ -69,7 +70,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "parse_dimension", "changes_cost", "parse_spaces", "TuneSpec", "read_tune",
     ],
     "verdict": [
-        "EFFECT", "paired", "test_design", "compare_methods", "diverged", "summarise", "parts_results",
+        "EFFECT", "paired", "test_design", "compare_methods", "tested_difference", "diverged", "summarise", "parts_results",
         "named_with_schedule", "anchors_of_batch",
     ],
 })

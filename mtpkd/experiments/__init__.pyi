@@ -98,10 +98,13 @@ from .resume import (
     Journal as Journal,
     environment as environment,
 )
+from .kept_networks import (
+    replan as replan,
+    KeptNetworks as KeptNetworks,
+    fitted_networks as fitted_networks,
+)
 from .robustness import (
     CLEAN as CLEAN,
-    replan as replan,
-    fitted_networks as fitted_networks,
     Repeat as Repeat,
     score_stack as score_stack,
     level_of as level_of,
@@ -248,6 +251,7 @@ from .verdict import (
     paired as paired,
     test_design as test_design,
     compare_methods as compare_methods,
+    tested_difference as tested_difference,
     diverged as diverged,
     summarise as summarise,
     parts_results as parts_results,

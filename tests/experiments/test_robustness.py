@@ -119,10 +119,25 @@ def test_networks_that_are_kept_of_some_repeats_only_are_left_out(tmp_path, monk
     run = run_tiny(make_set(tmp_path / "set"), tmp_path / "run", "kd,teacher_joint", asked=dict(teachers=True))
     for name in ("000-teacher_joint.teacher", "001-kd~default.student"):
         (run.path / "checkpoints" / f"{name}.safetensors").unlink()
-    assert set(robustness(run.path, progress=False)["method"]) == {"student_only"}
+    with pytest.warns(UserWarning, match="no networks of (kd, teacher_joint|teacher_joint, kd): left out; a new run"):
+        assert set(robustness(run.path, progress=False)["method"]) == {"student_only"}
     for name in ("kd", "teacher_joint"):
         with pytest.raises(InputError, match=f"holds no networks of '{name}' for all repeats"):
             robustness(run.path, [name], progress=False)
+
+
+def test_students_that_score_otherwise_than_in_the_run(asked, tmp_path, monkeypatch):
+    "They are refused before anything is damaged"
+    other = tmp_path / "other"
+    shutil.copytree(asked / "run", other)
+    results = pd.read_csv(other / "results.csv")
+    row = results.index[(results["method"] == "kd") & (results["seed"] == 1)][1]
+    results.loc[row, "value"] += 0.01
+    results.to_csv(other / "results.csv", index=False)
+    monkeypatch.setattr("mtpkd.experiments.robustness.damaged_set", lambda *rest: pytest.fail("damaged"))
+    fold = results.loc[row, "fold"]
+    with pytest.raises(InputError, match=f"fold {fold}, seed 1: without damage kd scores .*, in the run"):
+        robustness(other, progress=False)
 
 
 def test_what_cannot_be_asked(asked, tmp_path, capsys):
