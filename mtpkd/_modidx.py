@@ -2240,6 +2240,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                                                                    'mtpkd/distillation/students.py'),
                                              'mtpkd.distillation.students._graph_target': ( '50_distillation/students.html#_graph_target',
                                                                                             'mtpkd/distillation/students.py'),
+                                             'mtpkd.distillation.students._spreads_over_graph': ( '50_distillation/students.html#_spreads_over_graph',
+                                                                                                  'mtpkd/distillation/students.py'),
                                              'mtpkd.distillation.students._teacher_target': ( '50_distillation/students.html#_teacher_target',
                                                                                               'mtpkd/distillation/students.py'),
                                              'mtpkd.distillation.students._with_labels': ( '50_distillation/students.html#_with_labels',

@@ -121,11 +121,14 @@ def _with_labels(context, target):
     return target
 
 
-def _teacher_target(context, method):
-    """The target of the teachers by the rule of the method, propagated over a graph where it says so
+def _spreads_over_graph(context, method) -> bool:
+    "Whether a graph comes in: rows of a graph are windows, so that a target per step stays the mean of the teachers"
+    return method.target == GRAPH and not context.table.steps
 
-    Where it is per step there is no graph, whose rows are windows: the recipe distils the mean in its place."""
-    if method.target == GRAPH and not context.table.steps:
+
+def _teacher_target(context, method):
+    "The target of the teachers by the rule of the method, propagated over a graph where it says so"
+    if _spreads_over_graph(context, method):
         return get_graph_target(context, method).target
     return _combined_target(context, method)
 
@@ -301,7 +304,7 @@ def fit_student(
         watch = pair_recovery(context, spec, students)
     fitted = _fit(context, spec, students, method.name, saved, watch)
     fitted.tnet_history = tnet_history
-    if method.target == GRAPH and method.compares("outputs") and not context.table.steps:
+    if method.compares("outputs") and _spreads_over_graph(context, method):
         graph = get_graph_target(context, method)
         fitted.history += [(0, "graph_used", r, float(value)) for r, value in enumerate(graph.used)]
         if graph.left_out.any():
