@@ -2,6 +2,9 @@
 from .bootstrap import (
     subject_sums as subject_sums,
     metric_of_sums as metric_of_sums,
+    expanded_tail as expanded_tail,
+    level_of_tail as level_of_tail,
+    expanded_interval as expanded_interval,
     BootstrapTest as BootstrapTest,
     TestSet as TestSet,
     bootstrap_test as bootstrap_test,
