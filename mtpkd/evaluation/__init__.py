@@ -3,7 +3,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "bootstrap": [
-        "subject_sums", "metric_of_sums", "expanded_tail", "level_of_tail", "expanded_interval", "BootstrapTest", "TestSet", "bootstrap_test", "BootstrapScore",
+        "subject_sums", "metric_of_sums", "BootstrapTest", "TestSet", "bootstrap_test", "BootstrapScore",
         "bootstrap_score", "bootstrap_scores",
     ],
     "frames": [
@@ -24,7 +24,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "modality_values",
     ],
     "statistics": [
-        "PairedTest", "rho_for", "corrected_t", "holm", "wilcoxon_p", "scores_by_subject", "bootstrap_subjects",
+        "PairedTest", "rho_for", "corrected_t", "holm", "wilcoxon_p", "scores_by_subject", "bootstrap_subjects", "expanded_tail", "level_of_tail", "expanded_interval",
         "detection_power", "detectable", "subjects_needed",
     ],
     "summary": [
