@@ -39,9 +39,14 @@ class Difference(Record):
         return self.ci95[1] if self.ci95 else None
 
     @property
+    def counted_p(self) -> float | None:
+        "The p that decides: corrected for the number of methods, where there is a correction"
+        return self.p
+
+    @property
     def is_significant(self) -> bool:
-        "Whether p < .05"
-        return self.p is not None and self.p < 0.05
+        "Whether the p that decides is below .05"
+        return self.counted_p is not None and self.counted_p < 0.05
 
 # %% ../../nbs/40_evaluation/06_summary.ipynb #4b8938e0
 class MethodRow(Difference):
@@ -54,6 +59,11 @@ class MethodRow(Difference):
     gap_closed: float | None = None  # share of the gap to the joint teacher
     headroom_closed: float | None = None  # share of the headroom
     validation: float | None = None  # mean metric on the inner validation rows
+
+    @property
+    def counted_p(self) -> float | None:
+        "The p that decides: corrected for the number of methods, where there is a correction"
+        return self.p if self.p_holm is None else self.p_holm
 
 
 class FrameRow(Difference):

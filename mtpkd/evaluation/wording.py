@@ -105,7 +105,7 @@ def format_difference(row) -> str:  # row: a `Difference`
     span = ""
     if not is_missing(row.low):
         span = f"95% interval {format_number(row.low)} to {format_number(row.high)}, "
-    return f"{format_signed(row.diff)} points ({span}{format_p_value(row.p)})"
+    return f"{format_signed(row.diff)} points ({span}{format_p_value(row.counted_p)})"
 
 
 def join_words(items) -> str:  # "a, b and c"

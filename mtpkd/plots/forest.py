@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 from ..core.errors import InputError
 from ..core.provenance import provenance_text
+from ..evaluation.metrics import direction
 from ..evaluation.summary import Difference, forest_rows, GROUPS, Summary
 from mtpkd.evaluation.wording import (
     difference_with_interval,
@@ -75,20 +76,23 @@ def verdict_forest(summary: Summary) -> go.Figure:
         fig.add_trace(_forest_trace(method, methods[method], -i, colour))
         text = difference_with_interval(*_interval(methods[method]))
         fig.add_annotation(x=1.01, xref="paper", y=-i, text=text, showarrow=False, xanchor="left")
-    _significance_legend(fig)
+    corrected = any(row.p_holm is not None for row in methods.values())
+    _significance_legend(fig, "p < .05, corrected for the number of methods" if corrected else "p < .05")
     fig.add_vline(x=0, line=dict(color=PALETTE["grey"], width=2))
     _row_axis(fig, [label_text(label) if m else f"<b>{label}</b>" for label, m in rows], 0.3, 0.7)
     metric = metric_label(summary.metric)
-    title = f"difference to {BASELINE} in {metric} (points, 95% interval)"
+    sides = ("worse", "better") if direction(summary.metric) > 0 else ("better", "worse")
+    title = f"← {sides[0]} · difference to {BASELINE} in {metric} (points, 95% interval) · {sides[1]} →"
     if provenance_text(summary):
         title += f"<br>{label_text(provenance_text(summary))}"
-    fig.update_xaxes(title=title, zeroline=False)
-    return style(fig, 110 + 30 * len(rows), margin=dict(l=60, r=150, t=40, b=60))
+    fig.update_xaxes(title=title, title_font_size=13, zeroline=False, side="top")
+    fig.update_layout(legend=dict(yanchor="top", y=-0.01, x=0, xanchor="left", orientation="h"))
+    return style(fig, 110 + 30 * len(rows), margin=dict(l=60, r=150, t=60, b=40))
 
 # %% ../../nbs/70_plots/03_forest.ipynb #7db5a62d
-def _significance_legend(fig):
+def _significance_legend(fig, meaning: str = "p < .05"):
     "Two legend entries that explain the filled and the open marker"
-    for symbol, name in [("circle", "p < .05"), ("circle-open", "not significant")]:
+    for symbol, name in [("circle", meaning), ("circle-open", "not significant")]:
         fig.add_trace(
             go.Scatter(
                 x=[None],
@@ -214,9 +218,9 @@ def transfer_bars(
         fig.update_yaxes(type="category", title=kind, showgrid=False, ticks="", **panel)
     fig.update_annotations(font_size=13)
     for column, bars in enumerate(fig.data[: len(tables)], start=1):
-        for end, group, count in zip(bars.x, bars.y, bars.text):
+        for place, (end, count) in enumerate(zip(bars.x, bars.text)):  # a name such as 9 would be taken for a place
             x = max(end, 0)  # to the right of the bar or of zero, so that no count lies on a name
-            text = dict(x=x, y=group, text=count, xanchor="left", showarrow=False, font_size=11)
+            text = dict(x=x, y=place, text=count, xanchor="left", showarrow=False, font_size=11)
             fig.add_annotation(**text, row=1, col=column)
     return style(fig, 110 + 24 * max(map(len, tables)), margin=dict(l=60, r=20, t=40, b=75))
 

@@ -73,6 +73,7 @@ from .glossary import (
     method_cost as method_cost,
     method_time as method_time,
     MethodNote as MethodNote,
+    named_methods as named_methods,
     method_notes as method_notes,
     glossary_words as glossary_words,
 )

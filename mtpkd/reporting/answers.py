@@ -25,16 +25,6 @@ from mtpkd.evaluation.wording import (
 from .ranking import fallen_back, verdict_rows
 
 # %% ../../nbs/75_reporting/06_answers.ipynb #75c3a447
-def _p(row) -> float | None:
-    "The p that counts: corrected for the number of methods, where there is a correction"
-    return row.p if row.p_holm is None else row.p_holm
-
-
-def _is_significant(row) -> bool:
-    p = _p(row)
-    return not is_missing(p) and p < 0.05
-
-
 def _compared_methods(summary: Summary) -> dict:  # name -> `MethodRow`, best first
     "The methods that distil, without controls"
     rows = verdict_rows(summary)
@@ -44,7 +34,7 @@ def _compared_methods(summary: Summary) -> dict:  # name -> `MethodRow`, best fi
 def answering_method(summary: Summary) -> str:  # a name, or ""
     "The method that the sentences are about"
     rows = _compared_methods(summary)
-    gaining = [name for name, row in rows.items() if _is_significant(row) and row.diff > 0]
+    gaining = [name for name, row in rows.items() if row.is_significant and row.diff > 0]
     return next(iter([*gaining, *rows]), "")
 
 # %% ../../nbs/75_reporting/06_answers.ipynb #2d3fa61e
@@ -58,9 +48,9 @@ def _level(summary, name: str, others: int = 0) -> str:
     if not is_missing(row.low):
         span = f"95% interval {format_number(row.low)} to {format_number(row.high)}, "
     return (
-        f"{name}{best} scores {format_number(row.mean)} against {format_number(base)} for the same student without a "
-        f"teacher ({metric_label(summary.metric)} x 100), {format_signed(row.diff)} points "
-        f"({span}{format_p_value(_p(row))}{corrected})"
+        f"{name}{best} scores {format_number(row.mean)} against {format_number(base)} for {BASELINE}, the same student "
+        f"without a teacher ({metric_label(summary.metric)} x 100): {format_signed(row.diff)} points "
+        f"({span}{format_p_value(row.counted_p)}{corrected})"
     )
 
 
@@ -68,14 +58,12 @@ def _gainable(summary, name: str) -> str:
     "How much there was to gain, and which share of it a method reaches"
     headroom = summary.headroom
     if headroom is None or headroom.value is None:
-        return f" What there was to gain was not measured; a run with --methods {CEILING} does."
-    row = summary.methods[name]
-    points = f"{format_signed(headroom.value)} points"
-    if row.headroom_closed is not None and _is_significant(row) and row.diff > 0:
-        return (
-            f" That is {format_percent(row.headroom_closed)} of the {points} that labels for the whole pool would add."
-        )
-    return f" Labels for the whole pool would add {points}."
+        return f" Not tested: what there was to gain; a run with --methods {CEILING} tests it."
+    row, share = summary.methods[name], ""
+    if row.headroom_closed is not None and row.is_significant and row.diff > 0:
+        share = f", of which {name} reaches {format_percent(row.headroom_closed)}"
+    points = f"{format_signed(headroom.value)} points ({format_p_value(headroom.p)})"
+    return f" Labels for the whole pool would add {points} to {BASELINE}{share}."
 
 
 def _control_pair(summary, name: str):  # a `Comparison`, or None
@@ -102,7 +90,7 @@ def _people(summary) -> str:
     if summary.subjects == 1:
         return " All data are of one subject, so this speaks for no other person."
     if not summary.subjects and summary.methods and _compared_methods(summary):
-        return " No subjects are named, so this may hold for the recorded people only."
+        return " The data name no subjects, so that the same people may be in training and test data."
     return ""
 
 # %% ../../nbs/75_reporting/06_answers.ipynb #3e7408f0
@@ -116,16 +104,17 @@ def _help(summary: Summary) -> str:
             RECIPE if summary.pairing == "full" else method_names(falls_back=True, bags="ot", default_for="weak")[0]
         )
         missing = (
-            " Whether the privileged data or the unlabelled pool gave it was not measured; "
-            f"a run with --methods {recipe},self_training does."
+            " Not tested: whether the privileged data or the unlabelled pool gave it; "
+            f"a run with --methods {recipe},self_training tests it."
         )
-        return f"Distillation helped: {level}.{gainable}{missing}"
+        return f"Distillation helped: {level}.{missing}{gainable}"
     against = f" Against {pair.b}, which has the same pool and no privileged data,"
+    difference = format_difference(pair).removesuffix(")") + ", not corrected)"
     if pair.is_significant and pair.diff > 0:
-        return f"Privileged data helped: {level}.{gainable}{against} it gains {format_difference(pair)}."
+        return f"Privileged data helped: {level}.{against} it gains {difference}.{gainable}"
     return (
-        f"Distillation helped, and the unlabelled pool alone may explain it: {level}.{gainable}"
-        f"{against} the difference is {format_difference(pair)}."
+        f"Distillation helped, a gain by its privileged data was not shown: {level}."
+        f"{against} the difference is {difference}.{gainable}"
     )
 
 
@@ -145,12 +134,12 @@ def describe_help(summary: Summary) -> str:
     if not rows:
         if fallen_back(summary):
             return _fell_back(summary)
-        return "Whether privileged data help was not measured: this run has no method with a teacher."
+        return "Not tested: whether privileged data help; this run has no method with a teacher."
     name = answering_method(summary)
     row, headroom = rows[name], summary.headroom
-    if _is_significant(row) and row.diff > 0:
+    if row.is_significant and row.diff > 0:
         return _help(summary)
-    if all(_is_significant(other) for other in rows.values()):
+    if all(other.is_significant for other in rows.values()):
         return f"Distillation harmed: {_level(summary, name, len(rows))}.{_gainable(summary, name)}"
     if headroom is not None and headroom.value is not None and not headroom.significant:
         return (
@@ -189,8 +178,8 @@ def describe_pairing(summary: Summary) -> str:
     pairs = _pairs(summary, lambda pair: pair.b in SHUFFLE_CONTROLS)
     if not pairs:
         return (
-            "What the pairing of the modalities is worth was not measured; "
-            f"a run with --methods {RECIPE},shuffled_privileged does."
+            "Not tested: whether a privileged recording must be that of its own row; "
+            f"a run with --methods {RECIPE},shuffled_privileged tests it."
         )
     pair = pairs[-1]  # the control that comes closest
     control = f"{pair.a} against {pair.b}, whose teachers see the privileged recordings of other rows"
@@ -209,8 +198,8 @@ def _describe_lost_pairs(summary) -> str:
     pairs = _pairs(summary, lambda pair: _leaves_pool_alone(declared(pair.b)))
     if not pairs:
         return (
-            f"{start}; what distilling it all the same is worth was not measured; "
-            "a run with --methods ot_pairing,labelled_only does."
+            f"{start}. Not tested: what distilling it all the same is worth; "
+            "a run with --methods ot_pairing,labelled_only tests it."
         )
     best = _corrected(pairs)[0]
     control = f"{best.a} against {best.b}, which is distilled on labelled rows"
@@ -234,19 +223,32 @@ def describe_transport_gain(summary: Summary) -> str:
     "What optimal transport added"
     comparisons = _transport_pairs(summary)
     if not comparisons:
-        return "What optimal transport adds was not measured; a run with --methods mtpkdot,mtpkdot:no_ot does."
+        return "Not tested: what optimal transport adds; a run with --methods mtpkdot,mtpkdot:no_ot tests it."
     texts = "; ".join(f"{what}, {format_difference(pair)}" for pair, what in comparisons)
     texts += _correction([pair for pair, _ in comparisons])
+    balance = _untested_balance(summary, comparisons)
     significant = [pair for pair, _ in comparisons if pair.is_significant]
     if not significant:
-        return f"No gain by optimal transport was shown: {texts}."
+        return f"No gain by optimal transport was shown: {texts}.{balance}"
     if all(pair.diff > 0 for pair in significant):
         start = "Optimal transport helped"
     elif all(pair.diff < 0 for pair in significant):
         start = "Optimal transport harmed"
     else:
         start = "Optimal transport helped one method and harmed another"
-    return f"{start}: {texts}."
+    return f"{start}: {texts}.{balance}"
+
+
+def _untested_balance(summary, comparisons) -> str:
+    "That the method of the sentences balances its soft targets by transport, which no comparison takes out"
+    name = answering_method(summary)
+    if not name or name in {pair.a for pair, _ in comparisons}:
+        return ""
+    method = declared(name)
+    changed = dict(method.for_values) if summary.task.kind == "regression" else {}
+    if not changed.get("balance", method.balance):
+        return ""
+    return f" Not tested: what {name} owes to balancing the classes of its soft targets by transport."
 
 
 def answer_sentences(summary: Summary) -> list:  # three sentences
@@ -271,5 +273,16 @@ def describe_experiment(summary: Summary) -> str:
         labels = f"{summary.labelled:,} training rows a fold have their label, the others are an unlabelled pool"
     return (
         f"A student predicts {target} ({task.kind}) from {join_words(summary.prevalent)}{teachers}. "
-        f"{summary.n:,} samples{subjects}; {labels}."
+        f"{summary.n:,} samples{subjects}; {labels}. {_repeats(summary)}"
     )
+
+
+def _repeats(summary) -> str:
+    "How many trainings a score is the mean of, and what guessing gives"
+    seeds = len(summary.seeds)
+    over = f"{summary.folds} folds" if isinstance(summary.folds, int) else "the folds of the protocol"
+    if seeds:
+        over += f" and {seeds} seeds" if seeds > 1 else " and one seed"
+    chance = summary.task.chance
+    guessing = "" if is_missing(chance) else f"; guessing gives {format_number(chance)}"
+    return f"Scores are means over {over}{guessing}."

@@ -43,7 +43,7 @@ def describe_unclear(summary: Summary) -> str:
     rows = {name: row for name, row in verdict_rows(summary).items() if not row.is_significant}
     if not rows:
         return ""
-    named = [f"{name} ({format_signed(row.diff)}, {format_p_value(row.p)})" for name, row in rows.items()]
+    named = [f"{name} ({format_signed(row.diff)}, {format_p_value(row.counted_p)})" for name, row in rows.items()]
     half_widths = [(row.high - row.low) / 2 for row in rows.values() if row.low is not None]
     width = ""
     if half_widths:

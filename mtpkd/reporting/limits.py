@@ -21,13 +21,12 @@ def describe_multiple_tests(summary: Summary) -> str:
     if len(corrected) < 2:
         return ""
     significant = [name for name, p_holm in corrected.items() if p_holm < 0.05]
-    left = "none remains"
+    left = "none is"
     if significant:
-        verb = "remains" if len(significant) == 1 else "remain"
-        left = f"{join_words(significant)} {verb}"
+        left = f"{join_words(significant)} {'is' if len(significant) == 1 else 'are'}"
     return (
-        f"{len(corrected)} rows were compared with {BASELINE}, and each p above is for one comparison alone. "
-        f"After Holm's correction {left} significant."
+        f"{len(corrected)} rows were compared with {BASELINE}, and their p are corrected for that number (Holm): "
+        f"{left} significant. Unless it says otherwise, every other p is for one comparison alone."
     )
 
 
@@ -113,14 +112,15 @@ def most_hurt(
     losing = int((part["diff"] < 0).sum())
     gain = "gains" if gaining == 1 else "gain"
     lose = "loses" if losing == 1 else "lose"
-    counts = f"{gaining} of {len(part)}{of} {gain}, {losing} {lose}"
+    counts = f"{gaining} of {len(part)}{of} {gain}"
     if not losing:
         return counts
     worst = part.loc[part["diff"].idxmin()]
     right, wrong, unit = _CHANGES["regression" if kind == "regression" else "classification"]
+    noun = dict.get({" subjects": "subject ", " classes": "class "}, of, "")
+    seeds = f", worse in {worst['seeds_worse']} of {worst['seeds']} seeds" if worst["seeds"] > 1 else ""
     return (
-        f"{counts}, most of all {worst['group']} ({format_signed(worst['diff'])}{unit}, "
-        f"worse in {worst['seeds_worse']} of {worst['seeds']} seeds; "
+        f"{counts}, {losing} {lose}, most of all {noun}{worst['group']} ({format_signed(worst['diff'])}{unit}{seeds}; "
         f"{worst['turned_right']:,} predictions {right}, {worst['turned_wrong']:,} {wrong})"
     )
 
@@ -134,7 +134,9 @@ def describe_hurt(summary: Summary, transfer) -> str:
     counted = {"subject": " subjects", "class": " thirds of the target" if kind == "regression" else " classes"}
     groups = transfer[transfer["method"] == best].groupby("kind", sort=False)
     parts = [most_hurt(part, kind, counted[group]) for group, part in groups]
-    return f"Who is hurt by {best}: {'; '.join(parts)}. Where a method does nothing, about half would lose."
+    if not (transfer.loc[transfer["method"] == best, "diff"] < 0).any():
+        return f"Nobody is hurt by {best}: {' and '.join(parts)}."
+    return f"Who is hurt by {best}: {'; '.join(parts)}. By chance alone about half would lose."
 
 # %% ../../nbs/75_reporting/06_limits.ipynb #d175eaf2
 def _name_repeats(repeats):

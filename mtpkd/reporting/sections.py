@@ -15,6 +15,7 @@ from ..evaluation.wording import metric_label
 from ..experiments.run_folder import using_tables
 from .run_view import optional_table
 from .answers import answer_sentences, describe_experiment
+from .glossary import named_methods
 from .limits import describe_hurt
 from .sentences import setting_rows, verdict_sentences
 from .tables import verdict_table
@@ -57,12 +58,14 @@ def _finished_section(page: Page, run, summary, embedding) -> dict:
     "A run that has a summary"
     stamp = provenance_text(summary)
     config = optional_table(run, "config")[0]
+    answers = answer_sentences(summary)
     return dict(
         summary=summary,
         stamp=stamp,
         title=f"{summary.title} ({stamp})" if stamp else summary.title,
         experiment=describe_experiment(summary),
-        answers=answer_sentences(summary),
+        answers=answers,
+        named=named_methods(summary, answers),
         hurt=describe_hurt(summary, optional_table(run, "transfer")[0]),
         setting=setting_rows(summary),
         sentences=verdict_sentences(summary, optional_table(run, "transfer")[0]),

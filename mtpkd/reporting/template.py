@@ -41,11 +41,14 @@ summary { cursor: pointer; font-weight: 600; margin: 8px 0; }
 .fold { border-top: 1px solid var(--line); } .fold > summary { font-size: 17px; padding: 8px 0; margin: 0; }
 .fold[open] { padding-bottom: 16px; } .sentences ol { margin: 4px 0; padding-left: 22px; }
 .toc { font-size: 14px; } .toc ul { margin: 2px 0; padding-left: 18px; } .toc a, td a { color: inherit; }
+.named { font-size: 14px; color: var(--soft); } .named dt { float: left; margin-right: 8px; }
 .draw { overflow-x: auto; } .words dt { font-weight: 600; } .words dd { margin: 0 0 6px 18px; max-width: 92ch; }
 @media (max-width: 840px) {
   body { padding: 12px; font-size: 15px; } h1 { font-size: 23px; } h2 { font-size: 19px; margin-top: 28px; }
   .sentences { padding: 8px 12px; } .facts th { width: 38%; } th, td { padding: 3px 6px; }
-  .draw > div { min-width: 640px; } .pair { overflow-x: auto; flex-wrap: nowrap; }
+  .draw > div { min-width: 640px; } .draw::before { content: "drag sideways to see all →"; font-size: 12px;
+    color: var(--soft); position: sticky; left: 0; }
+  .wide :is(th, td):first-child { position: sticky; left: 0; background: var(--bg); } .pair { overflow-x: auto; flex-wrap: nowrap; }
 }
 """
 
@@ -208,14 +211,17 @@ RUN = """{% from "macros" import made, show, verdict, choice, plan, counted, err
 {% else %}
 <p>{{ r.experiment }}</p>
 <div class="sentences"><strong>In brief</strong><ol>
-{% for sentence in r.answers %}<li>{{ sentence|unbroken }}</li>
+{% for sentence in r.answers %}{% set verdict, _, rest = sentence.partition(": ") %}
+<li><strong>{{ verdict|unbroken }}:</strong> {{ rest|unbroken }}</li>
 {% endfor %}
 </ol>{% if r.hurt %}<p>{{ r.hurt|unbroken }}</p>{% endif %}</div>
-<h3 id="picture{{ i }}">The methods against the student alone</h3>{{ show(r.forest, "Difference to the same student
-without a teacher, with 95% intervals; filled: p < .05.
+{% if r.named %}<dl class="words named">{% for note in r.named %}<dt>{{ note.name }}</dt><dd>{{ note.about }}</dd>
+{% endfor %}</dl>{% endif %}
+<h3 id="picture{{ i }}">The methods against student_only</h3>{{ show(r.forest, "Difference to student_only, the same
+student without a teacher, with 95% intervals. Controls have no privileged data, or none that could help.
 Upper bounds were given what a deployed student does not have.") }}
 <h3 id="table{{ i }}">The same in numbers</h3>{{ verdict(r) }}
-<p class="soft">Bold: p &lt; .05, two-sided corrected resampled t-test (Nadeau and Bengio) over folds and seeds.
+<p class="soft">Bold: p &lt; .05, corrected for the number of methods where there is a correction; two-sided corrected resampled t-test (Nadeau and Bengio) over folds and seeds.
 Gap closed: share of the way from student_only to teacher_joint.
 {% if r.headroom %}Headroom closed: share of the way from student_only to student_all_labels. {% endif %}
 What each method is stands <a href="#words">at the foot of the page</a>.</p>
@@ -295,7 +301,7 @@ PAGE = """<!doctype html>
 <h1>{{ title }}</h1><p class="soft">Made by mtpkd {{ version }}.
 {% if stamps %}Not everything on this page is a result; faults, controls and simulations are named above the tables:
 {{ stamps|join("; ") }}.
-{% else %}The same student, budget and data under every method; test folds were read once.
+{% else %}Every method has the same student network, training steps and data; test data were looked at once.
 {% endif %}</p>
 {% from "macros" import made, rows, show %}
 <nav class="toc"><ul>

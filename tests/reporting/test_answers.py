@@ -37,22 +37,25 @@ SMALL = row(0.01, -0.03, 0.05, 0.6, 0.6, closed=0.07)
 HARM = row(-0.06, -0.1, -0.02, 0.008, 0.008)
 
 UNMEASURED_PAIRS = (
-    "What the pairing of the modalities is worth was not measured; a run with --methods mtpkd,shuffled_privileged does."
+    "Not tested: whether a privileged recording must be that of its own row; "
+    "a run with --methods mtpkd,shuffled_privileged tests it."
 )
-UNMEASURED_TRANSPORT = "What optimal transport adds was not measured; a run with --methods mtpkdot,mtpkdot:no_ot does."
+UNMEASURED_TRANSPORT = "Not tested: what optimal transport adds; a run with --methods mtpkdot,mtpkdot:no_ot tests it."
 
 CASES = {
     "help": (
         summary(dict(mtpkd=HELP), comparisons=[CONTROL, SHUFFLED, NO_OT], headroom=HEADROOM),
         [
-            "Privileged data helped: mtpkd scores 63.0 against 50.0 for the same student without a teacher (balanced "
-            "accuracy x 100), +13.0 points (95% interval 7.0 to 19.0, p = .004 corrected for the number of methods). "
-            "That is 93% of the +14.0 points that labels for the whole pool would add. Against self_training, which has "
-            "the same pool and no privileged data, it gains +7.7 points (95% interval 0.1 to 15.3, p = .049).",
-            "The pairing of the modalities is worth +6.0 points (95% interval 2.0 to 10.0, p = .010): mtpkd against "
-            "shuffled_privileged, whose teachers see the privileged recordings of other rows.",
+            "Privileged data helped: mtpkd scores 63.0 against 50.0 for student_only, the same student without a "
+            "teacher (balanced accuracy x 100): +13.0 points (95% interval 7.0 to 19.0, p = .004 corrected for the "
+            "number of methods). Against self_training, which has the same pool and no privileged data, it gains "
+            "+7.7 points (95% interval 0.1 to 15.3, p = .049, not corrected). Labels for the whole pool would add "
+            "+14.0 points (p < .001) to student_only, of which mtpkd reaches 93%.",
+            "The pairing of the modalities is worth +6.0 points (95% interval 2.0 to 10.0, p = .010): mtpkd against"
+            " shuffled_privileged, whose teachers see the privileged recordings of other rows.",
             "No gain by optimal transport was shown: mtpkdot with its transport term against the same without it, "
-            "+1.3 points (95% interval −1.3 to 3.8, p = .301).",
+            "+1.3 points (95% interval −1.3 to 3.8, p = .301). Not tested: what mtpkd owes to balancing the classes"
+            " of its soft targets by transport.",
         ],
     ),
     "help that the pool may explain": (
@@ -60,11 +63,12 @@ CASES = {
             dict(mtpkd=HELP), comparisons=[CONTROL | dict(diff=0.01, ci95=[-0.04, 0.06], p=0.7)], headroom=HEADROOM
         ),
         [
-            "Distillation helped, and the unlabelled pool alone may explain it: mtpkd scores 63.0 against 50.0 for the "
-            "same student without a teacher (balanced accuracy x 100), +13.0 points (95% interval 7.0 to 19.0, p = .004 "
-            "corrected for the number of methods). That is 93% of the +14.0 points that labels for the whole pool would "
-            "add. Against self_training, which has the same pool and no privileged data, the difference is +1.0 points "
-            "(95% interval −4.0 to 6.0, p = .700).",
+            "Distillation helped, a gain by its privileged data was not shown: mtpkd scores 63.0 against 50.0 "
+            "for student_only, the same student without a teacher (balanced accuracy x 100): +13.0 points (95% "
+            "interval 7.0 to 19.0, p = .004 corrected for the number of methods). Against self_training, which has "
+            "the same pool and no privileged data, the difference is +1.0 points (95% interval −4.0 to 6.0, p = "
+            ".700, not corrected). Labels for the whole pool would add +14.0 points (p < .001) to student_only, of "
+            "which mtpkd reaches 93%.",
             UNMEASURED_PAIRS,
             UNMEASURED_TRANSPORT,
         ],
@@ -72,10 +76,10 @@ CASES = {
     "help without a control": (
         summary(dict(kd=row(0.08, 0.03, 0.13, 0.01))),
         [
-            "Distillation helped: kd scores 58.0 against 50.0 for the same student without a teacher (balanced accuracy "
-            "x 100), +8.0 points (95% interval 3.0 to 13.0, p = .010). What there was to gain was not measured; a run "
-            "with --methods student_all_labels does. Whether the privileged data or the unlabelled pool gave it was not "
-            "measured; a run with --methods mtpkd,self_training does.",
+            "Distillation helped: kd scores 58.0 against 50.0 for student_only, the same student without a teacher "
+            "(balanced accuracy x 100): +8.0 points (95% interval 3.0 to 13.0, p = .010). Not tested: whether the "
+            "privileged data or the unlabelled pool gave it; a run with --methods mtpkd,self_training tests it. Not"
+            " tested: what there was to gain; a run with --methods student_all_labels tests it.",
             UNMEASURED_PAIRS,
             UNMEASURED_TRANSPORT,
         ],
@@ -83,9 +87,10 @@ CASES = {
     "harm": (
         summary(dict(kd=HARM, pkdot=row(-0.08, -0.12, -0.04, 0.001, 0.002)), headroom=HEADROOM),
         [
-            "Distillation harmed: kd, the best of 2 methods, scores 44.0 against 50.0 for the same student without a "
-            "teacher (balanced accuracy x 100), −6.0 points (95% interval −10.0 to −2.0, p = .008 corrected for the "
-            "number of methods). Labels for the whole pool would add +14.0 points.",
+            "Distillation harmed: kd, the best of 2 methods, scores 44.0 against 50.0 for student_only, the same "
+            "student without a teacher (balanced accuracy x 100): −6.0 points (95% interval −10.0 to −2.0, p = .008"
+            " corrected for the number of methods). Labels for the whole pool would add +14.0 points (p < .001) to "
+            "student_only.",
             UNMEASURED_PAIRS,
             UNMEASURED_TRANSPORT,
         ],
@@ -93,20 +98,23 @@ CASES = {
     "nothing": (
         summary(dict(mtpkd=SMALL), headroom=HEADROOM, comparisons=[NO_OT | dict(diff=0.04, ci95=[0.01, 0.07], p=0.02)]),
         [
-            "No help by privileged data was shown: mtpkd scores 51.0 against 50.0 for the same student without a teacher "
-            "(balanced accuracy x 100), +1.0 points (95% interval −3.0 to 5.0, p = .600 corrected for the number of "
-            "methods). Labels for the whole pool would add +14.0 points.",
+            "No help by privileged data was shown: mtpkd scores 51.0 against 50.0 for student_only, the same "
+            "student without a teacher (balanced accuracy x 100): +1.0 points (95% interval −3.0 to 5.0, p = .600 "
+            "corrected for the number of methods). Labels for the whole pool would add +14.0 points (p < .001) to "
+            "student_only.",
             UNMEASURED_PAIRS,
-            "Optimal transport helped: mtpkdot with its transport term against the same without it, +4.0 points (95% "
-            "interval 1.0 to 7.0, p = .020).",
+            "Optimal transport helped: mtpkdot with its transport term against the same without it, +4.0 points "
+            "(95% interval 1.0 to 7.0, p = .020). Not tested: what mtpkd owes to balancing the classes of its soft "
+            "targets by transport.",
         ],
     ),
     "no headroom": (
         summary(dict(mtpkd=SMALL), headroom=dict(value=0.004, ci95=[-0.03, 0.04], p=0.8, significant=False)),
         [
-            "There was hardly anything to gain: labels for the whole pool add +0.4 points (p = .800) to the student "
-            "alone, and mtpkd scores 51.0 against 50.0 for the same student without a teacher (balanced accuracy x 100), "
-            "+1.0 points (95% interval −3.0 to 5.0, p = .600 corrected for the number of methods).",
+            "There was hardly anything to gain: labels for the whole pool add +0.4 points (p = .800) to the student"
+            " alone, and mtpkd scores 51.0 against 50.0 for student_only, the same student without a teacher "
+            "(balanced accuracy x 100): +1.0 points (95% interval −3.0 to 5.0, p = .600 corrected for the number of"
+            " methods).",
             UNMEASURED_PAIRS,
             UNMEASURED_TRANSPORT,
         ],
@@ -127,10 +135,10 @@ CASES = {
     "one subject": (
         summary(dict(kd=SMALL), subjects=1, headroom=HEADROOM),
         [
-            "No help by privileged data was shown: kd scores 51.0 against 50.0 for the same student without a teacher "
-            "(balanced accuracy x 100), +1.0 points (95% interval −3.0 to 5.0, p = .600 corrected for the number of "
-            "methods). Labels for the whole pool would add +14.0 points. All data are of one subject, so this speaks for "
-            "no other person.",
+            "No help by privileged data was shown: kd scores 51.0 against 50.0 for student_only, the same student "
+            "without a teacher (balanced accuracy x 100): +1.0 points (95% interval −3.0 to 5.0, p = .600 corrected"
+            " for the number of methods). Labels for the whole pool would add +14.0 points (p < .001) to "
+            "student_only. All data are of one subject, so this speaks for no other person.",
             UNMEASURED_PAIRS,
             UNMEASURED_TRANSPORT,
         ],
@@ -149,15 +157,17 @@ CASES = {
             ],
         ),
         [
-            "Privileged data helped: mtpkd scores 63.0 against 50.0 for the same student without a teacher (CCC x 100), "
-            "+13.0 points (95% interval 7.0 to 19.0, p = .004 corrected for the number of methods). That is 93% of the "
-            "+14.0 points that labels for the whole pool would add. Against self_training, which has the same pool and no "
-            "privileged data, it gains +7.7 points (95% interval 0.1 to 15.3, p = .049). No subjects are named, so "
-            "this may hold for the recorded people only.",
-            "That the pairing of the modalities matters was not shown: mtpkd against shuffled_privileged, whose teachers "
-            "see the privileged recordings of other rows, +1.0 points (95% interval −3.0 to 5.0, p = .500).",
-            "Optimal transport harmed: mtpkdot with its transport term against the same without it, −5.0 points (95% "
-            "interval −9.0 to −1.0, p = .010).",
+            "Privileged data helped: mtpkd scores 63.0 against 50.0 for student_only, the same student without a "
+            "teacher (CCC x 100): +13.0 points (95% interval 7.0 to 19.0, p = .004 corrected for the number of "
+            "methods). Against self_training, which has the same pool and no privileged data, it gains +7.7 points "
+            "(95% interval 0.1 to 15.3, p = .049, not corrected). Labels for the whole pool would add +14.0 points "
+            "(p < .001) to student_only, of which mtpkd reaches 93%. The data name no subjects, so that the same "
+            "people may be in training and test data.",
+            "That the pairing of the modalities matters was not shown: mtpkd against shuffled_privileged, whose "
+            "teachers see the privileged recordings of other rows, +1.0 points (95% interval −3.0 to 5.0, p = "
+            ".500).",
+            "Optimal transport harmed: mtpkdot with its transport term against the same without it, −5.0 points "
+            "(95% interval −9.0 to −1.0, p = .010).",
         ],
     ),
     "weak pairing": (
@@ -171,23 +181,26 @@ CASES = {
             ],
         ),
         [
-            "Distillation helped: ot_pairing scores 60.0 against 50.0 for the same student without a teacher (balanced "
-            "accuracy x 100), +10.0 points (95% interval 5.0 to 15.0, p = .001). Labels for the whole pool would add "
-            "+14.0 points. Whether the privileged data or the unlabelled pool gave it was not measured; a run with "
-            "--methods mtpkd_pairing,self_training does.",
-            "The pairs of the pool are lost (bag:8), and distilling the pool all the same is worth +5.0 points (95% "
-            "interval 1.0 to 9.0, p = .020): ot_pairing against labelled_only, which is distilled on labelled rows.",
-            "Optimal transport helped: ot_pairing, which pairs the rows of a bag, against bag_mean, which takes their "
-            "mean, +6.0 points (95% interval 2.0 to 10.0, p = .010).",
+            "Distillation helped: ot_pairing scores 60.0 against 50.0 for student_only, the same student without a "
+            "teacher (balanced accuracy x 100): +10.0 points (95% interval 5.0 to 15.0, p = .001). Not tested: "
+            "whether the privileged data or the unlabelled pool gave it; a run with --methods "
+            "mtpkd_pairing,self_training tests it. Labels for the whole pool would add +14.0 points (p < .001) to "
+            "student_only.",
+            "The pairs of the pool are lost (bag:8), and distilling the pool all the same is worth +5.0 points (95%"
+            " interval 1.0 to 9.0, p = .020): ot_pairing against labelled_only, which is distilled on labelled "
+            "rows.",
+            "Optimal transport helped: ot_pairing, which pairs the rows of a bag, against bag_mean, which takes "
+            "their mean, +6.0 points (95% interval 2.0 to 10.0, p = .010).",
         ],
     ),
     "released protocol": (
         summary(dict(kd=SMALL), protocol="clip_folds,test_epoch", headroom=HEADROOM),
         [
-            "This is no result: the run was made with faults or controls on purpose (released: clip_folds, test_epoch). "
-            "No help by privileged data was shown: kd scores 51.0 against 50.0 for the same student without a teacher "
-            "(balanced accuracy x 100), +1.0 points (95% interval −3.0 to 5.0, p = .600 corrected for the number of "
-            "methods). Labels for the whole pool would add +14.0 points.",
+            "This is no result: the run was made with faults or controls on purpose (released: clip_folds, "
+            "test_epoch). No help by privileged data was shown: kd scores 51.0 against 50.0 for student_only, the "
+            "same student without a teacher (balanced accuracy x 100): +1.0 points (95% interval −3.0 to 5.0, p = "
+            ".600 corrected for the number of methods). Labels for the whole pool would add +14.0 points (p < .001)"
+            " to student_only.",
             UNMEASURED_PAIRS,
             UNMEASURED_TRANSPORT,
         ],
@@ -195,7 +208,7 @@ CASES = {
     "no method with a teacher": (
         summary(dict(self_training=SMALL), privileged=[]),
         [
-            "Whether privileged data help was not measured: this run has no method with a teacher.",
+            "Not tested: whether privileged data help; this run has no method with a teacher.",
             "There is no pairing to value: this run has no privileged modality.",
             UNMEASURED_TRANSPORT,
         ],
@@ -218,7 +231,7 @@ def test_several_comparisons_for_one_sentence_are_corrected_for_their_number():
     pairs = [NO_OT | dict(diff=0.03, p=0.03), NO_OT | dict(a="pkdot", b="pkdot:no_ot", diff=0.02, p=0.04)]
     sentence = answer_sentences(summary(dict(mtpkd=HELP), comparisons=pairs))[2]
     assert sentence.startswith("No gain by optimal transport was shown")
-    assert sentence.count("p = .060") == 2 and sentence.endswith("p corrected for 2 comparisons.")
+    assert sentence.count("p = .060") == 2 and "p corrected for 2 comparisons. Not tested: what mtpkd owes" in sentence
     bags = [
         dict(a=name, b="labelled_only", diff=0.05 - p, ci95=[0.0, 0.1], p=p)
         for name, p in (("ot_pairing", 0.02), ("bag_mean", 0.03), ("naive_pairs", 0.3))
