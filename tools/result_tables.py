@@ -53,6 +53,19 @@ def is_true(value) -> bool:
     return str(value) == "True"
 
 
+# --- cost ------------------------------------------------------------------------------------------------------------
+
+
+def plain_loop_sentence() -> str:
+    "What all repeats of PKDOT cost, in repeats of a plain loop"
+    row = pd.read_csv(RESULTS / "bench_plain_loop.csv").iloc[0]
+    return (
+        f"{row.repeats} repeats for the price of {row.repeats_for_the_price:.1f}: PKDOT on `{row.data}`, from "
+        "data to verdict, in repeats of a plain loop with geomloss "
+        "(`benchmarks/performance/plain_loop.py`)."
+    )
+
+
 # --- the demonstration: watch and mfeat ----------------------------------------------------------------------------
 
 
@@ -268,6 +281,23 @@ def transport_terms() -> str:
     names = dict.fromkeys(rows.index.get_level_values("set"))
     lines = [[f"`{name}`", *(gain(name, method) for method in TERMS)] for name in names]
     return markdown_table(["set", *TERMS.values()], lines)
+
+
+def false_alarm_rates() -> str:
+    "How often methods are called significant where there is nothing to find, by null and design"
+    rows = pd.read_csv(RESULTS / "false_alarms.csv")
+    designs = {"redrawn": "folds redrawn", "fixed": "one fixed split"}
+    cases = list(dict.fromkeys(zip(rows["null"], rows["design"])))
+    header = ["method", *(f"{null}, {designs[design]}" for null, design in cases)]
+    rows = rows.set_index(["method", "null", "design"])
+
+    def cell(method, case):
+        row = rows.loc[(method, *case)]
+        return f"{percent_text(row.rate)} [{100 * row.low:.1f}, {100 * row.high:.1f}]"
+
+    methods = dict.fromkeys(rows.index.get_level_values("method"))
+    lines = [[f"`{method}`", *(cell(method, case) for case in cases)] for method in methods]
+    return markdown_table(header, lines)
 
 
 def all_labels_methods() -> str:
