@@ -12,7 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "face_tracks": ["overlap", "follow", "Track", "running_mean", "fill"],
     "faces": ["crop_upright", "track_face", "face_clip"],
     "feature_store": [
-        "MOST_SHARD_BYTES", "MOST_ROWS", "MAPPED_BYTES", "write_shard", "open_shard", "shard_path",
+        "MOST_SHARD_BYTES", "MOST_ROWS", "write_shard", "open_shard", "shard_path",
         "read_shard", "gather", "map_features", "rows_text", "parse_rows", "keys_digest", "gather_windows",
         "stored_features", "prepared",
     ],
@@ -83,8 +83,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "shift_by_lag", "bag_ids", "widest_bag", "form_bags", "WeakPairing", "simulate_weak_pairing",
         "check_pairing",
     ],
+    "unpacked_arrays": ["StoredNumbers", "stored_numbers", "row_chunks", "copy_path", "unpacked_rows"],
     "windowed_array": [
-        "MOST_READ", "CHUNK_BYTES", "WindowedArray", "release", "in_chunks", "stored_chunks", "occurrences",
+        "MAPPED_BYTES", "MOST_READ", "CHUNK_BYTES", "WindowedArray", "release", "in_chunks", "stored_chunks", "occurrences",
         "zero_where",
     ],
 })

@@ -46,7 +46,6 @@ from .faces import (
 from .feature_store import (
     MOST_SHARD_BYTES as MOST_SHARD_BYTES,
     MOST_ROWS as MOST_ROWS,
-    MAPPED_BYTES as MAPPED_BYTES,
     write_shard as write_shard,
     open_shard as open_shard,
     shard_path as shard_path,
@@ -339,7 +338,15 @@ from .weak_pairing import (
     simulate_weak_pairing as simulate_weak_pairing,
     check_pairing as check_pairing,
 )
+from .unpacked_arrays import (
+    StoredNumbers as StoredNumbers,
+    stored_numbers as stored_numbers,
+    row_chunks as row_chunks,
+    copy_path as copy_path,
+    unpacked_rows as unpacked_rows,
+)
 from .windowed_array import (
+    MAPPED_BYTES as MAPPED_BYTES,
     MOST_READ as MOST_READ,
     CHUNK_BYTES as CHUNK_BYTES,
     WindowedArray as WindowedArray,

@@ -25,7 +25,7 @@ from .smoothing import check_smoothings
 from .transcripts import read_transcript
 from .sample_files import AbsentWarning, load_sample
 from .table_files import DialectWarning
-from .windowed_array import in_chunks
+from .windowed_array import in_chunks, WindowedArray
 from .video import open_recording, read_frames
 from .readers import readers, to_samples
 from .steps_as_rows import annotated_steps, observed_steps
@@ -288,7 +288,7 @@ def _doubt_constant_signals(log, samples, *, signals: bool = True) -> None:  # F
     for name, x in samples.arrays.items():
         present = samples.presence[:, samples.modalities.index(name)]
         if not is_unprepared(x) and x.ndim == 2 and present.sum() > 1:
-            _doubt_constant_features(log, name, x[present])
+            _doubt_constant_features(log, name, x, present)
         if not signals or is_unprepared(x) or x.ndim != 3 or x.shape[-1] < 2:
             continue
         is_still = np.concatenate([(np.ptp(part, -1) == 0).all(1) for part in in_chunks(x)])
@@ -299,10 +299,13 @@ def _doubt_constant_signals(log, samples, *, signals: bool = True) -> None:  # F
             log.suspect(log.root, "signals", actual, "look at them; they are used as they are", f"modality {name}")
 
 
-def _doubt_constant_features(log, name, x) -> None:  # x: `(n, D)`, of the rows that are present
-    constant = int((np.ptp(x, 0) == 0).sum())
+def _doubt_constant_features(log, name, x, present) -> None:  # x: `(N, D)`; present: `(N,)` bool
+    rows = WindowedArray(x.parts, x.rows[present], x.fill) if isinstance(x, WindowedArray) else x[present]
+    ends = [(part.min(0), part.max(0)) for part in in_chunks(rows)]
+    low, high = np.min([least for least, _ in ends], 0), np.max([most for _, most in ends], 0)
+    constant = int((low == high).sum())
     if constant == x.shape[1]:
-        actual = f"the same {constant} in all {len(x)} samples"
+        actual = f"the same {constant} in all {len(rows)} samples"
         log.suspect(log.root, "features", actual, "look at them; they say nothing", f"modality {name}")
 
 

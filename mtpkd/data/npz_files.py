@@ -6,11 +6,14 @@
 __all__ = ['load_arrays', 'npz']
 
 # %% ../../nbs/10_data/15_npz_files.ipynb #8ac798ab
+import warnings
 import numpy as np
 from ..core.errors import InputError, nearest, parsing
 from ..core.runtime import check_memory
 from .manifest import DatasetManifest, require_files
 from .readers import readers
+from .unpacked_arrays import stored_numbers, unpacked_rows
+from .windowed_array import MAPPED_BYTES, WindowedArray
 
 # %% ../../nbs/10_data/15_npz_files.ipynb #9c3925c1
 _EXPECTED = "expected an .npz as numpy.savez writes it; get or write the file again"
@@ -74,6 +77,20 @@ def load_arrays(path, keys) -> dict:  # key -> array of any shape
         return {key: _member(archive, key, path) for key in keys}
 
 
+def _modality(archive, name: str, spec, path):  # array `(N, ...)`, or a `WindowedArray` of such a shape
+    "A modality as it is stored; a large one is mapped"
+    key = spec.column or name
+    is_large = spec.input == "raw" and _unpacked_bytes(archive, key) > MAPPED_BYTES
+    numbers = stored_numbers(archive.zip, key) if is_large else None
+    found = unpacked_rows(archive.zip, path, numbers) if numbers else None
+    if found is None:
+        return _member(archive, key, path)
+    rows, doubt = found
+    if doubt:
+        warnings.warn(f"modality {name}: {doubt}")
+    return WindowedArray([rows], np.arange(len(rows)))
+
+
 @readers.register("npz")
 def npz(manifest: DatasetManifest) -> dict:
     "Read the file called `arrays`, or else the first; arrays by modality name or by its `column`"
@@ -81,9 +98,9 @@ def npz(manifest: DatasetManifest) -> dict:
     if not files:
         raise InputError(f"{manifest.name}: files is empty; expected arrays: {{path: NAME.npz}}")
     path = files.get("arrays") or next(iter(files.values()))
-    modality_keys = {name: spec.column or name for name, spec in manifest.modalities.items()}
-    part_keys = manifest.columns()
-    stored = load_arrays(path, [*modality_keys.values(), *filter(None, part_keys.values())])
-    arrays = {name: stored[key] for name, key in modality_keys.items()}
-    parts = {part: stored[key] if key else None for part, key in part_keys.items()}
+    parts = manifest.columns()
+    with _open_npz(path) as archive:
+        arrays = {name: _modality(archive, name, spec, path) for name, spec in manifest.modalities.items()}
+        for part, key in parts.items():
+            parts[part] = _member(archive, key, path) if key else None
     return dict(arrays=arrays, source=str(path), **parts)

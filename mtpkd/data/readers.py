@@ -134,13 +134,16 @@ def _regression_target(y, task: TaskSpec) -> np.ndarray:  # `(N,)` or `(N, K)` f
 _EXPECTED_SHAPES = {2: "(N, D) features", 3: "(N, C, T) signals"}
 
 
-def _steps_last(name: str, x) -> np.ndarray:  # `(N, T, D, ...)` -> `(N, D', T)`
+def _steps_last(name: str, x):  # array or `WindowedArray` `(N, T, D, ...)` -> `(N, D', T)`
     "A sequence as the signal that everything behind the readers takes"
     if x.ndim < 3:
         raise InputError(
             f"modality {name} has shape {x.shape}, expected a sequence (N, T, D); "
             f"correct modalities.{name}.kind or the array"
         )
+    if isinstance(x, WindowedArray):
+        parts = [part.reshape(*part.shape[:2], -1).swapaxes(1, 2) for part in x.parts]  # no copies
+        return WindowedArray(parts, x.rows, x.fill)
     return np.ascontiguousarray(x.reshape(*x.shape[:2], -1).swapaxes(1, 2))
 
 
@@ -172,7 +175,7 @@ def as_modality(
             f"modality {name} has shape {x.shape}, expected {(n, *spec.shape)}; "
             f"correct modalities.{name}.shape or the array"
         )
-    if spec.kind == "sequence" and not isinstance(x, WindowedArray):
+    if spec.kind == "sequence" and not (isinstance(x, WindowedArray) and x.rows.ndim == 2):
         return _steps_last(name, x)
     dimensions = {"features": 2, "signal": 3}.get(spec.kind, x.ndim)
     if x.ndim != dimensions:

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['MEDIA', 'WORDS', 'MOST_LOST', 'SILENT', 'UNLABELLED', 'as_media', 'is_media', 'as_words', 'is_words', 'is_unprepared',
-           'lost_by_rounding', 'as_float32', 'Samples', 'present_rows', 'without_mask', 'as_text', 'as_ids',
-           'make_samples', 'has_label', 'label_names', 'Normaliser', 'fit_normaliser', 'fit_target_unit']
+           'lost_by_rounding', 'as_float32', 'rounding_doubt', 'Samples', 'present_rows', 'without_mask', 'as_text',
+           'as_ids', 'make_samples', 'has_label', 'label_names', 'Normaliser', 'fit_normaliser', 'fit_target_unit']
 
 # %% ../../nbs/10_data/02_samples.ipynb #501aa9c3
 import unicodedata, warnings
@@ -116,14 +116,24 @@ def _finally_float32(x, what: str) -> np.ndarray:
     x = without_mask(x)
     if x.dtype.kind not in "biuf":
         x = x.astype("float64")
-    lost = lost_by_rounding(x)
-    if lost > MOST_LOST:
-        warnings.warn(
-            f"{what}: {lost:.0%} of the spread of a value is lost, as numbers have about 7 digits and none below 1e-38 "
-            f"(they are near {np.nanmax(np.abs(x)):.3g}); subtract a constant in the file, or use another unit"
-        )
+    doubt = rounding_doubt(x)
+    if doubt:
+        warnings.warn(f"{what}: {doubt}")
     with np.errstate(over="ignore"):
         return x.astype("float32", copy=False)
+
+
+def rounding_doubt(
+    x,  # `(N, ...)` of numbers
+) -> str:  # empty where little is lost
+    "What is to be said about numbers of which float32 loses too much"
+    lost = lost_by_rounding(x)
+    if lost <= MOST_LOST:
+        return ""
+    return (
+        f"{lost:.0%} of the spread of a value is lost, as numbers have about 7 digits and none below 1e-38 "
+        f"(they are near {np.nanmax(np.abs(x)):.3g}); subtract a constant in the file, or use another unit"
+    )
 
 # %% ../../nbs/10_data/02_samples.ipynb #78283ac4
 @dataclass(frozen=True)
@@ -210,6 +220,8 @@ def _present_windows(name: str, x: WindowedArray, sample, gaps: bool) -> np.ndar
     """Which windows are present; those that hold an infinite value raise `InputError`
 
     So do those that lack some of their rows, unless `gaps` are allowed."""
+    if gaps and x.ndim == 3 and x.rows.ndim == 1:
+        return _present_with_gaps(name, x, sample)
     is_incomplete, is_missing, is_infinite = (np.zeros(x.stored + 1, bool) for _ in range(3))
     is_incomplete[-1] = is_missing[-1] = True  # of row -1
     for start, part in stored_chunks(x):
@@ -222,6 +234,11 @@ def _present_windows(name: str, x: WindowedArray, sample, gaps: bool) -> np.ndar
     missing = is_missing[rows].all(1)
     lacking = is_incomplete[rows] & ~(gaps & is_missing[rows])
     partial = lacking.any(1) & ~missing
+    if partial.any() and x.rows.ndim == 1:
+        raise InputError(
+            f"modality {name}: sample {sample[partial.argmax()]} is NaN in part ({partial.sum()} such samples); "
+            "fill them, or set the whole row to NaN to mark it as missing"
+        )
     if partial.any():
         first = partial.argmax()
         raise InputError(
@@ -234,6 +251,15 @@ def _present_windows(name: str, x: WindowedArray, sample, gaps: bool) -> np.ndar
             f"modality {name}: sample {sample[infinite.argmax()]} holds an infinite value; expected finite numbers"
         )
     return ~missing
+
+
+def _present_with_gaps(name: str, x: WindowedArray, sample) -> np.ndarray:  # `(N,)` bool
+    "Which signals `(C, T)` are present, a part at a time, where whole steps of them may be missing"
+    parts, first = [], 0
+    for part in in_chunks(x):
+        parts.append(present_rows(name, part, sample[first : first + len(part)], gaps=True))
+        first += len(part)
+    return np.concatenate(parts)
 
 # %% ../../nbs/10_data/02_samples.ipynb #0fb181b2
 def without_mask(
@@ -651,7 +677,7 @@ def _known_rows(x: WindowedArray, samples):  # yields `(n, D, K)` float64 and we
     if x.rows.ndim == 1 and _FEW * len(samples) < x.stored:
         for some in in_chunks(WindowedArray(x.parts, x.rows[np.sort(samples)], x.fill)):
             values = some.astype("float64").reshape(len(some), x.shape[1], -1)
-            yield values, 1.0 * (values != SILENT)
+            yield _weighted(values, 1.0)
         return
     count = occurrences(x, samples)
     for start, part in stored_chunks(x):
@@ -660,4 +686,12 @@ def _known_rows(x: WindowedArray, samples):  # yields `(n, D, K)` float64 and we
             continue
         used = part[weight > 0].astype("float64")
         values = used.reshape(len(used), x.shape[1], -1)
-        yield values, weight[weight > 0][:, None, None] * (values != SILENT)
+        yield _weighted(values, weight[weight > 0][:, None, None])
+
+
+def _weighted(values, weight) -> tuple:  # values and weights `(n, D, K)`
+    "Values, and weights of 0 where one is silent or missing"
+    gap = np.isnan(values)
+    if gap.any():
+        return np.where(gap, 0.0, values), weight * ((values != SILENT) & ~gap)
+    return values, weight * (values != SILENT)

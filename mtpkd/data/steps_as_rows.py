@@ -29,12 +29,12 @@ def observed_steps(samples: Samples) -> np.ndarray:  # `(N, T)` bool
 
 def _known_steps(x: WindowedArray) -> np.ndarray:  # `(N, T)` bool
     "The steps of windows whose stored row is there"
-    known = np.zeros(x.stored + 1, bool)  # the last is that of row -1
+    is_whole = x.rows.ndim == 1  # a stored row is a whole window
+    known = np.zeros((x.stored + 1, *x.shape[2 : 2 + is_whole]), bool)  # the last is that of row -1
     for start, part in stored_chunks(x):
-        known[start : start + len(part)] = ~np.isnan(part.reshape(len(part), -1)).all(1)
-    if x.rows.ndim == 2:
-        return known[x.rows]
-    return np.broadcast_to(known[x.rows][:, None], (len(x), x.shape[-1]))  # whole windows are stored
+        values = part if is_whole else part.reshape(len(part), -1)
+        known[start : start + len(part)] = ~np.isnan(values).all(1)
+    return known[x.rows]
 
 # %% ../../nbs/10_data/25_steps_as_rows.ipynb #ff9aac20
 def annotated_steps(
