@@ -126,7 +126,7 @@ def _write_copy(archive, path, x: StoredNumbers, copy: Path) -> None:
     with atomic_path(copy) as tmp:
         with open(tmp, "wb") as f:
             np.lib.format.write_array_header_1_0(f, dict(descr="<f4", fortran_order=False, shape=x.shape))
-            for rows in row_chunks(archive, x, path, copy.parent):
+            for rows in row_chunks(archive, x, path, copy.parent, CHUNK_BYTES // 4):
                 some.append(rows[-first % every :: every].copy())
                 first += len(rows)
                 with np.errstate(over="ignore"):  # too large a value becomes inf, which is refused later

@@ -8,8 +8,9 @@ import pytest
 
 import mtpkd
 from mtpkd.core.config import to_yaml
-from mtpkd.data import feature_store
+from mtpkd.data import feature_store, npz_files
 from mtpkd.data.feature_store import write_shard
+from mtpkd.data.save import save_set
 from mtpkd.data.windowed_array import WindowedArray
 from mtpkd.experiments import resume
 from mtpkd.experiments.plan import plan_experiment
@@ -157,3 +158,21 @@ def test_what_does_not_fit_is_refused_before(manifest, monkeypatch):
     with warnings.catch_warnings(), pytest.raises(InputError, match="for 1,200 rows in .* repeats"):
         warnings.simplefilter("ignore")
         plan_experiment(manifest=str(manifest), **ASKED)
+
+
+def test_a_run_on_a_mapped_archive_is_that_in_memory(manifest, tmp_path, monkeypatch):
+    "An .npz that is unpacked, from reading to the tables of predictions"
+    monkeypatch.setenv("MTPKD_CACHE", str(tmp_path / "cache"))
+    samples = mtpkd.read(manifest)
+    parts = samples.arrays, samples.target, samples.task, samples.subject, samples.sample
+    path = save_set(tmp_path / "set", "one", *parts, roles=dict(face="prevalent", physio="privileged"))
+    asked = ASKED | dict(methods=["student_only", "pkdot"], progress=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        first = mtpkd.run(path, out=tmp_path / "memory", **asked).predictions
+        monkeypatch.setattr(npz_files, "MAPPED_BYTES", 0)
+        assert all(isinstance(x, WindowedArray) for x in mtpkd.read(path).arrays.values())
+        second = mtpkd.run(path, out=tmp_path / "mapped", **asked).predictions
+    keys = ["method", "fold", "seed", "sample", "subject", "target"]
+    assert first[keys].equals(second[keys]) and np.allclose(first[list(CLASSES)], second[list(CLASSES)], atol=1e-3)
+    assert len([*(tmp_path / "cache" / "unpacked").rglob("*.npy")]) == 2
