@@ -112,6 +112,14 @@ def _prepare_options(p):
         "--set", action="append", metavar="key=value", help="one setting, such as faces=whole; may be repeated"
     )
     trust_option(p)
+    p.add_argument(
+        "--shard-folders",
+        metavar="A,B",
+        help=(
+            "folders that the shards are spread over, on several disks, say; relative ones are relative to --out; "
+            "default: those of an earlier call, else shards"
+        ),
+    )
     p.add_argument("--jobs", type=int, metavar="N", help="processes; default: one a core")
     p.add_argument("--device", default="cpu", metavar="cpu|cuda", help="where the backbones run")
 
@@ -213,6 +221,8 @@ def do_data_show(o) -> str:
         "modalities:",
     ]
     lines += in_columns([_modality_cells(name, modality) for name, modality in m.modalities.items()], "  ")
+    if m.shard_folders:
+        lines.append(f"shards in: {', '.join(m.shard_folders)}")
     if m.layout:
         lines.append(f"layout: {' '.join(m.layout.split())}")
     lines += [f"variant {name}: {variant.get('about', '')}" for name, variant in m.variants.items()]
@@ -269,5 +279,6 @@ def do_data_prepare(o) -> str:
         weights=o.weights,
         views=o.views,
         finetune=o.finetune,
+        shard_folders=o.shard_folders and [name.strip() for name in o.shard_folders.split(",")],
     )
     return prepared_text(o.out)

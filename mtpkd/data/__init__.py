@@ -14,7 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "feature_store": [
         "MOST_SHARD_BYTES", "MOST_ROWS", "write_shard", "open_shard", "shard_path",
         "read_shard", "gather", "map_features", "rows_text", "parse_rows", "keys_digest", "gather_windows",
-        "stored_features", "prepared",
+        "stored_features", "prepared", "shards_of",
     ],
     "folds": [
         "Fold", "check_fold", "strata", "draw_stratified", "fold_folder", "fold_lists", "pinned_folds",
@@ -50,6 +50,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "as_ids", "make_samples", "has_label", "label_names", "Normaliser", "fit_normaliser", "fit_target_unit",
     ],
     "save": ["npz_bytes", "write_unless_same", "save_set"],
+    "shard_folders": [
+        "SHARDS", "ShardFolders", "as_folders", "MARK", "folder_fault", "checked_folders",
+        "check_folder_names", "claim_folders",
+    ],
     "signal_cleaning": [
         "SIGNAL_KINDS", "Cleaning", "cleaning_for", "trend", "detrend", "clean", "split_eda", "bad_points",
         "good_windows", "eda_parts", "eda_parts_statistics",

@@ -58,6 +58,7 @@ from .feature_store import (
     gather_windows as gather_windows,
     stored_features as stored_features,
     prepared as prepared,
+    shards_of as shards_of,
 )
 from .folds import (
     Fold as Fold,
@@ -214,6 +215,16 @@ from .save import (
     npz_bytes as npz_bytes,
     write_unless_same as write_unless_same,
     save_set as save_set,
+)
+from .shard_folders import (
+    SHARDS as SHARDS,
+    ShardFolders as ShardFolders,
+    as_folders as as_folders,
+    MARK as MARK,
+    folder_fault as folder_fault,
+    checked_folders as checked_folders,
+    check_folder_names as check_folder_names,
+    claim_folders as claim_folders,
 )
 from .signal_cleaning import (
     SIGNAL_KINDS as SIGNAL_KINDS,

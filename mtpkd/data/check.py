@@ -342,7 +342,8 @@ def _check_files(m, reader, every, progress) -> Check:
         if row["status"] != "ok":
             log.unusable(row["path"], "the file of the manifest", row["status"], row["detail"])
         else:
-            log.fact(Path(row["path"]).name, None, row["detail"])
+            path = Path(row["path"])
+            log.fact(row["path"] if path.is_dir() else path.name, None, row["detail"])
     named_files = getattr(reader, "named_files", None)
     if named_files and not log.findings:
         try:

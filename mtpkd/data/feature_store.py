@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MOST_SHARD_BYTES', 'MOST_ROWS', 'write_shard', 'open_shard', 'shard_path', 'read_shard', 'gather', 'map_features',
-           'rows_text', 'parse_rows', 'keys_digest', 'gather_windows', 'stored_features', 'prepared']
+           'rows_text', 'parse_rows', 'keys_digest', 'gather_windows', 'stored_features', 'prepared', 'shards_of']
 
 # %% ../../nbs/10_data/18_feature_store.ipynb #32d51ba5
 import hashlib, json, re
@@ -18,6 +18,7 @@ from ..core.files import file_sha256, write_bytes
 from ..core.stored_files import regular_file
 from .manifest import DatasetManifest, require_files
 from .readers import naming_source, readers
+from .shard_folders import as_folders, checked_folders, SHARDS, ShardFolders
 from .table_files import load_table, number_columns, text_column
 from .windowed_array import MAPPED_BYTES, stored_chunks, WindowedArray
 
@@ -75,24 +76,24 @@ def _require_rows(keys, facts, shape) -> None:
         raise ValueError("expected a text and a mapping for every row")
 
 # %% ../../nbs/10_data/18_feature_store.ipynb #d49bd06b
-_SHARD = re.compile(r"[A-Za-z0-9_.-]+")
-
-
-def shard_path(root, shard: str) -> Path:
-    "The file of a shard in a prepared folder; `InputError` for a name that is a path"
-    if not isinstance(shard, str) or not _SHARD.fullmatch(shard) or shard.startswith("."):
-        raise InputError(f"index.parquet names the shard {str(shard)[:60]!r}, expected the name of a file in shards")
-    return Path(root) / "shards" / f"{shard}.safetensors"
+def shard_path(
+    root,  # the prepared folder, or its `ShardFolders`
+    shard: str,
+) -> Path:
+    "The file of a shard of a prepared set; `InputError` for a name that is a path"
+    return as_folders(root).path(shard)
 
 
 def read_shard(
-    root,  # the prepared folder
+    root,  # the prepared folder, or its `ShardFolders`
     shard: str,
     sha256: str = None,  # digest of the file, from the manifest; None: not known
 ) -> tuple:  # array `(n, V, ...)` mapped into memory, keys
     "A shard, after its place, its digest and its numbers were checked; `InputError` names the file"
-    path = shard_path(root, shard)
-    regular_file(root, path.relative_to(root), most=MOST_SHARD_BYTES)
+    folders = as_folders(root)
+    path = folders.path(shard)
+    base = folders.root if folders.names == (SHARDS,) else path.parent  # which no link may leave
+    regular_file(base, path.relative_to(base), most=MOST_SHARD_BYTES)
     x, keys, _ = open_shard(path)
     if sha256 and file_sha256(path) != sha256:
         raise InputError(f"{path}: is not what mtpkd data prepare has written (wrong SHA-256); {_AGAIN}")
@@ -128,7 +129,7 @@ def _checked_shards(root, name: str, frame, digests):  # yields `(n, V, ...)`, r
 
 
 def gather(
-    root,  # the prepared folder
+    root,  # the prepared folder, or its `ShardFolders`
     name: str,  # modality
     frame: pd.DataFrame,  # the index
     digests: dict = None,  # shard -> SHA-256, where it is known
@@ -145,7 +146,7 @@ def gather(
 
 
 def map_features(
-    root,  # the prepared folder
+    root,  # the prepared folder, or its `ShardFolders`
     name: str,  # modality, of which one view is stored
     frame: pd.DataFrame,  # the index
     digests: dict = None,  # shard -> SHA-256, where it is known
@@ -210,7 +211,7 @@ def keys_digest(keys) -> str:
 
 
 def gather_windows(
-    root,  # the prepared folder
+    root,  # the prepared folder, or its `ShardFolders`
     name: str,  # modality
     frame: pd.DataFrame,  # the index
     digests: dict = None,  # shard -> SHA-256, where it is known
@@ -258,7 +259,7 @@ def _refuse_nothing(name: str) -> None:
 
 # %% ../../nbs/10_data/18_feature_store.ipynb #58e0abcf
 def stored_features(
-    root,  # the prepared folder
+    root,  # the prepared folder, or its `ShardFolders`
     name: str,  # modality
     frame: pd.DataFrame,  # the index
     digests: dict = None,  # shard -> SHA-256, where it is known
@@ -316,10 +317,10 @@ def prepared(manifest: DatasetManifest) -> dict:
         for part, column in manifest.columns().items():
             if part != "target":
                 ids[part] = text_column(frame, part, part) if column else None
-        digests = _shard_digests(manifest)
+        folders, digests = shards_of(manifest), _shard_digests(manifest)
         arrays, views = {}, {}
         for name in manifest.modalities:
-            x = stored_features(manifest.root, name, frame, digests)
+            x = stored_features(folders, name, frame, digests)
             is_windowed = isinstance(x, WindowedArray)
             arrays[name] = x if is_windowed else x[:, 0]
             if not is_windowed and x.shape[1] > 1:
@@ -333,12 +334,17 @@ def prepared(manifest: DatasetManifest) -> dict:
     )
 
 
+def shards_of(manifest: DatasetManifest) -> ShardFolders:
+    "The folders of the shards of a prepared set; `InputError` where one is not there, or not one of this set"
+    return checked_folders(manifest.root, manifest.shard_folders)
+
+
 def _shard_digests(manifest) -> dict:  # shard -> SHA-256
     "The digests of shards in the manifest, by the path of the file"
     digests = {}
     for file in manifest.files.values():
         path = Path(file.path)
-        if file.sha256 and path.parent == Path("shards"):
+        if file.sha256 and path.parent == Path(SHARDS):
             digests[path.stem] = file.sha256
     return digests
 

@@ -28,6 +28,7 @@ from ..core.errors import InputError, nearest
 from ..core.files import file_sha256
 from ..core.yaml_files import read_yaml
 from ..core.remote_folders import is_remote, local_copy
+from .shard_folders import check_folder_names, folder_fault, SHARDS, ShardFolders
 
 # %% ../../nbs/10_data/01_manifest.ipynb #e5cce119
 class _Strict(BaseModel):
@@ -245,6 +246,9 @@ def _require_fitting_keys(manifest) -> None:
     "Raise `ValueError` where two keys of a manifest contradict each other"
     if not manifest.files and manifest.reader in ("npz", "table"):
         raise ValueError(f"reader {manifest.reader} needs files; expected files: {{arrays: {{path: NAME.npz}}}}")
+    if manifest.shard_folders and manifest.reader != "prepared":
+        raise ValueError(f"shard_folders are for reader prepared, not for {manifest.reader}; leave them out")
+    check_folder_names(manifest.shard_folders)
     if manifest.protocol.group not in (None, manifest.subject):
         raise ValueError(
             f"protocol.group is {manifest.protocol.group!r}, but subject is {manifest.subject!r}; "
@@ -263,6 +267,7 @@ class DatasetManifest(_Strict):
     obtain: str | dict = ""
     reader: str = "npz"
     files: dict[str, FileSpec] = {}
+    shard_folders: tuple[str, ...] = ()  # of a prepared set, in place of its own folder `shards`
     layout: str = ""
     options: dict = {}
     variants: dict[str, dict] = {}
@@ -279,11 +284,12 @@ class DatasetManifest(_Strict):
     root: Path = Path(".")
 
     @model_serializer(mode="wrap")
-    def _without_frames(self, handler):
-        "A set without frames does not say so: its digest is that of manifests without the entry"
+    def _without_absent(self, handler):
+        "A set without one of these entries does not say so: its digest is that of manifests without the entry"
         values = handler(self)
-        if self.frames is None:
-            values.pop("frames", None)
+        for name in ("frames", "shard_folders"):
+            if not getattr(self, name):
+                values.pop(name, None)
         return values
 
     @model_validator(mode="after")
@@ -436,7 +442,10 @@ def load_manifest(
     if folder and not Path(folder).is_dir():
         raise InputError(f"{folder}: no such folder; expected the folder that holds {name}")
     values = with_variants(read_yaml(path), variants, str(path))
-    return with_root(parse_manifest(values, folder or path.parent, str(path)))
+    loaded = with_root(parse_manifest(values, folder or path.parent, str(path)))
+    for one in loaded.shard_folders if is_remote(name) else ():
+        resolve_inside(loaded.root, one, f"{name}: shard_folders")  # the folder of the manifest alone was copied
+    return loaded
 
 # %% ../../nbs/10_data/01_manifest.ipynb #e61525fb
 def resolve_inside(
@@ -485,12 +494,25 @@ def audit(
     root=None,  # folder with the files; None: the manifest's own
 ) -> list[dict]:  # one row a file: file, path, status, detail
     "Compare the manifest's files with the copy on disk"
-    rows = []
+    root = root or manifest.root
+    folders = ShardFolders(Path(root), manifest.shard_folders)
+    rows = [_folder_row(folders, path) for path in folders.paths]
     for name, spec in manifest.files.items():
-        path = resolve_inside(root or manifest.root, spec.path, f"{manifest.name}: files.{name}")
-        status, detail = _file_status(manifest, spec, path)
-        rows.append(dict(file=name, path=str(path), status=status, detail=detail))
+        path = resolve_inside(root, spec.path, f"{manifest.name}: files.{name}")
+        is_spread = bool(folders.names) and Path(spec.path).parent == Path(SHARDS)
+        places = folders.places(path.name) if is_spread else [path]
+        status, detail = _file_status(manifest, spec, places[0] if places else path)
+        if len(places) > 1:
+            status, detail = "there twice", f"in {places[0].parent} and {places[1].parent}; remove one of them"
+        rows.append(dict(file=name, path=str(places[0] if places else path), status=status, detail=detail))
     return rows
+
+
+def _folder_row(folders: ShardFolders, path: Path) -> dict:
+    "A folder of shards, as a row of `audit`"
+    fault = folder_fault(folders, path)
+    detail = fault or f"{len(list(path.glob('*.safetensors')))} shards"
+    return dict(file=f"shard_folders: {path}", path=str(path), status="unusable" if fault else "ok", detail=detail)
 
 
 def _file_status(manifest, spec: FileSpec, path: Path) -> tuple:  # status, detail

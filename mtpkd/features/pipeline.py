@@ -12,15 +12,18 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 from ..core.errors import InputError, printable
-from ..data.feature_store import keys_digest, open_shard, shard_path, write_shard
+from ..data.feature_store import keys_digest, open_shard, write_shard
+from ..data.shard_folders import as_folders
 from .plan import Modality
 from .piece_workers import load_piece, piece_path, run_pieces
 
 # %% ../../nbs/25_features/07_pipeline.ipynb #fc4d8643
-def known_shards(out) -> dict:  # key -> (path, row, facts)
-    "The finished pieces in the shards of a folder, from this preparation or an earlier one"
+def known_shards(
+    out,  # folder of the prepared set, or its `ShardFolders`
+) -> dict:  # key -> (path, row, facts)
+    "The finished pieces in the shards of a set, from this preparation or an earlier one"
     stored = {}
-    for path in sorted((Path(out) / "shards").glob("*.safetensors")):
+    for path in sorted(path for folder in as_folders(out).paths for path in folder.glob("*.safetensors")):
         with contextlib.suppress(InputError):
             _, keys, facts = open_shard(path)
             for row, (key, key_facts) in enumerate(zip(keys, facts)):
@@ -50,17 +53,18 @@ def shard_name(m: Modality, keys) -> str:
 
 
 def write_features(
-    out,
+    out,  # folder of the prepared set, or its `ShardFolders`
     m: Modality,
     keys: list,
     stored: dict,  # as from `known_shards`
 ):
     "Write a shard unless it exists; `InputError` where its features differ in shape"
-    path = shard_path(out, shard_name(m, keys))
+    folders = as_folders(out)
+    path = folders.new_path(shard_name(m, keys))
     with contextlib.suppress(InputError):
         if open_shard(path)[1] == keys:
             return
-    rows, facts = zip(*(collect(out, m, key, stored) for key in keys))
+    rows, facts = zip(*(collect(folders.root, m, key, stored) for key in keys))
     shapes = {row.shape for row in rows}
     if len(shapes) > 1:
         raise InputError(
@@ -82,7 +86,7 @@ class _ShardWriter:
     "Writes a shard as soon as its pieces, and all before them, are finished"
 
     def __init__(self, m: Modality, out, stored: dict, missing: list):
-        self.m, self.out, self.stored = m, out, stored
+        self.m, self.folders, self.stored = m, as_folders(out), stored
         self.finished = set(m.pieces) - set(missing)
         self.waiting = deque(m.pieces)
         self.good = []  # keys of the shard that is being filled
@@ -98,9 +102,9 @@ class _ShardWriter:
                 self._write()
 
     def _write(self):
-        write_features(self.out, self.m, self.good, self.stored)
+        write_features(self.folders, self.m, self.good, self.stored)
         for key in self.good:
-            piece_path(self.out, key).unlink(missing_ok=True)
+            piece_path(self.folders.root, key).unlink(missing_ok=True)
         self.good = []
 
 
@@ -108,7 +112,7 @@ def _run_missing(m: Modality, out, stored: dict, missing: list, jobs: int, devic
     "Compute the missing pieces, and write shards as they become complete"
     writer = _ShardWriter(m, out, stored, missing)
     todo = ((m.recipe, key, m.pieces[key]) for key in missing)
-    for key, error in run_pieces(todo, jobs, out, device):
+    for key, error in run_pieces(todo, jobs, writer.folders.root, device):
         if error:
             m.status[key] = error
         writer.finish(key)
@@ -117,7 +121,7 @@ def _run_missing(m: Modality, out, stored: dict, missing: list, jobs: int, devic
 # %% ../../nbs/25_features/07_pipeline.ipynb #0d53a95c
 def prepare_modality(
     m: Modality,
-    out,
+    out,  # folder of the prepared set, or its `ShardFolders`
     jobs: int,
     device: str,
     progress=True,
@@ -125,7 +129,7 @@ def prepare_modality(
     "Compute all pieces of a modality and write its shards; `InputError` where not one could be computed"
     recipe = m.recipe
     stored = known_shards(out)
-    missing = _missing_pieces(m, out, stored)
+    missing = _missing_pieces(m, as_folders(out).root, stored)
     with tqdm(
         total=len(m.pieces),
         initial=len(m.pieces) - len(missing),

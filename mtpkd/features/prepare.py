@@ -33,6 +33,7 @@ from ..data.manifest import came_with_data, load_manifest, PreparedSpec, resolve
 from ..data.frame_spans import annotations_table, windows_table
 from ..data.samples import label_names
 from ..data.feature_store import open_shard, rows_text, shard_path
+from ..data.shard_folders import as_folders, claim_folders, SHARDS
 from ..data.originals import original_columns, write_recordings
 from ..models.backbones import is_of_hub, kind_of, trainable_text
 from .encoder_choice import PrepareConfig
@@ -101,7 +102,7 @@ def _modality_columns(m: Modality, out) -> dict:
 def index_frame(
     samples,  # `N` samples
     modalities,  # of `Modality`, after their shards were written
-    out,
+    out,  # folder of the prepared set, or its `ShardFolders`
 ) -> pd.DataFrame:  # `N` rows
     "One row per sample: its identity, its label, and the place and status of its features"
     columns = _sample_columns(samples)
@@ -225,25 +226,27 @@ def _step_entry(old, spans, modalities) -> dict:
 def prepared_manifest(old, samples, modalities, out) -> dict:
     "The manifest of the prepared set: that of the recordings, with the files, modalities and reader of the features"
     values = old.model_dump(mode="json", exclude_defaults=True, include=_COPIED)
-    files = {"index": "index.parquet"}
+    folders, files = as_folders(out), {"index": "index.parquet"}
     if samples.spans is not None:
         files |= {key: f"{key}.parquet" for key in SPAN_TABLES}
         values["frames"] = old.frames.model_dump(mode="json") | {key: key for key in SPAN_TABLES}
         values["frames"] |= _step_entry(old, samples.spans, modalities)
     for m in modalities:
-        paths = [shard_path(out, shard_name(m, keys)) for keys in m.shards()]
-        files |= {path.stem: f"shards/{path.name}" for path in paths}
+        paths = [folders.path(shard_name(m, keys)) for keys in m.shards()]
+        files |= {path.stem: path for path in paths}
     entries = {}
     for m in modalities:
         name = m.recipe.modality
         entries[name] = index_entry(old.modalities[name], m, out)
     values |= dict(
         reader="prepared",
-        files={name: dict(path=path, sha256=file_sha256(Path(out) / path)) for name, path in files.items()},
+        files={name: _file_entry(folders, path) for name, path in files.items()},
         sample="sample",
         subject=None if samples.subject is None else "subject",
         modalities=entries,
     )
+    if folders.names != (SHARDS,):
+        values["shard_folders"] = list(folders.names)
     if old.protocol.group:
         values["protocol"] = values.get("protocol", {}) | {"group": "subject"}
     if fold_folder(old.protocol.folds):
@@ -253,6 +256,12 @@ def prepared_manifest(old, samples, modalities, out) -> dict:
         if samples.paired is not None:
             values["pairing"]["paired"] = "paired"
     return values
+
+
+def _file_entry(folders, file) -> dict:  # file: path of a shard, or name in the set
+    "A file of a prepared set; a shard has the same name in whatever folder it lies"
+    name = f"{SHARDS}/{file.name}" if isinstance(file, Path) else file
+    return dict(path=name, sha256=file_sha256(folders.root / file))
 
 # %% ../../nbs/25_features/08_prepare.ipynb #df5a69bc
 def copy_fold_lists(manifest, root, out):
@@ -307,6 +316,7 @@ _DESCRIPTIVE = {
     "published",
     "variants",
     "simulated",
+    "shard_folders",
 }
 
 
@@ -354,6 +364,7 @@ def prepare(
     progress: bool = True,
     labels: bool = True,  # without labels the result serves `mtpkd predict` only
     trust=(),  # code, `package.module:name`, that the manifest may name
+    shard_folders=None,  # that the shards are spread over; None: those of an earlier call, else `shards`
     **settings,
 ) -> Path:  # of the manifest
     "Compute the features of a data set of recordings, and write its shards, index and manifest"
@@ -362,10 +373,10 @@ def prepare(
     named = typed if came_with_data(config, manifest) else c.faces
     allow_addresses("face detector", str(named or "").split("+"))
     with trusting(trust):
-        return _prepare(manifest, root, out, c, jobs, device, progress=progress, labels=labels)
+        return _prepare(manifest, root, out, c, jobs, device, shard_folders, progress=progress, labels=labels)
 
 
-def _prepare(manifest, root, out, c: PrepareConfig, jobs, device, *, progress: bool, labels: bool) -> Path:
+def _prepare(manifest, root, out, c: PrepareConfig, jobs, device, spread, *, progress: bool, labels: bool) -> Path:
     out = Path(out)
     manifest = load_manifest(manifest)
     claim_prepared_folder(out, dict(set=manifest.name, manifest=manifest_digest(manifest), **asdict(c)) | _trusted())
@@ -374,19 +385,28 @@ def _prepare(manifest, root, out, c: PrepareConfig, jobs, device, *, progress: b
             raise InputError(
                 f"{out} holds a preparation with labels, which --unlabelled would take out; use another --out"
             )
+        folders = claim_folders(out, _earlier_folders(out) if spread is None else spread)
         samples, old, modalities = plan_set(manifest, root, out, c, progress, labels)
         copy_fold_lists(old, root or old.root, out)
         for m in modalities:
             if progress:
                 print(printable(describe(m)), file=sys.stderr)
-            prepare_modality(m, out, jobs or len(os.sched_getaffinity(0)), device, progress)
+            prepare_modality(m, folders, jobs or len(os.sched_getaffinity(0)), device, progress)
         with atomic_path(out / "index.parquet") as tmp, open(tmp, "wb") as f:
-            index_frame(samples, modalities, out).to_parquet(f, index=False)
+            index_frame(samples, modalities, folders).to_parquet(f, index=False)
         write_span_tables(samples, out)
         write_recordings(out, old, root or old.root)
-        write_text(out / "manifest.yaml", to_yaml(prepared_manifest(old, samples, modalities, out)))
-        _remove_leftovers(out, modalities)
+        write_text(out / "manifest.yaml", to_yaml(prepared_manifest(old, samples, modalities, folders)))
+        _remove_leftovers(folders, modalities)
     return out / "manifest.yaml"
+
+
+def _earlier_folders(out) -> tuple:
+    "The folders of shards that an earlier call has named"
+    try:
+        return load_manifest(Path(out) / "manifest.yaml").shard_folders
+    except InputError:
+        return ()  # it is not finished
 
 
 def _trusted() -> dict:
@@ -395,15 +415,17 @@ def _trusted() -> dict:
     return dict(trust=list(addresses)) if addresses else {}
 
 
-def _remove_leftovers(out, modalities):
+def _remove_leftovers(folders, modalities):
     "Remove shards of an earlier state of the data, and the files of single pieces"
     current = []
     for m in modalities:
-        current += [shard_path(out, shard_name(m, keys)) for keys in m.shards()]
-    for path in (out / "shards").iterdir():
-        if path not in current:
-            path.unlink()
-    shutil.rmtree(out / ".work", ignore_errors=True)
+        current += [folders.path(shard_name(m, keys)) for keys in m.shards()]
+    for folder in folders.paths:
+        if folder.resolve().is_relative_to(folders.root.resolve()):  # others may hold shards of another copy of the set
+            for path in folder.glob("*.safetensors"):
+                if path not in current:
+                    path.unlink()
+    shutil.rmtree(folders.root / ".work", ignore_errors=True)
 
 
 def describe(m: Modality) -> str:

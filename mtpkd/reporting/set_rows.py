@@ -16,7 +16,7 @@ from ..core.config import from_dict
 from ..core.errors import InputError
 from ..core.stored_files import read_parquet, regular_file
 from ..core.yaml_files import read_yaml
-from ..data.feature_store import stored_features
+from ..data.feature_store import shards_of, stored_features
 from ..data.manifest import DatasetManifest, load_manifest
 from ..data.originals import find_original, Original, read_recordings
 from ..data.reading import read
@@ -102,7 +102,7 @@ def _stored_values(self, name: str, number: int) -> np.ndarray:
     status = row[f"{name}:status"].iloc[0]
     if status != "ok":
         raise InputError(f"{name}: {'nothing was recorded' if status == 'not recorded' else status}")
-    values = stored_features(self.manifest.root, name, row)[0]
+    values = stored_features(shards_of(self.manifest), name, row)[0]
     spec = self.manifest.modalities[name]
     return np.asarray(values if values.shape == tuple(spec.shape) else values[0])  # else the first of several views
 

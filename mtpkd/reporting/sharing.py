@@ -20,7 +20,9 @@ from ..core.files import check_output_file, claim_output_folder, FolderKind, wri
 from ..core.provenance import provenance_text
 from ..core.stored_files import read_json_file, read_parquet, regular_file
 from ..core.yaml_files import read_yaml
+from ..data.feature_store import shards_of
 from ..data.manifest import load_manifest
+from ..data.shard_folders import SHARDS
 from ..deployment.onnx_export import write_onnx
 from ..deployment.student_file import load_student, MAX_STUDENT_BYTES
 from ..evaluation.wording import format_interval, format_number, format_signed, metric_label
@@ -71,6 +73,20 @@ def shared_files(folder, kind: str) -> dict:  # name -> path
         for path in sorted(folder.glob(pattern)):
             name = path.relative_to(folder).as_posix()
             files[name] = regular_file(folder, name, MAX_STUDENT_BYTES)
+    return _with_all_shards(folder, files) if kind == "prepared" else files
+
+
+def _with_all_shards(folder: Path, files: dict) -> dict:  # name -> path
+    "The files of a prepared set, with its shards from wherever they lie as if they were in one folder"
+    manifest = load_manifest(folder / "manifest.yaml")
+    if not manifest.shard_folders:
+        return files
+    files = {name: path for name, path in files.items() if not name.startswith(f"{SHARDS}/")}
+    folders, index = shards_of(manifest), read_parquet(files["index.parquet"])
+    named = [shard for column in index if column.endswith(":shard") for shard in index[column].unique()]
+    for shard in sorted({*named} - {""}):
+        path = folders.path(shard)
+        files[f"{SHARDS}/{path.name}"] = regular_file(path.parent, path.name, MAX_STUDENT_BYTES)
     return files
 
 # %% ../../nbs/75_reporting/21_sharing.ipynb #c79fdb18
@@ -165,7 +181,7 @@ def shared_contents(folder, kind: str, keep_names: bool) -> dict:  # name -> pat
 def _cleaned(folder: Path, name: str, keep_names: bool):
     "A file of settings or facts without paths; as it is where nothing has to change"
     values = read_json_file(folder, name) if name in _JSON else read_yaml(regular_file(folder, name))
-    cleaned = without_paths(values)
+    cleaned = without_paths({key: value for key, value in values.items() if key != "shard_folders"})
     if not keep_names:
         cleaned = _renamed_folds(cleaned, folder)
     if cleaned == values:
