@@ -116,8 +116,8 @@ def _prepare_options(p):
         "--shard-folders",
         metavar="A,B",
         help=(
-            "folders that the shards are spread over, on several disks, say; relative ones are relative to --out; "
-            "default: those of an earlier call, else shards"
+            "folders that the shards are spread over, such as those of several disks; "
+            "a relative one is relative to --out; default: those of an earlier call, else shards"
         ),
     )
     p.add_argument("--jobs", type=int, metavar="N", help="processes; default: one a core")

@@ -46,8 +46,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "sample_files": ["load_sample", "AbsentWarning", "warn_absent", "load_paths"],
     "samples": [
         "MEDIA", "WORDS", "MOST_LOST", "SILENT", "UNLABELLED", "as_media", "is_media", "as_words", "is_words",
-        "is_unprepared", "lost_by_rounding", "as_float32", "Samples", "present_rows", "without_mask", "as_text",
-        "as_ids", "make_samples", "has_label", "label_names", "Normaliser", "fit_normaliser", "fit_target_unit",
+        "is_unprepared", "lost_by_rounding", "rounding_doubt", "as_float32", "Samples", "present_rows",
+        "without_mask", "as_text", "as_ids", "make_samples", "has_label", "label_names", "Normaliser", "fit_normaliser", "fit_target_unit",
     ],
     "save": ["npz_bytes", "write_unless_same", "save_set"],
     "shard_folders": [
@@ -89,7 +89,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "unpacked_arrays": ["StoredNumbers", "stored_numbers", "row_chunks", "copy_path", "unpacked_rows"],
     "windowed_array": [
-        "MAPPED_BYTES", "MOST_READ", "CHUNK_BYTES", "WindowedArray", "release", "in_chunks", "stored_chunks", "occurrences",
-        "zero_where",
+        "MAPPED_BYTES", "MOST_READ", "CHUNK_BYTES", "WindowedArray", "release", "in_chunks", "stored_chunks",
+        "occurrences", "zero_where",
     ],
 })

@@ -198,6 +198,7 @@ from .samples import (
     is_words as is_words,
     is_unprepared as is_unprepared,
     lost_by_rounding as lost_by_rounding,
+    rounding_doubt as rounding_doubt,
     as_float32 as as_float32,
     Samples as Samples,
     present_rows as present_rows,

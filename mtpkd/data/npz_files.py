@@ -98,9 +98,7 @@ def npz(manifest: DatasetManifest) -> dict:
     if not files:
         raise InputError(f"{manifest.name}: files is empty; expected arrays: {{path: NAME.npz}}")
     path = files.get("arrays") or next(iter(files.values()))
-    parts = manifest.columns()
     with _open_npz(path) as archive:
         arrays = {name: _modality(archive, name, spec, path) for name, spec in manifest.modalities.items()}
-        for part, key in parts.items():
-            parts[part] = _member(archive, key, path) if key else None
+        parts = {part: _member(archive, key, path) if key else None for part, key in manifest.columns().items()}
     return dict(arrays=arrays, source=str(path), **parts)

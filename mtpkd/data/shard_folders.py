@@ -39,7 +39,9 @@ class ShardFolders:
         return list({path.resolve(): path for path in found}.values()) if len(found) > 1 else found
 
     def path(self, shard: str) -> Path:
-        "The file of a shard; `InputError` for a name that is a path, and for a shard in two of several folders, or in none"
+        """The file of a shard.
+
+        `InputError` for a name that is a path, and for a shard that is in two of several folders, or in none."""
         file = _file_of(shard)
         if len(self.names) == 1:
             return self.paths[0] / file
@@ -83,8 +85,8 @@ def folder_fault(folders: ShardFolders, folder: Path) -> str:  # empty: none
     try:
         marks = [regular_file(place, MARK, 2**20).read_bytes() for place in (folders.root, folder)]
     except (InputError, OSError):
-        marks = ["", "none"]
-    if marks[0] != marks[1]:
+        marks = []
+    if len(set(marks)) != 1:
         return (
             f"outside of {folders.root} and without a copy of its {MARK}; copy that file there if these are its shards"
         )

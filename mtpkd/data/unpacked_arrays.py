@@ -79,7 +79,7 @@ def row_chunks(
     archive: zipfile.ZipFile,
     x: StoredNumbers,
     path,  # of the archive, for messages
-    folder,  # on a disk with room for the array
+    folder,  # on a disk with room for it
     most: int = CHUNK_BYTES,  # bytes of a part
 ):  # yields arrays `(n, ...)` of the stored type
     "The rows of an array, some at a time; `InputError` where the archive is damaged"

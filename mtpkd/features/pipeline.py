@@ -22,8 +22,10 @@ def known_shards(
     out,  # folder of the prepared set, or its `ShardFolders`
 ) -> dict:  # key -> (path, row, facts)
     "The finished pieces in the shards of a set, from this preparation or an earlier one"
-    stored = {}
-    for path in sorted(path for folder in as_folders(out).paths for path in folder.glob("*.safetensors")):
+    stored, paths = {}, []
+    for folder in as_folders(out).paths:
+        paths += sorted(folder.glob("*.safetensors"))
+    for path in paths:
         with contextlib.suppress(InputError):
             _, keys, facts = open_shard(path)
             for row, (key, key_facts) in enumerate(zip(keys, facts)):

@@ -226,7 +226,8 @@ def _step_entry(old, spans, modalities) -> dict:
 def prepared_manifest(old, samples, modalities, out) -> dict:
     "The manifest of the prepared set: that of the recordings, with the files, modalities and reader of the features"
     values = old.model_dump(mode="json", exclude_defaults=True, include=_COPIED)
-    folders, files = as_folders(out), {"index": "index.parquet"}
+    folders = as_folders(out)
+    files: dict[str, str | Path] = {"index": "index.parquet"}
     if samples.spans is not None:
         files |= {key: f"{key}.parquet" for key in SPAN_TABLES}
         values["frames"] = old.frames.model_dump(mode="json") | {key: key for key in SPAN_TABLES}

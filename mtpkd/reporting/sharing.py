@@ -83,8 +83,8 @@ def _with_all_shards(folder: Path, files: dict) -> dict:  # name -> path
         return files
     files = {name: path for name, path in files.items() if not name.startswith(f"{SHARDS}/")}
     folders, index = shards_of(manifest), read_parquet(files["index.parquet"])
-    named = [shard for column in index if column.endswith(":shard") for shard in index[column].unique()]
-    for shard in sorted({*named} - {""}):
+    columns = [column for column in index if column.endswith(":shard")]
+    for shard in sorted(set(pd.unique(index[columns].to_numpy().ravel())) - {""}):
         path = folders.path(shard)
         files[f"{SHARDS}/{path.name}"] = regular_file(path.parent, path.name, MAX_STUDENT_BYTES)
     return files
