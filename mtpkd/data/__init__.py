@@ -47,7 +47,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "samples": [
         "MEDIA", "WORDS", "MOST_LOST", "SILENT", "UNLABELLED", "as_media", "is_media", "as_words", "is_words",
         "is_unprepared", "lost_by_rounding", "rounding_doubt", "as_float32", "Samples", "present_rows",
-        "without_mask", "as_text", "as_ids", "make_samples", "has_label", "label_names", "Normaliser", "fit_normaliser", "fit_target_unit",
+        "without_mask", "as_text", "as_ids", "make_samples", "has_label", "label_names", "Normaliser",
+        "fit_normaliser", "fit_target_unit",
     ],
     "save": ["npz_bytes", "write_unless_same", "save_set"],
     "shard_folders": [

@@ -78,11 +78,10 @@ def shared_files(folder, kind: str) -> dict:  # name -> path
 
 def _with_all_shards(folder: Path, files: dict) -> dict:  # name -> path
     "The files of a prepared set, with its shards from wherever they lie as if they were in one folder"
-    manifest = load_manifest(folder / "manifest.yaml")
-    if not manifest.shard_folders:
+    if "manifest.yaml" not in files or "shard_folders" not in read_yaml(files["manifest.yaml"]):
         return files
     files = {name: path for name, path in files.items() if not name.startswith(f"{SHARDS}/")}
-    folders, index = shards_of(manifest), read_parquet(files["index.parquet"])
+    folders, index = shards_of(load_manifest(folder / "manifest.yaml")), read_parquet(files["index.parquet"])
     columns = [column for column in index if column.endswith(":shard")]
     for shard in sorted(set(pd.unique(index[columns].to_numpy().ravel())) - {""}):
         path = folders.path(shard)
