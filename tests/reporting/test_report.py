@@ -161,11 +161,7 @@ def test_words_do_not_claim_too_much(runs):
         methods={m: v | (dict(p=0.4, p_holm=1.0) if v["p"] is not None else {}) for m, v in s["methods"].items()}
     )
     said = " ".join(verdict_sentences(none))
-    assert (
-        "No method with a teacher differs" in said
-        and "is better than" not in said
-        and "none is significant" in said
-    )
+    assert "No method with a teacher differs" in said and "is better than" not in said and "none is significant" in said
     flat = s | dict(headroom=dict(value=0.014, p=0.41, significant=False))
     assert "cannot show more, whatever the teacher knows" in " ".join(verdict_sentences(flat))
 
