@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 from typing import Any
-from ..core.delimited import as_number, is_missing
+from ..core.delimited import as_number, is_missing, MISSING_TEXT
 from ..core.errors import InputError
 from .manifest import TaskSpec
 from .step_targets import count_steps, require_whole_steps, StepNames, steps_first, window_targets
@@ -308,6 +308,23 @@ def as_text(x, what: str) -> list[str]:
     return texts
 
 # %% ../../nbs/10_data/02_samples.ipynb #f61c24b6
+def _is_plain(x) -> bool:
+    "Whether all of an array of text is visible ASCII, which is taken as it is"
+    if x.dtype.kind != "U" or not x.dtype.isnative or not x.size or not x.dtype.itemsize:
+        return False
+    codes = np.ascontiguousarray(x).view("uint32")  # 0 fills short texts up
+    return not ((codes > 126) | ((codes > 0) & (codes < 33))).any()
+
+
+_LONGEST_MISSING = max(map(len, MISSING_TEXT))
+
+
+def _says_nothing(names) -> list:
+    "Which of distinct texts say that there is no value"
+    short = names[np.char.str_len(names) <= _LONGEST_MISSING]
+    return [name for name in short if is_missing(name)]
+
+
 def as_ids(
     x,  # `(n,)` text or whole numbers, masked or not
     n: int,  # samples in the target
@@ -317,8 +334,10 @@ def as_ids(
     x = without_mask(x)
     if x.shape != (n,):
         raise InputError(f"{what} has shape {x.shape}, expected ({n},), one id a sample as in the target")
-    text = np.array(as_text(x, what), dtype=str)
-    missing = np.array([is_missing(one) for one in text], bool)
+    is_plain = _is_plain(x)
+    text = x.copy() if is_plain else np.array(as_text(x, what), dtype=str)
+    names = np.unique(text)
+    missing = np.isin(text, _says_nothing(names))
     if missing.any():
         row = int(missing.argmax())
         given = f"{str(text[row])!r}, which says that it is not known," if text[row] else "empty"
@@ -326,7 +345,10 @@ def as_ids(
             f"{what} is {given} in row {row} ({missing.sum()} such rows); every sample needs one, "
             "remove the rows or name them apart"
         )
-    _say_spellings(x, text, what)
+    if not is_plain:
+        _say_changes(x, text, what)
+    if what == "subject":
+        _say_spellings(names)
     return text
 
 
@@ -337,18 +359,22 @@ def _spelling(one: str):
     return text if number is None or not np.isfinite(number) else number
 
 
-def _say_spellings(x, text, what: str) -> None:
-    "Warn of ids that were changed, and of those that differ in their spelling alone"
+def _say_changes(x, text, what: str) -> None:
+    "Warn of ids that were changed"
     if x.dtype.kind in "UOT":
         changed = [str(cell) for cell, one in zip(x, text) if isinstance(cell, str) and cell != one]
         if changed:
             warnings.warn(f"{what}: {len(changed)} ids are taken without blanks around them, such as {changed[0]!r}")
+
+
+def _say_spellings(names) -> None:
+    "Warn of subjects that differ in their spelling alone"
     first_of = {}
-    for one in np.unique(text):
-        key = _spelling(str(one))
-        if what == "subject" and key in first_of:
-            warnings.warn(f"{what}: {first_of[key]!r} and {str(one)!r} are read as two; spell one person alike")
-        first_of.setdefault(key, str(one))
+    for one in map(str, names):
+        key = _spelling(one)
+        if key in first_of:
+            warnings.warn(f"subject: {first_of[key]!r} and {one!r} are read as two; spell one person alike")
+        first_of.setdefault(key, one)
 
 # %% ../../nbs/10_data/02_samples.ipynb #fd96ee54
 UNLABELLED = -1  # in place of the index of a class
@@ -382,16 +408,20 @@ def _class_indices(target, task: TaskSpec, sample) -> np.ndarray:  # `(N,)` int6
     if target.dtype.kind in "cmMV":
         raise InputError(f"target {task.target} has dtype {target.dtype}, expected names of classes or their indices")
     known = {name.strip(): i for i, name in enumerate(task.classes)}
-    labels = [_label(cell) for cell in target]
+    cells, place = target, np.arange(len(target))
+    if target.ndim == 1 and target.dtype.kind in "biuU":  # of many equal labels one is looked at
+        cells, place = np.unique(target, return_inverse=True)
+    labels = [_label(cell) for cell in cells]
     by_index = not any(str(label) in known for label in labels)
     indices = [_class_index(label, task, known, by_index=by_index) for label in labels]
     if None in indices:
-        first = indices.index(None)
+        wrong = np.array([index is None for index in indices])
+        first = int(wrong[place].argmax())
         raise InputError(
             f"target {task.target}: sample {sample[first]} is {str(target[first])[:60]}, "
-            f"expected one of {', '.join(task.classes)}{_label_hint(labels[first], labels, known)}"
+            f"expected one of {', '.join(task.classes)}{_label_hint(labels[place[first]], labels, known)}"
         )
-    index = np.array(indices, "int64")
+    index = np.array(indices, "int64")[place]
     labelled = index[index != UNLABELLED]
     if not len(labelled):
         raise InputError(f"target {task.target}: no sample has a label; expected some of {', '.join(task.classes)}")

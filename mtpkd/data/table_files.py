@@ -213,6 +213,9 @@ def _column(frame, column: str, what: str) -> pd.Series:
     return frame[column]
 
 
+_TEXT_ROWS = 65_536  # that become text at a time
+
+
 def text_column(
     frame,  # table of N rows
     column: str,
@@ -221,6 +224,11 @@ def text_column(
 ) -> np.ndarray:  # `(N,)` str
     "A column as text; empty cells give empty strings"
     cells = _column(frame, column, what)
+    blocks = range(0, max(1, len(cells)), _TEXT_ROWS)  # a table of millions of rows is not held as Python's text
+    return np.concatenate([_texts(cells.iloc[start : start + _TEXT_ROWS], strip) for start in blocks])
+
+
+def _texts(cells: pd.Series, strip: bool) -> np.ndarray:  # `(N,)` str
     number = np.arange(len(cells))
     if pd.api.types.infer_dtype(cells, skipna=False) == "string":  # of many equal texts one is looked at
         number, cells = pd.factorize(cells, use_na_sentinel=False)
