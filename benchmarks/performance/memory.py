@@ -3,6 +3,7 @@
     python benchmarks/performance/memory.py --out memory.csv             10,000 to 400,000 rows, two modalities of 512 numbers
     python benchmarks/performance/memory.py --rows 2800000                         as many as the frames of Aff-Wild2: 11.5 GB on disk
     python benchmarks/performance/memory.py --rows 1000,2000 --width 16        tiny sizes, to see that it works
+    python benchmarks/performance/memory.py --draw nbs/images/memory_by_rows.png   the picture of results/bench_memory.csv
 
 Every set is a prepared one, as `mtpkd data prepare` writes it: shards of two modalities, 20 subjects, four classes, of which the second modality shows more than the
 first. All sizes are trained alike: five folds of one seed, 200 steps of every stage, 512 labelled rows and the rest of a fold in its pool, five methods. Three times are
@@ -174,6 +175,25 @@ def in_a_process(manifest, out, o) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+# the picture
+
+
+def draw(table, picture) -> Path:
+    "Largest memory by rows, with and without mapped pages of files"
+    import pandas as pd
+    import plotly.graph_objects as go
+    from mtpkd.plots import save_figure, style
+
+    rows = pd.read_csv(table).sort_values("rows")
+    fig = go.Figure()
+    for column, name in (("peak_mb", "with mapped pages of files"), ("own_mb", "of these its own")):
+        fig.add_trace(go.Scatter(x=rows["rows"], y=rows[column] / 1024, mode="lines+markers", name=name))
+    ticks = dict(tickvals=rows["rows"], ticktext=[f"{count:,}" for count in rows["rows"]])
+    fig.update_xaxes(type="log", title="rows of the set", **ticks)
+    fig.update_yaxes(title="largest memory of a run (GB)", rangemode="tozero")
+    return save_figure(style(fig, 340), picture, width=720, scale=1.5)
+
+
 # the command
 
 
@@ -201,8 +221,11 @@ def main():
     p.add_argument("--folder", help="where sets and runs are written; the system's folder for such files without it")
     p.add_argument("--keep", action="store_true", help="leave them there")
     p.add_argument("--out", help="a .csv for the numbers")
+    p.add_argument("--draw", metavar="PICTURE", help="draw the numbers of --out, or of results/bench_memory.csv")
     p.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     o = p.parse_args()
+    if o.draw:
+        return print(draw(o.out or Path(__file__).resolve().parents[2] / "results" / "bench_memory.csv", o.draw))
     if o.child:
         return print(json.dumps(measure(*o.child, o.steps, o.labelled, o.validation)))
     found = []
