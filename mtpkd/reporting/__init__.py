@@ -109,7 +109,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "training_sections": ["plan_section", "embedding_arguments", "embedding_section", "curve_sections"],
     "training_state": [
         "HISTORY", "MOST_SILENT_SECONDS", "journal_history", "TrainingState", "duration_text", "lock_is_here",
-        "training_figure",
+        "read_training_state", "training_figure",
     ],
     "verdict_steps": [
         "repeat_scores", "check_scores", "repeat_differences", "spread_table", "significance_steps", "check_p",

@@ -373,6 +373,7 @@ from .training_state import (
     TrainingState as TrainingState,
     duration_text as duration_text,
     lock_is_here as lock_is_here,
+    read_training_state as read_training_state,
     training_figure as training_figure,
 )
 from .verdict_steps import (

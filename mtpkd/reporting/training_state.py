@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['HISTORY', 'MOST_SILENT_SECONDS', 'journal_history', 'TrainingState', 'duration_text', 'lock_is_here',
-           'training_state', 'training_figure']
+           'read_training_state', 'training_figure']
 
 # %% ../../nbs/75_reporting/30_training_state.ipynb #5b95e832
 import math, platform, time
@@ -145,7 +145,7 @@ def _share_and_pace(
     return min(1.0, done / total), whole, spent
 
 # %% ../../nbs/75_reporting/30_training_state.ipynb #4b365d33
-def training_state(
+def read_training_state(
     folder,  # of a run, finished or not
 ) -> TrainingState:
     "How far a run is, by its journal; `InputError` where there is no such folder"

@@ -19,7 +19,7 @@ from mtpkd.reporting.run_view import (
     settings_that_differ,
     value_or_reason,
 )
-from ..reporting.training_state import training_figure, training_state
+from ..reporting.training_state import read_training_state, training_figure
 from .base import dropdown, Explorer, table_html
 
 # %% ../../nbs/80_widgets/08_run_browser.ipynb #708fffef
@@ -170,7 +170,7 @@ def _read_training(self, i: int) -> bool:  # whether anything has changed
     if line["state"] == "finished":
         return False
     before = self.training.get(i)
-    state = value_or_reason(training_state, path)[0]
+    state = value_or_reason(read_training_state, path)[0]
     self.training[i] = state
     if state is None or state.state == "finished":
         del self.training[i]

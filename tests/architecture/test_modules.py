@@ -181,3 +181,28 @@ def test_no_undefined_names():
     done = subprocess.run([sys.executable, "-m", "pyflakes", str(LIBRARY)], capture_output=True, text=True)
     faults = [line for line in done.stdout.splitlines() if "undefined name" in line]
     assert not faults, "\n".join(faults)
+
+
+CALLED = re.compile(r"\bmtpkd((?:\.\w+)+)\(")
+
+
+def named(path: str):
+    "What a dotted name below `mtpkd` names: a module, or an attribute of one"
+    import importlib
+
+    parts, found = path.strip(".").split("."), importlib.import_module("mtpkd")
+    for number, part in enumerate(parts):
+        try:
+            found = importlib.import_module(".".join(["mtpkd", *parts[: number + 1]]))
+        except ImportError:
+            found = getattr(found, part)
+    return found
+
+
+@pytest.mark.parametrize(
+    "path", sorted([*ROOT.glob("*.md"), *(ROOT / "nbs").rglob("*.ipynb")]), ids=lambda path: path.stem
+)
+def test_what_prose_and_examples_call_can_be_called(path):
+    "By its full name, as a reader would write it: `mtpkd.package.function(`"
+    for name in CALLED.findall(path.read_text(encoding="utf-8")):
+        assert callable(named(name)), f"mtpkd{name} cannot be called"

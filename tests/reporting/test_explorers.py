@@ -8,7 +8,7 @@ from mtpkd import plots, reporting
 from mtpkd.widgets import run_browser
 from mtpkd.core.errors import InputError
 from mtpkd.reporting.run_view import explain_plan, stored_batch
-from mtpkd.reporting.training_state import training_state
+from mtpkd.reporting.training_state import read_training_state
 from mtpkd.widgets.explorers import EmbeddingExplorer, TeacherChoice, TransferLedger
 from mtpkd.widgets.plan_explorer import PlanExplorer
 from mtpkd.widgets.run_browser import RunBrowser
@@ -314,7 +314,7 @@ def test_a_run_of_another_process_is_followed_to_its_end(tmp_path):
     config = quick(schedule=dict(steps=60, evaluate=4, batch=12, pool_batch=16))
     arguments = json.dumps([str(manifest), config, str(out)])
     process = subprocess.Popen([sys.executable, "-c", RUN, arguments], stderr=subprocess.DEVNULL)
-    wait_for(lambda: training_state(out).state == "training" if out.is_dir() else False)
+    wait_for(lambda: read_training_state(out).state == "training" if out.is_dir() else False)
     b = RunBrowser(out.parent, seconds=0.1)
     assert b.runs.value == (0,) and b.thread.is_alive()
     seen = []
