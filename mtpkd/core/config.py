@@ -209,7 +209,7 @@ class OTConfig:
     row_eps: float = limited(0.1, at_least(0.05), FINITE)  # `row_ot`: entropic regularisation
     row_temperature: float = limited(0.1, above(0), FINITE)  # `row_ot`: of the distributions over anchors
     engine: str = one_of(
-        "default", "default", "auto", "fused", "torch"
+        "default", "default", "auto", "fused", "torch", "triton"
     )  # what computes `ot`, see `mtpkd.transport.fused`; default: what MTPKD_TRANSPORT says, else torch
 
 # %% ../../nbs/00_core/06_config.ipynb #ab62ca76

@@ -27,7 +27,7 @@ from ..models.fusion import BATCH_FAULTS, build_fusion, fusions
 from ..models.backbones import trainable_text
 from ..models.teacher_ensemble import teacher_subsets, TeacherEnsemble
 from ..models.student import Student
-from ..transport.fused import resolve_engine
+from ..transport.fused import engine_on
 from ..losses.alignment import alignments
 from ..evaluation.frames import check_frame_folds
 from ..evaluation.metrics import metric_for
@@ -243,16 +243,7 @@ def cut_folds(
 # %% ../../nbs/60_experiments/03_plan.ipynb #370c253b
 def _with_engine(config) -> ExperimentConfig:
     "The settings with the transport engine that `ot.engine` stands for on the device of the run"
-    engine = config.ot.engine
-    if config.device == "cpu":
-        engine = resolve_engine(engine)
-    elif engine == "fused":
-        raise InputError(
-            f"ot.engine fused computes on a processor, and the device is {config.device}; use auto or torch"
-        )
-    else:
-        engine = "torch"
-    return replace(config, ot=replace(config.ot, engine=engine))
+    return replace(config, ot=replace(config.ot, engine=engine_on(config.ot.engine, config.device)))
 
 # %% ../../nbs/60_experiments/03_plan.ipynb #7b1d0046
 def _check_parts(c, samples):

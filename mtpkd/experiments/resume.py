@@ -233,7 +233,7 @@ class Journal:
 
 
 def environment(
-    engine: str,  # of transport: fused or torch
+    engine: str,  # of transport: fused, torch or triton
 ) -> dict:
     "Versions, machine and transport engine, for the record"
     from importlib.metadata import version

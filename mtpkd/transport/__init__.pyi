@@ -12,9 +12,11 @@ from .fused import (
     ENGINES as ENGINES,
     is_warm as is_warm,
     warm_up as warm_up,
+    triton_is_interpreted as triton_is_interpreted,
     resolve_engine as resolve_engine,
     transport_engine as transport_engine,
     using_engine as using_engine,
+    engine_on as engine_on,
 )
 from .geometry import (
     power_of_two as power_of_two,

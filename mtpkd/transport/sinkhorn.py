@@ -19,6 +19,7 @@ from .autograd import _apply, _direct, _transformed, _unrecorded, _vmap_dim_firs
 from .annealing import _Schedule, _schedule, _schedule_of
 from .fused import _Divergence as _Loops
 from .fused import _fits
+from .on_chip import _cross_cost_on_chip, _fits_on_chip, _OnChip, _self_cost_on_chip
 
 # %% ../../nbs/30_transport/06_sinkhorn.ipynb #b846d1ec
 _LEAST_WEIGHT = 1e-20  # a weight of zero is treated as this
@@ -227,13 +228,27 @@ def _self_costs(x: _Cloud, y: _Cloud, both: _Cloud | None, powers: tuple, kernel
     return self_x, _self_cost(y, powers, kernel_y)
 
 
+def _costs_on_chip(x: _Cloud, y: _Cloud, limits: _OnChip, gradient_x: bool) -> tuple:
+    "What `_cross_cost` returns, and the `_SelfCost` of `x` and of `y`"
+    self_x = _SelfCost(*_self_cost_on_chip(x, limits, gradient_x))
+    self_y = _SelfCost(*_self_cost_on_chip(y, limits, True))
+    return _cross_cost_on_chip(x, y, limits, gradient_x), self_x, self_y
+
+
+def _costs(x: _Cloud, y: _Cloud, both: _Cloud | None, schedule: _Schedule, gradient_x: bool) -> tuple:
+    "The same, by the operations above"
+    kernel = x.z.new_empty(len(x.z), x.z.shape[1], y.z.shape[1])
+    cross = _cross_cost(x, y, schedule, kernel, gradient_x)
+    return cross, *_self_costs(x, y, both, schedule.powers, kernel, gradient_x)
+
+
 def _divergence(
     x: Tensor,
     y: Tensor,
     a: Tensor | None,
     b: Tensor | None,
     eps: float,
-    schedule: _Schedule,
+    schedule: _Schedule | _OnChip,
     gradient_x: bool,
 ) -> tuple:
     """Sinkhorn divergence `(L,)` of `x (L, N, K)` and `y (L, M, K)`, violation `(L,)`, potentials, gradients.
@@ -241,11 +256,12 @@ def _divergence(
     The potentials `(L, N)` and `(L, M)` are those of the centred clouds over `eps ln 2`. Without `gradient_x` the
     gradient in `x` is None."""
     unit = (eps * math.log(2)) ** 0.5
-    lead, n, _ = x.shape
     x, y, both = _pair(x, y, a, b, unit)
-    kernel = x.z.new_empty(lead, n, y.z.shape[1])
-    cost, p, q, violation, g_x, g_y = _cross_cost(x, y, schedule, kernel, gradient_x)
-    self_x, self_y = _self_costs(x, y, both, schedule.powers, kernel, gradient_x)
+    if isinstance(schedule, _OnChip):
+        cross, self_x, self_y = _costs_on_chip(x, y, schedule, gradient_x)
+    else:
+        cross, self_x, self_y = _costs(x, y, both, schedule, gradient_x)
+    cost, p, q, violation, g_x, g_y = cross
     value = (cost - self_x.cost - self_y.cost) * unit**2
     violation = torch.maximum(violation, torch.maximum(self_x.violation, self_y.violation))
     if gradient_x:
@@ -394,7 +410,14 @@ def _same_lead(x: Tensor, y: Tensor, a: Tensor | None, b: Tensor | None) -> tupl
     return x, y, a, b
 
 
-_MOST_PASSES = 1000  # of the compiled loops, which stop by themselves
+_MOST_PASSES = 1000  # of compiled loops and kernels, which stop by themselves
+
+
+def _limits(x: Tensor, y: Tensor, eps: float, tol: float, max_iters: int | None) -> _Schedule | _OnChip:
+    "The schedule for clouds `(..., N, K)` and `(..., M, K)`, or, where kernels solve them, how far those go at most"
+    if _fits_on_chip(x.shape[-2], y.shape[-2], x, y):
+        return _OnChip(tol, max_iters or _MOST_PASSES)
+    return _schedule_of(max_iters, eps, tol) if max_iters else _schedule(eps, tol)
 
 
 def _solved_by_loops(x: Tensor, y: Tensor, eps: float, tol: float, max_iters: int | None) -> tuple:
@@ -430,7 +453,7 @@ def sinkhorn_divergence(
     if a is None and _fits(x, y):
         value, violation, p, q, iterations = _solved_by_loops(x, y, eps, tol, max_iters)
     else:
-        schedule = _schedule_of(max_iters, eps, tol) if max_iters else _schedule(eps, tol)
+        schedule = _limits(x, y, eps, tol, max_iters)
         value, violation, p, q, *_ = _apply(_Divergence, x, y, a, b, eps, schedule, x.requires_grad)
         iterations = schedule.iterations
     if check and not _transformed():

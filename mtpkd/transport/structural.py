@@ -16,6 +16,7 @@ from .autograd import _apply, _direct, _unrecorded, _vmap_dim_first
 from .annealing import _Schedule, _schedule, _schedule_of
 from .fused import _Structural as _Loops
 from .fused import _fits
+from .on_chip import _fits_on_chip, _OnChip
 from .sinkhorn import _MOST_PASSES, _check_problem, _divergence, _flat_lead
 
 # %% ../../nbs/30_transport/07_structural.ipynb #adc0edee
@@ -52,7 +53,7 @@ def _cosine_gradient(g: Tensor, columns: Tensor, z: Tensor, inverse: Tensor) -> 
     return blocks[0] if len(blocks) == 1 else torch.cat(blocks, -2)
 
 # %% ../../nbs/30_transport/07_structural.ipynb #a28e52cf
-def _structural(z_s: Tensor, z_t: Tensor, k: int, eps: float, schedule: _Schedule) -> tuple:
+def _structural(z_s: Tensor, z_t: Tensor, k: int, eps: float, schedule: _Schedule | _OnChip) -> tuple:
     "Losses and violations `(..., T)`, and what their gradient in `z_s (..., B, Ds)` is made of"
     x, y, *positions = _clouds(z_s, z_t, k)
     results = _divergence(_flat_lead(x, 2), _flat_lead(y, 2), None, None, eps, schedule, False)
@@ -112,7 +113,7 @@ def _blocks(z_s: Tensor, z_t: Tensor, block: int) -> tuple:
     return student, teachers
 
 
-_TOL = 3e-4  # of the compiled loops: the violation stays below .001, and the gradient is right to about as much
+_TOL = 3e-4  # of what stops by itself: the violation stays below .001, and the gradient is right to about as much
 
 
 def _solved_by_loops(z_s: Tensor, z_t: Tensor, k: int, eps: float, max_iters: int | None) -> tuple:
@@ -123,6 +124,14 @@ def _solved_by_loops(z_s: Tensor, z_t: Tensor, k: int, eps: float, max_iters: in
         z_t = z_t.expand(*lead, *z_t.shape[-3:])
     value, violation, *_ = _apply(_Loops, z_s, z_t, k, eps, _TOL, max_iters or _MOST_PASSES)
     return value, violation
+
+
+def _schedule_for(z_s: Tensor, z_t: Tensor, k: int, eps: float, max_iters: int | None) -> _Schedule | _OnChip:
+    "The schedule for the clouds of a batch, or, where kernels solve them, how far those go at most"
+    b = z_s.shape[-2]
+    if _fits_on_chip(b, b, z_s, z_t):
+        return _OnChip(_TOL, max_iters or _MOST_PASSES)
+    return _schedule_of(max_iters, eps, 1e-3) if max_iters else _schedule(eps, 1e-3, 2.0 * k)
 
 # %% ../../nbs/30_transport/07_structural.ipynb #8435033c
 def structural_divergence(
@@ -149,7 +158,7 @@ def structural_divergence(
     if _fits(z_s, z_t):
         _check_anchors(z_s.shape[-2], k)
         return _solved_by_loops(z_s, z_t, k, eps, max_iters)
-    schedule = _schedule_of(max_iters, eps, 1e-3) if max_iters else _schedule(eps, 1e-3, 2.0 * k)
+    schedule = _schedule_for(z_s, z_t, k, eps, max_iters)
     z_s = z_s / power_of_two(z_s)
     z_t = z_t / power_of_two(z_t)
     value, violation, *_ = _apply(_Structural, z_s, z_t, k, eps, schedule)

@@ -25,6 +25,7 @@ ONLY_IN = {
     "ot": {"transport"},
     "numba": {"transport"},
     "llvmlite": {"transport"},
+    "triton": {"transport"},
     "plotly": DRAWING,
     "umap": DRAWING,
     "ipywidgets": {"widgets"},
@@ -39,6 +40,8 @@ LAZY = {"umap", "ot", "papermill", "torchvision", "av", "cv2", "facenet_pytorch"
 LAZY |= {"timm", "transformers", "huggingface_hub", "PIL"}
 # pins an old torch, so that no extra can name it: installed with --no-deps, and whoever lacks it is told so
 BY_HAND = {"facenet-pytorch"}
+# comes with torch for CUDA, and is done without elsewhere
+WITH_TORCH = {"triton"}
 # extras whose module has another name, which nobody can look up where they are not installed
 MODULE_OF = {"mlflow-skinny": "mlflow", "opencv-python-headless": "cv2"}
 TORCH_FREE = {"core", "data", "evaluation", "simulation"}
@@ -152,7 +155,7 @@ def test_every_library_used_is_required():
     for path in NUMBERED:
         for dotted, inner in imports(exported(path)):
             top = dotted.split(".")[0]
-            if top == "mtpkd" or top in sys.stdlib_module_names:
+            if top == "mtpkd" or top in sys.stdlib_module_names | WITH_TORCH:
                 continue
             names = {name.lower().replace("_", "-") for name in known.get(top, [top])} | {top.lower()}
             if not names & (base | extras | BY_HAND if inner else base):
