@@ -233,7 +233,14 @@ class DistillationObjective:
 
     def __call__(self, step: int) -> tuple:  # losses `(R,)`, {name: `(R,)`}
         "The losses of the batch with number `step`"
-        draw = self.batches.at(step)
+        return self.compute(step, self.draw(step))
+
+    def draw(self, step: int) -> BatchDraw:
+        "The draws of the batch with number `step`"
+        return self.batches.at(step)
+
+    def compute(self, step: int, draw: BatchDraw) -> tuple:  # losses `(R,)`, {name: `(R,)`}
+        "The losses of a batch with these draws, with no choice of the host but by the number of the step"
         weak_targets = self._assign_weak_targets(draw) if self.spec.bags else None
         batch = make_batch(self.spec, self.data, self.batches, draw, weak_targets)
         output = distributed_forward(partial(self.stack, dtype=self.dtype), batch.inputs, batch.presence)

@@ -21,6 +21,7 @@ from ..losses.alignment import alignments
 from ..training.stacked_data import gather_rows, StackedDataset
 from ..training.stacked_model import StackedModel
 from ..training.trainer import Trainer
+from ..training.step_graph import StepLoss
 from ..training.loop import train
 from .outputs import gather_teacher_outputs, TeacherOutputs, has_any_modality, predict_all_rows
 from .stage import StageSpec
@@ -161,6 +162,7 @@ def fit_adapters(
     saved=None,  # `StageCheckpoint` or path
     watch=None,  # called with the step and `TeacherOutputs`, before the first step and after every `every` steps
     every: int = 50,
+    graph: str = "auto",  # as `schedule.graph`
 ) -> AdaptedTeachers:
     "Stage 2 for all repeats: adapters and heads, and a joint teacher that moves with them"
     *others, joint = ensemble.names
@@ -184,7 +186,8 @@ def fit_adapters(
 
     observe(0)
     modalities = ensemble.subsets[joint]
-    trainer = _train_adapters(stack, frozen, data, folds, config, modalities, progress, saved, observe, every)
+    schedule = _schedule_of_adapters(config, every, graph)
+    trainer = _train_adapters(stack, frozen, data, folds, config, schedule, modalities, progress, saved, observe)
     return AdaptedTeachers(adapted_outputs(stack, tokens, embeddings, ensemble, data), stack, trainer.history)
 
 # %% ../../nbs/50_distillation/10_self_distillation.ipynb #2051b775
@@ -221,14 +224,18 @@ def _targets_of(data, rows, labelled, observed) -> tuple:
     return target, valid, weight.repeat_interleave(data.steps, -1) * valid.amax(-1), of_steps
 
 
-def _train_adapters(stack, frozen, data, folds, config, modalities, progress, saved, observe, every):
+def _schedule_of_adapters(config: SelfDistillationConfig, every: int, graph: str) -> ScheduleConfig:
+    "The schedule of stage 2, of whose batches one half is labelled"
+    half = config.batch // 2
+    size = dict(steps=config.steps, batch=half, pool_batch=half, evaluate=every)
+    return ScheduleConfig(**size, weight_decay=0.0, decay="constant", graph=graph)
+
+
+def _train_adapters(stack, frozen, data, folds, config, schedule, modalities, progress, saved, observe):
     "Adapters and their heads learn fast, fusion and head of the joint teacher slowly"
     tokens, embeddings, observed = frozen
     slow = {key: value for key, value in stack.params.items() if key.startswith(("fusion.", "head."))}
     fast = {key: value for key, value in stack.params.items() if key not in slow}
-    half = config.batch // 2
-    size = dict(steps=config.steps, batch=half, pool_batch=half, evaluate=every)
-    schedule = ScheduleConfig(**size, weight_decay=0.0, decay="constant")
     spec = StageSpec(modalities, (), schedule, ("self_distillation",), pool=True)
     rows, labelled = (part.to(data.device) for part in draw_stage_batches(spec, folds))
     labelled = labelled.float()
@@ -239,8 +246,8 @@ def _train_adapters(stack, frozen, data, folds, config, modalities, progress, sa
     if not is_own(alignments.get(config.alignment)):
         compare = vmap(compare)  # an alignment of a user compares the teachers of one repeat
 
-    def loss(step):
-        step_rows = rows[:, step]
+    def compute(step, draw):
+        (step_rows,) = draw
         targets = _targets_of(data, step_rows, labelled, observed[:, step_rows].transpose(0, 1))
         inputs = _rows_of_inputs(tokens, embeddings, data, modalities, step_rows)
         return compare(*stack(*inputs), *targets), {}
@@ -250,5 +257,7 @@ def _train_adapters(stack, frozen, data, folds, config, modalities, progress, sa
 
     def evaluate(weights):
         observe(trainer.step)
+
+    loss = StepLoss(lambda step: (rows[:, step],), compute)
 
     return train(trainer, loss, evaluate, "self-distillation", saved, progress)

@@ -19,6 +19,7 @@ from ..losses.response import prototype_cost
 from ..training.stacked_data import gather_rows
 from ..training.stacked_model import StackedModel
 from ..training.trainer import Trainer
+from ..training.step_graph import StepLoss
 from ..training.loop import train
 from .methods import Method, privileged_only_teachers
 from .outputs import gather_teacher_outputs, predict_all_rows, TeacherOutputs
@@ -53,6 +54,7 @@ def get_adapted_teachers(context: DistillationContext) -> AdaptedTeachers:
             config.fusion,
             context.progress,
             checkpoint(),
+            graph=config.schedule.graph,
         )
 
     def transfer(checkpoint):
@@ -194,12 +196,13 @@ def fit_tnets(
     rows = draw_stage_batches(spec, context.folds)[0].to(data.device)
     names = [f"m_{name}" for name in context.privileged]
 
-    def loss(step):
-        present = presence[rows[:, step]]
-        batch = gather_rows(tokens.flatten(2), rows[:, step]).unflatten(-1, tokens.shape[2:])
+    def compute(step, draw):
+        (step_rows,) = draw
+        present = presence[step_rows]
+        batch = gather_rows(tokens.flatten(2), step_rows).unflatten(-1, tokens.shape[2:])
         if data.steps:
             batch, present = fold_steps(batch, present)
-            present = present & (data.observed[rows[:, step]].flatten(1) > 0)[..., None]
+            present = present & (data.observed[step_rows].flatten(1) > 0)[..., None]
         source_present = present[:, :, :prevalent]
         total = (batch[:, :, :prevalent] * source_present[..., None]).sum(2)
         source = total / source_present.sum(2, keepdim=True).clamp_min(1)
@@ -207,6 +210,7 @@ def fit_tnets(
         pairs = (present[:, :, prevalent:] & source_present.any(-1, keepdim=True)).float()
         return compare(hallucinated, batch[:, :, prevalent:], pairs), {}
 
+    loss = StepLoss(lambda step: (rows[:, step],), compute)
     trainer = Trainer([(params, config.tnet_lr)], schedule)
     history = train(trainer, loss, title="T-Net", checkpoint=saved, progress=context.progress).history
     return FittedTNets({key: value.detach() for key, value in params.items()}, history)

@@ -61,6 +61,13 @@ from .stacked_model import (
     predict_stacked as predict_stacked,
     predict_logits as predict_logits,
 )
+from .step_graph import (
+    StepLoss as StepLoss,
+    graph_obstacle as graph_obstacle,
+    CudaGraph as CudaGraph,
+    ORDINARY_STEPS as ORDINARY_STEPS,
+    StepGraph as StepGraph,
+)
 from .trainer import (
     learning_rate as learning_rate,
     reading_is_free as reading_is_free,
@@ -68,6 +75,8 @@ from .trainer import (
     Trainer as Trainer,
     gather_gradients as gather_gradients,
     unscale_gradients as unscale_gradients,
+    set_learning_rates as set_learning_rates,
+    update_weights as update_weights,
     optimiser_step as optimiser_step,
     keep_excluded_repeats as keep_excluded_repeats,
     keep_best_weights as keep_best_weights,

@@ -9,12 +9,14 @@ __all__ = ['WARM_UP', 'TIMED', 'StageTime', 'first_steps_only', 'train']
 import contextlib, math, time
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 import torch
 from tqdm.auto import tqdm
 from ..core.errors import printable
 from .distributed import rank_and_world_size
 from .trainer import gather_gradients, keep_best_weights, Trainer, optimiser_step
+from .step_graph import graph_obstacle, StepGraph
 from .checkpoint import agree_on_start, resume_checkpoint, StageCheckpoint
 
 # %% ../../nbs/45_training/08_loop.ipynb #cf326203
@@ -80,9 +82,10 @@ def train(
         stages.append(_time_first_steps(trainer, loss, evaluate, title))
         return trainer
     schedule, notes = trainer.schedule, []
+    take_step = _step_taker(trainer, loss)
     bar = tqdm(total=schedule.steps, initial=trainer.step, desc=printable(title), leave=False, disable=not progress)
     while trainer.step < schedule.steps:
-        notes.append(_take_step(trainer, loss))
+        notes.append(take_step())
         if trainer.step % schedule.evaluate == 0 or trainer.step == schedule.steps:
             _write_down(trainer, notes, evaluate(trainer.weights()) if evaluate else None)
             if checkpoint and checkpoint.due():
@@ -93,6 +96,14 @@ def train(
             notes = []
     bar.close()
     return trainer
+
+
+def _step_taker(trainer, loss):  # () -> number of the step, what was written down
+    "Takes a step of `trainer`, as a graph where that is possible"
+    ordinary = partial(_take_step, trainer, loss)
+    if graph_obstacle(trainer, loss):
+        return ordinary
+    return StepGraph(trainer, loss, ordinary).take
 
 
 def _take_step(trainer, loss) -> tuple:  # number of the step, what was written down

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['learning_rate', 'reading_is_free', 'clip_per_repeat', 'Trainer', 'gather_gradients', 'unscale_gradients',
-           'optimiser_step', 'keep_excluded_repeats', 'keep_best_weights']
+           'set_learning_rates', 'update_weights', 'optimiser_step', 'keep_excluded_repeats', 'keep_best_weights']
 
 # %% ../../nbs/45_training/06_trainer.ipynb #8a91121c
 import contextlib, math
@@ -128,18 +128,32 @@ def unscale_gradients(
     return fits
 
 # %% ../../nbs/45_training/06_trainer.ipynb #df93d7ca
-def optimiser_step(trainer: Trainer) -> None:
-    "One optimiser step along the gradients"
+def set_learning_rates(trainer: Trainer) -> None:
+    "The learning rates of the next step, in numbers or, for a captured step, in the tensors that it reads"
     schedule = trainer.schedule
-    if schedule.clip:
-        clip_per_repeat([p.grad for p in trainer.params.values() if p.grad is not None], schedule.clip)
     for group, peak in zip(trainer.optimiser.param_groups, trainer.peaks):
-        group["lr"] = peak * learning_rate(trainer.step, schedule.steps, schedule.decay)
+        rate = peak * learning_rate(trainer.step, schedule.steps, schedule.decay)
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def update_weights(trainer: Trainer) -> None:
+    "What one optimiser step does on the device: clip the gradients, move the weights along them, then their average"
+    if trainer.schedule.clip:
+        clip_per_repeat([p.grad for p in trainer.params.values() if p.grad is not None], trainer.schedule.clip)
     with keep_excluded_repeats(trainer):
         trainer.optimiser.step()
-    trainer.step += 1
     if trainer.average is not None:
         _update_average(trainer)
+
+
+def optimiser_step(trainer: Trainer) -> None:
+    "One optimiser step along the gradients"
+    set_learning_rates(trainer)
+    update_weights(trainer)
+    trainer.step += 1
 
 
 def _update_average(trainer: Trainer) -> None:
