@@ -9,9 +9,11 @@ named, too. Times are medians, the device synchronised before the clock is read.
 read of the device by the host was an error.
 
 The rows: `parity`: relative error of value and gradient against float64 on the processor. `step`: milliseconds of one
-structural step, forward and backward, for R repeats at once, T teachers, batch B; `peer`: those of the released loss
-(geomloss) for the same, one repeat after the other. `run`: seconds of a run on `watch`, and on the processor. `prepare`:
-clips a second through r3d18 with random weights.
+structural step, forward and backward, for R repeats at once, T teachers, batch B, by the engine `torch` and, where its
+kernels run and the batch fits on the chip, by the engine `triton`; `peer`: those of the released loss (geomloss) for the
+same, one repeat after the other; `ratio`: `peer` over `torch`; `triton_ratio`: `torch` over `triton`. `run`: seconds of a
+run on `watch`, with training steps as CUDA graphs and without, and on the processor. `prepare`: clips a second through
+r3d18 with random weights.
 """
 
 import argparse
@@ -28,11 +30,15 @@ import numpy as np
 import torch
 
 from bench_tables import write_csv
+from mtpkd.core.errors import InputError
+from mtpkd.transport.fused import engine_on, using_engine
 from mtpkd.transport.structural import structural_divergence
 
-COLUMNS = "part device repeats teachers batch value_error gradient_error ms peer_ms ratio reads seconds note".split()
+COLUMNS = "part device engine repeats teachers batch value_error gradient_error ms triton_ms triton_ratio peer_ms ratio"
+COLUMNS = [*COLUMNS.split(), "reads", "graph", "seconds", "note"]
 SECONDS = 480  # for everything
 WIDTH, ANCHORS, BLUR = 64, 30, 0.1
+ON_CHIP = 128  # rows of a batch that the engine `triton` takes
 
 
 class Clock:
@@ -112,16 +118,32 @@ def reads_nothing(step, device: str) -> str:
     return "none"
 
 
+def without_triton(device: str) -> str:
+    "Why the engine `triton` is left out, or nothing"
+    try:
+        engine_on("triton", device)
+    except InputError as e:
+        return str(e)
+    return ""
+
+
 def parity_rows(o, clock) -> list:
     "Value and gradient against float64 on the processor"
     rows = []
     for batch in o.batches[:1]:
         student, teachers = embeddings(2, 3, batch)
         value, gradient = value_and_gradient(student, teachers, min(ANCHORS, batch - 1))
-        for kind in (torch.float32, torch.float64):
+        choices = [("torch", torch.float32), ("torch", torch.float64)]
+        missing = without_triton(o.device)
+        if missing:
+            rows.append(dict(part="parity", engine="triton", note=f"left out: {missing}"))
+        else:
+            choices.append(("triton", torch.float32))
+        for engine, kind in choices:
             moved = [x.to(o.device, kind) for x in (student, teachers)]
-            ours, slope = value_and_gradient(*moved, min(ANCHORS, batch - 1))
-            row = dict(part="parity", repeats=2, teachers=3, batch=batch, note=str(kind))
+            with using_engine(engine):
+                ours, slope = value_and_gradient(*moved, min(ANCHORS, batch - 1))
+            row = dict(part="parity", engine=engine, repeats=2, teachers=3, batch=batch, note=str(kind))
             row["value_error"] = float(((ours.cpu().double() - value).abs() / value.abs()).max())
             row["gradient_error"] = float((slope.cpu().double() - gradient).norm() / gradient.norm())
             rows.append(row)
@@ -185,7 +207,14 @@ def timed_step(o, repeats: int, teachers: int, batch: int) -> dict:
     def own():
         value_and_gradient(student, others, anchors)
 
-    row = dict(ms=median_ms(own, o.device, o.seconds), reads=reads_nothing(own, o.device))
+    with using_engine("torch"):
+        row = dict(ms=median_ms(own, o.device, o.seconds), reads=reads_nothing(own, o.device))
+    if batch <= ON_CHIP and not without_triton(o.device):
+        with using_engine("triton"):
+            row["triton_ms"] = median_ms(own, o.device, o.seconds)
+            if row["reads"] == "none":
+                row["reads"] = reads_nothing(own, o.device)
+        row["triton_ratio"] = row["ms"] / row["triton_ms"]
     peer = released_step(student, others, anchors)
     if peer is None:
         return row | dict(note="geomloss is not installed")
@@ -202,13 +231,19 @@ def run_rows(o, clock) -> list:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for device in dict.fromkeys((o.device, "cpu")):
-            if clock.left < SECONDS / 6:
-                rows.append(dict(part="run", note=f"{device} left out: the time is over"))
-                continue
-            began = time.perf_counter()
-            settings = dict(methods=o.methods, seeds=[0], device=device, progress=False)
-            run("watch", out=Path(folder) / device, set=["schedules=[default]", *o.settings], **settings)
-            rows.append(dict(part="run", seconds=time.perf_counter() - began, note=f"{device}: {o.methods}"))
+            for graph in ("auto", "off"):
+                row = dict(part="run", graph=graph)
+                if device == "cpu" and graph == "auto":
+                    rows.append(row | dict(note="cpu left out: only steps on CUDA are captured"))
+                    continue
+                if clock.left < SECONDS / 6:
+                    rows.append(row | dict(note=f"{device} left out: the time is over"))
+                    continue
+                began = time.perf_counter()
+                settings = dict(methods=o.methods, seeds=[0], device=device, progress=False)
+                chosen = ["schedules=[default]", f"schedule.graph={graph}", *o.settings]
+                run("watch", out=Path(folder) / f"{device}-{graph}", set=chosen, **settings)
+                rows.append(row | dict(seconds=time.perf_counter() - began, note=f"{device}: {o.methods}"))
     return rows
 
 

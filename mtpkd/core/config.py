@@ -280,12 +280,13 @@ def from_dict(
     if not isinstance(values, dict):
         raise InputError(f"{where or cls.__name__}: expected a mapping, got {values!r}")
     kinds = typing.get_type_hints(cls)
-    known = [f.name for f in dataclasses.fields(cls)]
+    known = {f.name: f.metadata.get("names", ()) for f in dataclasses.fields(cls)}
     prefix = where + "." if where else ""
     for key in values:
         if key not in known:
-            raise InputError(f"unknown setting {prefix}{key}; {nearest(str(key), known)}")
-    return cls(**{key: _coerce(value, kinds[key], prefix + key) for key, value in values.items()})
+            raise InputError(f"unknown setting {prefix}{key}; {nearest(str(key), [*known])}")
+    named = {key: "off" if value is False and "off" in known[key] else value for key, value in values.items()}  # YAML
+    return cls(**{key: _coerce(value, kinds[key], prefix + key) for key, value in named.items()})
 
 
 def to_dict(config) -> dict:

@@ -586,7 +586,9 @@ def test_the_script_for_a_gpu_runs_on_a_processor(root, tmp_path):
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader(out.open()))
     assert {row["part"] for row in rows} == {"parity", "step", "run", "prepare"}
-    assert all(float(row["gradient_error"]) < 1e-3 for row in rows if row["part"] == "parity")
+    named = [row for row in rows if row["note"].startswith(("left out", "cpu left out"))]
+    assert {row["part"] for row in named if row["engine"] == "triton" or row["graph"] == "auto"} == {"parity", "run"}
+    assert all(float(row["gradient_error"]) < 1e-3 for row in rows if row["part"] == "parity" and row not in named)
 
 
 @pytest.mark.slow
