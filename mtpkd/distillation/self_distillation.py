@@ -227,8 +227,15 @@ def _targets_of(data, rows, labelled, observed) -> tuple:
 def _schedule_of_adapters(config: SelfDistillationConfig, every: int, graph: str) -> ScheduleConfig:
     "The schedule of stage 2, of whose batches one half is labelled"
     half = config.batch // 2
-    size = dict(steps=config.steps, batch=half, pool_batch=half, evaluate=every)
-    return ScheduleConfig(**size, weight_decay=0.0, decay="constant", graph=graph)
+    return ScheduleConfig(
+        steps=config.steps,
+        batch=half,
+        pool_batch=half,
+        evaluate=every,
+        weight_decay=0.0,
+        decay="constant",
+        graph=graph,
+    )
 
 
 def _train_adapters(stack, frozen, data, folds, config, schedule, modalities, progress, saved, observe):
