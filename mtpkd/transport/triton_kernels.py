@@ -46,7 +46,7 @@ def _relaxed(mass, sums, scaling, omega):
 
 @_kernel
 def _balance(kernel, a, b, tol, most, cycle):
-    "Scalings of `kernel (N, M)` to masses `a (N,)` and `b (M,)`, sums of rows, violation, iterations; two a cycle plain"
+    "Scalings of `kernel (N, M)` to masses `a (N,)`, `b (M,)`, row sums, violation, iterations; two a cycle are plain"
     u, v = a, b
     sums = tl.sum(kernel * v[None, :], 1)
     iterations = 0
