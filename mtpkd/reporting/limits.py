@@ -26,7 +26,7 @@ def describe_multiple_tests(summary: Summary) -> str:
         left = f"{join_words(significant)} {'is' if len(significant) == 1 else 'are'}"
     return (
         f"{len(corrected)} rows were compared with {BASELINE}, and their p are corrected for that number (Holm): "
-        f"{left} significant. Unless it says otherwise, every other p is for one comparison alone."
+        f"{left} significant. Every other p is for one comparison alone, unless stated."
     )
 
 
