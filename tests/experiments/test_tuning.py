@@ -1,9 +1,10 @@
 """Tuning: no test row decides, equal budgets, a study that was killed ends as an undisturbed one, its comparison uses test
 rows once, and a method that was tuned beside rivals that were not is marked so."""
 
-import json, os, signal, subprocess, sys, time
+import json, os, re, signal, subprocess, sys, time
 from collections import Counter
 from dataclasses import replace
+import nbformat
 import numpy as np, pandas as pd, pytest, yaml
 import mtpkd
 from mtpkd.api import tune
@@ -244,3 +245,14 @@ def test_memory_that_torch_does_not_find_is_the_machine_s():
     asked = dict(call="torch:empty", args=dict(size=[10**15]))
     assert job_answer(asked)["kind"] == "machine"
     assert job_answer(dict(call="torch:zeros", args=dict(size=["x"])))["kind"] == "run"
+
+
+def test_the_file_in_the_guide_is_a_tuning_file(root):
+    "Its space is one that trials can have, too"
+    cells = nbformat.read(root / "nbs" / "docs" / "sweeps_and_clusters.ipynb", 4).cells
+    (text,) = [block for cell in cells for block in re.findall(r"```yaml\n(# tune.yaml.*?)```", cell.source, re.S)]
+    spec = read_tune(yaml.safe_load(text))
+    assert spec.methods == ["kd", "mtpkd", "mtpkdot", "student_only"] and spec.round == 5
+    spaces = {method: checked_values(dimensions) for method, dimensions in spec.spaces.items()}
+    checked = check_tuning(dict(spec.arguments), spec.methods, spaces, [])
+    assert len(checked["tuned"]) == len(checked["compared"]) == 5
