@@ -52,7 +52,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "save": ["npz_bytes", "write_unless_same", "save_set"],
     "shard_folders": [
-        "SHARDS", "ShardFolders", "as_folders", "MARK", "folder_fault", "checked_folders",
+        "SHARDS", "ShardFolders", "as_folders", "MARK", "WORK", "RESERVED", "folder_fault", "checked_folders",
         "check_folder_names", "claim_folders",
     ],
     "signal_cleaning": [

@@ -222,6 +222,8 @@ from .shard_folders import (
     ShardFolders as ShardFolders,
     as_folders as as_folders,
     MARK as MARK,
+    WORK as WORK,
+    RESERVED as RESERVED,
     folder_fault as folder_fault,
     checked_folders as checked_folders,
     check_folder_names as check_folder_names,

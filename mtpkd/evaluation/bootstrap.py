@@ -12,7 +12,7 @@ import numpy as np
 from ..core.errors import InputError
 from ..core.runtime import rng
 from .metrics import confusion, score
-from .statistics import expanded_interval, level_of_tail
+from .statistics import expanded_interval, p_of_resamples
 
 # %% ../../nbs/40_evaluation/07_bootstrap.ipynb #f84df2b1
 def _recall(counts):  # `(..., C, C)`
@@ -145,22 +145,28 @@ def bootstrap_test(
     if any(not np.array_equal(subjects[0], own) for own in subjects):
         raise InputError("bootstrap over test subjects: the repeats have other test subjects; use the corrected t-test")
     units = len(subjects[0])
-    weights = _drawn_weights(units, n, seed)
-    differences = np.mean([_differences(metric, repeat, weights) for repeat in repeats], 0)
+    blocks = []
+    for weights in _drawn_weights(units, n, seed):
+        blocks.append(np.mean([_differences(metric, repeat, weights) for repeat in repeats], 0))
+    differences = np.concatenate(blocks)
     observed, drawn = float(differences[0]), differences[1:]
     if units < 2 or not np.isfinite(observed):
         return BootstrapTest(observed, np.nan, np.nan, np.nan, units)
     drawn = drawn[np.isfinite(drawn)]
-    sides = (drawn <= 0).sum(), (drawn >= 0).sum()
-    p = level_of_tail(min(0.5, (1 + min(sides)) / (1 + len(drawn))), units)
-    low, high = expanded_interval(drawn, units, level)
-    return BootstrapTest(observed, p, low, high, units)
+    low, high = expanded_interval(drawn, observed, units, level)
+    return BootstrapTest(observed, p_of_resamples(drawn, observed, units), low, high, units)
 
 
-def _drawn_weights(units: int, n: int, seed) -> np.ndarray:  # `(n + 1, units)`
+_MOST_WEIGHTS = 2**24  # that are drawn at a time
+
+
+def _drawn_weights(units: int, n: int, seed):  # yields `(m, units)`
     "How often every subject is drawn, resample by resample; the sample itself in front"
-    drawn = rng("bootstrap", seed).multinomial(units, np.full(units, 1 / units), size=n)
-    return np.concatenate([np.ones((1, units)), drawn])
+    random, share = rng("bootstrap", seed), np.full(units, 1 / units)
+    yield np.ones((1, units))
+    block = max(1, _MOST_WEIGHTS // units)
+    for start in range(0, n, block):
+        yield random.multinomial(units, share, size=min(block, n - start)).astype(float)
 
 
 def _differences(metric, repeat, weights) -> np.ndarray:  # `(n,)`
@@ -221,10 +227,11 @@ def bootstrap_scores(
 ) -> BootstrapScore:
     "The same for the mean of a metric over repeats on one test set"
     units = len(np.unique(np.asarray(repeats[0][2])))
-    weights = _drawn_weights(units, n, seed)
-    by_repeat = [_weighted_scores(metric, x, y, own, weights) for x, y, own in repeats]
-    scores = np.mean(by_repeat, 0)
+    blocks = []
+    for weights in _drawn_weights(units, n, seed):
+        blocks.append(np.mean([_weighted_scores(metric, x, y, own, weights) for x, y, own in repeats], 0))
+    scores = np.concatenate(blocks)
     observed, drawn = float(scores[0]), scores[1:]
     if units < 2:
         return BootstrapScore(observed, np.nan, np.nan, units)
-    return BootstrapScore(observed, *expanded_interval(drawn[np.isfinite(drawn)], units, level), units)
+    return BootstrapScore(observed, *expanded_interval(drawn[np.isfinite(drawn)], observed, units, level), units)

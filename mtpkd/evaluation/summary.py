@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..core.errors import InputError
 from ..data.manifest import TaskSpec
+from .metrics import direction
 
 # %% ../../nbs/40_evaluation/06_summary.ipynb #3548f8a9
 class Record(BaseModel):
@@ -251,6 +252,10 @@ class Summary(_SummaryMapping, Record):
     frames: dict[str, FrameRow] = {}  # where rows are windows: method -> its score over all annotated frames
     tuned: dict[str, int] = {}  # method -> trials that chose its settings, 0: none; empty where nothing was tuned
 
+    def gain(self, row: Difference) -> float:
+        "A difference as a gain: of an error less is better"
+        return direction(self.metric) * row.diff
+
     def is_candidate(self, row: str) -> bool:
         """Whether a row is a method under one of its candidate schedules, which the row of the method stands for.
 
@@ -332,7 +337,7 @@ def forest_rows(
     gain = {}
     for method, row in summary.methods.items():
         if method != baseline and row.diff is not None and not summary.is_candidate(method):
-            gain[method] = row.diff
+            gain[method] = summary.gain(row)
     rows = []
     for group, title in GROUPS.items():
         members = sorted((m for m in gain if role(m) == group), key=lambda m: -gain[m])

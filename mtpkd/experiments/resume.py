@@ -18,7 +18,7 @@ from ..core.files import claim_output_folder, file_sha256, folder_lock, FolderKi
 from ..core.stored_files import read_json_file, read_parquet, regular_file
 from ..core.yaml_files import read_yaml
 from ..core.config import to_dict
-from ..data.windowed_array import stored_chunks, WindowedArray
+from ..data.windowed_array import in_chunks, stored_chunks, WindowedArray
 from ..distillation.artifacts import ReportedKey
 from ..distillation.context import DistillationContext
 from ..deployment.student_file import card_of, save_student
@@ -57,9 +57,12 @@ def _data_sha256(samples) -> str:
 
 
 def _digested(array):  # yields arrays `(n, ...)`
-    "An array; of windows the numbers of their rows, then the stored rows"
+    "An array, wherever it lies; of windows the numbers of their rows, then the stored rows"
     if not isinstance(array, WindowedArray):
         yield array
+        return
+    if array.rows.ndim == 1:
+        yield from in_chunks(array)
         return
     yield array.rows.astype("int64")
     for _, part in stored_chunks(array):

@@ -33,7 +33,7 @@ from ..data.manifest import came_with_data, load_manifest, PreparedSpec, resolve
 from ..data.frame_spans import annotations_table, windows_table
 from ..data.samples import label_names
 from ..data.feature_store import open_shard, rows_text, shard_path
-from ..data.shard_folders import as_folders, claim_folders, SHARDS
+from ..data.shard_folders import as_folders, claim_folders, SHARDS, WORK
 from ..data.originals import original_columns, write_recordings
 from ..models.backbones import is_of_hub, kind_of, trainable_text
 from .encoder_choice import PrepareConfig
@@ -261,8 +261,9 @@ def prepared_manifest(old, samples, modalities, out) -> dict:
 
 def _file_entry(folders, file) -> dict:  # file: path of a shard, or name in the set
     "A file of a prepared set; a shard has the same name in whatever folder it lies"
-    name = f"{SHARDS}/{file.name}" if isinstance(file, Path) else file
-    return dict(path=name, sha256=file_sha256(folders.root / file))
+    is_shard = isinstance(file, Path)
+    name = f"{SHARDS}/{file.name}" if is_shard else file
+    return dict(path=name, sha256=file_sha256(file if is_shard else folders.root / file))
 
 # %% ../../nbs/25_features/08_prepare.ipynb #df5a69bc
 def copy_fold_lists(manifest, root, out):
@@ -387,6 +388,7 @@ def _prepare(manifest, root, out, c: PrepareConfig, jobs, device, spread, *, pro
                 f"{out} holds a preparation with labels, which --unlabelled would take out; use another --out"
             )
         folders = claim_folders(out, _earlier_folders(out) if spread is None else spread)
+        write_text(out / WORK / _FOLDERS, to_yaml(dict(shard_folders=list(folders.names))))
         samples, old, modalities = plan_set(manifest, root, out, c, progress, labels)
         copy_fold_lists(old, root or old.root, out)
         for m in modalities:
@@ -402,12 +404,17 @@ def _prepare(manifest, root, out, c: PrepareConfig, jobs, device, spread, *, pro
     return out / "manifest.yaml"
 
 
+_FOLDERS = "shard_folders.yaml"  # beside the files of single pieces, while a set is prepared
+
+
 def _earlier_folders(out) -> tuple:
-    "The folders of shards that an earlier call has named"
+    "The folders of shards that an earlier call has named, finished or not"
+    if (Path(out) / WORK / _FOLDERS).exists():
+        return tuple(read_yaml(Path(out) / WORK / _FOLDERS)["shard_folders"])
     try:
         return load_manifest(Path(out) / "manifest.yaml").shard_folders
     except InputError:
-        return ()  # it is not finished
+        return ()
 
 
 def _trusted() -> dict:
@@ -420,13 +427,13 @@ def _remove_leftovers(folders, modalities):
     "Remove shards of an earlier state of the data, and the files of single pieces"
     current = []
     for m in modalities:
-        current += [folders.path(shard_name(m, keys)) for keys in m.shards()]
+        current += [folders.path(shard_name(m, keys)).resolve() for keys in m.shards()]
     for folder in folders.paths:
         if folder.resolve().is_relative_to(folders.root.resolve()):  # others may hold shards of another copy of the set
             for path in folder.glob("*.safetensors"):
-                if path not in current:
+                if path.resolve() not in current:
                     path.unlink()
-    shutil.rmtree(folders.root / ".work", ignore_errors=True)
+    shutil.rmtree(folders.root / WORK, ignore_errors=True)
 
 
 def describe(m: Modality) -> str:

@@ -47,7 +47,7 @@ def _forest_trace(method, row: Difference, y, colour):
         showlegend=False,
         marker=dict(size=11, color=colour, symbol=symbol, line=dict(width=2, color=colour)),
         error_x=dict(type="data", **error, color=colour, thickness=2, width=5),
-        hovertemplate=f"{difference:+.1f} points, {low:+.1f} to {high:+.1f}<br>{format_p_value(row.p)}",
+        hovertemplate=f"{difference:+.1f} points, {low:+.1f} to {high:+.1f}<br>{format_p_value(row.counted_p)}",
     )
 
 

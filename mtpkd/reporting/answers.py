@@ -34,7 +34,7 @@ def _compared_methods(summary: Summary) -> dict:  # name -> `MethodRow`, best fi
 def answering_method(summary: Summary) -> str:  # a name, or ""
     "The method that the sentences are about"
     rows = _compared_methods(summary)
-    gaining = [name for name, row in rows.items() if row.is_significant and row.diff > 0]
+    gaining = [name for name, row in rows.items() if row.is_significant and summary.gain(row) > 0]
     return next(iter([*gaining, *rows]), "")
 
 # %% ../../nbs/75_reporting/06_answers.ipynb #2d3fa61e
@@ -43,7 +43,9 @@ def _level(summary, name: str, others: int = 0) -> str:
     row, student = summary.methods[name], summary.methods.get(BASELINE)
     base = None if student is None else student.mean
     best = f", the best of {others} methods," if others > 1 else ""
-    corrected = " corrected for the number of methods" if row.p_holm is not None else ""
+    several = sum(other.p_holm is not None for other in summary.methods.values()) > 1
+    is_corrected = row.p_holm is not None and (several or row.p_holm != row.p)
+    corrected = " corrected for the number of methods" if is_corrected else ""
     span = ""
     if not is_missing(row.low):
         span = f"95% interval {format_number(row.low)} to {format_number(row.high)}, "
@@ -60,7 +62,7 @@ def _gainable(summary, name: str) -> str:
     if headroom is None or headroom.value is None:
         return f" Not tested: what there was to gain; a run with --methods {CEILING} tests it."
     row, share = summary.methods[name], ""
-    if row.headroom_closed is not None and row.is_significant and row.diff > 0:
+    if row.headroom_closed is not None and row.is_significant and summary.gain(row) > 0:
         share = f", of which {name} reaches {format_percent(row.headroom_closed)}"
     points = f"{format_signed(headroom.value)} points ({format_p_value(headroom.p)})"
     return f" Labels for the whole pool would add {points} to {BASELINE}{share}."
@@ -70,7 +72,7 @@ def _control_pair(summary, name: str):  # a `Comparison`, or None
     "A method against the strongest control that has the pool and no privileged data"
     pairs = [pair for pair in summary.comparisons if pair.a == name and pair.diff is not None]
     pairs = [pair for pair in pairs if declared(pair.b).source.students]
-    return min(pairs, key=lambda pair: pair.diff, default=None)
+    return min(pairs, key=summary.gain, default=None)
 
 
 def _tuning(summary) -> str:
@@ -103,14 +105,14 @@ def _help(summary: Summary) -> str:
         recipe = (
             RECIPE if summary.pairing == "full" else method_names(falls_back=True, bags="ot", default_for="weak")[0]
         )
-        missing = (
-            " Not tested: whether the privileged data or the unlabelled pool gave it; "
-            f"a run with --methods {recipe},self_training tests it."
-        )
+        remedy = f"; a run with --methods {recipe},self_training tests it"
+        if {recipe, "self_training"} <= {*summary.methods}:
+            remedy = f" with {name}"
+        missing = f" Not tested: whether the privileged data or the unlabelled pool gave it{remedy}."
         return f"Distillation helped: {level}.{missing}{gainable}"
     against = f" Against {pair.b}, which has the same pool and no privileged data,"
     difference = format_difference(pair).removesuffix(")") + ", not corrected)"
-    if pair.is_significant and pair.diff > 0:
+    if pair.is_significant and summary.gain(pair) > 0:
         return f"Privileged data helped: {level}.{against} it gains {difference}.{gainable}"
     return (
         f"Distillation helped, a gain by its privileged data was not shown: {level}."
@@ -137,7 +139,7 @@ def describe_help(summary: Summary) -> str:
         return "Not tested: whether privileged data help; this run has no method with a teacher."
     name = answering_method(summary)
     row, headroom = rows[name], summary.headroom
-    if row.is_significant and row.diff > 0:
+    if row.is_significant and summary.gain(row) > 0:
         return _help(summary)
     if all(other.is_significant for other in rows.values()):
         return f"Distillation harmed: {_level(summary, name, len(rows))}.{_gainable(summary, name)}"
@@ -153,7 +155,7 @@ def _pairs(summary, concerns) -> list:
     "The comparisons of methods that did not fall back, largest difference first"
     excluded = fallen_back(summary)
     compared = [pair for pair in summary.comparisons if pair.diff is not None and pair.a not in excluded]
-    return sorted((pair for pair in compared if concerns(pair)), key=lambda pair: -pair.diff)
+    return sorted((pair for pair in compared if concerns(pair)), key=lambda pair: -summary.gain(pair))
 
 
 def _corrected(pairs: list) -> list:
@@ -183,7 +185,7 @@ def describe_pairing(summary: Summary) -> str:
         )
     pair = pairs[-1]  # the control that comes closest
     control = f"{pair.a} against {pair.b}, whose teachers see the privileged recordings of other rows"
-    if pair.is_significant and pair.diff > 0:
+    if pair.is_significant and summary.gain(pair) > 0:
         return f"The pairing of the modalities is worth {format_difference(pair)}: {control}."
     return f"That the pairing of the modalities matters was not shown: {control}, {format_difference(pair)}."
 
@@ -204,7 +206,7 @@ def _describe_lost_pairs(summary) -> str:
     best = _corrected(pairs)[0]
     control = f"{best.a} against {best.b}, which is distilled on labelled rows"
     difference = format_difference(best) + _correction(pairs)
-    if best.is_significant and best.diff > 0:
+    if best.is_significant and summary.gain(best) > 0:
         return f"{start}, and distilling the pool all the same is worth {difference}: {control}."
     return f"{start}, and a gain by distilling it all the same was not shown: {control}, {difference}."
 
@@ -230,9 +232,9 @@ def describe_transport_gain(summary: Summary) -> str:
     significant = [pair for pair, _ in comparisons if pair.is_significant]
     if not significant:
         return f"No gain by optimal transport was shown: {texts}.{balance}"
-    if all(pair.diff > 0 for pair in significant):
+    if all(summary.gain(pair) > 0 for pair in significant):
         start = "Optimal transport helped"
-    elif all(pair.diff < 0 for pair in significant):
+    elif all(summary.gain(pair) < 0 for pair in significant):
         start = "Optimal transport harmed"
     else:
         start = "Optimal transport helped one method and harmed another"
@@ -280,7 +282,9 @@ def describe_experiment(summary: Summary) -> str:
 def _repeats(summary) -> str:
     "How many trainings a score is the mean of, and what guessing gives"
     seeds = len(summary.seeds)
-    over = f"{summary.folds} folds" if isinstance(summary.folds, int) else "the folds of the protocol"
+    over = f"{summary.folds} folds" if isinstance(summary.folds, int) and summary.folds > 1 else "the given folds"
+    if summary.folds == 1:
+        over = "one fold"
     if seeds:
         over += f" and {seeds} seeds" if seeds > 1 else " and one seed"
     chance = summary.task.chance

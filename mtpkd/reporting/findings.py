@@ -30,7 +30,7 @@ def describe_winners(summary: Summary) -> str:
     sentences = []
     for name, row in rows.items():
         if row.is_significant:
-            direction = "better" if row.diff > 0 else "worse"
+            direction = "better" if summary.gain(row) > 0 else "worse"
             size = format_difference(row).lstrip("+−")
             sentences.append(f"{name} is {direction} than the student alone by {size}.")
     if rows and not sentences:
@@ -105,8 +105,8 @@ def describe_controls(summary: Summary) -> str:
     controls = [pair for pair in _comparisons(summary) if declared(pair.b).source.students and pair.a not in excluded]
     if not controls:
         return ""
-    pair = min(controls, key=lambda pair: pair.diff)  # of equals the first, which is the chosen schedule
-    if pair.is_significant and pair.diff > 0:
+    pair = min(controls, key=summary.gain)  # of equals the first, which is the chosen schedule
+    if pair.is_significant and summary.gain(pair) > 0:
         reading = "what it gains is not explained by the unlabelled pool and the schedule alone"
     else:
         reading = "what it gains may come from the unlabelled pool and the schedule, not from the privileged modalities"
@@ -135,7 +135,7 @@ def describe_teacher(summary: Summary) -> str:
         return ""
     modalities = join_words([*summary.prevalent, *summary.privileged])
     subject = f"The joint teacher, which sees {modalities} at test time too,"
-    if teacher.diff <= 0 or not teacher.is_significant:
+    if summary.gain(teacher) <= 0 or not teacher.is_significant:
         return (
             f"{subject} is not significantly better than the student alone: "
             f"{format_difference(teacher)}. Whether there is anything to distil, this run does not show."

@@ -9,6 +9,7 @@ __all__ = ['describe_multiple_tests', 'describe_limits', 'describe_test', 'descr
 # %% ../../nbs/75_reporting/06_limits.ipynb #a653d3c1
 import pandas as pd
 from ..core.provenance import provenance_text
+from ..evaluation.metrics import direction
 from ..evaluation.summary import Summary
 from ..evaluation.wording import format_number, format_signed, join_words
 from ..distillation.methods import BASELINE, parse_row
@@ -36,7 +37,8 @@ def _is_at_chance(summary):
     chance = summary.task.chance
     if student is None or student.mean is None or chance is None:
         return False
-    return student.mean < chance + 0.02
+    sign = direction(summary.metric)
+    return sign * (student.mean - chance) < 0.02
 
 
 def describe_limits(summary: Summary) -> str:

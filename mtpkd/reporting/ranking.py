@@ -23,7 +23,7 @@ def verdict_rows(summary: Summary, group: str = "method") -> dict:  # name -> `M
         for name, row in summary.methods.items()
         if _is_compared(summary, name, group) and name not in excluded and row.diff is not None
     }
-    return dict(sorted(rows.items(), key=lambda item: -item[1].diff))
+    return dict(sorted(rows.items(), key=lambda item: -summary.gain(item[1])))
 
 
 def _is_compared(summary, name, group) -> bool:

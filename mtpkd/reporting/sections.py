@@ -16,7 +16,7 @@ from ..experiments.run_folder import using_tables
 from .run_view import optional_table
 from .answers import answer_sentences, describe_experiment
 from .glossary import named_methods
-from .limits import describe_hurt
+from .limits import describe_hurt, describe_test
 from .sentences import setting_rows, verdict_sentences
 from .tables import verdict_table
 from .page import Page
@@ -71,6 +71,7 @@ def _finished_section(page: Page, run, summary, embedding) -> dict:
         sentences=verdict_sentences(summary, optional_table(run, "transfer")[0]),
         verdict_rows=verdict_table(summary, optional_table(run, "metrics")[0]),
         metric=metric_label(summary.metric),
+        test=describe_test(summary),
         units=describe_unit(summary),
         headroom=summary.headroom is not None and summary.headroom.significant,
         forest=page.figure(plots.verdict_forest, summary),

@@ -112,7 +112,7 @@ def _overview_cell(summary, name):
     if name == BASELINE:
         return format_number(row.mean)
     difference = format_signed(row.diff)
-    return difference if row.p is None else f"{difference} ({format_p_value(row.p)})"
+    return difference if row.p is None else f"{difference} ({format_p_value(row.counted_p)})"
 
 
 def overview(summaries: list) -> list:  # (method, [text per run]); the first row is the level of student_only

@@ -222,8 +222,8 @@ RUN = """{% from "macros" import made, show, verdict, choice, plan, counted, err
 student without a teacher, with 95% intervals. Controls have no privileged data, or none that could help.
 Upper bounds were given what a deployed student does not have.") }}
 <h3 id="table{{ i }}">The same in numbers</h3>{{ verdict(r) }}
-<p class="soft">Bold: p &lt; .05, corrected for the number of methods where there is a correction; two-sided,
-corrected resampled t-test (Nadeau and Bengio) over folds and seeds.
+<p class="soft">Bold: p &lt; .05, two-sided, corrected for the number of methods where there is a correction.
+{{ r.test }}
 Gap closed: share of the way from student_only to teacher_joint.
 {% if r.headroom %}Headroom closed: share of the way from student_only to student_all_labels. {% endif %}
 What each method is stands <a href="#words">at the foot of the page</a>.</p>

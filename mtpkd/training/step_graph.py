@@ -44,25 +44,28 @@ def graph_obstacle(trainer: Trainer, loss) -> str:
 class CudaGraph:
     "What a function does on CUDA, recorded once and repeated"
 
-    def __init__(self):
+    def __init__(self, device: torch.device):
+        self.device = device  # of the networks, which need not be the current one
         self.graph = torch.cuda.CUDAGraph()
 
     def aside(self, function):
         "The result of `function`, computed on a stream of its own"
-        stream, main = torch.cuda.Stream(), torch.cuda.current_stream()
-        stream.wait_stream(main)
-        with torch.cuda.stream(stream):
-            result = function()
-        main.wait_stream(stream)
+        with torch.cuda.device(self.device):
+            stream, main = torch.cuda.Stream(), torch.cuda.current_stream()
+            stream.wait_stream(main)
+            with torch.cuda.stream(stream):
+                result = function()
+            main.wait_stream(stream)
         return result
 
     def record(self, function):
         "The result of `function`, in tensors that every `replay` fills; nothing is computed yet"
-        with torch.cuda.graph(self.graph):
+        with torch.cuda.device(self.device), torch.cuda.graph(self.graph):
             return function()
 
     def replay(self) -> None:
-        self.graph.replay()
+        with torch.cuda.device(self.device):
+            self.graph.replay()
 
 # %% ../../nbs/45_training/07_step_graph.ipynb #a63f7d1f
 ORDINARY_STEPS = 3  # before a step is captured
@@ -88,7 +91,7 @@ class StepGraph:
         ordinary,  # takes an ordinary step; gives its number and notes
     ):
         self.trainer, self.loss, self.ordinary = trainer, loss, ordinary
-        self.graph = CudaGraph()
+        self.graph = CudaGraph(next(iter(trainer.params.values())).device)
         self.taken = 0  # ordinary steps so far
         self.draws: list | None = None  # of a step, in tensors that stay; None: nothing is recorded
         self.notes: dict = {}

@@ -6,7 +6,7 @@
 __all__ = []
 
 # %% ../../nbs/30_transport/05_on_chip.ipynb #c24d2049
-import os
+import contextlib, os
 from typing import NamedTuple
 import torch
 from torch import Tensor
@@ -43,7 +43,9 @@ def _launch(kernel, problems: int, points: tuple, *arguments, **constants) -> No
     padded = [max(16, 1 << (count - 1).bit_length()) for count in points]
     sizes = dict(zip("NM", padded))
     warps = min(16, max(4, padded[0] * padded[-1] // 1024))  # 32 numbers of the matrix a thread
-    kernel[(problems,)](*arguments, **constants, **sizes, num_warps=warps)
+    device = arguments[0].device
+    with torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext():
+        kernel[(problems,)](*arguments, **constants, **sizes, num_warps=warps)
 
 
 def _cross_shapes(x, y, low_x, low_y, a, b, tol, most, with_x) -> tuple:

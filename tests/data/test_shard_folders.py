@@ -299,3 +299,36 @@ def test_prepare_takes_no_folder_of_others(arrays, tmp_path, capsys):
         captured = capsys.readouterr().err.strip().splitlines()
         assert len(captured) == 1 and words in captured[0]
     assert [path.name for path in (tmp_path / "far").iterdir()] == ["letter.txt"]
+
+
+def test_a_set_is_prepared_where_the_user_stands(arrays, tmp_path, monkeypatch):
+    "Relative folders, of the set and of its shards"
+    monkeypatch.chdir(tmp_path)
+    how = dict(encoder="raw", jobs=1, progress=False)
+    one = read(prepare(arrays, out="one", **how))
+    two = read(prepare(arrays, out="two", shard_folders=["a", "b"], **how))
+    for name, array in one.arrays.items():
+        np.testing.assert_array_equal(np.asarray(array), np.asarray(two.arrays[name]))
+
+
+@pytest.mark.parametrize("names", [["shards", "./shards"], ["A", "../set/A"], ["shards", "more"], [".work"], ["."]])
+def test_a_folder_that_is_named_in_two_ways_is_refused(names, arrays, tmp_path):
+    "Nothing of the set is touched; more is a link to shards"
+    how = dict(encoder="raw", jobs=1, progress=False)
+    manifest = prepare(arrays, out=tmp_path / "set", **how)
+    (tmp_path / "set" / "more").symlink_to("shards")
+    shards = sorted((tmp_path / "set" / "shards").iterdir())
+    with pytest.raises(InputError, match="twice|expected folders of this machine|which the set needs itself"):
+        prepare(arrays, out=tmp_path / "set", shard_folders=names, **how)
+    assert sorted((tmp_path / "set" / "shards").iterdir()) == shards and len(read(manifest))
+
+
+def test_an_interrupted_preparation_goes_on_in_its_folders(arrays, tmp_path, monkeypatch):
+    how = dict(encoder="raw", jobs=1, progress=False)
+    with monkeypatch.context() as patch:
+        patch.setattr("mtpkd.features.prepare.index_frame", lambda *rest: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            prepare(arrays, out=tmp_path / "set", shard_folders=["a", "b"], **how)
+    manifest = load_manifest(prepare(arrays, out=tmp_path / "set", **how))
+    assert tuple(manifest.shard_folders) == ("a", "b") and not (tmp_path / "set" / "shards").exists()
+    assert not (tmp_path / "set" / ".work").exists()

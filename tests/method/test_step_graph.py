@@ -142,7 +142,7 @@ def test_a_step_that_reads_is_taken_as_usual(captured, capsys):
 
 
 def test_a_loss_of_one_function_and_off_are_not_captured(captured):
-    plain = Trainer([({"w": torch.zeros(2, 1, requires_grad=True)}, 0.1)], ScheduleConfig(steps=5))
+    plain = Trainer([({"w": torch.zeros(2, 1, requires_grad=True)}, 0.1)], ScheduleConfig(steps=5, graph="auto"))
     assert graph_obstacle(plain, StepLoss(None, None)) == "the networks are not on CUDA"
     assert loop.graph_obstacle(plain, lambda step: None) == "the loss does not say what it draws"
     trained(graph="off")
@@ -174,14 +174,15 @@ def room():
     s = synthetic(subjects=9, per_subject=10, missing=0.2)
     folds = nested_folds(s, 3, labelled=24)[:2]
     config = from_dict(ExperimentConfig, quick(self_distillation=dict(steps=8), student=dict(tnet_steps=8)))
+    config = replace(config, schedule=replace(config.schedule, graph="auto"))
     normalisers = [fit_normaliser(s, f.fit_rows, f.train) for f in folds]
     roles = ("face",), ("physio", "voice")
     return DistillationContext(s, folds, *roles, config, "accuracy", normalisers, progress=False)
 
 
-def fitted(room, name, **settings):
+def fitted(room, name, graph="auto", **settings):
     spec = stage_spec(room, get_method(name, room.config))
-    spec = replace(spec, schedule=replace(spec.schedule, steps=14, evaluate=6, **settings))
+    spec = replace(spec, schedule=replace(spec.schedule, steps=14, evaluate=6, graph=graph, **settings))
     stack = build_students(room)
     return fit_stage(spec, stack, room.table, room.samples, room.folds, room.metric, progress=False)
 

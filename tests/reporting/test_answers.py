@@ -99,8 +99,8 @@ CASES = {
         summary(dict(mtpkd=SMALL), headroom=HEADROOM, comparisons=[NO_OT | dict(diff=0.04, ci95=[0.01, 0.07], p=0.02)]),
         [
             "No help by privileged data was shown: mtpkd scores 51.0 against 50.0 for student_only, the same "
-            "student without a teacher (balanced accuracy x 100): +1.0 points (95% interval −3.0 to 5.0, p = .600 "
-            "corrected for the number of methods). Labels for the whole pool would add +14.0 points (p < .001) to "
+            "student without a teacher (balanced accuracy x 100): +1.0 points (95% interval −3.0 to 5.0, p = "
+            ".600). Labels for the whole pool would add +14.0 points (p < .001) to "
             "student_only.",
             UNMEASURED_PAIRS,
             "Optimal transport helped: mtpkdot with its transport term against the same without it, +4.0 points "
@@ -113,8 +113,7 @@ CASES = {
         [
             "There was hardly anything to gain: labels for the whole pool add +0.4 points (p = .800) to the student"
             " alone, and mtpkd scores 51.0 against 50.0 for student_only, the same student without a teacher "
-            "(balanced accuracy x 100): +1.0 points (95% interval −3.0 to 5.0, p = .600 corrected for the number of"
-            " methods).",
+            "(balanced accuracy x 100): +1.0 points (95% interval −3.0 to 5.0, p = .600).",
             UNMEASURED_PAIRS,
             UNMEASURED_TRANSPORT,
         ],
@@ -136,8 +135,8 @@ CASES = {
         summary(dict(kd=SMALL), subjects=1, headroom=HEADROOM),
         [
             "No help by privileged data was shown: kd scores 51.0 against 50.0 for student_only, the same student "
-            "without a teacher (balanced accuracy x 100): +1.0 points (95% interval −3.0 to 5.0, p = .600 corrected"
-            " for the number of methods). Labels for the whole pool would add +14.0 points (p < .001) to "
+            "without a teacher (balanced accuracy x 100): +1.0 points (95% interval −3.0 to 5.0, p = .600). "
+            "Labels for the whole pool would add +14.0 points (p < .001) to "
             "student_only. All data are of one subject, so this speaks for no other person.",
             UNMEASURED_PAIRS,
             UNMEASURED_TRANSPORT,
@@ -199,7 +198,7 @@ CASES = {
             "This is no result: the run was made with faults or controls on purpose (released: clip_folds, "
             "test_epoch). No help by privileged data was shown: kd scores 51.0 against 50.0 for student_only, the "
             "same student without a teacher (balanced accuracy x 100): +1.0 points (95% interval −3.0 to 5.0, p = "
-            ".600 corrected for the number of methods). Labels for the whole pool would add +14.0 points (p < .001)"
+            ".600). Labels for the whole pool would add +14.0 points (p < .001)"
             " to student_only.",
             UNMEASURED_PAIRS,
             UNMEASURED_TRANSPORT,

@@ -57,7 +57,7 @@ class RecordedGraph:
 
     made: list = []  # all of them
 
-    def __init__(self):
+    def __init__(self, device=None):
         self.record_of, self.replays = None, 0
         self.made.append(self)
 
