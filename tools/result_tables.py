@@ -293,7 +293,7 @@ def false_alarm_rates() -> str:
 
     def cell(method, case):
         row = rows.loc[(method, *case)]
-        return f"{percent_text(row.rate)} [{100 * row.low:.1f}, {100 * row.high:.1f}]"
+        return f"{100 * row.rate:.1f}% [{100 * row.low:.1f}, {100 * row.high:.1f}]"
 
     methods = dict.fromkeys(rows.index.get_level_values("method"))
     lines = [[f"`{method}`", *(cell(method, case) for case in cases)] for method in methods]
