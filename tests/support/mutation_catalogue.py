@@ -82,14 +82,14 @@ MUTANTS = [
     Mutant(
         "privileged modality at test",
         "distillation.outputs",
-        "        return predict_stacked(self.stack, self.params, table, rows, self.modalities)",
+        "        return predict_logits(self.stack, self.params, table, rows, self.modalities)",
         "        x = dict(table.x)\n"
         "        if len(self.modalities) < len(x):\n"
         "            first = next(iter(x))\n"
         "            privileged = sum(v.flatten(1).sum(1) for n, v in x.items() if n not in self.modalities)\n"
         "            x[first] = x[first] + privileged.reshape(-1, *[1] * (x[first].ndim - 1))\n"
         "        from dataclasses import replace\n"
-        "        return predict_stacked(self.stack, self.params, replace(table, x=x), rows, self.modalities)",
+        "        return predict_logits(self.stack, self.params, replace(table, x=x), rows, self.modalities)",
         "method/test_leaks.py::test_students_do_not_look_at_privileged_test_rows",
     ),
     Mutant(
