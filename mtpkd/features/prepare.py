@@ -388,7 +388,8 @@ def _prepare(manifest, root, out, c: PrepareConfig, jobs, device, spread, *, pro
                 f"{out} holds a preparation with labels, which --unlabelled would take out; use another --out"
             )
         folders = claim_folders(out, _earlier_folders(out) if spread is None else spread)
-        write_text(out / WORK / _FOLDERS, to_yaml(dict(shard_folders=list(folders.names))))
+        if folders.names != (SHARDS,):
+            write_text(out / WORK / _FOLDERS, to_yaml(dict(shard_folders=list(folders.names))))
         samples, old, modalities = plan_set(manifest, root, out, c, progress, labels)
         copy_fold_lists(old, root or old.root, out)
         for m in modalities:

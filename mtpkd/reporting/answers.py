@@ -106,7 +106,8 @@ def _help(summary: Summary) -> str:
             RECIPE if summary.pairing == "full" else method_names(falls_back=True, bags="ot", default_for="weak")[0]
         )
         remedy = f"; a run with --methods {recipe},self_training tests it"
-        if {recipe, "self_training"} <= {*summary.methods}:
+        students = [other for other in summary.methods if not other.startswith("teacher_")]
+        if recipe in students and any(declared(other).source.students for other in students):
             remedy = f" with {name}"
         missing = f" Not tested: whether the privileged data or the unlabelled pool gave it{remedy}."
         return f"Distillation helped: {level}.{missing}{gainable}"

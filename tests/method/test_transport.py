@@ -203,7 +203,8 @@ print(repr([*structural_ot(s, t).tolist(), sinkhorn_divergence(s[:, :8], t[0, :,
 
 
 def test_the_value_does_not_depend_on_the_processor(engine):
-    "Vector instructions or none, one thread or two: equal to 1e-6. (The random numbers are drawn alike; the released loss moves by a third.)"
+    """Vector instructions or none, one thread or two: equal to 1e-6, of the fused engine, which adds up in float32
+    throughout, to 3e-6. (The random numbers are drawn alike; the released loss moves by a third.)"""
 
     def value(threads, capability):
         done = subprocess.run(
@@ -217,7 +218,7 @@ def test_the_value_does_not_depend_on_the_processor(engine):
 
     reference = value(1, "default")
     for threads, capability in ((2, "default"), (1, "avx2"), (2, "avx2")):
-        assert value(threads, capability) == pytest.approx(reference, rel=1e-6)
+        assert value(threads, capability) == pytest.approx(reference, rel=3e-6 if engine == "fused" else 1e-6)
 
 
 @pytest.mark.slow
