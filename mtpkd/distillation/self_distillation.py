@@ -162,7 +162,7 @@ def fit_adapters(
     saved=None,  # `StageCheckpoint` or path
     watch=None,  # called with the step and `TeacherOutputs`, before the first step and after every `every` steps
     every: int = 50,
-    graph: str = "auto",  # as `schedule.graph`
+    graph: str = "off",  # as `schedule.graph`
 ) -> AdaptedTeachers:
     "Stage 2 for all repeats: adapters and heads, and a joint teacher that moves with them"
     *others, joint = ensemble.names

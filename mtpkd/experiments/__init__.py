@@ -70,7 +70,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "parse_dimension", "changes_cost", "parse_spaces", "TuneSpec", "read_tune",
     ],
     "verdict": [
-        "EFFECT", "paired", "test_design", "compare_methods", "tested_difference", "diverged", "summarise", "parts_results",
+        "EFFECT", "paired", "test_design", "compare_methods", "tested_difference", "diverged", "summarise",
+        "parts_results",
         "named_with_schedule", "anchors_of_batch",
     ],
 })

@@ -21,6 +21,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "step_graph": ["StepLoss", "graph_obstacle", "CudaGraph", "ORDINARY_STEPS", "StepGraph"],
     "trainer": [
         "learning_rate", "reading_is_free", "clip_per_repeat", "Trainer", "gather_gradients",
-        "unscale_gradients", "set_learning_rates", "update_weights", "optimiser_step", "keep_excluded_repeats", "keep_best_weights",
+        "unscale_gradients", "set_learning_rates", "update_weights", "optimiser_step", "keep_excluded_repeats",
+        "keep_best_weights",
     ],
 })

@@ -8,16 +8,13 @@ from mtpkd.transport.fused import resolve_engine, transport_engine, using_engine
 from mtpkd.transport.geometry import anchor_clouds, cosine_gram, least_similar
 from mtpkd.transport.sinkhorn import sinkhorn_divergence
 from mtpkd.transport.structural import structural_divergence, structural_ot
+from student_clouds import NAMES, normal, students
 
 
 @pytest.fixture(autouse=True)
 def _fused():
     with using_engine("fused"):
         yield
-
-
-def normal(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 def classes(b, d, seed=0):
@@ -89,18 +86,6 @@ def pot_structural(z_s, z_t, k, eps):
     return torch.stack([pot_divergence(x, y, eps) for x, y in pairs])
 
 
-def students(b):
-    "Embeddings `(B, D)` of students by name"
-    usual = normal(b, 12, seed=5)
-    zeros = usual * (torch.arange(b) % 3 > 0)[:, None]
-    outlier = usual.clone()
-    outlier[0] *= -50
-    return dict(
-        usual=usual, collapsed=1 + 1e-2 * usual, zeros=zeros, copies=usual[torch.arange(b) % 4], outlier=outlier
-    )
-
-
-NAMES = "usual", "collapsed", "zeros", "copies", "outlier"
 SIZES = (2, 1), (3, 2), (60, 30)
 
 

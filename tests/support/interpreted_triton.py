@@ -9,6 +9,7 @@ from mtpkd.transport.fused import engine_on, using_engine
 from mtpkd.transport.geometry import anchor_clouds
 from mtpkd.transport.sinkhorn import sinkhorn_divergence
 from mtpkd.transport.structural import structural_divergence, structural_ot
+from student_clouds import NAMES, normal, students
 
 
 @pytest.fixture(autouse=True)
@@ -28,10 +29,6 @@ def launches(monkeypatch):
 
     monkeypatch.setattr(on_chip, "_launch", noted)
     return seen
-
-
-def normal(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 def clouds(kind, n, m, k=5):
@@ -127,20 +124,6 @@ def test_many_problems_in_one_call_are_those_of_a_loop():
 
 
 # --- structural losses
-
-
-def students(b):
-    "Embeddings `(B, D)` of students by name"
-    usual = normal(b, 12, seed=5)
-    zeros = usual * (torch.arange(b) % 3 > 0)[:, None]
-    outlier = usual.clone()
-    outlier[0] *= -50
-    return dict(
-        usual=usual, collapsed=1 + 1e-2 * usual, zeros=zeros, copies=usual[torch.arange(b) % 4], outlier=outlier
-    )
-
-
-NAMES = "usual", "collapsed", "zeros", "copies", "outlier"
 
 
 @pytest.mark.parametrize(
