@@ -259,7 +259,7 @@ def verdict_text(summary: Summary) -> str:  # lines of a table
     provenance = provenance_text(summary)
     lines = [provenance] if provenance else []
     lines.append(f"{summary.metric} x 100, {summary.n} samples, {summary.folds} folds x {len(summary.seeds)} seeds")
-    lines.append(f"{'method':<28}{'mean':>7}{'diff':>8}  {'95% interval':<16}{'p':>7}")
+    lines.append(f"{'method':<28}{'mean':>7}{'diff':>8}  {'95% interval':<16}{'p':>7}{'Holm p':>8}")
     for name, row in summary.methods.items():
         if not summary.is_candidate(name):
             lines.append(_verdict_line(name, row))
@@ -278,13 +278,14 @@ def _frame_lines(summary: Summary) -> list:
 def _verdict_line(name, row) -> str:
     "One method of the verdict table; the baseline and a diverged method have no interval"
     interval = ""
-    p = "-"
+    p = corrected = "-"
     if row.low is not None and row.diff:
         interval = format_interval(row.low, row.high, terminal=True)
         p = format_p(row.p, missing="-")
+        corrected = format_p(getattr(row, "p_holm", None), missing="-")  # rows over frames have none
     mean = format_number(row.mean, terminal=True)
     difference = format_signed(row.diff, terminal=True)
-    return f"{name:<28}{mean:>7}{difference:>8}  {interval:<16}{p:>7}"
+    return f"{name:<28}{mean:>7}{difference:>8}  {interval:<16}{p:>7}{corrected:>8}"
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #d46d1915
 def do_demo(o) -> str:

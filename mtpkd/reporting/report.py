@@ -89,7 +89,7 @@ def comparison_page(
     out,  # the HTML file to write
 ) -> Path:  # `out`
     "A paired comparison as an HTML page"
-    rows = [dict(strong=pair["p"] < 0.05, cells=paired_cells(pair)) for _, pair in table.iterrows()]
+    rows = [dict(strong=pair["p_holm"] < 0.05, cells=paired_cells(pair)) for _, pair in table.iterrows()]
     facts = {key: table.attrs[key] for key in ("a", "b", "settings")}
     template = jinja2.Environment(autoescape=True).from_string(PAIRED)
     text = template.render(

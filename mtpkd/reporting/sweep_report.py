@@ -75,10 +75,11 @@ runs that differ in their seeds alone taken together. The same as a table: sweep
 
 
 def table_cell(v) -> tuple:  # v: a row of the table; text, whether significant
-    "A method's difference in one group; of `student_only` its level"
+    "A method's difference in one group, judged by the p that decides; of `student_only` its level"
     if v["method"] == BASELINE:
         return format_number(v["mean"]), False
-    return difference_with_interval(v["diff"], v["low"], v["high"]), bool(v["p"] < 0.05)
+    p = v["p"] if pd.isna(v["p_holm"]) else v["p_holm"]
+    return difference_with_interval(v["diff"], v["low"], v["high"]), bool(p < 0.05)
 
 # %% ../../nbs/75_reporting/18_sweep_report.ipynb #1214d83b
 def table_rows(table: pd.DataFrame) -> tuple:  # groups, [(method, [(text, strong) a group])]
