@@ -294,6 +294,11 @@ def with_other_sets(table, path):
     "The table, and below each other in the order of SETS what the file already says of other sets: a run of hours is not needed twice"
     if path.exists():
         kept = pd.read_csv(path)
+        of_lost_pairs = [bool((part.method == "ot_pairing").any()) for part in (kept, table)]
+        if of_lost_pairs[0] != of_lost_pairs[1]:
+            raise InputError(
+                f"{path} holds the other of the two tables (kept pairs, lost pairs): collect into another file"
+            )
         table = pd.concat([kept[~kept.set.isin(table.set)].astype(object), table.astype(object)])
     order = {name: place for place, name in enumerate(SETS)}
     return table.sort_values("set", key=lambda names: names.map(order), kind="stable").infer_objects()

@@ -310,6 +310,9 @@ def test_rows_of_other_sets_stay(root, tmp_path):
         pd.testing.assert_frame_equal(again.reset_index(drop=True), published, check_dtype=False)
         again = table.with_other_sets(published[own], root / "results" / "verdicts.csv")
         assert len(again) == len(published), "rows that are there are replaced"
+    lost_pairs = pd.read_csv(root / "results" / "verdicts_pairing.csv")
+    with pytest.raises(InputError, match="the other of the two tables"):
+        table.with_other_sets(lost_pairs, root / "results" / "verdicts.csv")
 
 
 def test_the_big_table_refuses(root, tmp_path, capsys):
