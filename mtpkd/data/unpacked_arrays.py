@@ -6,11 +6,11 @@
 __all__ = ['StoredNumbers', 'stored_numbers', 'row_chunks', 'copy_path', 'unpacked_rows']
 
 # %% ../../nbs/10_data/14_unpacked_arrays.ipynb #79304e83
-import errno, hashlib, json, math, os, shutil, sys, tempfile, zipfile
+import errno, hashlib, json, math, os, shutil, tempfile, zipfile
 from pathlib import Path
 from typing import NamedTuple
 import numpy as np
-from ..core.errors import InputError, parsing, printable, reason_of
+from ..core.errors import InputError, parsing, print_notice, reason_of
 from ..core.files import atomic_path, file_sha256, folder_lock, write_json
 from ..core.remote_folders import cache_folder
 from ..core.runtime import memory_bytes
@@ -179,7 +179,7 @@ def unpacked_rows(
     remedy = "set MTPKD_CACHE to a folder with room for it"
     if x.bytes > memory_bytes():
         raise InputError(f"{what}, and does not fit into memory; {remedy}")
-    _say(f"{what}, and is read into memory; {remedy}")
+    print_notice(f"{what}, and is read into memory; {remedy}")
     return None
 
 
@@ -188,7 +188,7 @@ def _unpack(archive, path, x: StoredNumbers, copy: Path) -> tuple:  # as `unpack
         found = _open_copy(copy, x.shape)  # of a process that was quicker
         if found is None:
             _require_room(copy.parent, x)
-            _say(f"{path}: array {x.key!r} ({_gigabytes(x.bytes)}) is unpacked to {copy.parent}, once")
+            print_notice(f"{path}: array {x.key!r} ({_gigabytes(x.bytes)}) is unpacked to {copy.parent}, once")
             _write_copy(archive, path, x, copy)
             _remove_outdated(copy.parent, _state(path))
             found = _open_copy(copy, x.shape)
@@ -207,7 +207,3 @@ def _require_room(folder: Path, x: StoredNumbers) -> None:
 
 def _gigabytes(size: int) -> str:
     return f"{size / 1e9:.3g} GB"
-
-
-def _say(line: str) -> None:
-    print(printable(f"mtpkd: {line}"), file=sys.stderr, flush=True)

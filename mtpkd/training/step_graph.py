@@ -6,12 +6,12 @@
 __all__ = ['ORDINARY_STEPS', 'StepLoss', 'graph_obstacle', 'CudaGraph', 'StepGraph']
 
 # %% ../../nbs/45_training/07_step_graph.ipynb #89439bee
-import sys
 from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 import torch
 from torch.utils._pytree import tree_leaves, tree_map
+from ..core.errors import print_notice
 from .distributed import rank_and_world_size
 from .trainer import gather_gradients, set_learning_rates, Trainer, update_weights
 
@@ -71,10 +71,7 @@ class CudaGraph:
 ORDINARY_STEPS = 3  # before a step is captured
 
 
-@cache
-def _say(message: str) -> None:
-    "Say it once per process"
-    print(f"mtpkd: {message}", file=sys.stderr, flush=True)
+_notice_once = cache(print_notice)  # per process
 
 
 def _shapes(draws) -> list:
@@ -131,7 +128,9 @@ class StepGraph:
             self.works = False
             for group in trainer.optimiser.param_groups:
                 group["lr"] = 0.0  # a number again, set before every step
-            _say(f"a training step cannot be captured, and is taken as usual ({' '.join(str(e).split())[:150]})")
+            _notice_once(
+                f"a training step cannot be captured, and is taken as usual ({' '.join(str(e).split())[:150]})"
+            )
         self.counts = [value for _, value in trainer.counts[counted:]]
         del trainer.counts[counted:]
 

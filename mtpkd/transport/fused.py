@@ -8,7 +8,6 @@ __all__ = ['ENGINES', 'is_warm', 'warm_up', 'triton_is_interpreted', 'resolve_en
 
 # %% ../../nbs/30_transport/05_fused.ipynb #ec71be5c
 import os
-import sys
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -17,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-from ..core.errors import InputError
+from ..core.errors import InputError, print_notice
 from .autograd import _direct, _transformed, _vmap_dim_first
 
 # %% ../../nbs/30_transport/05_fused.ipynb #e55b31c4
@@ -48,8 +47,8 @@ def is_warm() -> bool:
 def warm_up() -> None:
     "Compile the fused engine, or load it, once per process, and say so in one line where it takes a while"
     if not is_warm():
-        message = "mtpkd: compiling the fused transport engine, once per version: about a minute of processor time"
-        print(message, file=sys.stderr, flush=True)
+        message = "compiling the fused transport engine, once per version: about a minute of processor time"
+        print_notice(message)
     z = torch.eye(4)[None]
     *_, anchors, entries, unit, inverse, lowest = _Structural.forward(z, z[None], 2, 1.0, 0.1, 8)
     _structural_gradient(torch.ones(1, 1), entries, anchors, unit, inverse, lowest)

@@ -42,7 +42,7 @@ def captured(monkeypatch):
     monkeypatch.setattr(loop, "graph_obstacle", obstacle)
     monkeypatch.setattr(step_graph, "CudaGraph", RecordedGraph)
     monkeypatch.setattr(RecordedGraph, "made", [])
-    step_graph._say.cache_clear()
+    step_graph._notice_once.cache_clear()
     return RecordedGraph.made
 
 
