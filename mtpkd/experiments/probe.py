@@ -112,23 +112,32 @@ def _expectations(found: Probe) -> list:  # sentences
     return [*sentences, _headroom_sentence(found)] if CEILING in found.scores else sentences
 
 
-def _is_hardly_better(found: Probe, name: str) -> bool:
-    gain = direction(found.metric) * found.difference(name).mean
-    return gain < smallest_gain(found.metric, found.scores[BASELINE].mean())
+def _gain(found: Probe, name: str) -> str:  # better, none or open
+    """What the interval says of a network: better than the student alone, hardly so, or neither of the two
+
+    Hardly better is a gain below `smallest_gain` at the interval's upper end; a small mean alone shows nothing."""
+    test = found.difference(name)
+    if is_missing(test.low):
+        return "open"
+    low, high = sorted(direction(found.metric) * end for end in (test.low, test.high))
+    if high < smallest_gain(found.metric, found.scores[BASELINE].mean()):
+        return "none"
+    return "better" if low > 0 else "open"
 
 
 def _teacher_sentence(found: Probe, joint: str) -> str:
-    test = found.difference(joint)
-    difference = _difference_text(test)
-    if _is_hardly_better(found, joint):
-        return f"{joint} is hardly better than the student alone ({difference}): there is nothing to distil."
-    if is_missing(test.low) or test.low * test.high <= 0:
-        return f"{joint} may be better than the student alone ({difference}); more repeats would tell."
-    return f"{joint} is better than the student alone ({difference}): there is something to distil."
+    words = dict(
+        better="{} is better than the student alone ({}): there is something to distil.",
+        none="{} is hardly better than the student alone ({}): there is nothing to distil.",
+        open="Whether {} is better than the student alone is open ({}); more repeats or labels would tell.",
+    )
+    return words[_gain(found, joint)].format(joint, _difference_text(found.difference(joint)))
 
 
 def _headroom_sentence(found: Probe) -> str:
-    difference = _difference_text(found.difference(CEILING))
-    if _is_hardly_better(found, CEILING):
-        return f"Headroom: {difference}; not even the labels of the pool help the student, so its soft labels will not."
-    return f"Headroom: {difference}; what labels of the whole pool would give is the most that can be expected."
+    words = dict(
+        better="what labels of the whole pool would give is the most that can be expected.",
+        none="not even the labels of the pool help the student, so its soft labels will not.",
+        open="whether labels of the whole pool would help the student is open.",
+    )
+    return f"Headroom: {_difference_text(found.difference(CEILING))}; {words[_gain(found, CEILING)]}"

@@ -18,23 +18,22 @@ def is_clearly_better(
 ) -> bool:
     """Whether the mean difference is more than its standard error, which allows for training rows that repeats share
 
-    The error is that of Nadeau and Bengio (2003). A single repeat has none: there the larger value decides.
+    The error is that of Nadeau and Bengio (2003); a single repeat has none, and its difference is never clear.
     A method that has diverged in a repeat is worse than one that has not."""
     first, second = np.asarray(first, float), np.asarray(second, float)
-    if not np.isfinite(second).all() and np.isfinite(first).all():
-        return True
-    both = np.isfinite(first) & np.isfinite(second)
-    difference = (first - second)[both]
-    if not len(difference):
+    sound = np.isfinite(first), np.isfinite(second)
+    if sound[0].all() != sound[1].all():
+        return bool(sound[0].all())
+    difference = (first - second)[sound[0] & sound[1]]
+    if len(difference) < 2:
         return False
-    error = np.sqrt((1 / len(difference) + rho) * difference.var(ddof=1)) if len(difference) > 1 else 0.0
-    return bool(difference.mean() > error)
+    return bool(difference.mean() > np.sqrt((1 / len(difference) + rho) * difference.var(ddof=1)))
 
 
 def choose_candidate(parts: dict, candidates, metric: str) -> str:  # one of the candidates
     """The candidate with the best mean inner validation over all repeats; of equals the first
 
-    One with noise on its inputs has to be better by more than a standard error."""
+    One with noise on its inputs has to be better by more than a standard error, which takes two repeats."""
     noisy = [name for name in candidates if is_noisy(parse_row(name).schedule)]
     plain = [name for name in candidates if name not in noisy]
     best = [_best(parts, names, metric) for names in (plain, noisy) if names]

@@ -164,7 +164,7 @@ def summarise(
         headroom=headroom,
         comparisons=_comparisons(plan, parts, design, fallback or {}),
         power=None if design.kind == "bootstrap" else _power(plan, parts, design.rho),
-        calibration=_calibration(plan, parts, design.rho),
+        calibration=_calibration(plan, parts, design),
         fallback=fallback or {},
         graph_used=_graph_used(parts),
         modalities=modality_values(parts_results(parts), plan.config.prevalent, plan.config.privileged, design.rho),
@@ -285,7 +285,7 @@ def _power(plan, parts, rho) -> dict:
     )
 
 
-def _calibration(plan, parts, rho) -> dict:  # method -> ece, and its difference to student_only
+def _calibration(plan, parts, design) -> dict:  # method -> ece, and its difference to student_only
     "Expected calibration error at the declared checkpoint, mean over repeats; nothing for a regression"
 
     def errors(name):
@@ -298,7 +298,7 @@ def _calibration(plan, parts, rho) -> dict:  # method -> ece, and its difference
     facts = {}
     for name, error in ece.items():
         if len(error):
-            t = corrected_t(error - ece[BASELINE].loc[error.index], rho)
+            t = corrected_t(error - ece[BASELINE].loc[error.index], design.rho, df=design.df)
             facts[name] = dict(ece=error.mean(), diff=t.mean, ci95=[t.low, t.high], p=t.p)
     return facts
 

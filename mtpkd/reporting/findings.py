@@ -183,7 +183,7 @@ def describe_validation(summary: Summary) -> str:
     gain = direction(summary.metric) * (joint - student.validation)
     if gain >= smallest_gain(summary.metric, student.validation):
         return text
-    return f"{text} The joint teacher is hardly better than the student: there is nothing to distil, look at it first."
+    return f"{text} The joint teacher is on average hardly better than the student: look at it first."
 
 # %% ../../nbs/75_reporting/05_findings.ipynb #709c6de7
 def describe_graph(summary: Summary) -> str:
