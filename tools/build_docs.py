@@ -30,11 +30,11 @@ STYLE = """.md-grid { max-width: 78rem; }
 # --- wings ---------------------------------------------------------------------------------------------------------
 
 WINGS = {
-    "Foundations": "errors, registries, files, configuration, the commands",
-    "Data": "manifests, readers, corpora, folds, weak pairing, encoders, fusion, frozen features",
-    "Method": "teachers, self-distillation, T-Net, optimal transport, losses, students, training",
-    "Evidence": "metrics, statistics, experiments, sweeps, plots, reports, explorers",
-    "Field": "students fitted on all data, ONNX files, prediction",
+    "Foundations": "errors, files, configuration, commands",
+    "Data": "manifests, readers, corpora, folds, encoders, fusion, frozen features",
+    "Method": "teachers, self-distillation, T-Net, transport, losses, students",
+    "Evidence": "statistics, experiments, sweeps, plots, reports, explorers",
+    "Field": "students for the field, ONNX, prediction",
 }
 # where a wing begins, by the number of a folder of notebooks, or of a notebook that lies in nbs/ itself
 FOLDER_WINGS = {

@@ -331,7 +331,8 @@ def _rows_of_list(samples, path) -> np.ndarray:
     if None in named:
         row, line = lines[named.index(None)]
         kind = "sample" if ids is samples.sample else "subject"
-        raise InputError(f"{path}, row {row}: {line[:60]} is no {kind} of the set; correct the row, or remove it")
+        remedy = "correct the row, remove it, or read the set with it (options such as leave_out)"
+        raise InputError(f"{path}, row {row}: {line[:60]} is no {kind} of the set; {remedy}")
     return np.flatnonzero(np.isin(ids, named))
 
 # %% ../../nbs/10_data/04_folds.ipynb #16d0688d

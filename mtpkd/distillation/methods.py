@@ -379,7 +379,7 @@ add_method(
         default_for="full",
         uses_transport=True,
         colour="blue",
-        about="MT-PKDOT with the paper's weights: self-distilled teachers, T-Net, structural transport.",
+        about="MT-PKDOT with the weights of the released code: self-distilled teachers, T-Net, structural transport.",
         reference=_MTPKDOT,
     )
 );

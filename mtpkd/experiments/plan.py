@@ -166,6 +166,11 @@ def _plan_experiment(draw, settings) -> ExperimentSpec:
     config = with_epochs(config, folds)
     has_validation = any(len(f.val) for f in folds)
     if not has_validation:  # nothing could choose between several
+        if len(config.schedules) > 1:
+            raise InputError(
+                f"schedules: {', '.join(config.schedules)} are candidates, and inner_validation is 0, so that nothing "
+                "chooses among them; name one, or set inner_validation, such as 0.25"
+            )
         config = replace(config, schedules=candidate_schedules(config, kind)[:1])
     listed, candidates = list_methods(config, kind, all(len(f.pool) for f in folds))
     if not has_validation:

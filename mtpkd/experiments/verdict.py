@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['EFFECT', 'paired', 'test_design', 'compare_methods', 'tested_difference', 'diverged', 'summarise', 'parts_results',
-           'named_with_schedule', 'anchors_of_batch']
+           'named_with_schedule', 'frozen_parts', 'anchors_of_batch']
 
 # %% ../../nbs/60_experiments/05_verdict.ipynb #25a0f0fb
 import itertools
@@ -57,7 +57,8 @@ def paired(parts: dict, a: str, b: str) -> np.ndarray:  # `(J,)`
 def test_design(plan: ExperimentSpec) -> RunTest:
     """How differences are tested: on redrawn folds by the corrected t-test, on one test set by a bootstrap
 
-    Where one subject at a time is left out, every seed repeats the test sets, which count once."""
+    Where every seed repeats the test sets, as with one subject left out at a time or with folds from files, they count
+    once."""
     n_train = float(np.mean([len(fold.train) + len(fold.pool) for fold in plan.folds]))
     if plan.cut:  # the random parts overlap as the whole training sets do
         n_train = plan.uncut_rows
@@ -67,7 +68,7 @@ def test_design(plan: ExperimentSpec) -> RunTest:
         samples, test = plan.samples, plan.folds[0].test
         unit = samples.sample if samples.subject is None else samples.subject
         return RunTest(kind="bootstrap", rho=rho, units=len(np.unique(unit[test])))
-    repeated = plan.config.folds == "loso" and len(test_sets) < len(plan.folds)
+    repeated = len(test_sets) < len(plan.folds)
     return RunTest(rho=rho, df=len(test_sets) - 1 if repeated else None)
 
 
@@ -373,6 +374,24 @@ def named_with_schedule(plan: ExperimentSpec) -> list:  # names
     candidates = set(itertools.chain(*plan.candidates.values()))
     return [name for name in plan.methods if parse_row(name).schedule and name not in candidates]
 
+# %% ../../nbs/60_experiments/05_verdict.ipynb #01448fc5
+_OF_STUDENT = dict(encoder="its encoder", tnet="its T-Net")  # what a student may freeze
+
+
+def frozen_parts(config) -> dict:  # stage -> what does not learn in it
+    "What every stage leaves as it is"
+    has_tnet = config.student.tnet
+    own = [_OF_STUDENT[name] for name in config.student.freeze if name != "tnet" or has_tnet]
+    parts = dict(
+        student=f"{' and '.join(own)}; the teachers" if own else "every weight learns; the teachers do not",
+        self_distillation="encoders of all teachers and the single teachers",
+    )
+    if has_tnet:
+        parts["tnet"] = "the joint teacher, whose tokens it predicts"
+    if config.backbones.train:
+        parts["teachers"] = "their encoders, each trained on one modality before"
+    return parts
+
 # %% ../../nbs/60_experiments/05_verdict.ipynb #ad5e9604
 def anchors_of_batch(plan: ExperimentSpec) -> int:  # `k`, or one less than the batch where that is smaller
     "Anchors a row in training"
@@ -405,9 +424,5 @@ def _frame(plan, parts) -> dict:
         **dict(protocol="honest", control="") | provenance_columns(to_dict(c)),
         **dict(simulated=m.simulated) if m.simulated else {},
         ot=dict(k=anchors_of_batch(plan), blur=c.ot.blur),
-        frozen=dict(
-            student="every weight learns; the teachers do not",
-            self_distillation="encoders of all teachers and the single teachers",
-            tnet="the joint teacher, whose tokens it predicts",
-        ),
+        frozen=frozen_parts(c),
     )

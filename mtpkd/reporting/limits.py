@@ -77,9 +77,11 @@ def describe_test(summary: Summary) -> str:
         )
     repeated = ""
     if test.df is not None:
-        repeated = f"; every seed repeats the same {test.df + 1} test sets, which count once"
+        repeated = f"; test sets that repeat over the seeds count once, which leaves {test.df + 1}"
+    given = dict(loso="One subject at a time is left out").get(str(summary.folds), "Folds are given")
+    folds = "Folds are redrawn" if isinstance(summary.folds, int) else given
     return (
-        "Folds are redrawn, so p values are those of the corrected resampled t-test, "
+        f"{folds}, and p values are those of the corrected resampled t-test, "
         f"with {format_number(test.rho, '{:.2f}', 1)} test rows a training row{repeated}."
     )
 
@@ -185,6 +187,7 @@ def describe_unfinished(summary: Summary) -> str:
 
 _FAULTS = dict(
     clip_folds="subjects are in training and in test",
+    shared_backbones="encoders were trained on rows that other folds test",
     test_epoch="epochs were chosen on the test fold",
     batch_attention="a prediction depends on its batch-mates",
     drop_last="the last test rows were not evaluated",

@@ -13,6 +13,7 @@ from mtpkd.features.prepare import prepare, PrepareConfig
 from mtpkd.features.piece_features import features_of
 from mtpkd.features.pieces import Piece, video_pixels
 from mtpkd.features.recipes import make_recipe
+from mtpkd.reporting.limits import describe_test
 from tiny_runs import quick
 
 SMALL = dict(weights="random", faces="whole", frames=2, size=16, sound_seconds=0.5, jobs=1, progress=False)
@@ -73,6 +74,41 @@ def test_the_frames_are_those_of_the_released_code_and_signals_are_of_seconds_2_
     assert np.array_equal(s.arrays["emg_corrugator"][0, 0], expected)
 
 
+def test_seconds_2_to_5_of_frame_folders_are_all_pictures(released):
+    s = read(f"biovid_b+bl1_pa4+seconds_2_to_5@{released}", inputs=False, files=True)
+    video = s.arrays["video"]
+    assert (video["first"] == 1).all() and (video["last"] == 75).all() and s.presence.all()
+    assert s.arrays["emg_corrugator"].shape == (16, 1, 1536)
+
+
+@pytest.mark.parametrize("change", ["capital", "dots", "folders", "physio"])
+def test_the_released_layout_is_found_by_other_spellings(released, tmp_path, change):
+    root = tmp_path / "copy"
+    shutil.copytree(released, root)
+    for path in root.glob("fold_*.txt"):
+        if change == "capital":
+            path.rename(path.with_name(path.name.capitalize()))
+        if change == "dots":
+            path.write_text("".join(f"./{line}\n" for line in path.read_text().splitlines()))
+        if change == "folders":
+            path.write_text(path.read_text().replace("0/", "bl1/").replace("4/", "pa4/"))
+    for number, name in dict([("0", "bl1"), ("4", "pa4")]).items() if change == "folders" else ():
+        (root / number).rename(root / name)
+        (root / "physio" / number).rename(root / "physio" / name)
+    if change == "physio":
+        (root / "physio").rename(root / "Physio")
+    c = check(RELEASED, root)
+    assert c.findings == [] and c.usable, check_text(c)
+    s = read(f"{RELEASED}@{root}", inputs=False, files=True)
+    assert len(s) == 16 and s.presence.all()
+
+
+def test_frames_without_any_signals_are_one_finding(released, tmp_path):
+    shutil.copytree(released, tmp_path / "copy", ignore=shutil.ignore_patterns("physio"))
+    findings = [f for f in check(RELEASED, tmp_path / "copy").findings if f.path.startswith("physio")]
+    assert len(findings) == 1 and "tables of signals" in findings[0].expected
+
+
 def test_the_distribution_gives_the_same_windows(tmp_path):
     root = trees.biovid(tmp_path, subjects=trees.SUBJECTS[:1], levels=["BL1", "PA4"])
     s = read(f"biovid_b+bl1_pa4+released_windows@{root}", inputs=False, files=True)
@@ -115,11 +151,13 @@ def test_subject_lists_are_folds_of_the_honest_protocol(released_set, tmp_path):
     for fold, test in enumerate((trees.SUBJECTS[:1], trees.SUBJECTS[1:2]), 1):
         (folds / f"fold_{fold}_test.txt").write_text("\n".join(test))
         (folds / f"fold_{fold}_train.txt").write_text("\n".join(s for s in trees.SUBJECTS if s not in test))
-    how = dict(methods="student_only", seeds="0", config=quick(), progress=False)
+    how = dict(methods="student_only", seeds="0,1", config=quick(), progress=False)
     r = run(tmp_path / "set" / "manifest.yaml", out=tmp_path / "run", **how)
     tested = r.predictions.groupby("fold")["subject"].unique()
     assert [list(x) for x in tested] == [[trees.SUBJECTS[0]], [trees.SUBJECTS[1]]]
     assert set(r.results["n_train"]) == {8}  # one of three subjects is for inner validation
+    assert r.summary.test.df == 1  # two test sets, in both seeds
+    assert describe_test(r.summary).startswith("Folds are given")
 
 
 @pytest.mark.parametrize(
@@ -389,3 +427,26 @@ def test_two_workers_make_the_bytes_of_one(tmp_path):
         prepare("affwild2_va", root=root, out=out, **how | dict(jobs=jobs))
         made[jobs] = {p.relative_to(out): p.read_bytes() for p in out.rglob("*") if p.is_file()}
     assert made[1] == made[2] and len(made[1]) > 4
+
+
+def test_faces_that_lie_too_deep_are_no_whole_pictures(tmp_path):
+    "Crops that the search does not reach are refused: the pictures of the videos would stand for faces"
+    root = trees.affwild2(tmp_path / "root", frames=16)
+    faces = root / "cropped_aligned"
+    below = root / "data" / "cropped_aligned" / "batch1" / "cropped_aligned"
+    below.parent.mkdir(parents=True)
+    faces.rename(below)
+    c = check("affwild2_va", root)
+    assert c.usable and ("faces", None, "cropped") in [tuple(f) for f in c.facts], check_text(c)
+    deeper = below.with_name("a") / "b" / "c"
+    deeper.parent.mkdir(parents=True)
+    below.rename(deeper)
+    assert "folders of faces" in refusal("affwild2_va", root)
+
+
+def test_empty_lines_at_the_end_of_labels_are_no_frames(tmp_path):
+    root = trees.affwild2(tmp_path / "root", frames=16)
+    for path in root.rglob("VA_Estimation_Challenge/*/*.txt"):
+        path.write_text(path.read_text() + "\n\n  \n")
+    c = check("affwild2_va", root)
+    assert c.findings == [] and c.usable, check_text(c)

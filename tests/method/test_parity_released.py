@@ -6,6 +6,7 @@ loss curves are compared step by step.
 """
 
 from dataclasses import replace
+import corpus_trees as trees
 import numpy as np
 import ot
 import pytest
@@ -22,6 +23,7 @@ from mtpkd.distillation.teacher_selection import select_teachers
 from mtpkd.distillation.tnet import get_adapted_teachers, get_tnets, init_student_from_teacher, tnet_losses
 from mtpkd.experiments.plan import plan_experiment
 from mtpkd.experiments.scoring import open_context
+from mtpkd.features.prepare import prepare
 from mtpkd.losses.alignment import alignments
 from mtpkd.losses.structural import centroid, compare_clouds, structural_clouds
 from mtpkd.losses.task import task_loss
@@ -455,12 +457,26 @@ def agree(ours, plain):
     assert abs(plain[-1] - plain[0]) > 20 * STEP_TOLERANCE  # the curve goes somewhere
 
 
-@pytest.fixture(scope="module")
-def study(tmp_path_factory):
+def released_tree(folder):
+    "BioVid as users of the released code have it, its features and its lists of folds, which share subjects"
+    tree = trees.biovid_released(folder / "tree", subjects=trees.SUBJECTS[:2], each=8)
+    how = dict(encoder="r3d18,resnet18_spectrogram", weights="random", faces="whole", frames=2, size=16)
+    name = "biovid_b+bl1_pa4+released_windows+released_folds"
+    return prepare(name, root=tree, out=folder / "set", jobs=1, progress=False, **how)
+
+
+@pytest.fixture(scope="module", params=["features", pytest.param("tree", marks=pytest.mark.slow)])
+def study(request, tmp_path_factory):
     "The recipe on a tiny set of two modalities, one fold: its context, rows, inputs and labels"
     folder = tmp_path_factory.mktemp("parity")
-    manifest = make_set(folder / "set", per_subject=20)
-    plan = plan_experiment(manifest=str(manifest), recipe="mtpkdot_released", set=SETTINGS, seeds=[0])
+    how = dict(recipe="mtpkdot_released", set=dict(SETTINGS), seeds=[0])
+    if request.param == "tree":
+        released_tree(folder)
+        how["set"]["backbones.lr"] = 3e-3  # untrained backbones see little in pictures of one colour
+        how |= dict(protocol="clip_folds")
+    else:
+        make_set(folder / "set", per_subject=20)
+    plan = plan_experiment(manifest=str(folder / "set" / "manifest.yaml"), **how)
     context = open_context(plan, plan.folds[:1])
     every = torch.arange(len(plan.samples))[None]
     inputs, presence = context.table.inputs(every, context.modalities)
@@ -494,12 +510,13 @@ def fresh(context, name, modalities, seed_key):
     return StackedModel(lambda: context.ensemble.of(modalities), seeds).params
 
 
-@pytest.mark.parametrize("modality", ["face", "physio"])
-def test_stage_0_backbones(study, modality):
+@pytest.mark.parametrize("place", [0, 1])
+def test_stage_0_backbones(study, place):
     context, x, labels = study
+    modality = context.modalities[place]
     rows = rows_of(context, ("backbone", modality))
     start = fresh(context, modality, (modality,), ("backbone", modality))
-    plain = Plain(start, lambda name: True, lambda name: 1e-2)
+    plain = Plain(start, lambda name: True, lambda name: context.config.backbones.lr)
 
     def loss(w, i):
         embedding = fuse(w, [token_of(w, modality, x[modality][rows[i]])])
@@ -513,13 +530,13 @@ def test_stage_1_joint_teacher(study):
     "Fusion and head learn on frozen backbones"
     context, x, labels = study
     key = ("teacher", "joint", 0, 0.0)
-    rows, start = rows_of(context, key), fresh(context, "joint", ("face", "physio"), key)
-    for modality in ("face", "physio"):
+    rows, start = rows_of(context, key), fresh(context, "joint", context.modalities, key)
+    for modality in context.modalities:
         start |= {k: v for k, v in get_backbone(context, modality).params.items() if k.startswith("encoders.")}
     plain = Plain(start, lambda name: not name.startswith("encoders."), lambda name: 1e-2)
 
     def loss(w, i):
-        tokens = [token_of(w, name, x[name][rows[i]]) for name in ("face", "physio")]
+        tokens = [token_of(w, name, x[name][rows[i]]) for name in context.modalities]
         return cross_entropy(layer(w, "head", fuse(w, tokens)), labels[rows[i]])
 
     curve = plain.curve(loss)
@@ -547,7 +564,7 @@ def adapted(study):
         patch.setattr(self_distillation, "train", recorded)
         get_adapted_teachers(context)
     frozen = {k: v[0].double() for k, v in get_teacher(context, "joint").params.items() if k.startswith("encoders.")}
-    tokens = {name: token_of(frozen, name, x[name]) for name in ("face", "physio")}
+    tokens = {name: token_of(frozen, name, x[name]) for name in context.modalities}
     rows = rows_of(context, ("self_distillation",))
     config = context.config.self_distillation
     slow = ("fusion.", "head.")
@@ -559,7 +576,7 @@ def adapted(study):
 
 
 def teachers_of(w, tokens):
-    "Adapted representations of face and physiology, then the joint one; with the outputs of their heads"
+    "Adapted representations of both modalities, then the joint one; with the outputs of their heads"
     adapted = [
         layer(w, f"adapters.{t}.1", layer(w, f"adapters.{t}.0", token)) for t, token in enumerate(tokens.values())
     ]
@@ -581,24 +598,25 @@ def test_stage_2_self_distillation(adapted):
 
 
 def test_stage_3_tnet(study):
-    "From the frozen token of the face to that of physiology, by the released discrepancy"
+    "From the frozen token that the student has to the privileged one, by the released discrepancy"
     context, x, _ = study
     frozen = {k: v[0].double() for k, v in get_teacher(context, "joint").params.items() if k.startswith("encoders.")}
     rows = rows_of(context, ("tnet",))
     start = {k: v for k, v in build_students(context).params.items() if k.startswith("tnets.")}
     plain = Plain(start, lambda name: True, lambda name: 1e-2)
-    tokens = {name: token_of(frozen, name, x[name]) for name in ("face", "physio")}
+    tokens = {name: token_of(frozen, name, x[name]) for name in context.modalities}
 
     def loss(w, i):
-        return released_mmd(hallucinate(w, tokens["face"][rows[i]]), tokens["physio"][rows[i]])
+        own, privileged = (tokens[name][rows[i]] for name in context.modalities)
+        return released_mmd(hallucinate(w, context, own), privileged)
 
     curve = plain.curve(loss)
     agree(losses_of(get_tnets(context).history), curve)
 
 
-def hallucinate(w, token):
+def hallucinate(w, context, token):
     for i in range(8):
-        token = layer(w, f"tnets.m_physio.layers.{i}", token)
+        token = layer(w, f"tnets.m_{context.privileged[0]}.layers.{i}", token)
     return token
 
 
@@ -620,8 +638,8 @@ def test_stage_4_student(study, adapted):
             embeddings, outputs = teachers_of(of_teachers, own_tokens)
         lowest = min(range(3), key=lambda t: cross_entropy(outputs[t], own_labels).item())
         chosen.append(lowest)
-        face = token_of(w, "face", x["face"][rows[i]])
-        embedding = fuse(w, [face, hallucinate(w, face.detach())])
+        own = token_of(w, context.prevalent[0], x[context.prevalent[0]][rows[i]])
+        embedding = fuse(w, [own, hallucinate(w, context, own.detach())])
         task = cross_entropy(layer(w, "head", embedding), own_labels)
         return 0.8 * task + 0.2 * structural(embedding, embeddings[lowest], 6)
 

@@ -43,7 +43,7 @@ def read_labels(path, log) -> np.ndarray | None:  # `(T, 2)` float32, NaN where 
     text = text_of(path, log.lost, log)
     if text is None:
         return None
-    lines = [line.strip() for line in text.splitlines()]
+    lines = [line.strip() for line in text.rstrip().splitlines()] or [""]
     if re.sub(r"\s", "", lines[0].lower()) != "valence,arousal":
         remedy = "use the file of the valence-arousal track"
         log.lost(path, "the line valence,arousal", lines[0][:40], remedy, where="row 1")
@@ -67,7 +67,7 @@ def read_labels(path, log) -> np.ndarray | None:  # `(T, 2)` float32, NaN where 
     return out
 
 # %% ../../../nbs/11_corpora/03_affwild2.ipynb #4a48f16b
-_DEPTH = 4  # levels of folders below the copy's
+_DEPTH = 6  # levels of folders below the copy's
 _PICTURE = re.compile(r"[0-9]{1,9}\.(?:jpg|jpeg|png)", re.I)
 
 
@@ -184,6 +184,10 @@ def _faces_by_name(folders, log, wanted: set) -> dict:  # name -> folder of pict
         group.setdefault(folder.name, []).append(folder)
     for name in wanted & set(empty):
         found.setdefault(name, empty[name])
+    if aligned and not found:
+        remedy = "move them up, or name their folder by the option faces"
+        expected = f"folders of faces, such as {min(wanted, default='VIDEO')}/00001.jpg, up to {_DEPTH} levels deep"
+        log.unusable(aligned[0], expected, "none", remedy)
     for name in sorted(wanted & set(found)):
         _require_one(found[name], f"folder of faces for {name}", "faces", log)
     return {name: candidates[0] for name, candidates in found.items()}

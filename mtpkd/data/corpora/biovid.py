@@ -6,7 +6,7 @@
 __all__ = ['BIOVID_CLASSES', 'parse_name', 'class_of_folder', 'biovid']
 
 # %% ../../../nbs/11_corpora/02_biovid.ipynb #afdf5415
-import fnmatch, re
+import fnmatch, os, re
 from pathlib import Path
 import numpy as np
 import pandas as pd
@@ -44,8 +44,8 @@ def parse_name(name: str) -> tuple:  # subject, class; or ()
 
 def class_of_folder(name: str) -> str | None:
     "The class that a folder holds, which is called `0` to `4` or `BL1` to `PA4`; None for another name"
-    if name in BIOVID_CLASSES:
-        return name
+    if name.upper() in BIOVID_CLASSES:
+        return name.upper()
     numbers = [str(i) for i in range(len(BIOVID_CLASSES))]
     return BIOVID_CLASSES[numbers.index(name)] if name in numbers else None
 
@@ -109,7 +109,7 @@ def _read_list(path, clips: dict, class_of: dict, log):
     text = text_of(path, log.unusable, log)
     row_of = {}
     for row, line in enumerate((text or "").splitlines(), 1):
-        line = line.strip()
+        line = line.strip().removeprefix(".").removeprefix("/")
         where = f"row {row}"
         if not line:
             continue
@@ -128,7 +128,7 @@ def _read_list(path, clips: dict, class_of: dict, log):
             log.unusable(
                 path,
                 f"{expected}, as the name {sample} says",
-                f"folder {folder}, label {label}, which is {class_of.get(label)} elsewhere",
+                f"folder {folder}, label {label}, which is {class_of.get(label, 'not known')} elsewhere",
                 _LISTS_REMEDY,
                 where=where,
             )
@@ -145,7 +145,7 @@ def _listed(log) -> pd.DataFrame:  # sample, subject, label, row, first, last, f
     clips, class_of = {}, {}
     pattern = str(option(log.manifest, "lists", "*.txt"))
     for name in list_folder(log.root, log):
-        if fnmatch.fnmatchcase(name, pattern):
+        if fnmatch.fnmatchcase(name.lower(), pattern.lower()):
             _read_list(log.root / name, clips, class_of, log)
     if not clips:
         log.unusable(
@@ -228,9 +228,11 @@ def _videos(clips, log) -> np.ndarray:  # MEDIA `(N,)`
 # %% ../../../nbs/11_corpora/02_biovid.ipynb #6e4702f5
 def _pictures(clips, log) -> np.ndarray:  # MEDIA `(N,)`
     "One folder of frames per clip; one with a fault counts as missing"
-    peak = _peak_frames(log)
-    if peak:
-        clips = clips.assign(first=peak[0], last=peak[1])
+    window, peak = option(log.manifest, "window_s"), _peak_frames(log)
+    if peak or window:  # the pictures of a folder are those of the window
+        rate = log.manifest.modalities["video"].rate_hz or 25
+        first, last = peak or (1, round((window[1] - window[0]) * rate))
+        clips = clips.assign(first=first, last=last)
     paths = []
     for clip in log.walk(list(clips.itertuples()), "frames"):
         folder = log.root / clip.folder / clip.sample
@@ -255,7 +257,12 @@ def _signal_files(clips, log) -> list[Path]:
     if (log.root / _INDEX).exists():
         base = log.root / _signals_folder(log)
         return [base / clip.subject / f"{clip.sample}_bio.csv" for clip in clips.itertuples()]
-    return [log.root / "physio" / clip.folder / f"{clip.sample}_bio.csv" for clip in clips.itertuples()]
+    physio = next((name for name in list_folder(log.root, log, folders=True) if name.lower() == "physio"), "physio")
+    return [log.root / physio / clip.folder / f"{clip.sample}_bio.csv" for clip in clips.itertuples()]
+
+
+def _common_folder(files) -> Path:
+    return Path(os.path.commonpath([file.parent for file in files]))
 
 
 def _present_columns(files, columns, log) -> list[str]:
@@ -328,6 +335,10 @@ def _signals(clips, log, specs) -> dict:  # modality -> `(N, 1, T)`, NaN where l
     for modality, spec in specs.items():
         arrays[modality] = np.full((len(clips), *spec.shape), np.nan, "float32")
     files = _signal_files(clips, log)
+    if files and not any(file.exists() for file in files):
+        remedy = "copy the folder there, or leave the modalities out"
+        log.lost(_common_folder(files), f"tables of signals such as {files[0].name}", "none", remedy)
+        return arrays
     present = _present_columns(files, list(column_of.values()), log)
     if not present:
         return arrays
