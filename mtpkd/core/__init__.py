@@ -17,8 +17,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "declared_separator", "sniff", "comma_numbers",
     ],
     "errors": [
-        "OWN_FAULTS", "printable", "shortened", "one_line", "reason_of", "kind_and_reason", "InputError",
-        "RunError", "nearest", "check_shape", "is_own_fault", "parsing",
+        "OWN_FAULTS", "printable", "print_notice", "shortened", "one_line", "reason_of", "kind_and_reason",
+        "InputError", "RunError", "nearest", "check_shape", "is_own_fault", "parsing",
     ],
     "files": [
         "MAX_NAME", "nearest_existing", "check_output_file", "is_partial", "remove_partial", "atomic_path",

@@ -50,6 +50,7 @@ from .delimited import (
 from .errors import (
     OWN_FAULTS as OWN_FAULTS,
     printable as printable,
+    print_notice as print_notice,
     shortened as shortened,
     one_line as one_line,
     reason_of as reason_of,

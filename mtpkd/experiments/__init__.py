@@ -12,7 +12,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "damaged_recordings": ["Recordings", "check_unchanged"],
     "evaluate": ["SCORE_COLUMNS", "Candidate", "students_at", "columns_for", "predictions_for", "scores_of"],
-    "fit": ["plan_fit", "members", "claim_fit_folder", "chosen_method", "fit_text"],
+    "fit": [
+        "ONE_ERROR", "plan_fit", "members", "claim_fit_folder", "is_better_student", "chosen_method", "fit_text",
+    ],
     "frame_scoring": ["smoothing_scores", "frame_rows", "chosen_smoothings", "frame_facts"],
     "label_budgets": ["CURVE", "budgets_of", "budget_name", "plan_budgets", "curve_table", "same_but_labels"],
     "plan": [
@@ -71,7 +73,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "verdict": [
         "EFFECT", "paired", "test_design", "compare_methods", "tested_difference", "diverged", "summarise",
-        "parts_results",
+        "parts_results", "frozen_parts",
         "named_with_schedule", "anchors_of_batch",
     ],
 })

@@ -37,9 +37,11 @@ from .evaluate import (
     scores_of as scores_of,
 )
 from .fit import (
+    ONE_ERROR as ONE_ERROR,
     plan_fit as plan_fit,
     members as members,
     claim_fit_folder as claim_fit_folder,
+    is_better_student as is_better_student,
     chosen_method as chosen_method,
     fit_text as fit_text,
 )
@@ -255,6 +257,7 @@ from .verdict import (
     diverged as diverged,
     summarise as summarise,
     parts_results as parts_results,
+    frozen_parts as frozen_parts,
     named_with_schedule as named_with_schedule,
     anchors_of_batch as anchors_of_batch,
 )

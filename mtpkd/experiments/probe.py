@@ -113,7 +113,7 @@ def _expectations(found: Probe) -> list:  # sentences
 
 
 def _gain(found: Probe, name: str) -> str:  # better, none or open
-    """What the interval says of a network: better than the student alone, hardly so, or neither of the two
+    """What the interval shows of a network: better than the student alone, hardly so, or neither of the two
 
     Hardly better is a gain below `smallest_gain` at the interval's upper end; a small mean alone shows nothing."""
     test = found.difference(name)
