@@ -102,7 +102,7 @@ def test_a_film_is_predicted_without_the_workbench(film_student, tmp_path):
 def test_training_and_reports_need_no_jupyterlab(tmp_path):
     manifest = make_set(tmp_path / "set")
     (tmp_path / "quick.yaml").write_text(yaml.safe_dump(QUICK))
-    words = ["run", "--manifest", manifest, "--methods", "kd,mtpkdot", "--seeds", "0", "--folds", "2"]
+    words = ["run", "--manifest", manifest, "--methods", "kd,mtpkdot", "--seeds", "0", "--folds", "3"]
     absent = modules_of("lab") - {"traitlets"}  # a kernel brings it
     done = run_without(absent, *words, "--config", tmp_path / "quick.yaml", "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
