@@ -1,6 +1,6 @@
 """The benchmarks of the transport engine and of the methods' cost, the big table and the laboratory of the recipe: they run, with and without peers, and their tools measure what they say."""
 
-import csv, importlib.util, itertools, os, subprocess, sys
+import csv, importlib.util, itertools, json, os, subprocess, sys
 from dataclasses import replace
 import numpy as np, pandas as pd, pytest, torch, yaml
 import mtpkd.core.config
@@ -15,6 +15,8 @@ from mtpkd.core.config import ExperimentConfig
 from mtpkd.core.errors import InputError
 from mtpkd.distillation.method_resolution import get_method
 from mtpkd.distillation.methods import candidate_schedules, differ_by_more_than_pool, schedules
+from mtpkd.execution.sweep_file import Cell
+from mtpkd.execution.sweep_folder import write_cells
 from mtpkd.transport.geometry import anchor_clouds
 from mtpkd.transport.sinkhorn import sinkhorn_divergence
 from tiny_runs import make_set, quick, run_tiny
@@ -544,6 +546,32 @@ def test_a_schedule_for_every_repeat(root, tmp_path, capsys):
     choice.main([str(tmp_path / "other"), "--out", str(out)])
     after = out.read_text().splitlines()
     assert after[: len(before)] == before and len(after) == 2 * len(before) - 1, "rows of other sets stay"
+
+
+def test_ablations_are_paired_with_the_whole_method(root, tmp_path, capsys):
+    "Three runs of a sweep, made here: differences by hand, and a folder whose first run is missing"
+    table, folder = load(root, "mtpkdot_ablation"), tmp_path / "sweep"
+    manifest = make_set(tmp_path / "set")
+    changes = [{}, {"methods": "mtpkdot,mtpkdot:no_ot"}, {"student.start": "random"}]
+    cells, config = [], quick(schedules=["default"])
+    for key, change in zip("abc", changes):
+        requested = dict(methods="mtpkdot") | change
+        cells.append(Cell(key, key, requested, {}))
+        settings = [f"{name}={value}" for name, value in change.items() if name != "methods"]
+        run_tiny(manifest, folder / key, requested["methods"], (0, 1), config=config, settings=settings)
+        (folder / key / "run.ipynb").write_text("{}")
+    write_cells(folder / "cells.jsonl", cells)
+    (folder / "sweep.yaml").write_text("{}")
+    (folder / "journal.jsonl").write_text("".join(json.dumps(dict(event="done", cell=key)) + "\n" for key in "bca"))
+    table.main([str(folder), "--out", str(tmp_path / "rows.csv")])
+    rows = pd.read_csv(tmp_path / "rows.csv", keep_default_na=False, na_values={"whole_minus": ""})
+    assert rows["method"].tolist() == ["mtpkdot", "mtpkdot:no_ot", "mtpkdot"]
+    assert rows["change"].tolist() == ["", "", "student.start=random"] and rows["whole_minus"].isna().tolist()[0]
+    whole = pd.read_csv(folder / "a" / "results.csv").query("method == 'mtpkdot'")["value"].mean()
+    assert rows["whole_minus"].tolist()[1:] == pytest.approx((rows["mean"] - whole).tolist()[1:], abs=1e-4)
+    (folder / "journal.jsonl").write_text(json.dumps(dict(event="done", cell="b")))
+    with pytest.raises(InputError, match="the first run, with which all others are compared, is not finished"):
+        table.main([str(folder)])
 
 
 def test_the_level_of_the_tests_runs(root, tmp_path, capsys):
