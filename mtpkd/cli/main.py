@@ -137,7 +137,7 @@ def build_parser() -> argparse.ArgumentParser:
     p = _command(
         sub, "report", "one HTML page about run folders", "mtpkd report runs/demo/watch --out watch.html", do_report
     )
-    p.add_argument("runs", nargs="+", metavar="DIR", help="run folders")
+    p.add_argument("runs", nargs="+", metavar="DIR", help="run folders, or the folder of a sweep or a study")
     p.add_argument("--out", metavar="FILE", help="default: report.html in the first folder")
     p.add_argument("--embedding", default="pca", metavar="pca|umap|tsne", help="projection of the embeddings")
     p = _command(

@@ -7,6 +7,7 @@ __all__ = ['do_run', 'do_budgets', 'curve_text', 'do_sweep', 'sweep_text', 'do_t
            'verdict_text', 'do_demo', 'do_report', 'do_pack', 'do_unpack', 'do_track']
 
 # %% ../../nbs/95_cli/04_run_commands.ipynb #675899a6
+import itertools
 import sys
 from pathlib import Path
 import mtpkd
@@ -303,8 +304,25 @@ def do_report(o) -> str:
     "mtpkd report"
     from mtpkd.reporting.report import report
 
+    if o.out:
+        check_output_file(o.out)
+    for folder, (marker, kind) in itertools.product(o.runs, _OF_MANY_RUNS.items()):
+        if (Path(folder) / marker).is_file():
+            if len(o.runs) > 1:
+                raise InputError(f"{folder} is the folder of a {kind}, which has a page of its own; give it alone")
+            return f"report: {_page_of_many_runs(kind, folder, o.out)}"
     page = report(o.runs, o.out or Path(o.runs[0]) / "report.html", o.embedding)
     return f"report: {page}"
+
+
+_OF_MANY_RUNS = {"sweep.yaml": "sweep", "tune.yaml": "study"}
+
+
+def _page_of_many_runs(kind: str, folder, out) -> str:
+    from mtpkd.reporting.study_report import study_report
+    from mtpkd.reporting.sweep_report import sweep_report
+
+    return dict(sweep=sweep_report, study=study_report)[kind](folder, out)
 
 
 def do_pack(o) -> str:

@@ -84,7 +84,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "RANKS", "mean_ranks", "critical_difference", "cliques", "rank_figure", "describe_ranks",
         "describe_counts", "describe_failed",
     ],
-    "sweep_report": ["SWEEP_PAGE", "table_cell", "table_rows", "curve_figures"],
+    "sweep_report": ["SWEEP_PAGE", "table_cell", "table_rows", "longer_way_down", "curve_figures"],
     "sweep_table": ["SWEEP", "sweep_groups", "pool_results", "is_upper_bound", "group_rows"],
     "tables": [
         "PAIRED_HEAD", "method_extras", "verdict_table", "verdict_frame", "overview", "first_unpaying_budget",

@@ -284,6 +284,7 @@ from .sweep_report import (
     SWEEP_PAGE as SWEEP_PAGE,
     table_cell as table_cell,
     table_rows as table_rows,
+    longer_way_down as longer_way_down,
     curve_figures as curve_figures,
 )
 from .sweep_table import (

@@ -77,6 +77,11 @@ def report(
     folders = run_folders if isinstance(run_folders, (list, tuple)) else [run_folders]
     if not folders:
         raise InputError("no run folders to report on; expected at least one")
+    for folder in folders:
+        if isinstance(folder, (str, Path)) and any(
+            (Path(folder) / name).is_file() for name in ("sweep.yaml", "tune.yaml")
+        ):
+            raise InputError(f"{folder} holds many runs and has a page of its own: sweep_report, study_report")
     runs = [open_run(folder) for folder in folders]
     page = Page()
     budgets = budget_section(page, runs)

@@ -6,6 +6,7 @@
 __all__ = ['STUDY_PAGE', 'describe_protocol', 'describe_cost', 'best_so_far', 'tuning_curves', 'study_report', 'study_text']
 
 # %% ../../nbs/75_reporting/20_study_report.ipynb #c1cb5418
+from pathlib import Path
 import jinja2
 import pandas as pd
 from markupsafe import Markup
@@ -136,8 +137,11 @@ def _chosen_rows(best: list) -> tuple:  # head, rows of texts
     return ["method", "repeats", "trial", "inner validation", "settings"], rows
 
 # %% ../../nbs/75_reporting/20_study_report.ipynb #d0aee606
-def study_report(study) -> str:  # folder or TuneFolder -> path of the page
-    "`report.html` about a finished study"
+def study_report(
+    study: str | Path | TuneFolder,
+    out: str | Path | None = None,  # the HTML file to write; None: report.html in the folder
+) -> str:  # path of the page
+    "One page about a finished study"
     folder = study if isinstance(study, TuneFolder) else TuneFolder(study)
     run, trials, cost = folder.comparison, folder.trials, folder.cost
     summary, facts, page = run.summary, folder.facts["tuning"], Page()
@@ -163,7 +167,7 @@ def study_report(study) -> str:  # folder or TuneFolder -> path of the page
         css=Markup(CSS),
         js=Markup(plots.plotly_js()),
     )
-    return str(write_text(folder.path / "report.html", text))
+    return str(write_text(out or folder.path / "report.html", text))
 
 
 def study_text(folder: TuneFolder) -> str:  # lines

@@ -28,11 +28,12 @@ def _varies(cells, key):
 
 
 def sweep_groups(folder: SweepFolder) -> list:  # (label, runs), in the order of the sweep
-    "Finished runs by what was requested, seeds aside"
+    "Finished runs by what was requested, seeds and methods aside: methods of several runs are of one group"
     keys = {}
     for cell in folder.cells:
         keys |= dict.fromkeys(cell.requested)
-    keys.pop("seeds", None)
+    for key in ("seeds", "methods"):
+        keys.pop(key, None)
     varying = [key for key in keys if _varies(folder.cells, key)]
 
     groups = {}

@@ -9,13 +9,15 @@ from mtpkd.core.errors import InputError
 from mtpkd.core.installation import install_command
 from mtpkd.core.files import folder_lock
 from mtpkd.execution.sweep import fitting_jobs
-from mtpkd.execution.sweep_file import read_sweep
+from mtpkd.execution.sweep_file import Cell, read_sweep
 from mtpkd.execution.sweep_folder import last_events, SweepFolder, write_cells
 from mtpkd.experiments.runner import check_cells
 from mtpkd.api import sweep
+from mtpkd.reporting.report import report
 from mtpkd.reporting.sweep_ranks import critical_difference, mean_ranks
+from mtpkd.reporting.sweep_report import sweep_report
 from mtpkd.reporting.sweep_table import sweep_table
-from tiny_runs import make_set, quick
+from tiny_runs import make_set, quick, run_tiny
 
 FAST = dict(schedule=dict(steps=2, evaluate=1, batch=8, pool_batch=8))
 
@@ -111,6 +113,45 @@ def test_its_page_and_table(mixed):
     assert table["labelled"].tolist() == [9, 12] and set(table["method"]) == {"student_only"}
     for c, v in zip(made.done, table["mean"]):
         assert v == pytest.approx(mtpkd.RunFolder(made.path / c.key).summary["methods"]["student_only"]["mean"])
+
+
+def test_the_page_of_a_sweep_by_the_command_for_reports(mixed, tmp_path, capsys):
+    "The page of the sweep, and none of a run that lacks its summary; with other folders it is refused"
+    folder = mixed[1].path
+    before = (folder / "report.html").read_bytes()
+    assert main(["report", str(folder), "--out", str(tmp_path / "page.html")]) == 0
+    assert "2 of 4 runs" in (tmp_path / "page.html").read_text()
+    assert main(["report", str(folder), str(folder / mixed[1].done[0].key)]) == 2
+    assert "is the folder of a sweep" in capsys.readouterr().err
+    with pytest.raises(InputError, match="holds many runs"):
+        report(folder, tmp_path / "other.html")
+    assert (folder / "report.html").read_bytes() == before and not (tmp_path / "other.html").exists()
+
+
+def test_runs_that_differ_in_their_methods_are_one_group(tmp_path):
+    "Two runs under the same settings, each with a method of its own: one group with both, and a line a group where there are more"
+    manifest, folder = make_set(tmp_path / "set"), tmp_path / "sweep"
+    requested = [{"methods": "kd"}, {"methods": "fitnets"}, {"methods": "kd", "ot.k": 5}, {"methods": "kd", "ot.k": 6}]
+    requested.append({"methods": "kd", "ot.k": 7})
+    for key, words in zip("abcde", requested):
+        settings = [f"{name}={value}" for name, value in words.items() if name != "methods"]
+        run_tiny(manifest, folder / key, words["methods"], config=quick(schedules=["default"]), settings=settings)
+        (folder / key / "run.ipynb").write_text("{}")
+    write_cells(folder / "cells.jsonl", [Cell(key, key, words, {}) for key, words in zip("abcde", requested)])
+    (folder / "sweep.yaml").write_text("{}")
+    (folder / "journal.jsonl").write_text("".join(json.dumps(dict(event="done", cell=key)) + "\n" for key in "abcde"))
+    table = sweep_table(SweepFolder(folder))
+    assert table.groupby("group", sort=False)["method"].apply(list).to_dict() == {
+        "tiny": ["student_only", "kd", "fitnets"],
+        "ot.k 5": ["student_only", "kd"],
+        "ot.k 6": ["student_only", "kd"],
+        "ot.k 7": ["student_only", "kd"],
+    }
+    fitnets = mtpkd.RunFolder(folder / "b").summary.methods["fitnets"]
+    row = table[table["method"] == "fitnets"].iloc[0]
+    assert (row["diff"], row["p"]) == pytest.approx((fitnets.diff, fitnets.p))
+    head = Path(sweep_report(folder)).read_text().rpartition("<thead>")[2].partition("</thead>")[0]
+    assert "<th>kd</th><th>fitnets</th>" in head
 
 
 def test_a_cell_is_the_run_that_the_library_gives(mixed, sets, tmp_path):

@@ -202,7 +202,10 @@ print(repr([*structural_ot(s, t).tolist(), sinkhorn_divergence(s[:, :8], t[0, :,
 """
 
 
-def test_the_value_does_not_depend_on_the_processor(engine):
+@pytest.mark.parametrize(
+    "others", [[(2, "avx2")], pytest.param([(2, "default"), (1, "avx2")], marks=pytest.mark.slow)], ids=["both", "one"]
+)
+def test_the_value_does_not_depend_on_the_processor(engine, others):
     """Vector instructions or none, one thread or two: equal to 1e-6, of the fused engine to the bit. The released loss moves
     by a third. Inputs are drawn by numpy: those of torch differ in their last bits between instruction sets."""
 
@@ -217,7 +220,7 @@ def test_the_value_does_not_depend_on_the_processor(engine):
         return eval(done.stdout)
 
     reference = value(1, "default")
-    for threads, capability in ((2, "default"), (1, "avx2"), (2, "avx2")):
+    for threads, capability in others:
         assert value(threads, capability) == (reference if engine == "fused" else pytest.approx(reference, rel=1e-6))
 
 
