@@ -17,7 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "stored_features", "prepared", "shards_of",
     ],
     "folds": [
-        "Fold", "check_fold", "strata", "draw_stratified", "fold_folder", "fold_lists", "pinned_folds",
+        "Fold", "check_fold", "strata", "draw_parts", "draw_stratified", "fold_folder", "fold_lists", "pinned_folds",
         "outer_folds", "annotated", "nested_folds", "whole_fold",
     ],
     "frame_spans": ["FrameSpans", "make_spans", "windows_table", "annotations_table", "read_spans"],

@@ -64,6 +64,7 @@ from .folds import (
     Fold as Fold,
     check_fold as check_fold,
     strata as strata,
+    draw_parts as draw_parts,
     draw_stratified as draw_stratified,
     fold_folder as fold_folder,
     fold_lists as fold_lists,

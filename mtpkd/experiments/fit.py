@@ -165,7 +165,8 @@ ONE_ERROR = 0.317  # two-sided p of a difference of one standard error
 def is_better_student(context, metric: str, fitted_by_name: dict, first: str, second: str) -> bool:
     """Whether the members of one method together are better than those of another by more than a standard error
 
-    The error is over the subjects of the inner validation rows. One that has diverged is worse than one that has not."""
+    The error is over the subjects of the inner validation rows: of a single one nothing is known, and no student is
+    better. One that has diverged is worse than one that has not."""
     rows = context.folds[0].val
     predictions = [_ensemble(context, fitted_by_name[name]) for name in (first, second)]
     sound = [bool(np.isfinite(prediction).all()) for prediction in predictions]
@@ -189,7 +190,7 @@ def chosen_method(
     is_better: Callable,  # two names -> whether the first is clearly better on inner validation
 ) -> tuple:  # name of the kept fitted, facts
     "The fitted that stands for `method`"
-    best = choose_schedules(fitted_by_name, plan.candidates, plan.metric)
+    best = choose_schedules(fitted_by_name, plan.candidates, plan.metric, is_better)
     name, facts = best.get(method, method), dict(method=method, fell_back=False, words="")
     if method in method_names(falls_back=True):
         if is_better(best[BASELINE], name):

@@ -30,7 +30,12 @@ def is_clearly_better(
     return bool(difference.mean() > np.sqrt((1 / len(difference) + rho) * difference.var(ddof=1)))
 
 
-def choose_candidate(parts: dict, candidates, metric: str) -> str:  # one of the candidates
+def choose_candidate(
+    parts: dict,
+    candidates,
+    metric: str,
+    is_better=None,  # two names -> whether the first is clearly better; None: `is_clearly_better` over the repeats
+) -> str:  # one of the candidates
     """The candidate with the best mean inner validation over all repeats; of equals the first
 
     One with noise on its inputs has to be better by more than a standard error, which takes two repeats."""
@@ -39,8 +44,11 @@ def choose_candidate(parts: dict, candidates, metric: str) -> str:  # one of the
     best = [_best(parts, names, metric) for names in (plain, noisy) if names]
     if len(best) == 1:
         return best[0]
+    quiet, noised = best
+    if is_better is not None:
+        return noised if is_better(noised, quiet) else quiet
     first, second = (_validation(parts, name, metric) for name in best)
-    return best[1] if is_clearly_better(second, first, _validation_ratio(parts[best[0]])) else best[0]
+    return noised if is_clearly_better(second, first, _validation_ratio(parts[quiet])) else quiet
 
 
 def _best(parts, names, metric) -> str:
@@ -60,14 +68,19 @@ def _validation_ratio(part) -> float:
     return float((results["n_val"] / (results["n_train"] + results["n_pool"])).mean())
 
 
-def choose_schedules(parts: dict, candidates: dict, metric: str) -> dict:  # method -> its name in `parts`
+def choose_schedules(
+    parts: dict,
+    candidates: dict,
+    metric: str,
+    is_better=None,  # as in `choose_candidate`
+) -> dict:  # method -> its name in `parts`
     """Every method under the candidate schedule with the best inner validation.
 
     A method without one of its terms has the schedule that was chosen for the method with it."""
     trained = {}
     for method, names in candidates.items():
         trained[method] = [name for name in names if name in parts]
-    chosen = {method: choose_candidate(parts, names, metric) for method, names in trained.items() if names}
+    chosen = {m: choose_candidate(parts, names, metric, is_better) for m, names in trained.items() if names}
     for method, name in chosen.items():
         base, without, _ = parse_row(method)
         if without and base in chosen:

@@ -58,7 +58,7 @@ def test_scores_are_those_of_the_predictions(student, tmp_path):
     expected = balanced_accuracy_score(np.array(s.task.classes)[s.target], predicted)
     row = main_score(table)
     assert row["value"] == pytest.approx(expected)
-    assert row["low"] < row["value"] < row["high"] and row["units"] == 8
+    assert row["low"] <= row["value"] <= row["high"] and row["units"] == 8
     folder = main_score(evaluate(student / "fit", second))
     assert folder["value"] == pytest.approx(row["value"])
 

@@ -92,7 +92,7 @@ def test_a_small_eps_finds_the_best_permutation(seeds):
 
 @pytest.mark.parametrize("words", ["bag:3", "bag:subject", "lag:4,2", "none"])
 def test_recordings_stay_in_their_bag_and_known_pairs_stay(words):
-    s = synthetic(subjects=9, per_subject=13, missing=0.3)
+    s = synthetic(subjects=9, per_subject=26, missing=0.3)
     for fold in nested_folds(s, 3, labelled=24):
         loose = simulate_weak_pairing(parse_pairing(words), fold, s, 2.0)
         assert sorted(np.concatenate(loose.bags)) == sorted(fold.pool)

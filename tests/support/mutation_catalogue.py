@@ -33,8 +33,8 @@ MUTANTS = [
     Mutant(
         "fold grouping",
         "data.folds",
-        "    groups = None if subject is None else np.asarray(subject)[rows]",
-        "    groups = None if subject is None else np.arange(len(rows))",
+        "_parts_of_groups(labels, np.asarray(subject)[rows], parts, seed)",
+        "_parts_of_groups(labels, np.arange(len(rows)), parts, seed)",
         "method/test_leaks.py::test_no_subject_is_on_two_sides",
     ),
     Mutant(
