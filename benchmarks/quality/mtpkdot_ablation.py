@@ -39,7 +39,7 @@ def rows_of(cell, first, path: Path) -> list:
     rows = []
     for name, own in run.summary.methods.items():
         is_whole = name == WHOLE and not change_of(cell, first) and cell is not first
-        if name == BASELINE or run.summary.is_candidate(name) or is_whole:
+        if name == BASELINE or run.summary.is_candidate(name) or is_whole or own.mean is None:
             continue
         row = dict(change=change_of(cell, first), method=name, mean=own.mean, diff=own.diff, low=own.low, high=own.high)
         rows.append(row | dict(p=own.p, repeats=own.n) | minus_whole(path / first.key, path / cell.key, name))

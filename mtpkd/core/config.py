@@ -253,10 +253,10 @@ def _coerce(value, kind, where: str):
     "`value` as `kind` (a type, a union of types, or a config dataclass)"
     if dataclasses.is_dataclass(kind):
         return from_dict(kind, value, where)
-    if typing.get_origin(kind) is tuple and isinstance(value, (str, list, tuple)):
+    if kind == tuple[str, ...] and (value is None or isinstance(value, str)):  # "encoder,tnet", or nothing
+        value = [word.strip() for word in (value or "").split(",") if word.strip()]
+    if typing.get_origin(kind) is tuple and isinstance(value, (list, tuple)):
         item_kind = typing.get_args(kind)[0]
-        if isinstance(value, str):  # "encoder,tnet"
-            value = [word.strip() for word in value.split(",") if word.strip()]
         return tuple(_coerce(item, item_kind, f"{where}[{i}]") for i, item in enumerate(value))
     kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
     if value is None and type(None) in kinds:

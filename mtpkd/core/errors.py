@@ -23,7 +23,7 @@ def printable(text) -> str:
 
 
 def print_notice(line: str) -> None:
-    "What a user should know and no result is: one line on stderr"
+    "Write a line for the user that is no result to stderr"
     print(printable(f"mtpkd: {line}"), file=sys.stderr, flush=True)
 
 

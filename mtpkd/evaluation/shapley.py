@@ -132,6 +132,7 @@ def modality_values(
     prevalent,  # modality names
     privileged,  # modality names
     rho: float,  # as in `corrected_t`
+    df: int | None = None,  # as in `corrected_t`
 ) -> dict:  # `values`: modality -> value, ci95, p; `missing`: subsets without a teacher; `exact`
     "Shapley value of every privileged modality with its interval, or the subsets without a teacher"
     if not privileged:
@@ -148,6 +149,6 @@ def modality_values(
         by_repeat = shapley_sampled(scores, shapley_orders(privileged))
     values = {}
     for modality, gains in by_repeat.items():
-        test = corrected_t(gains, rho)
+        test = corrected_t(gains, rho, df=df)
         values[modality] = dict(value=test.mean, ci95=[test.low, test.high], p=test.p)
     return dict(values=values, missing=[], exact=exact)

@@ -218,7 +218,8 @@ def _inflation_rows(honest, run) -> list:
             continue
         without, with_fault = (_rows_of(folder, method).results for folder in (honest, run))
         difference = (with_fault["value"] - without["value"]).values
-        t = corrected_t(difference, design_of(honest).rho)
+        design = design_of(honest)
+        t = corrected_t(difference, design.rho, df=design.df)
         levels = (without["value"].mean(), with_fault["value"].mean())
         rows.append((provenance_text(run.summary), method, *levels, t.mean, t.low, t.high, t.p))
     return rows

@@ -166,7 +166,7 @@ def _plan_experiment(draw, settings) -> ExperimentSpec:
     config = with_epochs(config, folds)
     has_validation = any(len(f.val) for f in folds)
     if not has_validation:  # nothing could choose between several
-        if len(config.schedules) > 1:
+        if len(set(config.schedules)) > 1:
             raise InputError(
                 f"schedules: {', '.join(config.schedules)} are candidates, and inner_validation is 0, so that nothing "
                 "chooses among them; name one, or set inner_validation, such as 0.25"

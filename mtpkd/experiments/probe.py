@@ -112,14 +112,16 @@ def _expectations(found: Probe) -> list:  # sentences
     return [*sentences, _headroom_sentence(found)] if CEILING in found.scores else sentences
 
 
-def _gain(found: Probe, name: str) -> str:  # better, none or open
-    """What the interval shows of a network: better than the student alone, hardly so, or neither of the two
+def _gain(found: Probe, name: str) -> str:  # better, worse, none or open
+    """What the interval shows of a network: better than the student alone, worse, hardly better, or none of these
 
     Hardly better is a gain below `smallest_gain` at the interval's upper end; a small mean alone shows nothing."""
     test = found.difference(name)
     if is_missing(test.low):
         return "open"
     low, high = sorted(direction(found.metric) * end for end in (test.low, test.high))
+    if high < 0:
+        return "worse"
     if high < smallest_gain(found.metric, found.scores[BASELINE].mean()):
         return "none"
     return "better" if low > 0 else "open"
@@ -128,6 +130,7 @@ def _gain(found: Probe, name: str) -> str:  # better, none or open
 def _teacher_sentence(found: Probe, joint: str) -> str:
     words = dict(
         better="{} is better than the student alone ({}): there is something to distil.",
+        worse="{} is worse than the student alone ({}): there is nothing to distil.",
         none="{} is hardly better than the student alone ({}): there is nothing to distil.",
         open="Whether {} is better than the student alone is open ({}); more repeats or labels would tell.",
     )
@@ -137,6 +140,7 @@ def _teacher_sentence(found: Probe, joint: str) -> str:
 def _headroom_sentence(found: Probe) -> str:
     words = dict(
         better="what labels of the whole pool would give is the most that can be expected.",
+        worse="the labels of the pool do not help the student, so its soft labels will not.",
         none="not even the labels of the pool help the student, so its soft labels will not.",
         open="whether labels of the whole pool would help the student is open.",
     )

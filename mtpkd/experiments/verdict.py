@@ -168,7 +168,9 @@ def summarise(
         calibration=_calibration(plan, parts, design),
         fallback=fallback or {},
         graph_used=_graph_used(parts),
-        modalities=modality_values(parts_results(parts), plan.config.prevalent, plan.config.privileged, design.rho),
+        modalities=modality_values(
+            parts_results(parts), plan.config.prevalent, plan.config.privileged, design.rho, design.df
+        ),
     )
     over_frames = frame_facts(plan, parts, design)
     if over_frames:
@@ -383,7 +385,7 @@ def frozen_parts(config) -> dict:  # stage -> what does not learn in it
     has_tnet = config.student.tnet
     own = [_OF_STUDENT[name] for name in config.student.freeze if name != "tnet" or has_tnet]
     parts = dict(
-        student=f"{' and '.join(own)}; the teachers" if own else "every weight learns; the teachers do not",
+        student=", ".join(own) + " and the teachers" if own else "every weight learns; the teachers do not",
         self_distillation="encoders of all teachers and the single teachers",
     )
     if has_tnet:

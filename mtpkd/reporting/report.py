@@ -78,10 +78,9 @@ def report(
     if not folders:
         raise InputError("no run folders to report on; expected at least one")
     for folder in folders:
-        if isinstance(folder, (str, Path)) and any(
-            (Path(folder) / name).is_file() for name in ("sweep.yaml", "tune.yaml")
-        ):
-            raise InputError(f"{folder} holds many runs and has a page of its own: sweep_report, study_report")
+        path = Path(folder if isinstance(folder, (str, Path)) else folder.path)
+        if any((path / name).is_file() for name in ("sweep.yaml", "tune.yaml")):
+            raise InputError(f"{path} holds many runs and has a page of its own: mtpkd report {path}")
     runs = [open_run(folder) for folder in folders]
     page = Page()
     budgets = budget_section(page, runs)

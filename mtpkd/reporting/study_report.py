@@ -159,7 +159,7 @@ def study_report(
     ]
     env = jinja2.Environment(autoescape=True)
     text = env.from_string(STUDY_PAGE).render(
-        name=folder.path.name,
+        name=folder.path.resolve().name,
         protocol=[describe_protocol(facts), *describe_cost(cost)],
         sentences=verdict_sentences(summary, run.transfer),
         figures=figures,

@@ -24,7 +24,7 @@ def mean_ranks(
     table = table[~is_upper_bound(table["method"])]
     if not len(table):
         return pd.Series(dtype=float)
-    better = table["mean"] * table["metric"].map(direction)
+    better = table["diff"] * table["metric"].map(direction)  # of the same repeats for both
     wide = table.assign(better=better).pivot(index=["data", "group"], columns="method", values="better")
     wide = wide.dropna(axis=1)
     if wide.shape[1] < 2:

@@ -145,7 +145,7 @@ def sweep_report(
     sentences = [describe_ranks(ranks, sets, cd), *describe_counts(table), *describe_failed(table, runs)]
     env = jinja2.Environment(autoescape=True)
     text = env.from_string(SWEEP_PAGE).render(
-        name=folder.path.name,
+        name=folder.path.resolve().name,
         done=len(folder.done),
         total=len(folder.cells),
         failed=folder.failed,

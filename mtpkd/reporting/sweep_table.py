@@ -62,8 +62,20 @@ def is_upper_bound(method: pd.Series) -> pd.Series:  # bool
 _NO_TEST = PairedTest(np.nan, np.nan, np.nan, np.nan, np.nan, -1)  # without a pair of repeats
 
 
+def _row_of_run(runs, method: str) -> dict | None:
+    "The verdict of the only run that has a method; None where several have it"
+    own = [run for run in runs if method in run.summary.methods]
+    if len(own) != 1:
+        return None
+    row = own[0].summary.methods[method]
+    numbers = dict(n=row.n, mean=row.mean, sd=row.sd, pairs=row.n, diff=row.diff, low=row.low, high=row.high, p=row.p)
+    return {name: np.nan if value is None else value for name, value in numbers.items()}
+
+
 def group_rows(label: str, runs) -> pd.DataFrame:  # columns `SWEEP`
-    "Every method of a group against the student alone"
+    """Every method of a group against the student alone
+
+    A method of one run has the test of that run; those of several, whose seeds differ, the corrected t-test."""
     table = pool_results(runs)
     summary = runs[0].summary
     wide = table.pivot(index=["seed", "fold"], columns="method", values="value")
@@ -90,7 +102,7 @@ def group_rows(label: str, runs) -> pd.DataFrame:  # columns `SWEEP`
             high=test.high,
             p=test.p,
         )
-        rows.append(row)
+        rows.append(row | (_row_of_run(runs, method) or {}))
     rows = pd.DataFrame(rows, columns=SWEEP[:-1])
     is_compared = ~is_upper_bound(rows["method"]) & (rows["method"] != BASELINE)
     rows["p_holm"] = np.nan

@@ -377,7 +377,7 @@ PAIRED = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 <title>{{ a }} and {{ b }}</title><style>{{ css }}</style></head><body><h1>{{ a }} and {{ b }}</h1>
 {% if protocols %}<p><strong>first run {{ protocols[0] }}, second run {{ protocols[1] }}</strong></p>{% endif %}
 <p class="soft">{{ metric }} times 100; differences: first run minus second, on the same test rows of the same folds and
-seeds. p: two-sided corrected resampled t-test.
+seeds. p: two-sided corrected resampled t-test; bold: below .05 after Holm's correction for the rows.
 {% if settings %}Settings that differ: {{ settings|join("; ") }}.{% endif %}</p>
 <div class="wide"><table>
 {% if protocols %}<caption>{{ protocols[0] }} minus {{ protocols[1] }}</caption>{% endif %}

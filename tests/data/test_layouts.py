@@ -92,7 +92,7 @@ def test_the_released_layout_is_found_by_other_spellings(released, tmp_path, cha
             path.write_text("".join(f"./{line}\n" for line in path.read_text().splitlines()))
         if change == "folders":
             path.write_text(path.read_text().replace("0/", "bl1/").replace("4/", "pa4/"))
-    for number, name in dict([("0", "bl1"), ("4", "pa4")]).items() if change == "folders" else ():
+    for number, name in (("0", "BL1"), ("4", "pa4")) if change == "folders" else ():
         (root / number).rename(root / name)
         (root / "physio" / number).rename(root / "physio" / name)
     if change == "physio":
@@ -101,6 +101,22 @@ def test_the_released_layout_is_found_by_other_spellings(released, tmp_path, cha
     assert c.findings == [] and c.usable, check_text(c)
     s = read(f"{RELEASED}@{root}", inputs=False, files=True)
     assert len(s) == 16 and s.presence.all()
+
+
+def test_pictures_of_whole_clips_are_not_those_of_seconds_2_to_5(released, tmp_path):
+    "Folders with more pictures than the seconds have: which of them are meant is not known"
+    shutil.copytree(released, tmp_path / "copy")
+    first = sorted((tmp_path / "copy" / "0").iterdir())[0]
+    shutil.copy(first / "img_00001.jpg", first / "img_00138.jpg")
+    found = check("biovid_b+seconds_2_to_5", tmp_path / "copy").findings
+    assert [f.path for f in found] == [f"0/{first.name}"] and "pictures up to 138" in found[0].found
+
+
+def test_an_empty_folder_with_a_capital_hides_no_signals(released, tmp_path):
+    shutil.copytree(released, tmp_path / "copy")
+    (tmp_path / "copy" / "Physio").mkdir()
+    (tmp_path / "copy" / "README.TXT").write_text("about this copy")
+    assert check(RELEASED, tmp_path / "copy").findings == []
 
 
 def test_frames_without_any_signals_are_one_finding(released, tmp_path):
@@ -442,6 +458,12 @@ def test_faces_that_lie_too_deep_are_no_whole_pictures(tmp_path):
     deeper.parent.mkdir(parents=True)
     below.rename(deeper)
     assert "folders of faces" in refusal("affwild2_va", root)
+    shutil.rmtree(root / "data")
+    (root / "cropped_aligned").mkdir()
+    (root / "cropped_aligned" / "batch1.zip").write_bytes(b"PK")  # not unpacked
+    assert "unpack or move them" in refusal("affwild2_va", root)
+    s = read(f"affwild2_va@{root}", ["audio"], inputs=False, files=True)
+    assert len(s) and s.presence.all(), "sound alone needs no faces"
 
 
 def test_empty_lines_at_the_end_of_labels_are_no_frames(tmp_path):

@@ -137,9 +137,10 @@ def test_a_bar_of_the_verdict_opens_a_recording(lab, browser, filmed):  # noqa: 
     name_run(lab, "verdict", filmed[0])
     page = Page(browser, lab, "verdict")
     page.run_all()
-    bars = page.tab.evaluate(
-        "document.querySelector('.mtpkd-status + .widget-box .js-plotly-plot').data.map(d => d.x.findIndex(v => Math.abs(v) > 1))"
-    )
+    plot = "document.querySelector('.mtpkd-status + .widget-box .js-plotly-plot')"
+    bars = f"({plot}?.data ?? []).map(d => d.x.findIndex(v => Math.abs(v) > 1))"
+    page.tab.wait_for_function(f"{bars}.some(place => place >= 0)", timeout=60_000)  # a figure is drawn before its bars
+    bars = page.tab.evaluate(bars)
     trace = next(number for number, point in enumerate(bars) if point >= 0)
     click_in(page, trace, bars[trace])
     watch_and_listen(page)

@@ -15,7 +15,7 @@ def scores(seed, sets, spread):
     wide = random.normal(size=(sets, len(METHODS))) + spread * np.arange(len(METHODS))
     wide[0, 1] = wide[0, 2]  # a tie
     rows = [(f"set {i}", "", method, "ccc", wide[i, j]) for i in range(sets) for j, method in enumerate(METHODS)]
-    return wide, pd.DataFrame(rows, columns=["data", "group", "method", "metric", "mean"])
+    return wide, pd.DataFrame(rows, columns=["data", "group", "method", "metric", "diff"])
 
 
 @pytest.mark.slow  # the import takes seconds

@@ -184,10 +184,12 @@ def _faces_by_name(folders, log, wanted: set) -> dict:  # name -> folder of pict
         group.setdefault(folder.name, []).append(folder)
     for name in wanted & set(empty):
         found.setdefault(name, empty[name])
-    if aligned and not found:
-        remedy = "move them up, or name their folder by the option faces"
+    crops = [folder for folder in folders if folder.name.lower().startswith("cropped_aligned")]
+    asked = any(spec.kind == "video" for spec in log.manifest.modalities.values())
+    if crops and asked and not found:
+        remedy = "unpack or move them, name their folder by the option faces, or remove the folder"
         expected = f"folders of faces, such as {min(wanted, default='VIDEO')}/00001.jpg, up to {_DEPTH} levels deep"
-        log.unusable(aligned[0], expected, "none", remedy)
+        log.unusable(crops[0], expected, "none", remedy)
     for name in sorted(wanted & set(found)):
         _require_one(found[name], f"folder of faces for {name}", "faces", log)
     return {name: candidates[0] for name, candidates in found.items()}

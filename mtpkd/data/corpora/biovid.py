@@ -145,7 +145,7 @@ def _listed(log) -> pd.DataFrame:  # sample, subject, label, row, first, last, f
     clips, class_of = {}, {}
     pattern = str(option(log.manifest, "lists", "*.txt"))
     for name in list_folder(log.root, log):
-        if fnmatch.fnmatchcase(name.lower(), pattern.lower()):
+        if fnmatch.fnmatchcase(name, pattern) or fnmatch.fnmatchcase(name, pattern.capitalize()):
             _read_list(log.root / name, clips, class_of, log)
     if not clips:
         log.unusable(
@@ -226,6 +226,13 @@ def _videos(clips, log) -> np.ndarray:  # MEDIA `(N,)`
     return as_media(files, first, last, clips["row"])
 
 # %% ../../../nbs/11_corpora/02_biovid.ipynb #6e4702f5
+def _as_on_disk(base: Path, name: str) -> str:
+    "A folder of `base` that is called `name`, or so but for capitals; `name` where there is none"
+    if (base / name).is_dir() or not base.is_dir():
+        return name
+    return next((entry.name for entry in base.iterdir() if entry.name.lower() == name.lower()), name)
+
+
 def _pictures(clips, log) -> np.ndarray:  # MEDIA `(N,)`
     "One folder of frames per clip; one with a fault counts as missing"
     window, peak = option(log.manifest, "window_s"), _peak_frames(log)
@@ -233,12 +240,16 @@ def _pictures(clips, log) -> np.ndarray:  # MEDIA `(N,)`
         rate = log.manifest.modalities["video"].rate_hz or 25
         first, last = peak or (1, round((window[1] - window[0]) * rate))
         clips = clips.assign(first=first, last=last)
-    paths = []
+    paths, on_disk = [], {name: _as_on_disk(log.root, name) for name in clips["folder"].unique()}
     for clip in log.walk(list(clips.itertuples()), "frames"):
-        folder = log.root / clip.folder / clip.sample
+        folder = log.root / on_disk[clip.folder] / clip.sample
         pictures = numbered(folder, log)
         before = len(log.findings)
-        if pictures:
+        if window and not peak and pictures and max(pictures) > clip.last:
+            seconds = f"pictures 1 to {clip.last}, of seconds {window[0]:g} to {window[1]:g}"
+            remedy = "name the first and the last of these seconds by the option peak_frames"
+            log.lost(folder, seconds, f"pictures up to {max(pictures)}", remedy)
+        elif pictures:
             check_pictures(folder, log, pictures, range(clip.first, clip.last + 1))
         else:
             expected = f"pictures {clip.first} to {clip.last}"
@@ -257,8 +268,9 @@ def _signal_files(clips, log) -> list[Path]:
     if (log.root / _INDEX).exists():
         base = log.root / _signals_folder(log)
         return [base / clip.subject / f"{clip.sample}_bio.csv" for clip in clips.itertuples()]
-    physio = next((name for name in list_folder(log.root, log, folders=True) if name.lower() == "physio"), "physio")
-    return [log.root / physio / clip.folder / f"{clip.sample}_bio.csv" for clip in clips.itertuples()]
+    physio = log.root / _as_on_disk(log.root, "physio")
+    on_disk = {name: _as_on_disk(physio, name) for name in clips["folder"].unique()}
+    return [physio / on_disk[clip.folder] / f"{clip.sample}_bio.csv" for clip in clips.itertuples()]
 
 
 def _common_folder(files) -> Path:
