@@ -31,7 +31,9 @@ from mtpkd.core.config import ExperimentConfig
 from mtpkd.core.errors import nearest
 from mtpkd.distillation.methods import Method, add_schedule
 from mtpkd.distillation.method_resolution import get_method
-from mtpkd.distillation.students import get_student
+from mtpkd.distillation.graph_targets import graph_target
+from mtpkd.distillation.soft_targets import outputs_on_all_rows, single_teacher_target, target_rules
+from mtpkd.distillation.students import get_refined_teacher, get_student
 from mtpkd.experiments.plan import plan_experiment
 from mtpkd.experiments.scoring import open_context
 from mtpkd.experiments.verdict import test_design
@@ -46,6 +48,18 @@ LOST_PAIRS = ("targets_of_pairs", "pairing")
 TEST_SETS = dict(watch="targets", synthetic="targets", synthetic_ccc="targets_of_values")  # set -> part
 SEEDS = (100, 101, 102, 103, 104)
 COLUMNS = ["part", "group", "variant", "what", "mean", "diff", "low", "high", "p", "repeats"]
+
+SETTINGS = dict(tnet=["student.tnet=false"])  # of variants that are no method
+
+
+@target_rules.register("refined_graph")
+def refined_graph(context, fitted, temperature):  # `(R, N, C)`
+    "Predictions of the refined teacher alone, propagated: the recipe without its members"
+    network = get_refined_teacher(context, shipped("mtpkd", "targets"))
+    embedding = outputs_on_all_rows(context, network).embedding
+    own = single_teacher_target(context, network, temperature)
+    return graph_target(context, network.modalities, own, embedding).target
+
 
 # --- the variants --------------------------------------------------------------------------------------------------------------------
 
@@ -182,7 +196,8 @@ def target_variants(part) -> list:  # (group, name, what, method)
         add("without", "mixup", "no mixup", schedule="pool96_long")
     add("without", "pool96", "32 pool rows a step", schedule="default" if regression else "long_mixup")
     add("without", "soft_labels", "labels and soft targets, weighted .15 and .85", terms=kd(0.85))
-    add("without", "members", "the refined teacher alone, not propagated", target="mean")
+    add("without", "members", "the refined teacher alone", target="mean" if regression else "refined_graph")
+    add("without", "tnet", "the student without T-Net")
     add("without", "ensemble", "one joint teacher", teacher="joint", target="mean" if regression else base.target)
     add("settings", "noise", "noise of .2 on the inputs", schedule=f"{same}_noise")
     for name in ("kd", "self_training", "fitnets", "mtpkdot", *([] if regression else ["sinkhorn_kd"])):
@@ -257,14 +272,15 @@ def pairing_variants() -> list:  # (group, name, what, method)
 # --- the scores ----------------------------------------------------------------------------------------------------------------------
 
 
-def planned(part, manifest, o):
+def planned(part, manifest, o, settings=()):
     "The experiment of a part on inner validation, or on the test rows under the frozen protocol"
+    changes = [*o.set, *settings]
     if not o.test:
         pairing = "bag:8" if part in LOST_PAIRS else None
-        return plan_experiment(manifest=manifest, seeds=o.seeds, labelled_validation=0, set=o.set, pairing=pairing)
+        return plan_experiment(manifest=manifest, seeds=o.seeds, labelled_validation=0, set=changes, pairing=pairing)
     frozen = yaml.safe_load((Path(__file__).parent / "methods.yaml").read_text())
     seeds = o.seeds if o.quick else frozen["seeds"]
-    return plan_experiment(manifest=manifest, seeds=seeds, set=o.set, config=frozen["settings"])
+    return plan_experiment(manifest=manifest, seeds=seeds, set=changes, config=frozen["settings"])
 
 
 def scores_of(plan, context, method, on_test: bool) -> np.ndarray:  # `(R,)`
@@ -285,7 +301,10 @@ def measure(part, manifest, o) -> list:
     for group, name, what, method in variants(part):
         if o.only and name not in ("base", *o.only):
             continue
-        values = scores_of(plan, context, replace(method, name=name), bool(o.test))
+        own, settings = context, SETTINGS.get(name, [])
+        if settings:
+            own = open_context(planned(part, manifest, o, settings))
+        values = scores_of(plan, own, replace(method, name=name), bool(o.test))
         facts = dict(part=f"test_{o.test}" if o.test else part, group=group, variant=name, what=what)
         rows.append(facts | dict(mean=values.mean(), repeats=len(values), score=values))
         print(f"{facts['part']} {name} {100 * values.mean():.1f}", flush=True)

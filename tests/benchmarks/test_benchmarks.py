@@ -340,9 +340,9 @@ def test_every_variant_of_the_recipe_changes_it(root):
     recipe = load(root, "recipe_ablation")
     for part in recipe.PARTS:
         listed, known = recipe.variants(part), schedules(ExperimentConfig())
-        what = [
-            (replace(m, name="", schedule=""), known[m.schedule]) for *_, m in listed
-        ]  # schedules of two names may be the same
+        what = []  # schedules of two names may be the same
+        for _, name, _, m in listed:
+            what.append((replace(m, name="", schedule=""), known[m.schedule], recipe.SETTINGS.get(name)))
         assert all(a != b for i, a in enumerate(what) for b in what[:i]) and len({n for _, n, *_ in listed}) == len(
             listed
         )
