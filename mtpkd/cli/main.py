@@ -139,7 +139,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     p.add_argument("runs", nargs="+", metavar="DIR", help="run folders, or the folder of a sweep or a study")
     p.add_argument("--out", metavar="FILE", help="default: report.html in the first folder")
-    p.add_argument("--embedding", default="pca", metavar="pca|umap|tsne", help="projection of the embeddings")
+    p.add_argument("--embedding", metavar="pca|umap|tsne", help="projection of the embeddings of runs (default pca)")
     p = _command(
         sub,
         "compare",

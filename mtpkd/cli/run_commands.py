@@ -308,10 +308,14 @@ def do_report(o) -> str:
         check_output_file(o.out)
     for folder, (marker, kind) in itertools.product(o.runs, _OF_MANY_RUNS.items()):
         if (Path(folder) / marker).is_file():
+            if o.embedding:
+                raise InputError(
+                    f"{folder} is the folder of a {kind}, whose page shows no embeddings; leave out --embedding"
+                )
             if len(o.runs) > 1:
                 raise InputError(f"{folder} is the folder of a {kind}, which has a page of its own; give it alone")
             return f"report: {_page_of_many_runs(kind, folder, o.out)}"
-    page = report(o.runs, o.out or Path(o.runs[0]) / "report.html", o.embedding)
+    page = report(o.runs, o.out or Path(o.runs[0]) / "report.html", o.embedding or "pca")
     return f"report: {page}"
 
 

@@ -202,13 +202,17 @@ def detection_power(
     J: int,  # repeats: folds times seeds
     rho: float,  # as in `corrected_t`
     level: float = 0.05,
+    df: int | None = None,  # as in `corrected_t`
 ) -> float:  # in [0, 1]
     "Probability that `corrected_t` detects a true difference of `effect`, two-sided"
     if J < 2 or not sd > 0:
         return np.nan
+    df = J - 1 if df is None else min(df, J - 1)
+    if df < 1:
+        return np.nan
     quantiles = (np.arange(4000) + 0.5) / 4000
-    scale = np.sqrt(scipy.stats.chi2.ppf(quantiles, J - 1) / (J - 1))  # estimated over true standard deviation
-    critical = scipy.stats.t.ppf(1 - level / 2, J - 1) * scale
+    scale = np.sqrt(scipy.stats.chi2.ppf(quantiles, df) / df)  # estimated over true standard deviation
+    critical = scipy.stats.t.ppf(1 - level / 2, df) * scale
     shift = abs(effect) / (sd * np.sqrt(1 / J + rho))
     power = scipy.stats.norm.sf(critical - shift) + scipy.stats.norm.cdf(-critical - shift)
     return float(power.mean())
@@ -220,16 +224,18 @@ def detectable(
     rho: float,  # as in `corrected_t`
     power: float = 0.8,
     level: float = 0.05,
+    df: int | None = None,  # as in `corrected_t`
 ) -> float:
     "Smallest true difference that is detected with this power"
-    if J < 2 or not sd > 0:
+    df = J - 1 if df is None else min(df, J - 1)
+    if df < 1 or not sd > 0:
         return np.nan
     size = sd * np.sqrt(1 / J + rho)
 
     def _excess(x):
-        return detection_power(x * size, sd, J, rho, level) - power
+        return detection_power(x * size, sd, J, rho, level, df) - power
 
-    largest = 20 * scipy.stats.t.ppf(1 - level / 2, J - 1)
+    largest = 20 * scipy.stats.t.ppf(1 - level / 2, df)
     return float(size * scipy.optimize.brentq(_excess, 0, largest))
 
 # %% ../../nbs/40_evaluation/03_statistics.ipynb #c6aca21a
@@ -241,9 +247,10 @@ def subjects_needed(
     effect: float = 0.02,  # true difference to detect
     power: float = 0.8,
     level: float = 0.05,
+    df: int | None = None,  # as in `corrected_t`
 ) -> float:  # a whole number; NaN where the differences have no variance
     "Number of subjects, with labels in proportion and the same folds and seeds, to detect `effect` with this power"
-    smallest = detectable(sd, J, rho, power, level)
+    smallest = detectable(sd, J, rho, power, level, df)
     if np.isnan(smallest):
         return np.nan
     return float(np.ceil(subjects * (smallest / effect) ** 2 - 1e-9))

@@ -50,7 +50,7 @@ def probe(
     if torchrun_rank_and_size()[1] > 1:
         raise InputError("a probe runs in one process, and torchrun has started several; start one")
     with trusting(trust):
-        plan = plan_experiment(**settings)
+        plan = plan_experiment(**settings | dict(methods=settings.get("methods") or [BASELINE]))
         with torch_threads(plan.config.threads), using_engine(plan.config.ot.engine):
             return _probe(plan, progress)
 

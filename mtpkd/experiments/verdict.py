@@ -164,7 +164,7 @@ def summarise(
         diverged={name: repeats for name, repeats in lost.items() if repeats},
         headroom=headroom,
         comparisons=_comparisons(plan, parts, design, fallback or {}),
-        power=None if design.kind == "bootstrap" else _power(plan, parts, design.rho),
+        power=None if design.kind == "bootstrap" else _power(plan, parts, design),
         calibration=_calibration(plan, parts, design),
         fallback=fallback or {},
         graph_used=_graph_used(parts),
@@ -267,7 +267,7 @@ def _headroom(parts, rows):
 EFFECT = 0.02  # the gain that the power note asks about
 
 
-def _power(plan, parts, rho) -> dict:
+def _power(plan, parts, design) -> dict:
     "Detectable difference of this design, and the subjects (else samples) needed for `EFFECT`, labels in proportion"
     samples, repeats = plan.samples, len(plan.folds)
     units = samples.sample if samples.subject is None else samples.subject
@@ -276,8 +276,8 @@ def _power(plan, parts, rho) -> dict:
     for name in parts:
         sd = float(np.std(paired(parts, name, BASELINE), ddof=1)) if repeats > 1 else np.nan
         if sd > 0 and ":" not in name:
-            needed = subjects_needed(sd, repeats, rho, have, EFFECT)
-            rows[name] = dict(sd=sd, sees=detectable(sd, repeats, rho), needed=needed)
+            needed = subjects_needed(sd, repeats, design.rho, have, EFFECT, df=design.df)
+            rows[name] = dict(sd=sd, sees=detectable(sd, repeats, design.rho, df=design.df), needed=needed)
     return dict(
         effect=EFFECT,
         power=0.8,

@@ -129,7 +129,8 @@ def describe_counts(
         better = int((part["low"] > 0).sum())
         worse = int((part["high"] < 0).sum())
         sentences.append(
-            f"{method}: better than student_only in {better} of {len(part)} groups, worse in {worse}, by 95% intervals."
+            f"{method}: better than student_only in {better} of {len(part)} groups, worse in {worse}, "
+            "by 95% intervals, each for itself."
         )
     return sentences
 

@@ -136,13 +136,13 @@ def power_line(
     effect: float = 0.02,  # a true gain
 ) -> str:
     "What a design sees in 80 of 100 studies, and how many subjects some gain would take"
-    rho, _ = _needs_t_test(run)
+    rho, df = _needs_t_test(run)
     differences, summary = repeat_differences(run, method), run.summary
     have = summary.subjects or summary.n
     unit = "subjects" if summary.subjects else "samples"
     sd = differences.std()
-    sees = detectable(sd, len(differences), rho)
-    needed = subjects_needed(sd, len(differences), rho, have, effect)
+    sees = detectable(sd, len(differences), rho, df=df)
+    needed = subjects_needed(sd, len(differences), rho, have, effect, df=df)
     return (
         f"{have:,} {unit} see {format_number(sees)} points; "
         f"{format_number(needed, '{:,.0f}', 1)} would see {format_number(effect)}"
@@ -157,17 +157,17 @@ def power_figure(
     "The share of studies that find a gain, by the number of subjects, with labels in proportion"
     from mtpkd import plots
 
-    rho, _ = _needs_t_test(run)
+    rho, df = _needs_t_test(run)
     differences, summary = repeat_differences(run, method), run.summary
     have = summary.subjects or summary.n
     sd = differences.std()
-    needed = subjects_needed(sd, len(differences), rho, have, effect)
+    needed = subjects_needed(sd, len(differences), rho, have, effect, df=df)
     if not np.isfinite(needed) or not sd:
         raise InputError("the differences have no spread to plan a study with; run more folds or seeds")
     sizes = np.unique(np.geomspace(have, max(1.5 * needed, have + 1), 40).round()).astype(int)
     curves = {}
     for gain in (effect, 2 * effect, 4 * effect):
-        found = [detection_power(gain, sd * np.sqrt(have / size), len(differences), rho) for size in sizes]
+        found = [detection_power(gain, sd * np.sqrt(have / n), len(differences), rho, df=df) for n in sizes]
         curves[f"a gain of {100 * gain:g} points"] = found
     title = "subjects" if summary.subjects else "samples"
     figure = plots.line_panels(pd.DataFrame(curves, index=sizes), title)

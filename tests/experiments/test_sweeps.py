@@ -123,6 +123,8 @@ def test_the_page_of_a_sweep_by_the_command_for_reports(mixed, tmp_path, capsys)
     assert "2 of 4 runs" in (tmp_path / "page.html").read_text()
     assert main(["report", str(folder), str(folder / mixed[1].done[0].key)]) == 2
     assert "is the folder of a sweep" in capsys.readouterr().err
+    assert main(["report", str(folder), "--embedding", "umap"]) == 2
+    assert "shows no embeddings; leave out --embedding" in capsys.readouterr().err
     with pytest.raises(InputError, match="holds many runs"):
         report(folder, tmp_path / "other.html")
     assert (folder / "report.html").read_bytes() == before and not (tmp_path / "other.html").exists()
