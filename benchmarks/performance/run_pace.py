@@ -2,11 +2,13 @@
 
     git worktree add --detach ../before COMMIT
     python benchmarks/performance/run_pace.py --before ../before --out results/bench_pace.csv
+    python benchmarks/performance/run_pace.py --before . --set schedule.compile=true --warm      what a setting gives
 
 Both checkouts run the experiments of `mtpkd demo` (its settings, its seed, one schedule) in processes of their own, in turn, the order swapped from turn to turn. Counted
 is processor time, user and system: on a machine that others use it moves little where the time on the clock moves by half. `start` is the import of what a run needs,
 `run` the whole of `mtpkd.run` after it, from reading the data to the summary. Reported are medians of the turns and the ratios of each turn. Every process also prints the scores of all methods; a
-difference between the checkouts is reported beside the ratios.
+difference between the checkouts is reported beside the ratios. `--set` changes a setting of the newer one, `--warm` first runs it once that is not
+counted, so that a compiler's cache on disk is full.
 """
 
 import argparse
@@ -22,7 +24,19 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # what the benchmarks share
 from bench_tables import processor, write_csv
 
-COLUMNS = ["data", "methods", "part", "before", "now", "ratio", "ratio_low", "ratio_high", "turns", "score_difference"]
+COLUMNS = [
+    "data",
+    "methods",
+    "settings",
+    "part",
+    "before",
+    "now",
+    "ratio",
+    "ratio_low",
+    "ratio_high",
+    "turns",
+    "score_difference",
+]
 USED = "torch", "numpy"
 PARTS = ("start", "run", "total")
 
@@ -37,7 +51,7 @@ def settings_of_demo():
     return config, frozen["seeds"][:1]
 
 
-def run_once(data: str, methods: str | None) -> None:
+def run_once(data: str, methods: str | None, settings: list) -> None:
     "One run in this process; prints processor seconds and scores as JSON"
     import mtpkd
     import mtpkd.experiments.runner
@@ -46,17 +60,21 @@ def run_once(data: str, methods: str | None) -> None:
     config, seeds = settings_of_demo()
     chosen = {"methods": methods} if methods else {}
     with tempfile.TemporaryDirectory() as folder:
-        run = mtpkd.run(data, config=config, seeds=seeds, out=Path(folder) / "run", progress=False, **chosen)
+        run = mtpkd.run(
+            data, config=config, seeds=seeds, out=Path(folder) / "run", progress=False, set=settings, **chosen
+        )
         scores = {name: row["mean"] for name, row in run.summary["methods"].items()}
     ended = time.process_time()
     print(json.dumps({"start": started, "run": ended - started, "total": ended, "scores": scores}))
 
 
-def measure(checkout: Path, data: str, methods: str | None) -> dict:
+def measure(checkout: Path, data: str, methods: str | None, settings: list) -> dict:
     "The same in a process of its own, with the library of a checkout"
     command = [sys.executable, __file__, "--once", "--data", data]
     if methods:
         command += ["--methods", methods]
+    for setting in settings:
+        command += ["--set", setting]
     environment = os.environ | {"PYTHONPATH": str(checkout.resolve())}
     for library in ("OMP", "MKL", "OPENBLAS", "NUMEXPR"):
         environment[f"{library}_NUM_THREADS"] = "1"
@@ -66,21 +84,35 @@ def measure(checkout: Path, data: str, methods: str | None) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def compare(before: Path, now: Path, data: str, methods: str | None, turns: int) -> list:
+def _asked(chosen, data: str, side: int) -> tuple:  # arguments of `measure`
+    "Of the older (0) or the newer (1) side"
+    return (chosen.now, data, chosen.methods, chosen.set) if side else (chosen.before, data, chosen.methods, [])
+
+
+def compare(chosen, data: str) -> list:
     "Rows of the table of one set"
-    pairs = []
+    pairs, turns = [], chosen.turns
+    if chosen.warm:
+        measure(*_asked(chosen, data, 1))
     for turn in range(turns):
-        order = (before, now) if turn % 2 == 0 else (now, before)
-        measured = {checkout: measure(checkout, data, methods) for checkout in order}
-        pairs.append((measured[before], measured[now]))
-        ratio = measured[before]["run"] / measured[now]["run"]
+        order = (0, 1) if turn % 2 == 0 else (1, 0)
+        measured = {side: measure(*_asked(chosen, data, side)) for side in order}
+        pairs.append((measured[0], measured[1]))
+        ratio = measured[0]["run"] / measured[1]["run"]
         print(f"{data}, turn {turn + 1}: run {ratio:.2f} times quicker", flush=True)
     first, second = pairs[0][0]["scores"], pairs[0][1]["scores"]
     difference = max(abs(first[name] - second[name]) for name in first)
     rows = []
     for part in PARTS:
         ratios = [a[part] / b[part] for a, b in pairs]
-        row = dict(data=data, methods=" ".join(first), part=part, turns=turns, score_difference=difference)
+        row = dict(
+            data=data,
+            methods=" ".join(first),
+            settings=" ".join(chosen.set),
+            part=part,
+            turns=turns,
+            score_difference=difference,
+        )
         row["before"] = statistics.median(a[part] for a, _ in pairs)
         row["now"] = statistics.median(b[part] for _, b in pairs)
         row |= dict(ratio=statistics.median(ratios), ratio_low=min(ratios), ratio_high=max(ratios))
@@ -94,6 +126,8 @@ def options(argv=None):
     parser.add_argument("--now", type=Path, default=Path(__file__).resolve().parents[2], help="the newer one; this one")
     parser.add_argument("--data", default="watch,mfeat", help="shipped sets, by comma")
     parser.add_argument("--methods", help="by comma; default: those of the demonstration")
+    parser.add_argument("--set", action="append", default=[], help="a setting of the newer one, such as a.b=c")
+    parser.add_argument("--warm", action="store_true", help="run the newer one once before anything is counted")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--out", metavar="CSV", help="also write the rows to this file")
     parser.add_argument("--once", action="store_true", help=argparse.SUPPRESS)
@@ -106,11 +140,11 @@ def options(argv=None):
 def main(argv=None):
     chosen = options(argv)
     if chosen.once:
-        return run_once(chosen.data, chosen.methods)
+        return run_once(chosen.data, chosen.methods, chosen.set)
     print(f"{processor()}; processor seconds, one thread")
     rows = []
     for data in chosen.data.split(","):
-        rows += compare(chosen.before, chosen.now, data, chosen.methods, chosen.turns)
+        rows += compare(chosen, data)
     if chosen.out:
         write_csv(rows, chosen.out, COLUMNS, USED)
     for row in rows:

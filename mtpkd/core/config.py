@@ -140,6 +140,7 @@ class ScheduleConfig:
     accumulate: int = limited(1, at_least(1), at_most(MOST_ROWS))  # batches whose gradients make a step
     precision: str = "float32"  # of a network that is trained on CUDA: float32, bfloat16, float16
     graph: str = one_of("off", "auto", "off")  # whether a step on CUDA is recorded once and repeated
+    compile: bool = False  # whether teachers and students are trained by code that `torch.compile` writes
 
 # %% ../../nbs/00_core/06_config.ipynb #f1ca313d
 @dataclass(frozen=True)

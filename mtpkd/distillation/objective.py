@@ -243,7 +243,8 @@ class DistillationObjective:
         "The losses of a batch with these draws, with no choice of the host but by the number of the step"
         weak_targets = self._assign_weak_targets(draw) if self.spec.bags else None
         batch = make_batch(self.spec, self.data, self.batches, draw, weak_targets)
-        output = distributed_forward(partial(self.stack, dtype=self.dtype), batch.inputs, batch.presence)
+        run = partial(self.stack, dtype=self.dtype, compiled=self.spec.schedule.compile)
+        output = distributed_forward(run, batch.inputs, batch.presence)
         values = self._evaluate_terms(batch.terms | dict(output=output.logits, embedding=output.embedding))
         observed = ObjectiveStep(step, self, batch, output.embedding, values)
         notes = {}

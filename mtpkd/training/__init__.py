@@ -17,7 +17,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "loop": ["WARM_UP", "TIMED", "StageTime", "first_steps_only", "train"],
     "stacked_data": ["WindowedTensor", "StackedDataset", "softmax", "make_stacked_dataset", "gather_rows"],
-    "stacked_model": ["PRECISIONS", "mixed_dtype", "StackedModel", "predict_stacked", "predict_logits"],
+    "stacked_model": [
+        "run_network", "MOST_SHAPES", "CompiledRun", "run_compiled", "PRECISIONS", "mixed_dtype", "StackedModel",
+        "predict_stacked", "predict_logits",
+    ],
     "step_graph": ["StepLoss", "graph_obstacle", "CudaGraph", "ORDINARY_STEPS", "StepGraph"],
     "trainer": [
         "learning_rate", "reading_is_free", "clip_per_repeat", "Trainer", "gather_gradients",

@@ -55,6 +55,10 @@ from .stacked_data import (
     gather_rows as gather_rows,
 )
 from .stacked_model import (
+    run_network as run_network,
+    MOST_SHAPES as MOST_SHAPES,
+    CompiledRun as CompiledRun,
+    run_compiled as run_compiled,
     PRECISIONS as PRECISIONS,
     mixed_dtype as mixed_dtype,
     StackedModel as StackedModel,

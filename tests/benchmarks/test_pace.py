@@ -23,17 +23,22 @@ def load(root, name):
 def test_two_checkouts_are_run_in_turn_and_their_ratio_is_of_each_turn(root, monkeypatch):
     pace, order = load(root, "run_pace"), []
 
-    def measure(checkout, data, methods):
+    def measure(checkout, data, methods, settings):
         order.append(checkout.name)
+        assert settings == ([] if checkout.name == "before" else ["a.b=c"])
         slow = 2.0 if checkout.name == "before" else 1.0
         run = slow * (1 + len(order) // 3)  # the machine is slower in the second turn
         return {"start": 1.0, "run": run, "total": 1.0 + run, "scores": {"kd": 0.5 + 0.01 * slow}}
 
     monkeypatch.setattr(pace, "measure", measure)
-    rows = {row["part"]: row for row in pace.compare(Path("before"), Path("now"), "watch", None, 2)}
+    asked = pace.options("--before before --now now --turns 2 --set a.b=c".split())
+    rows = {row["part"]: row for row in pace.compare(asked, "watch")}
     assert order == ["before", "now", "now", "before"]
     assert (rows["start"]["ratio"], rows["run"]["ratio"], rows["run"]["ratio_high"]) == (1.0, 2.0, 2.0)
-    assert rows["run"]["score_difference"] == pytest.approx(0.01)
+    assert rows["run"]["score_difference"] == pytest.approx(0.01) and rows["run"]["settings"] == "a.b=c"
+    asked.warm, order[:] = True, []
+    pace.compare(asked, "watch")
+    assert order == ["now", "before", "now", "now", "before"]
 
 
 def test_the_clouds_of_the_plain_loop_are_those_of_the_library(root):
