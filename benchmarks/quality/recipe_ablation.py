@@ -2,6 +2,7 @@
 
     python benchmarks/quality/recipe_ablation.py --part targets --out results/recipe_targets.csv                    up to a quarter of an hour on one core, like the others
     python benchmarks/quality/recipe_ablation.py --part targets_of_values --out results/recipe_targets_of_values.csv
+    python benchmarks/quality/recipe_ablation.py --part targets_of_levels --out results/recipe_targets_of_levels.csv
     python benchmarks/quality/recipe_ablation.py --part targets_of_pairs --out results/recipe_targets_of_pairs.csv
     python benchmarks/quality/recipe_ablation.py --test watch --out results/recipe_test_watch.csv                  on test rows; likewise synthetic, synthetic_ccc
     python benchmarks/quality/recipe_ablation.py --part classification --out results/recipe_classification.csv
@@ -10,7 +11,7 @@
     python benchmarks/quality/recipe_ablation.py --part regression --only joint
 
 With `--part`, no test row is looked at: a variant's score is that of its students on the inner validation rows, all of them labelled here (`labelled_validation: 0`), which are no part of
-training. `targets`, `targets_of_values` and, for pairs that are lost in bags of eight, `targets_of_pairs` take the recipe `mtpkd` apart; `classification`, `regression` and `pairing` are the study from which its first version came, `mtpkd_v1`. Classification on `mfeat` (zer <- fac, 60 labelled and a pool), regression on synthetic subjects of generator seed 1 (150 labelled and a pool; the sets that are reported on have
+training. `targets`, `targets_of_values`, `targets_of_levels` (ordered classes) and, for pairs that are lost in bags of eight, `targets_of_pairs` take the recipe `mtpkd` apart; `classification`, `regression` and `pairing` are the study from which its first version came, `mtpkd_v1`. Classification on `mfeat` (zer <- fac, 60 labelled and a pool), regression and levels on synthetic subjects of generator seed 1 (150 labelled and a pool; the sets that are reported on have
 seed 0); weakly paired data on `mfeat` in bags of eight. Five folds, seeds 100 to 104. Every variant is the recipe with one thing changed, and of `pairing` `ot_pairing` with the weight and the schedule of `kd`, or a rival of it, or both under others; differences to it are paired, with the corrected resampled t-test's interval, not
 corrected for the number of variants: of thirty, one or two are outside by luck.
 
@@ -40,9 +41,20 @@ from mtpkd.experiments.verdict import test_design
 from mtpkd.evaluation.metrics import score
 from mtpkd.evaluation.statistics import corrected_t
 
-PARTS = ["targets", "targets_of_values", "targets_of_pairs", "classification", "regression", "pairing"]
+PARTS = [
+    "targets",
+    "targets_of_values",
+    "targets_of_levels",
+    "targets_of_pairs",
+    "classification",
+    "regression",
+    "pairing",
+]
 KINDS = dict(  # of the tasks of parts that are not called so
-    targets="classification", targets_of_values="regression", targets_of_pairs="classification"
+    targets="classification",
+    targets_of_values="regression",
+    targets_of_levels="ordinal",
+    targets_of_pairs="classification",
 )
 LOST_PAIRS = ("targets_of_pairs", "pairing")
 TEST_SETS = dict(watch="targets", synthetic="targets", synthetic_ccc="targets_of_values")  # set -> part
@@ -86,6 +98,7 @@ def kd(weight, **more):
 SCHEDULE = dict(  # of the recipe in this study
     targets="pool96",
     targets_of_values="pool96_short",
+    targets_of_levels="pool96",
     targets_of_pairs="pool96",
     classification="long_mixup",
     regression="default",
@@ -93,6 +106,7 @@ SCHEDULE = dict(  # of the recipe in this study
 RECIPES = dict(
     targets="mtpkd",
     targets_of_values="mtpkd",
+    targets_of_levels="mtpkd",
     targets_of_pairs="mtpkd_pairing",
     classification="mtpkd_v1",
     regression="mtpkd_v1",
@@ -200,6 +214,9 @@ def target_variants(part) -> list:  # (group, name, what, method)
     add("without", "tnet", "the student without T-Net")
     add("without", "ensemble", "one joint teacher", teacher="joint", target="mean" if regression else base.target)
     add("settings", "noise", "noise of .2 on the inputs", schedule=f"{same}_noise")
+    if KINDS[part] == "ordinal":
+        as_values = dict(target="refined_mean", balance="", schedule="pool96_short")
+        add("settings", "as_values", "the recipe of regressions", **as_values)
     for name in ("kd", "self_training", "fitnets", "mtpkdot", *([] if regression else ["sinkhorn_kd"])):
         add("rivals", name, f"`{name}` by the same schedule", shipped(name, part))
     if not regression:
@@ -321,7 +338,7 @@ def manifest_of(part, folder, test: str = "") -> str:
     kind = KINDS.get(part, part)
     if test == "watch":
         return "watch"
-    if test or kind == "regression":
+    if test or kind in ("regression", "ordinal"):
         return str(synthetic_set(folder, kind, 0 if test else 1))
     return "mfeat"
 
