@@ -474,7 +474,7 @@ add_method(replace(_selected, default_for="", released="", ablated=()));
 # %% ../../nbs/50_distillation/01_methods.ipynb #b95b0af7
 def _add_control(name, about):
     "A method that is the recipe, but for what is shuffled or permuted"
-    return add_method(Method(name, (), control=name, about=about, reference=_OWN))
+    return add_method(Method(name, (), role="control", control=name, about=about, reference=_OWN))
 
 
 _line = "The recipe with soft targets from privileged recordings of other rows: a control."

@@ -127,7 +127,8 @@ def calibration_section(page: Page, run, summary) -> dict:
     if calibration is None:
         return dict(note=f"No calibration to show: {reason}.")
     present = set(calibration["method"])
-    shown = [name for name in (*method_names(role="control"), *verdict_rows(summary)) if name in present][:8]
+    alone = method_names(role="control", control="")
+    shown = [name for name in (*alone, *verdict_rows(summary)) if name in present][:8]
     errors = summary.calibration
     rows = [(name, _calibration_row(name, errors[name])) for name in shown if name in errors]
     return page.figure(plots.reliability_curves, calibration, shown) | dict(rows=rows)
