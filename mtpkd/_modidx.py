@@ -179,6 +179,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                    'mtpkd.core.config.limited': ('00_core/config.html#limited', 'mtpkd/core/config.py'),
                                    'mtpkd.core.config.one_of': ('00_core/config.html#one_of', 'mtpkd/core/config.py'),
                                    'mtpkd.core.config.require_finite': ('00_core/config.html#require_finite', 'mtpkd/core/config.py'),
+                                   'mtpkd.core.config.settings_without_effect': ( '00_core/config.html#settings_without_effect',
+                                                                                  'mtpkd/core/config.py'),
                                    'mtpkd.core.config.to_dict': ('00_core/config.html#to_dict', 'mtpkd/core/config.py'),
                                    'mtpkd.core.config.to_yaml': ('00_core/config.html#to_yaml', 'mtpkd/core/config.py')},
             'mtpkd.core.delimited': { 'mtpkd.core.delimited.Dialect': ('00_core/delimited.html#dialect', 'mtpkd/core/delimited.py'),

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['FINITE', 'MOST_ROWS', 'MOST_STEPS', 'Limit', 'at_least', 'at_most', 'above', 'below', 'require_finite', 'limited',
            'one_of', 'check_limits', 'EncoderConfig', 'FusionConfig', 'ScheduleConfig', 'BackbonesConfig',
-           'TeachersConfig', 'SelfDistillationConfig', 'StudentConfig', 'OTConfig', 'ExperimentConfig', 'from_dict',
-           'to_dict', 'to_yaml']
+           'TeachersConfig', 'SelfDistillationConfig', 'StudentConfig', 'OTConfig', 'ExperimentConfig',
+           'settings_without_effect', 'from_dict', 'to_dict', 'to_yaml']
 
 # %% ../../nbs/00_core/06_config.ipynb #8fe3090f
 import dataclasses, math, numbers, types, typing
@@ -248,6 +248,27 @@ class ExperimentConfig:
     ot: OTConfig = field(default_factory=OTConfig)
     options: dict = field(default_factory=dict)  # per method: {"mtpkd": {"temperature": 2}}
     trust: tuple[str, ...] = ()  # code that was trusted, `package.module:name`; for the record, never read from a file
+
+# %% ../../nbs/00_core/06_config.ipynb #156dbf49
+_READ_WITH = {  # a switch, and the settings of its section that nothing reads where it is off
+    "backbones.train": ("steps", "epochs", "lr"),
+    "student.tnet": ("tnet_scale", "tnet_steps", "tnet_epochs", "tnet_lr", "tnet_loss"),
+}
+
+
+def settings_without_effect(config: ExperimentConfig) -> list:  # of sentences
+    "Settings that were changed from their default, though what reads them is switched off"
+    default, found = ExperimentConfig(), []
+    for switch, names in _READ_WITH.items():
+        section, on = switch.split(".")
+        own, usual = getattr(config, section), getattr(default, section)
+        if getattr(own, on):
+            continue
+        for name in names:
+            value = getattr(own, name)
+            if value != getattr(usual, name):
+                found.append(f"{section}.{name} is {value} and changes nothing, since {switch} is false")
+    return found
 
 # %% ../../nbs/00_core/06_config.ipynb #f709e5a6
 def _coerce(value, kind, where: str):

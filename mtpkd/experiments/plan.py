@@ -15,7 +15,7 @@ from typing import Any
 from ..core.errors import InputError, nearest
 from ..core.registry import trusting
 from ..core.runtime import check_memory
-from ..core.config import check_limits, ExperimentConfig
+from ..core.config import check_limits, ExperimentConfig, settings_without_effect
 from ..core.plugins import call_plugin, is_own
 from ..data.manifest import DatasetManifest, load_manifest
 from ..data.weak_pairing import check_pairing, parse_pairing
@@ -155,6 +155,8 @@ def _plan_experiment(draw, settings) -> ExperimentSpec:
     require_recordings(samples, config.privileged, "privileged")
     for note in missing_notes(samples):
         warnings.warn(f"{manifest.name}: {note}")
+    for note in settings_without_effect(config):
+        warnings.warn(note)
     config = with_faults(config, samples)
     kind, metric = manifest.task.kind, manifest.protocol.metric
     if metric not in metric_for(kind):
