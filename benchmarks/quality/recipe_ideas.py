@@ -3,8 +3,9 @@
     python benchmarks/quality/recipe_ideas.py --out results/recipe_ideas.csv
     python benchmarks/quality/recipe_ideas.py --only second_round,agreeing
 
-The development set and seeds are those of recipe_ablation.py: `mfeat` (zer <- fac), 60 labelled rows and a pool, five
-folds, seeds 100 to 104; a score is that of the students on the inner validation rows, and no test row is looked at.
+The development sets and seeds are those of recipe_ablation.py: `mfeat` (zer <- fac), 60 labelled rows and a pool, and
+for `many_*` and `one_*`, which need several privileged modalities, synthetic subjects of generator seed 1 (face <-
+physio, voice), 150 labelled rows and a pool; five folds, seeds 100 to 104; a score is that of the students on the inner validation rows, and no test row is looked at.
 Every idea is compared with the recipe, or with what its row names, by the corrected resampled t-test's interval, not
 corrected for the number of ideas.
 
@@ -16,10 +17,13 @@ joint_members  six joint teachers instead of four and the one of the privileged 
 width_64       networks of twice the width, of the student and of its teachers
 ot_*           the structural term of MT-PKDOT on top, at several weights
 full_*         the same with all labels, no pool and batches of 128, against the recipe there
+one_*          one joint teacher against many teachers, of single modalities beside the joint one: as it is, and at equal
+               cost, trained for as many steps as the many together, or with as many joint teachers
 """
 
 import argparse
 import sys
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 import torch
 
-from bench_tables import write_csv
+from bench_tables import synthetic_set, write_csv
 from mtpkd.core.config import ExperimentConfig
 from mtpkd.core.errors import nearest
 from mtpkd.distillation.context import DistillationContext
@@ -42,7 +46,7 @@ from mtpkd.experiments.scoring import open_context
 from mtpkd.experiments.verdict import test_design
 
 SEEDS = (100, 101, 102, 103, 104)
-COLUMNS = "group variant what against mean diff low high p repeats".split()
+COLUMNS = "part group variant what against mean diff low high p repeats".split()
 FULL = ("labelled=0", "schedule.batch=128")
 
 
@@ -56,6 +60,7 @@ class Idea:
     method: Method
     settings: tuple = ()
     against: str = "base"
+    source: str = "mfeat"  # the development set
 
 
 # --- targets that the library does not have --------------------------------------------------------------------------
@@ -124,25 +129,51 @@ def ideas() -> list:  # of `Idea`
         with_ot = replace(base, terms=(*base.terms, ("ot", weight)))
         what = f"and ot, weight {weight:g}, all labels"
         found.append(Idea("full", f"full_ot_{weight:g}", what, with_ot, FULL, "full_base"))
+    return [*found, *one_against_many()]
+
+
+def one_against_many() -> list:  # of `Idea`
+    "MT-PKDOT and the recipe with teachers of face, physio, voice and all three, and with the joint teacher alone"
+    found = []
+
+    def add(name, what, method, settings=(), against=""):
+        found.append(Idea("one_or_many", name, what, method, settings, against, "synthetic"))
+
+    joint, as_long = "teachers.subsets=[[face, physio, voice]]", "teachers.steps=800"  # four times everybody's
+    published = recipe("mtpkdot:pool96")
+    add("many_mtpkdot", "`mtpkdot`, four teachers", published)
+    add("one_mtpkdot", "`mtpkdot`, the joint teacher", published, (joint,), "many_mtpkdot")
+    add("one_mtpkdot_long", "the same, trained four times as long", published, (joint, as_long), "many_mtpkdot")
+    base = recipe()
+    add("many_recipe", "the recipe, four joint teachers and two of one modality", base)
+    six = (joint, "teachers.ensemble=3")
+    add("one_recipe_members", "the recipe, six joint teachers", base, six, "many_recipe")
+    single = replace(base, teacher="joint")
+    add("one_recipe", "the recipe, one joint teacher", single, (), "many_recipe")
+    as_long = "teachers.steps=1400"  # of six members and the network that learns from them
+    add("one_recipe_long", "the same, trained seven times as long", single, (as_long,), "many_recipe")
     return found
 
 
 # --- the scores ------------------------------------------------------------------------------------------------------
 
 
-def measure(chosen: list, seeds, small: tuple) -> list:  # of dicts
+def measure(chosen: list, manifests: dict, seeds, small: tuple) -> list:  # of dicts
     "A row an idea"
     scores, rows, contexts = {}, [], {}
     for idea in chosen:
-        if idea.settings not in contexts:
+        key = idea.source, idea.settings
+        if key not in contexts:
             contexts.clear()  # one at a time is held in memory
             settings = [*idea.settings, *small]
-            plan = plan_experiment(manifest="mfeat", seeds=seeds, labelled_validation=0, set=settings)
-            contexts[idea.settings] = open_context(plan), test_design(plan).rho
-        context, rho = contexts[idea.settings]
+            plan = plan_experiment(manifest=manifests[idea.source], seeds=seeds, labelled_validation=0, set=settings)
+            contexts[key] = open_context(plan), test_design(plan).rho
+        context, rho = contexts[key]
         score = np.array(get_student(context, replace(idea.method, name=idea.name)).validation)
         scores[idea.name] = score
-        row = dict(group=idea.group, variant=idea.name, what=idea.what, mean=score.mean(), repeats=len(score))
+        row = dict(
+            part="ideas", group=idea.group, variant=idea.name, what=idea.what, mean=score.mean(), repeats=len(score)
+        )
         if idea.against in scores and idea.against != idea.name:
             t = corrected_t(score - scores[idea.against], rho)
             row |= dict(against=idea.against, diff=t.mean, low=t.low, high=t.high, p=t.p)
@@ -172,7 +203,10 @@ def main(args=None) -> list:
             parser.error(f"unknown idea {name!r}; {nearest(name, known)}")
     wanted = {*wanted, *(known[name].against for name in wanted)}
     small = ("schedule.steps=4", "teachers.steps=4", "teachers.ensemble=1") if asked.quick else ()
-    rows = measure([idea for name, idea in known.items() if name in wanted], SEEDS[:1] if asked.quick else SEEDS, small)
+    with tempfile.TemporaryDirectory() as folder:
+        manifests = dict(mfeat="mfeat", synthetic=str(synthetic_set(folder, "classification", 1)))
+        chosen = [idea for name, idea in known.items() if name in wanted]
+        rows = measure(chosen, manifests, SEEDS[:1] if asked.quick else SEEDS, small)
     if asked.out:
         write_csv(rows, asked.out, COLUMNS, ("torch", "numpy", "scikit-learn"))
     return rows

@@ -596,9 +596,11 @@ def test_ideas_beside_the_recipe(root, tmp_path, capsys):
     "Two ideas and what they are compared with; none is the recipe itself"
     script = load(root, "recipe_ideas")
     listed = script.ideas()
-    assert len({(replace(idea.method, name=""), idea.settings) for idea in listed}) == len(listed)
+    assert len({(idea.source, replace(idea.method, name=""), idea.settings) for idea in listed}) == len(listed)
     names = [idea.name for idea in listed]
     assert all(idea.against in ("", *names[: names.index(idea.name) + 1]) for idea in listed)
+    published = pd.read_csv(root / "results" / "recipe_ideas.csv", keep_default_na=False)
+    assert [(r.group, r.variant, r.what) for r in published.itertuples()] == [(i.group, i.name, i.what) for i in listed]
     out = tmp_path / "rows.csv"
     script.main(["--quick", "--only", "second_round,full_student", "--out", str(out)])
     rows = pd.read_csv(out).set_index("variant")
