@@ -314,7 +314,7 @@ def scores_of(plan, context, method, on_test: bool) -> np.ndarray:  # `(R,)`
 def measure(part, manifest, o) -> list:
     "A row a variant"
     plan = planned(part, manifest, o)
-    context, rho, rows = open_context(plan), test_design(plan).rho, []
+    context, design, rows = open_context(plan), test_design(plan), []
     for group, name, what, method in variants(part):
         if o.only and name not in ("base", *o.only):
             continue
@@ -327,7 +327,7 @@ def measure(part, manifest, o) -> list:
         print(f"{facts['part']} {name} {100 * values.mean():.1f}", flush=True)
     base = next(row["score"] for row in rows if row["variant"] == "base")
     for row in rows:
-        t = corrected_t(row.pop("score") - base, rho)
+        t = corrected_t(row.pop("score") - base, design.rho, df=design.df)
         if row["variant"] != "base":
             row |= dict(diff=t.mean, low=t.low, high=t.high, p=t.p)
     return rows

@@ -167,15 +167,15 @@ def measure(chosen: list, manifests: dict, seeds, small: tuple) -> list:  # of d
             contexts.clear()  # one at a time is held in memory
             settings = [*idea.settings, *small]
             plan = plan_experiment(manifest=manifests[idea.source], seeds=seeds, labelled_validation=0, set=settings)
-            contexts[key] = open_context(plan), test_design(plan).rho
-        context, rho = contexts[key]
+            contexts[key] = open_context(plan), test_design(plan)
+        context, design = contexts[key]
         score = np.array(get_student(context, replace(idea.method, name=idea.name)).validation)
         scores[idea.name] = score
         row = dict(
             part="ideas", group=idea.group, variant=idea.name, what=idea.what, mean=score.mean(), repeats=len(score)
         )
         if idea.against in scores and idea.against != idea.name:
-            t = corrected_t(score - scores[idea.against], rho)
+            t = corrected_t(score - scores[idea.against], design.rho, df=design.df)
             row |= dict(against=idea.against, diff=t.mean, low=t.low, high=t.high, p=t.p)
         rows.append(row)
         print(describe(row), flush=True)

@@ -78,7 +78,7 @@ def rows_of(folder: Path) -> list:
         of_candidates = validation.loc[values.index, names]
         own = chosen_by_repeat(values, of_candidates, sign)
         pooled = values[method].to_numpy()
-        t = corrected_t(pooled - own, rho)
+        t = corrected_t(pooled - own, rho, df=run.summary.test.df)
         by_mean = chosen_by_mean(values, of_candidates, sign)
         means = dict(for_the_run=pooled.mean(), for_each_repeat=own.mean(), diff_of_means=(by_mean - own).mean())
         facts = dict(set=Path(folder).name, method=method, candidates=len(names), repeats=len(own))

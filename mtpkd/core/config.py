@@ -256,18 +256,19 @@ _READ_WITH = {  # a switch, and the settings of its section that nothing reads w
 }
 
 
-def settings_without_effect(config: ExperimentConfig) -> list:  # of sentences
-    "Settings that were changed from their default, though what reads them is switched off"
-    default, found = ExperimentConfig(), []
+def settings_without_effect(
+    config: ExperimentConfig,
+    usual: ExperimentConfig | None = None,  # what nobody has changed, such as a recipe; None: the defaults
+) -> list:  # of sentences
+    "Settings that were changed, though what reads them is switched off"
+    usual, found = usual or ExperimentConfig(), []
     for switch, names in _READ_WITH.items():
         section, on = switch.split(".")
-        own, usual = getattr(config, section), getattr(default, section)
-        if getattr(own, on):
-            continue
-        for name in names:
-            value = getattr(own, name)
-            if value != getattr(usual, name):
-                found.append(f"{section}.{name} is {value} and changes nothing, since {switch} is false")
+        own, before = getattr(config, section), getattr(usual, section)
+        changed = [name for name in names if getattr(own, name) not in (0, getattr(before, name))]  # 0: epochs count
+        if not getattr(own, on):
+            for name in changed:
+                found.append(f"{section}.{name} is {getattr(own, name)} and changes nothing, since {switch} is false")
     return found
 
 # %% ../../nbs/00_core/06_config.ipynb #f709e5a6

@@ -274,6 +274,8 @@ def declared(row: str) -> Method:
     "The declaration of the method that a row of a report shows; of an unknown one a plain declaration"
     base, without, _ = parse_row(row)
     method = methods.get(base) if base in methods else Method(base, ())
+    if without and base not in methods:
+        return replace(method, role="control")
     return without_term(method, without) if without else method
 
 

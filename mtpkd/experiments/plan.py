@@ -15,7 +15,7 @@ from typing import Any
 from ..core.errors import InputError, nearest
 from ..core.registry import trusting
 from ..core.runtime import check_memory
-from ..core.config import check_limits, ExperimentConfig, settings_without_effect
+from ..core.config import check_limits, ExperimentConfig, from_dict, settings_without_effect
 from ..core.plugins import call_plugin, is_own
 from ..data.manifest import DatasetManifest, load_manifest
 from ..data.weak_pairing import check_pairing, parse_pairing
@@ -44,6 +44,7 @@ from mtpkd.distillation.methods import (
 )
 from ..distillation.method_resolution import check_over_time, get_method, method_schedules
 from ..distillation.working_rows import drawn_rows, kept_bytes
+from .recipes import recipes
 from mtpkd.experiments.settings import (
     draw_folds,
     weak_pairings_of,
@@ -155,7 +156,8 @@ def _plan_experiment(draw, settings) -> ExperimentSpec:
     require_recordings(samples, config.privileged, "privileged")
     for note in missing_notes(samples):
         warnings.warn(f"{manifest.name}: {note}")
-    for note in settings_without_effect(config):
+    given = recipes.get(config.recipe) if config.recipe else {}
+    for note in settings_without_effect(config, from_dict(ExperimentConfig, given)):
         warnings.warn(note)
     config = with_faults(config, samples)
     kind, metric = manifest.task.kind, manifest.protocol.metric

@@ -19,6 +19,7 @@ from ..distillation.context import DistillationContext, get_teacher
 from ..distillation.methods import BASELINE, candidate_schedules, CEILING
 from ..distillation.method_resolution import get_method
 from ..distillation.students import get_student
+from .settings import resolve_config
 from .plan import ExperimentSpec, plan_experiment, stacked_repeats
 from .scoring import open_context
 
@@ -50,7 +51,10 @@ def probe(
     if torchrun_rank_and_size()[1] > 1:
         raise InputError("a probe runs in one process, and torchrun has started several; start one")
     with trusting(trust):
-        plan = plan_experiment(**settings | dict(methods=settings.get("methods") or [BASELINE]))
+        plan = plan_experiment(**settings | dict(methods=[BASELINE]))
+        for name in resolve_config(**settings).methods:  # none of them is trained: only their names are looked at
+            if not name.startswith("teacher_"):
+                get_method(name, plan.config, plan.samples.task.kind)
         with torch_threads(plan.config.threads), using_engine(plan.config.ot.engine):
             return _probe(plan, progress)
 

@@ -33,7 +33,8 @@ def allow_parts(values: dict) -> None:
     allow_addresses(encoders.kind, [value_at(values, "encoder", "name")])
     allow_addresses(fusions.kind, [value_at(values, "fusion", "name")])
     allow_addresses(alignments.kind, [value_at(values, "self_distillation", "alignment")])
-    for method in value_at(values, "options") or ():
+    options = value_at(values, "options")
+    for method in options if isinstance(options, dict) else ():
         terms = value_at(values, "options", method, "terms")
         allow_addresses(loss_terms.kind, terms if isinstance(terms, dict) else ())
         allow_addresses(selection_rules.kind, [value_at(values, "options", method, "rule")])

@@ -7,6 +7,8 @@ __all__ = ['MOST_SHAPES', 'run_compiled', 'PRECISIONS', 'run_network', 'Compiled
            'predict_stacked', 'predict_logits']
 
 # %% ../../nbs/45_training/05_stacked_model.ipynb #f84e7473
+import weakref
+from functools import cache
 import torch
 import torch._functorch.config
 import numpy as np
@@ -32,30 +34,47 @@ MOST_SHAPES = 64  # for which a process keeps compiled code; further ones run as
 
 
 def _compile():
+    "`run_network` through `torch.compile`, with as many compiling processes as torch has threads"
     torch._functorch.config.donated_buffer = False  # the shares of terms go back several times through one pass
-    return torch.compile(run_network, dynamic=False, recompile_limit=MOST_SHAPES)
+    limits = torch._dynamo.config
+    limit = "recompile_limit" if hasattr(limits, "recompile_limit") else "cache_size_limit"  # its name before torch 2.7
+    setattr(limits, limit, max(getattr(limits, limit), MOST_SHAPES))
+    torch._inductor.config.compile_threads = torch.get_num_threads()
+    return torch.compile(run_network, dynamic=False)
 
 
 class CompiledRun:
     """`run_network` by code that `torch.compile` writes, one for networks of one structure and batches of one shape
 
-    Where that does not work, for want of a compiler for one, a notice says so and everything runs as usual."""
+    A network that cannot be compiled runs as usual, and where the compiler itself is missing all do; a notice says so."""
 
     def __init__(self):
         self.function = None
         self.works = True
+        self.refused: weakref.WeakSet = weakref.WeakSet()  # networks
 
-    def __call__(self, *arguments):
-        if self.works:
-            try:
-                if self.function is None:
-                    self.function = _compile()
-                return self.function(*arguments)
-            except Exception as e:  # what is wrong with the network itself shows again as usual
-                self.works = False
-                reason = " ".join(str(e).split())[:150]
-                print_notice(f"schedule.compile: networks cannot be compiled here, and run as usual ({reason})")
-        return run_network(*arguments)
+    def __call__(self, network, *arguments):
+        if not self.works or network in self.refused:
+            return run_network(network, *arguments)
+        try:
+            if self.function is None:
+                self.function = _compile()
+            return self.function(network, *arguments)
+        except (InputError, torch.OutOfMemoryError):
+            raise
+        except Exception as e:  # what is wrong with the network itself shows again as usual
+            self.refused.add(network)
+            self.works = self.function is not None and not type(e).__module__.startswith("torch._inductor")
+            what = "a network" if self.works else "networks"
+            _notice_once(f"schedule.compile: {what} cannot be compiled here, and run as usual ({_reason(e)})")
+        return run_network(network, *arguments)
+
+
+_notice_once = cache(print_notice)  # per process
+
+
+def _reason(e: Exception) -> str:
+    return " ".join(str(e).split())[:150]
 
 
 run_compiled = CompiledRun()
@@ -113,7 +132,10 @@ class StackedModel:
     ):  # -> tensors `(R, B, ...)`, float32 under autocast, since losses are not approximated
         "Run repeat `r` on the inputs of repeat `r`, for all `r`"
         params = params or self.params
-        run = run_compiled if compiled and not isinstance(self.network, MappedModule) else run_network
+        if compiled and isinstance(self.network, MappedModule):
+            _notice_once("schedule.compile: a network that runs one repeat after another is not compiled")
+            compiled = False
+        run = run_compiled if compiled else run_network
         if dtype is None:
             return run(self.network, self._places, params, *inputs)
         with torch.autocast(self.device.type, dtype):
