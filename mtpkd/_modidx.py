@@ -3270,6 +3270,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                                                                     'mtpkd/experiments/resume.py'),
                                           'mtpkd.experiments.resume.environment': ( '60_experiments/resume.html#environment',
                                                                                     'mtpkd/experiments/resume.py'),
+                                          'mtpkd.experiments.resume.first_difference': ( '60_experiments/resume.html#first_difference',
+                                                                                         'mtpkd/experiments/resume.py'),
                                           'mtpkd.experiments.resume.identity': ( '60_experiments/resume.html#identity',
                                                                                  'mtpkd/experiments/resume.py'),
                                           'mtpkd.experiments.resume.keep_in_file': ( '60_experiments/resume.html#keep_in_file',

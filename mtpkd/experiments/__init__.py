@@ -24,8 +24,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "probe": ["Probe", "probe_text"],
     "recipes": ["LENGTHS", "method_of", "overlay", "without_beaten_lengths", "under", "recipe_lines"],
     "resume": [
-        "SHOWING", "KEPT_ROWS", "identity", "code_sha256", "check_same_work", "claim_folder", "save_part",
-        "keep_in_file", "load_part", "student_file", "teacher_file", "keep_teachers", "keep_students",
+        "SHOWING", "KEPT_ROWS", "identity", "code_sha256", "first_difference", "check_same_work", "claim_folder",
+        "save_part", "keep_in_file", "load_part", "student_file", "teacher_file", "keep_teachers", "keep_students",
         "Journal", "environment",
     ],
     "kept_networks": ["replan", "KeptNetworks", "fitted_networks"],

@@ -88,6 +88,7 @@ from .resume import (
     KEPT_ROWS as KEPT_ROWS,
     identity as identity,
     code_sha256 as code_sha256,
+    first_difference as first_difference,
     check_same_work as check_same_work,
     claim_folder as claim_folder,
     save_part as save_part,

@@ -20,7 +20,7 @@ from ..distillation.stages import fit_teacher_stages, teacher_checkpoints
 from ..training.checkpoint import CheckpointStore
 from .plan import ExperimentSpec, plan_experiment
 from .scoring import open_context
-from .resume import check_same_work, claim_folder, identity, Journal
+from .resume import check_same_work, claim_folder, first_difference, identity, Journal
 from .runner import default_out, methods_and_upper_bounds, run_plan, stacks_of, training_folder
 
 # %% ../../nbs/60_experiments/14_teacher_stages.ipynb #bc356579
@@ -97,12 +97,13 @@ def _fit_and_keep(plan, out: Path, resume, progress) -> Path:
 def _check_same_teachers(folder: Path, facts: dict) -> None:
     "Refuse teachers of other data, folds, seeds or settings"
     theirs = read_yaml(regular_file(folder, MARK))
-    for key in sorted({*map(str, theirs)} | {*facts}):
-        if key not in _OF_STUDENTS and theirs.get(key) != facts.get(key):
-            raise InputError(
-                f"{folder} holds teachers of another experiment ({key}: {theirs.get(key)!r} there, "
-                f"{facts.get(key)!r} here); train teachers for this one, or leave {key} as it is there"
-            )
+    other = first_difference(theirs, facts, _OF_STUDENTS)
+    if other:
+        key, there, here = other
+        raise InputError(
+            f"{folder} holds teachers of another experiment ({key}: {there!r} there, {here!r} here); "
+            f"train teachers for this one, or leave {key} as it is there"
+        )
 
 
 def _check_same_modalities(folder: Path, manifest) -> None:
