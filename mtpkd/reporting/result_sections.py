@@ -10,7 +10,7 @@ __all__ = ['budget_section', 'teacher_section', 'transfer_section', 'calibration
 from .. import plots
 from ..core.provenance import provenance_text
 from ..evaluation.wording import difference_with_interval, format_number, format_p, format_signed
-from ..distillation.methods import BASELINE, method_names
+from ..distillation.methods import BASELINE, method_names, method_role
 from ..experiments.label_budgets import curve_table, same_but_labels
 from .run_view import is_regression, main_rows, optional_table, value_or_reason
 from .run_figures import transfer_unit
@@ -104,7 +104,8 @@ def transfer_section(page: Page, run, summary) -> dict:
         return dict(note=f"No gains and losses to show: {reason}.")
     best = best_method(summary)
     if best not in set(transfer["method"]):
-        best = transfer["method"].iloc[0]
+        shown = list(dict.fromkeys(transfer["method"]))
+        best = min(shown, key=lambda name: method_role(name) != "method")  # a control only where nothing else is there
     rows = [(method, _transfer_row(part)) for method, part in transfer.groupby("method", sort=False)]
     changes = ["came closer", "moved away"] if is_regression(summary) else ["turned right", "turned wrong"]
     figure = page.figure(plots.transfer_bars, transfer, best, transfer_unit(summary))

@@ -10,6 +10,7 @@ import html, threading
 from functools import partial
 import ipywidgets as w
 import pandas as pd
+from ..distillation.methods import method_role
 from ..plots.embeddings import PROJECTIONS
 from ..plots.theme import label_text
 from ..reporting.run_view import optional_table, reason_of, required_table
@@ -292,7 +293,7 @@ class TransferLedger(SampleExplorer):
             return
         methods = list(dict.fromkeys(table["method"]))
         best = best_method(self.run.summary)
-        self.method.options = sorted(methods, key=lambda name: name != best)
+        self.method.options = sorted(methods, key=lambda name: (name != best, method_role(name) != "method"))
         self.method.value = method if method in methods else self.method.options[0]
         self.offer_samples(self.run, self.method.value)
         self.method.observe(self.refresh, "value")
