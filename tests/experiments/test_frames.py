@@ -269,8 +269,10 @@ def film_and_voice(samples, spec):
 
 
 @pytest.mark.slow
-def test_a_student_of_film_taught_by_voice_is_better_over_all_frames(tmp_path, monkeypatch):
-    "Of 40 simulated people, 24 windows labelled: a voice knows arousal, which a face shows to who has learnt it"
+def test_a_student_of_film_taught_by_voice_knows_more_of_arousal_over_all_frames(tmp_path, monkeypatch):
+    """Of 40 simulated people, 24 windows labelled: a voice knows arousal, which a face shows to who has learnt it
+
+    Of valence it knows nothing, and there the student alone may be better: no claim is made about the mean of both."""
     for name in ("write_film", "write_crops"):  # drawn below, where they are needed
         monkeypatch.setattr(f"mtpkd.simulation.affwild2_layout.{name}", lambda path, *rest, **how: path)
     how = dict(subjects=40, clips=4, size=32, waves="plain")
@@ -283,7 +285,7 @@ def test_a_student_of_film_taught_by_voice_is_better_over_all_frames(tmp_path, m
         path, methods="student_only,kd", labelled=24, seeds=range(5), set=settings, out=tmp_path / "run", progress=False
     )
     alone, taught = r.summary.frames["student_only"], r.summary.frames["kd"]
-    assert taught.mean > alone.mean + 0.02 and taught.recordings > alone.recordings
+    assert taught.recordings > alone.recordings
     means = r.metrics[r.metrics["metric"] == "frames_ccc_arousal"].groupby("method")["value"].mean()
     assert means["kd"] > means["student_only"] + 0.05
     target, _, _ = scored_frames(samples.task, samples.spans, every_frame(samples))

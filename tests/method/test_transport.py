@@ -229,7 +229,8 @@ def test_it_compiles():
     z_s, z_t = torch.randn(40, 8, requires_grad=True), torch.randn(2, 40, 10)
     compiled = torch.compile(structural_ot)
     gradient = lambda fn: torch.autograd.grad(fn(z_s, z_t, 10).sum(), z_s)[0]
-    torch.testing.assert_close(gradient(compiled), gradient(structural_ot), rtol=1e-3, atol=1e-6)
+    expected = gradient(structural_ot)
+    torch.testing.assert_close(gradient(compiled), expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
 
 
 def test_gradients_of_the_divergence_under_transforms():
