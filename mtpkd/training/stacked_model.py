@@ -46,7 +46,7 @@ def _compile():
 class CompiledRun:
     """`run_network` by code that `torch.compile` writes, one for networks of one structure and batches of one shape
 
-    A network that cannot be compiled runs as usual, and where the compiler itself is missing all do; a notice says so."""
+    A network that cannot be compiled runs as usual, and all do where the compiler is missing; a notice says so."""
 
     def __init__(self):
         self.function = None

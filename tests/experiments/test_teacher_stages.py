@@ -39,7 +39,7 @@ def test_students_of_another_setting(tiny):
     [
         (dict(seeds=[3]), r"seeds: \[0\] there, \[3\] here"),
         (dict(folds=3), "folds: 2 there, 3 here"),
-        (dict(set="encoder.width=4"), "encoder: "),
+        (dict(set="encoder.width=4"), "encoder.width: "),
         (dict(methods="mtpkdot"), "adapted teachers|teacher "),
         (dict(manifest="watch"), "there, .* here"),
     ],
