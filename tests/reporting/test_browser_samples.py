@@ -23,7 +23,7 @@ def filmed(tmp_path_factory):
     recordings = talking_films(home / "films")
     how = dict(encoder="frames_tcn,logmel,raw", weights="random", faces="whole", frames=2, size=16, sound_seconds=1.0)
     manifest = prepare(recordings, out=home / "set", jobs=1, progress=False, **how)
-    settings = dict(seeds=[0], config=quick(), labelled="all", progress=False)
+    settings = dict(seeds=[0, 1], config=quick(schedule=dict(steps=40)), labelled="all", progress=False)
     run = mtpkd.run(str(manifest), methods=["mtpkdot", "kd", *TEACHERS], out=home / "run", **settings)
     return run, recordings.parent
 
