@@ -268,29 +268,41 @@ def film_and_voice(samples, spec):
     return (film - training.mean(0)) @ components.T, sound
 
 
-@pytest.mark.slow
-def test_a_student_of_film_taught_by_voice_knows_more_of_arousal_over_all_frames(tmp_path, monkeypatch):
-    """Of 40 simulated people, 24 windows labelled: a voice knows arousal, which a face shows to who has learnt it
-
-    Of valence it knows nothing, and there the student alone may be better: no claim is made about the mean of both."""
-    for name in ("write_film", "write_crops"):  # drawn below, where they are needed
-        monkeypatch.setattr(f"mtpkd.simulation.affwild2_layout.{name}", lambda path, *rest, **how: path)
-    how = dict(subjects=40, clips=4, size=32, waves="plain")
-    copy = simulate("affwild2_va", tmp_path / "copy", **how)
-    samples = mtpkd.read(f"{copy}+windows", ["video"], files=True)
-    film, sound = film_and_voice(samples, SimulationSpec("affwild2_va", **how))
-    path = save_films(tmp_path / "set", samples, dict(video=film, audio=sound), load_manifest(copy).protocol)
+@pytest.fixture(scope="module")
+def heard(tmp_path_factory):
+    "A run on 40 simulated people, 24 windows labelled, with the samples and the copy of the corpus"
+    home = tmp_path_factory.mktemp("heard")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("write_film", "write_crops"):  # drawn below, where they are needed
+            patch.setattr(f"mtpkd.simulation.affwild2_layout.{name}", lambda path, *rest, **how: path)
+        how = dict(subjects=40, clips=4, size=32, waves="plain")
+        copy = simulate("affwild2_va", home / "copy", **how)
+        samples = mtpkd.read(f"{copy}+windows", ["video"], files=True)
+        film, sound = film_and_voice(samples, SimulationSpec("affwild2_va", **how))
+        path = save_films(home / "set", samples, dict(video=film, audio=sound), load_manifest(copy).protocol)
     settings = ["schedules=[default]", "schedule.steps=150", "teachers.steps=150", "teachers.ensemble=1"]
-    r = mtpkd.run(
-        path, methods="student_only,kd", labelled=24, seeds=range(5), set=settings, out=tmp_path / "run", progress=False
-    )
-    alone, taught = r.summary.frames["student_only"], r.summary.frames["kd"]
-    assert taught.recordings > alone.recordings
+    asked = dict(methods="student_only,kd", labelled=24, seeds=range(5), set=settings, progress=False)
+    return mtpkd.run(path, **asked, out=home / "run"), samples, copy
+
+
+@pytest.mark.slow
+def test_a_student_of_film_taught_by_voice_knows_more_of_arousal_over_all_frames(heard):
+    "A voice knows arousal, which a face shows to who has learnt it"
+    r, samples, copy = heard
+    assert r.summary.frames["kd"].recordings > r.summary.frames["student_only"].recordings
     means = r.metrics[r.metrics["metric"] == "frames_ccc_arousal"].groupby("method")["value"].mean()
     assert means["kd"] > means["student_only"] + 0.05
     target, _, _ = scored_frames(samples.task, samples.spans, every_frame(samples))
     lines = [line for file in copy.parent.rglob("Validation_Set/*.txt") for line in file.read_text().splitlines()[1:]]
     assert len(target) == sum(line != "-5,-5" for line in lines)
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(strict=True, reason="a voice knows nothing of valence, of which this student loses what it gains")
+def test_a_student_of_film_taught_by_voice_is_better_over_all_frames(heard):
+    "The mean of valence and arousal: a goal that this simulation does not reach yet"
+    frames = heard[0].summary.frames
+    assert frames["kd"].mean > frames["student_only"].mean + 0.02
 
 
 def every_frame(samples):
