@@ -6226,8 +6226,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                                                                         'mtpkd/training/stacked_model.py'),
                                               'mtpkd.training.stacked_model._predicted_parts': ( '45_training/stacked_model.html#_predicted_parts',
                                                                                                  'mtpkd/training/stacked_model.py'),
-                                              'mtpkd.training.stacked_model._reason': ( '45_training/stacked_model.html#_reason',
-                                                                                        'mtpkd/training/stacked_model.py'),
                                               'mtpkd.training.stacked_model._seeded': ( '45_training/stacked_model.html#_seeded',
                                                                                         'mtpkd/training/stacked_model.py'),
                                               'mtpkd.training.stacked_model.mixed_dtype': ( '45_training/stacked_model.html#mixed_dtype',

@@ -14,7 +14,7 @@ import torch._functorch.config
 import numpy as np
 from torch import Tensor
 from torch.func import stack_module_state
-from ..core.errors import InputError, nearest, print_notice
+from ..core.errors import InputError, nearest, print_notice, reason_of
 from ..models.stacked_layers import bind_weights, MappedModule, shared_weights, stacked_form, weight_places
 from .stacked_data import StackedDataset
 
@@ -66,15 +66,11 @@ class CompiledRun:
             self.refused.add(network)
             self.works = self.function is not None and not type(e).__module__.startswith("torch._inductor")
             what = "a network" if self.works else "networks"
-            _notice_once(f"schedule.compile: {what} cannot be compiled here, and run as usual ({_reason(e)})")
+            _notice_once(f"schedule.compile: {what} cannot be compiled here, and run as usual ({reason_of(e, 150)})")
         return run_network(network, *arguments)
 
 
 _notice_once = cache(print_notice)  # per process
-
-
-def _reason(e: Exception) -> str:
-    return " ".join(str(e).split())[:150]
 
 
 run_compiled = CompiledRun()

@@ -11,7 +11,7 @@ from functools import cache
 from typing import NamedTuple
 import torch
 from torch.utils._pytree import tree_leaves, tree_map
-from ..core.errors import print_notice
+from ..core.errors import print_notice, reason_of
 from .distributed import rank_and_world_size
 from .trainer import gather_gradients, set_learning_rates, Trainer, update_weights
 
@@ -128,9 +128,7 @@ class StepGraph:
             self.works = False
             for group in trainer.optimiser.param_groups:
                 group["lr"] = 0.0  # a number again, set before every step
-            _notice_once(
-                f"a training step cannot be captured, and is taken as usual ({' '.join(str(e).split())[:150]})"
-            )
+            _notice_once(f"a training step cannot be captured, and is taken as usual ({reason_of(e, 150)})")
         self.counts = [value for _, value in trainer.counts[counted:]]
         del trainer.counts[counted:]
 
