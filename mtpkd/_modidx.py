@@ -6367,6 +6367,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                                                                 'mtpkd/transport/compiled.py'),
                                           'mtpkd.transport.compiled._cloud': ( '30_transport/compiled.html#_cloud',
                                                                                'mtpkd/transport/compiled.py'),
+                                          'mtpkd.transport.compiled._comparison': ( '30_transport/compiled.html#_comparison',
+                                                                                    'mtpkd/transport/compiled.py'),
                                           'mtpkd.transport.compiled._compiled': ( '30_transport/compiled.html#_compiled',
                                                                                   'mtpkd/transport/compiled.py'),
                                           'mtpkd.transport.compiled._cost_gradient': ( '30_transport/compiled.html#_cost_gradient',

@@ -29,13 +29,31 @@ def _compiled(function):
 _F = np.float32
 _ZERO, _HALF, _ONE = _F(0), _F(0.5), _F(1)
 
+# %% ../../nbs/30_transport/04_compiled.ipynb #795c162b
+def _comparison(name):
+    "The larger or the smaller of two numbers by an instruction that LLVM keeps in vector registers; NaN if one is NaN"
+
+    @intrinsic
+    def compare(typing_context, a, b):
+        def build(context, builder, signature, arguments):
+            number = ir.FloatType()
+            function = builder.module.declare_intrinsic(name, [number], ir.FunctionType(number, [number] * 2))
+            return builder.call(function, arguments)
+
+        return types.float32(types.float32, types.float32), build
+
+    return compare
+
+
+_larger, _smaller = _comparison("llvm.maximum"), _comparison("llvm.minimum")
+
 # %% ../../nbs/30_transport/04_compiled.ipynb #13d1b47f
 @_compiled
 def _largest_magnitude(row):
     "The largest magnitude of the numbers in `row (D,)`"
     largest = _ZERO
     for c in range(len(row)):
-        largest = max(largest, abs(row[c]))
+        largest = _larger(largest, abs(row[c]))
     return largest
 
 
@@ -123,8 +141,8 @@ def _bound(row, k):
     "A number with exactly `k` entries of `row (B,)` at or below it; where there is none, the `k`-th smallest entry"
     low = high = row[0]
     for j in range(len(row)):
-        low = min(low, row[j])
-        high = max(high, row[j])
+        low = _smaller(low, row[j])
+        high = _larger(high, row[j])
     smallest = low
     while True:
         middle = _HALF * (low + high)
@@ -325,7 +343,7 @@ def _product(a, b, out):
 @_compiled
 def _exp2(x):
     "Two to the power `x`, at most 127"
-    x = _F(-120) if x < _F(-120) else x
+    x = _F(-100) if x < _F(-100) else x
     whole = np.floor(x + _HALF)
     part = x - whole
     power = _F(1.535336188319500e-4)
@@ -436,7 +454,7 @@ def _write_kernel(x, y, q, temperature, p, kernel):
         largest = _F(-np.inf)
         for j in range(m):
             row[j] = row[j] * cold + q[j]
-            largest = max(largest, row[j])
+            largest = _larger(largest, row[j])
         p[i] = -largest
         for j in range(m):
             row[j] = _exp2(row[j] - largest)
@@ -553,7 +571,7 @@ def _newton_step(kernel, u, v, sums, most):
     passes = _newton_direction(kernel, u, v, v * sums[:m], most, step)
     longest = _ZERO
     for j in range(m):
-        longest = max(longest, abs(step[j]))
+        longest = _larger(longest, abs(step[j]))
     shorter = _LONGEST / longest if longest > _LONGEST else _ONE
     for j in range(m):
         v[j] *= np.exp(shorter * step[j])
@@ -566,8 +584,8 @@ def _extreme(scaling):
     n = _F(len(scaling))
     low = high = scaling[0]
     for i in range(len(scaling)):
-        low = min(low, scaling[i])
-        high = max(high, scaling[i])
+        low = _smaller(low, scaling[i])
+        high = _larger(high, scaling[i])
     return low * n < _F(1e-12) or high * n > _F(1e12)
 
 
@@ -827,7 +845,7 @@ def _lowest(gram, n):
     for i in range(n):
         low = smallest
         for j in range(n):
-            low = min(low, gram[i, j])
+            low = _smaller(low, gram[i, j])
         if low < smallest:
             smallest = low
             row = i
