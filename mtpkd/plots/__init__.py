@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "result_curves": ["reliability_curves", "budget_curves", "inflation_curves", "damage_curves"],
     "samples": [
         "MOST_STRETCHES", "envelope", "sound_figure", "signal_figure", "map_figure", "feature_figure",
-        "titled_figure", "network_colours", "output_figure", "timeline_figure",
+        "titled_figure", "NetworkLook", "network_looks", "output_figure", "timeline_figure",
     ],
     "theme": ["INK", "GRID", "TEMPLATE", "SEQUENTIAL_COLOURS", "CONFIG", "style", "label_text", "to_html", "plotly_js"],
     "training_curves": [

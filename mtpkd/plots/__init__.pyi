@@ -72,7 +72,8 @@ from .samples import (
     map_figure as map_figure,
     feature_figure as feature_figure,
     titled_figure as titled_figure,
-    network_colours as network_colours,
+    NetworkLook as NetworkLook,
+    network_looks as network_looks,
     output_figure as output_figure,
     timeline_figure as timeline_figure,
 )

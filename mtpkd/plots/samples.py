@@ -4,9 +4,11 @@
 
 # %% auto #0
 __all__ = ['MOST_STRETCHES', 'envelope', 'sound_figure', 'signal_figure', 'map_figure', 'feature_figure', 'titled_figure',
-           'network_colours', 'output_figure', 'timeline_figure']
+           'NetworkLook', 'network_looks', 'output_figure', 'timeline_figure']
 
 # %% ../../nbs/70_plots/11_samples.ipynb #5e780e09
+from collections import Counter
+from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -122,12 +124,31 @@ def titled_figure(figure: go.Figure, title: str) -> go.Figure:  # the same figur
     return figure.update_layout(title=heading | dict(pad_t=8), margin_t=top, height=figure.layout.height + 26)
 
 # %% ../../nbs/70_plots/11_samples.ipynb #4476357b
-def network_colours(networks) -> dict:  # name -> colour
-    "Colours of teachers and students"
+class NetworkLook(NamedTuple):
+    "How a network is drawn"
+
+    colour: str
+    dash: str  # of its line
+    pattern: str  # of its bars
+    symbol: str  # of its points
+
+
+_STUDENT_LOOKS = ("solid", "", "circle"), ("dashdot", "x", "square"), ("longdashdot", "+", "diamond")
+_TEACHER_LOOKS = ("dash", "/", "circle-open"), ("longdash", "\\", "square-open"), ("dot", "-", "diamond-open")
+
+
+def network_looks(networks) -> dict:  # name -> `NetworkLook`
+    "Colours of teachers and students; teachers are dashed and hatched, and so are students that share a colour"
     teachers = teacher_colours([name for name in networks if name.startswith("teacher_")])
-    return {name: teachers.get(name) or method_colour(name) for name in networks}
+    looks, seen = {}, Counter()
+    for name in networks:
+        kinds = _TEACHER_LOOKS if name in teachers else _STUDENT_LOOKS
+        colour = teachers.get(name) or method_colour(name)
+        looks[name] = NetworkLook(colour, *kinds[seen[kinds, colour] % len(kinds)])
+        seen[kinds, colour] += 1
+    return looks
 
-
+# %% ../../nbs/70_plots/11_samples.ipynb #cab3ce5a
 def _network_label(name: str) -> str:
     return label_text(str(name).replace("_", " ", 1))
 
@@ -140,14 +161,16 @@ def output_figure(
 ) -> go.Figure:
     "What each network predicts for one sample"
     fig = go.Figure()
-    colours = network_colours(outputs.index)
+    looks = network_looks(outputs.index)
     labels = [label_text(label) for label in outputs.columns]
     for network, values in outputs.iterrows():
+        look = looks[network]
         common = dict(x=labels, y=values.round(4).tolist(), name=_network_label(network))
         if are_probabilities:
-            fig.add_trace(go.Bar(**common, marker_color=colours[network], hovertemplate="%{x}: %{y:.2f}"))
+            marker = dict(color=look.colour, pattern=dict(shape=look.pattern, size=6, solidity=0.4))
+            fig.add_trace(go.Bar(**common, marker=marker, hovertemplate="%{x}: %{y:.2f}"))
         else:
-            marker = dict(color=colours[network], size=11)
+            marker = dict(color=look.colour, symbol=look.symbol, size=11, line_width=2)
             fig.add_trace(go.Scatter(**common, mode="markers", marker=marker, hovertemplate="%{x}: %{y:.2f}"))
     if target is not None:
         _mark_target(fig, labels, target, are_probabilities=are_probabilities)
@@ -174,7 +197,7 @@ def _mark_target(fig, labels, target, *, are_probabilities: bool) -> None:
 # %% ../../nbs/70_plots/11_samples.ipynb #6bba0a60
 def _dimension_traces(row, label, times, outputs: dict, target):
     "The target in grey, and a line a network, of one panel"
-    colours = network_colours(outputs)
+    looks = network_looks(outputs)
     common = dict(mode="lines", legendgroup="target", showlegend=row == 0)
     is_indicator = set(np.unique(target[~np.isnan(target)])) <= {0.0, 1.0}
     line = dict(color=INK, width=3, dash="dot", shape="hvh" if is_indicator else "linear")
@@ -182,7 +205,7 @@ def _dimension_traces(row, label, times, outputs: dict, target):
     mode = "lines+markers" if len(times) <= 60 else "lines"
     for network, values in outputs.items():
         common = dict(mode=mode, legendgroup=network, showlegend=row == 0, marker_size=5)
-        line = dict(color=colours[network], width=1.8)
+        line = dict(color=looks[network].colour, dash=looks[network].dash, width=1.8)
         yield go.Scatter(x=times, y=values[:, row], name=_network_label(network), line=line, **common)
 
 

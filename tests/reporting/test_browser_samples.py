@@ -9,7 +9,7 @@ from mtpkd.features.prepare import prepare
 from mtpkd.widgets.explorers import EmbeddingExplorer, TeacherChoice, TransferLedger
 from mtpkd.widgets.plan_explorer import PlanExplorer
 from mtpkd.widgets.sample_view import sample_html
-from test_browser import browser, lab, Page, SHOTS  # noqa: F401 the fixtures
+from test_browser import browser, lab, Page, SHOTS, turn_dark  # noqa: F401 the fixtures
 from tiny_runs import quick
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -126,6 +126,8 @@ def test_a_point_of_the_embeddings_opens_its_recording(lab, browser, filmed, sch
     name_run(lab, "embeddings", filmed[0])
     page = Page(browser, lab, "embeddings", scheme=scheme)
     page.run_all()
+    if scheme == "dark":
+        turn_dark(page)
     click_in(page, 0, 3)
     watch_and_listen(page)
     shoot(page, f"sample_{scheme}")
