@@ -48,7 +48,7 @@ def teacher_choice(
             trace = _share_trace(of_method[teacher], teacher, colours[teacher], column == 1)
             fig.add_trace(trace, 1, column)
     n_epochs = shares.index.get_level_values("epoch").nunique()
-    fig.update_xaxes(title="epoch of the student's training", showgrid=False, dtick=max(1, n_epochs // 6))
+    fig.update_xaxes(title="epoch", showgrid=False, dtick=max(1, n_epochs // 6))
     fig.update_yaxes(range=[0, 100], title="share of choices (%)", col=1)
     return style(fig, 340, barmode="stack", margin=dict(l=60, r=20, t=80, b=60), legend_y=1.14)
 

@@ -77,7 +77,7 @@ def verdict_forest(summary: Summary) -> go.Figure:
         text = difference_with_interval(*_interval(methods[method]))
         fig.add_annotation(x=1.01, xref="paper", y=-i, text=text, showarrow=False, xanchor="left")
     corrected = any(row.p_holm is not None for row in methods.values())
-    _significance_legend(fig, "p < .05, corrected for the number of methods" if corrected else "p < .05")
+    _significance_legend(fig, "p < .05, where methods are compared the corrected one" if corrected else "p < .05")
     fig.add_vline(x=0, line=dict(color=PALETTE["grey"], width=2))
     _row_axis(fig, [label_text(label) if m else f"<b>{label}</b>" for label, m in rows], 0.3, 0.7)
     metric = metric_label(summary.metric)

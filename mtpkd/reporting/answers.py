@@ -22,6 +22,7 @@ from mtpkd.evaluation.wording import (
     join_words,
     metric_label,
 )
+from .findings import has_no_headroom
 from .ranking import fallen_back, verdict_rows
 
 # %% ../../nbs/75_reporting/06_answers.ipynb #75c3a447
@@ -43,12 +44,11 @@ def _level(summary, name: str, others: int = 0) -> str:
     row, student = summary.methods[name], summary.methods.get(BASELINE)
     base = None if student is None else student.mean
     best = f", the best of {others} methods," if others > 1 else ""
-    several = sum(other.p_holm is not None for other in summary.methods.values()) > 1
-    is_corrected = row.p_holm is not None and (several or row.p_holm != row.p)
-    corrected = " corrected for the number of methods" if is_corrected else ""
-    span = ""
-    if not is_missing(row.low):
-        span = f"95% interval {format_number(row.low)} to {format_number(row.high)}, "
+    tested = sum(other.p_holm is not None for other in summary.methods.values())
+    corrected = ""
+    if row.p_holm is not None and (tested > 1 or row.p_holm != row.p):
+        corrected = f" corrected for {tested if tested > 1 else 'the number of'} methods"
+    span = "" if is_missing(row.low) else _interval_text((row.low, row.high))
     return (
         f"{name}{best} scores {format_number(row.mean)} against {format_number(base)} for {BASELINE}, the same student "
         f"without a teacher ({metric_label(summary.metric)} x 100): {format_signed(row.diff)} points "
@@ -66,6 +66,32 @@ def _gainable(summary, name: str) -> str:
         share = f", of which {name} reaches {format_percent(row.headroom_closed)}"
     points = f"{format_signed(headroom.value)} points ({format_p_value(headroom.p)})"
     return f" Labels for the whole pool would add {points} to {BASELINE}{share}."
+
+
+def _interval_text(ends) -> str:  # "95% interval 2.0 to 9.0, "
+    "An interval in points, where there is one"
+    if ends is None or None in ends:
+        return ""
+    return f"95% interval {format_number(ends[0])} to {format_number(ends[1])}, "
+
+
+def _no_headroom(summary) -> str:
+    "What labels for the whole pool add, where that is not significant"
+    headroom = summary.headroom
+    return (
+        f"labels for the whole pool add {format_signed(headroom.value)} points "
+        f"({_interval_text(headroom.ci95)}{format_p_value(headroom.p)}) to the student alone"
+    )
+
+
+def _seen_gain(summary, name: str) -> str:
+    "The smallest gain that a run of this size finds, where it is known"
+    power = summary.power
+    row = power.methods.get(name) if power else None
+    if row is None or row.sees is None:
+        return ""
+    found = f"{format_number(power.power, '{:.0f}')} of 100 runs of this size would find"
+    return f" A true gain of {format_number(row.sees)} points is the least that {found}."
 
 
 def _control_pair(summary, name: str):  # a `Comparison`, or None
@@ -144,12 +170,14 @@ def describe_help(summary: Summary) -> str:
         return _help(summary)
     if all(other.is_significant for other in rows.values()):
         return f"Distillation harmed: {_level(summary, name, len(rows))}.{_gainable(summary, name)}"
+    if has_no_headroom(summary):
+        return f"There was hardly anything to gain: {_no_headroom(summary)}, and {_level(summary, name)}."
+    sees = _seen_gain(summary, name)
     if headroom is not None and headroom.value is not None and not headroom.significant:
-        return (
-            f"There was hardly anything to gain: labels for the whole pool add {format_signed(headroom.value)} points "
-            f"({format_p_value(headroom.p)}) to the student alone, and {_level(summary, name)}."
-        )
-    return f"No help by privileged data was shown: {_level(summary, name)}.{_gainable(summary, name)}"
+        gainable = f" Nor was it shown that there was anything to gain: {_no_headroom(summary)}."
+    else:
+        gainable = _gainable(summary, name)
+    return f"No help by privileged data was shown: {_level(summary, name)}.{gainable}{sees}"
 
 # %% ../../nbs/75_reporting/06_answers.ipynb #4154ce5f
 def _pairs(summary, concerns) -> list:
@@ -181,11 +209,11 @@ def describe_pairing(summary: Summary) -> str:
     pairs = _pairs(summary, lambda pair: pair.b in SHUFFLE_CONTROLS)
     if not pairs:
         return (
-            "Not tested: whether a privileged recording must be that of its own row; "
+            "Not tested: whether it matters that a privileged recording belongs to the same sample; "
             f"a run with --methods {RECIPE},shuffled_privileged tests it."
         )
     pair = pairs[-1]  # the control that comes closest
-    control = f"{pair.a} against {pair.b}, whose teachers see the privileged recordings of other rows"
+    control = f"{pair.a} against {pair.b}, whose teachers see the privileged recordings of other samples"
     if pair.is_significant and summary.gain(pair) > 0:
         return f"The pairing of the modalities is worth {format_difference(pair)}: {control}."
     return f"That the pairing of the modalities matters was not shown: {control}, {format_difference(pair)}."
@@ -215,7 +243,7 @@ def _describe_lost_pairs(summary) -> str:
 def _transport_pairs(summary) -> list:  # of (pair, what is compared)
     "The comparisons that isolate optimal transport"
     ablated = _pairs(summary, lambda pair: parse_row(pair.b).without == "ot")
-    compared = [f"{pair.a} with its transport term against the same without it" for pair in ablated]
+    compared = [f"{pair.a} with its transport term against the same method without it" for pair in ablated]
     in_bags = _pairs(summary, lambda pair: declared(pair.a).bags == "ot" and declared(pair.b).bags == "mean")
     for pair in in_bags:
         compared.append(f"{pair.a}, which pairs the rows of a bag, against {pair.b}, which takes their mean")
@@ -234,12 +262,21 @@ def describe_transport_gain(summary: Summary) -> str:
     if not significant:
         return f"No gain by optimal transport was shown: {texts}.{balance}"
     if all(summary.gain(pair) > 0 for pair in significant):
-        start = "Optimal transport helped"
+        start = "Optimal transport helped" + _of_some(comparisons)
     elif all(summary.gain(pair) < 0 for pair in significant):
-        start = "Optimal transport harmed"
+        start = "Optimal transport harmed" + _of_some(comparisons)
     else:
         start = "Optimal transport helped one method and harmed another"
     return f"{start}: {texts}.{balance}"
+
+
+def _of_some(comparisons) -> str:
+    "For which methods transport made a significant difference, where it did not for all"
+    significant = [pair.a for pair, _ in comparisons if pair.is_significant]
+    others = [pair.a for pair, _ in comparisons if not pair.is_significant]
+    if not others:
+        return ""
+    return f" {join_words(significant)}; for {join_words(others)} no effect of it was shown"
 
 
 def _untested_balance(summary, comparisons) -> str:
@@ -271,9 +308,11 @@ def describe_experiment(summary: Summary) -> str:
         f"; its teachers also see {join_words(summary.privileged)}, in training only" if summary.privileged else ""
     )
     subjects = f" of {summary.subjects} subjects" if summary.subjects else ""
-    labels = "every training row has its label"
+    labels = "every training sample has its label"
     if summary.labelled:
-        labels = f"{summary.labelled:,} training rows a fold have their label, the others are an unlabelled pool"
+        labels = (
+            f"in each fold {summary.labelled:,} training samples keep their label, the others are an unlabelled pool"
+        )
     return (
         f"A student predicts {target} ({task.kind}) from {join_words(summary.prevalent)}{teachers}. "
         f"{summary.n:,} samples{subjects}; {labels}. {_repeats(summary)}"

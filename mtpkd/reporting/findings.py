@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['describe_winners', 'describe_unclear', 'describe_transport', 'same_schedule', 'describe_ablations',
            'describe_controls', 'describe_baselines', 'describe_teacher', 'describe_selection', 'describe_validation',
-           'describe_graph', 'describe_fallback', 'describe_headroom', 'describe_calibration', 'describe_modalities']
+           'describe_graph', 'describe_fallback', 'has_no_headroom', 'describe_headroom', 'describe_calibration',
+           'describe_modalities']
 
 # %% ../../nbs/75_reporting/05_findings.ipynb #b2ef0897
 import numpy as np
@@ -96,7 +97,9 @@ def describe_ablations(summary: Summary) -> str:
         return ""
     texts = [f"{parse_row(pair.b).without} gives {pair.a} {format_difference(pair)}" for pair in pairs]
     ending = "" if any(pair.is_significant for pair in pairs) else "; none of these is significant"
-    return f"Against the same method from the same start, with the term taken out: {'; '.join(texts)}{ending}."
+    each = ", each p for one comparison alone" if len(texts) > 1 else ""
+    start = f"Against the same method from the same start, with the term taken out{each}"
+    return f"{start}: {'; '.join(texts)}{ending}."
 
 # %% ../../nbs/75_reporting/05_findings.ipynb #cc2ab184
 def describe_controls(summary: Summary) -> str:
@@ -176,7 +179,8 @@ def describe_validation(summary: Summary) -> str:
     if student is None or student.validation is None or not scores or None in scores.values():
         return ""
     teachers = join_words(f"{name} {format_number(score)}" for name, score in scores.items())
-    text = f"On inner validation, from labels alone: {BASELINE} {format_number(student.validation)}, {teachers}."
+    scored = f"{BASELINE} {format_number(student.validation)}, {teachers}"
+    text = f"Scores on inner validation, of students and teachers trained on labels alone: {scored}."
     joint = scores.get("teacher_joint")
     if joint is None:
         return text
@@ -192,7 +196,7 @@ def describe_graph(summary: Summary) -> str:
     if not shown:
         return ""
     shares = join_words(f"{format_percent(share)} of the repeats of {name}" for name, share in shown.items())
-    otherwise = "elsewhere they stayed as the teachers predict them"
+    otherwise = "in the others they stayed as the teachers predict them"
     return f"Soft targets were propagated over a graph in {shares}; {otherwise}."
 
 # %% ../../nbs/75_reporting/05_findings.ipynb #62c885db
@@ -203,7 +207,7 @@ def describe_fallback(summary: Summary) -> str:
         evidence = (
             f"on inner validation it had {format_number(fallback.validation)} "
             f"against the {format_number(fallback.student_only)} of the student alone, "
-            f"which was at least as good in {format_percent(fallback.repeats)} of the repeats"
+            f"and was better in {format_percent(1 - fallback.repeats)} of the repeats"
         )
         if fallback.fell_back:
             sentences.append(f"{name} fell back on the student alone: distilled, {evidence}.")
@@ -212,6 +216,16 @@ def describe_fallback(summary: Summary) -> str:
     return " ".join(sentences)
 
 # %% ../../nbs/75_reporting/05_findings.ipynb #5e2daa04
+def has_no_headroom(summary: Summary) -> bool:
+    "Whether hardly anything was to be gained: the interval of the headroom ends below the smallest gain that counts"
+    headroom, student = summary.headroom, summary.methods.get(BASELINE)
+    if headroom is None or headroom.ci95 is None or None in headroom.ci95 or headroom.significant:
+        return False
+    level = 0.0 if student is None or student.mean is None else student.mean
+    most = max(direction(summary.metric) * end for end in headroom.ci95)
+    return most < smallest_gain(summary.metric, level)
+
+
 def describe_headroom(summary: Summary) -> str:
     "How much the student could gain at most, and what that means"
     headroom = summary.headroom
@@ -222,7 +236,9 @@ def describe_headroom(summary: Summary) -> str:
         f"({format_p_value(headroom.p)})"
     )
     if not headroom.significant or headroom.value <= 0:
-        return f"{gain}: no significant headroom. This prevalent modality cannot show more, whatever the teacher knows."
+        if has_no_headroom(summary):
+            return f"{gain}: no headroom. This prevalent modality can hardly show more, whatever the teacher knows."
+        return f"{gain}: no significant headroom. Whether there was anything to gain, this run does not show."
     best = best_method(summary)
     closed = summary.methods[best].headroom_closed if best else None
     end = "" if closed is None else f" {best} reaches {format_percent(closed)} of it."
@@ -239,13 +255,11 @@ def describe_calibration(summary: Summary) -> str:
     if row.ece is None:
         return ""
     if not row.is_significant:
-        relation = "about as well calibrated as"
-    elif row.diff < 0:
-        relation = "better calibrated than"
+        start = f"That {best} is better or worse calibrated than the student alone was not shown"
     else:
-        relation = "worse calibrated than"
+        start = f"{best} is {'better' if row.diff < 0 else 'worse'} calibrated than the student alone"
     return (
-        f"{best} is {relation} the student alone: "
+        f"{start}: "
         f"its confidence and its accuracy lie {format_number(row.ece)} points apart, "
         f"{format_number(calibration[BASELINE].ece)} for the student alone "
         f"(expected calibration error; {format_p_value(row.p)})."
@@ -269,6 +283,6 @@ def describe_modalities(summary: Summary) -> str:
     values = [f"{name} {format_difference(row.difference)}" for name, row in ordered]
     sampled = "" if modalities.exact else ", over a few orders"
     return (
-        f"Worth to the teachers, next to {join_words(summary.prevalent)} (Shapley value{sampled}): "
+        f"What each privileged modality gives the teachers, next to {join_words(summary.prevalent)} (Shapley value{sampled}): "
         f"{join_words(values)}."
     )

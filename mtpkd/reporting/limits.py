@@ -26,7 +26,7 @@ def describe_multiple_tests(summary: Summary) -> str:
     if significant:
         left = f"{join_words(significant)} {'is' if len(significant) == 1 else 'are'}"
     return (
-        f"{len(corrected)} rows were compared with {BASELINE}, and their p are corrected for that number (Holm): "
+        f"{len(corrected)} methods were compared with {BASELINE}, and their p are corrected for that number (Holm): "
         f"{left} significant. Every other p is for one comparison alone, unless stated."
     )
 
@@ -79,13 +79,18 @@ def describe_test(summary: Summary) -> str:
     if test.df is not None:
         repeated = f"; test sets that repeat over the seeds count once, which leaves {test.df + 1}"
     given = dict(loso="One subject at a time is left out").get(str(summary.folds), "Folds are given")
-    folds = "Folds are redrawn" if isinstance(summary.folds, int) else given
+    folds = "Folds are drawn at random" if isinstance(summary.folds, int) else given
     return (
         f"{folds}, and p values are those of the corrected resampled t-test, "
-        f"with {format_number(test.rho, '{:.2f}', 1)} test rows a training row{repeated}."
+        f"with {format_number(test.rho, '{:.2f}', 1)} test rows for each training row{repeated}."
     )
 
 # %% ../../nbs/75_reporting/06_limits.ipynb #9309f7b6
+def _round_number(number: float) -> str:
+    "A number that is known roughly, in two digits"
+    return f"{float(f'{number:.2g}'):,.0f}"
+
+
 def describe_power(summary: Summary) -> str:
     "How many subjects it would take to detect a gain of two points with the best method"
     power = summary.power
@@ -97,7 +102,7 @@ def describe_power(summary: Summary) -> str:
         f"To see a true gain of {format_number(power.effect)} points by {best} in "
         f"{format_number(power.power, '{:.0f}')} of 100 such studies "
         f"(p < .05, the same folds and seeds, labels in proportion) it would take about "
-        f"{row.needed:,.0f} {power.unit}: its differences to the student alone have a standard deviation of "
+        f"{_round_number(row.needed)} {power.unit}: its differences to the student alone have a standard deviation of "
         f"{format_number(row.sd)} points over folds and seeds. "
         f"With its {power.have:,} {power.unit} this experiment can see {format_number(row.sees)} points."
     )
@@ -117,14 +122,19 @@ def most_hurt(
     gain = "gains" if gaining == 1 else "gain"
     lose = "loses" if losing == 1 else "lose"
     counts = f"{gaining} of {len(part)}{of} {gain}"
+    unchanged = len(part) - gaining - losing
+    same = f", {unchanged} unchanged" if unchanged else ""
     if not losing:
-        return counts
+        return f"{counts}{same}"
     worst = part.loc[part["diff"].idxmin()]
     right, wrong, unit = _CHANGES["regression" if kind == "regression" else "classification"]
     noun = dict.get({" subjects": "subject ", " classes": "class "}, of, "")
+    if str(worst["group"]).lower().startswith(noun.strip()):
+        noun = ""
+    which = ", most of all" if losing > 1 else ":"
     seeds = f", worse in {worst['seeds_worse']} of {worst['seeds']} seeds" if worst["seeds"] > 1 else ""
     return (
-        f"{counts}, {losing} {lose}, most of all {noun}{worst['group']} ({format_signed(worst['diff'])}{unit}{seeds}; "
+        f"{counts}{same}, {losing} {lose}{which} {noun}{worst['group']} ({format_signed(worst['diff'])}{unit}{seeds}; "
         f"{worst['turned_right']:,} predictions {right}, {worst['turned_wrong']:,} {wrong})"
     )
 
@@ -140,7 +150,8 @@ def describe_hurt(summary: Summary, transfer) -> str:
     parts = [most_hurt(part, kind, counted[group]) for group, part in groups]
     if not (transfer.loc[transfer["method"] == best, "diff"] < 0).any():
         return f"Nobody is hurt by {best}: {' and '.join(parts)}."
-    return f"Who is hurt by {best}: {'; '.join(parts)}. By chance alone about half would lose."
+    points = "" if kind == "regression" else "Points here are shares of right predictions. "
+    return f"Who is hurt by {best}: {'; '.join(parts)}. {points}A method without any effect would hurt about half."
 
 # %% ../../nbs/75_reporting/06_limits.ipynb #d175eaf2
 def _name_repeats(repeats):

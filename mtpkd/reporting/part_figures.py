@@ -29,7 +29,7 @@ def _plan_figure(run, summary):
 def _embedding_figure(run, summary):
     "The first twelve embedding spaces"
     embeddings = run.embeddings()
-    names = panel_order(panels_of(embeddings, summary))
+    names = panel_order(panels_of(embeddings, summary), summary)
     return plots.embedding_panels(**embedding_arguments(embeddings, summary, names[:12]))
 
 # %% ../../nbs/75_reporting/14_part_figures.ipynb #c2784029

@@ -57,7 +57,7 @@ def embedding_spaces(run) -> EmbeddingSpaces:
     else:
         facts, notes = _with_predictions(facts, first_repeat(predictions), summary, embeddings.get("place"))
     return EmbeddingSpaces(
-        z={name: spaces[name] for name in panel_order(spaces)},
+        z={name: spaces[name] for name in panel_order(spaces, summary)},
         target=target,
         facts=facts,
         classes=classes,

@@ -15,7 +15,8 @@ import torch
 import numpy as np
 import pandas as pd
 from ..core.errors import InputError, is_own_fault, nearest
-from ..distillation.methods import declared, default_methods, method_role, parse_row, RECIPE
+from ..distillation.methods import declared, method_role, parse_row, RECIPE
+from ..evaluation.metrics import direction
 from ..evaluation.summary import Summary
 from ..evaluation.wording import format_signed
 from ..transport.geometry import anchor_clouds, cosine_gram, least_similar
@@ -119,16 +120,17 @@ def plan_names(run) -> list:  # methods with a plan, the paper's first
 _KINDS = ("teacher_", "adapted_", "student_")  # prefixes of the names of embeddings
 
 
-def panel_order(names) -> list:  # teachers, then adapted teachers, then students as in the verdict
+def panel_order(
+    names,  # of spaces of embeddings
+    summary: Summary,
+) -> list:  # teachers, then adapted teachers, then students, best first
     "The order of embedding panels"
-    students = default_methods("full", privileged=True, pool=False)
 
     def order(name):
         kinds = [i for i, prefix in enumerate(_KINDS) if name.startswith(prefix)]
-        kind = kinds[0] if kinds else 3
-        method = name.removeprefix("student_")
-        is_listed = kind == 2 and method in students
-        return kind, students.index(method) if is_listed else 9, name
+        row = summary.methods.get(name.removeprefix("student_"))
+        score = -np.inf if row is None or row.mean is None else direction(summary.metric) * row.mean
+        return kinds[0] if kinds else len(_KINDS), -score, name
 
     return sorted(names, key=order)
 

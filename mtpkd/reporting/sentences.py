@@ -97,7 +97,8 @@ def _repeats(folds, seeds):
     "Folds and seeds in words"
     if str(folds).startswith("files:"):
         folds = "listed"
-    return f"{folds} folds × {len(seeds)} seeds ({join_words(seeds)})" if seeds else ""
+    count = "1 seed" if len(seeds) == 1 else f"{len(seeds)} seeds"
+    return f"{folds} folds × {count} ({join_words(seeds)})" if seeds else ""
 
 # %% ../../nbs/75_reporting/07_sentences.ipynb #6733f84b
 def _schedules(summary):
@@ -133,7 +134,7 @@ def setting_rows(summary: Summary) -> list:  # (what, value)
         "repeats": _repeats(summary.folds, summary.seeds),
         "metric": _describe_metric(summary),
         _schedules_title(summary): _schedules(summary),
-        "frozen, by stage": "; ".join(f"{stage}: {parts}" for stage, parts in summary.frozen.items()),
+        "what learns, by stage": "; ".join(f"{stage}: {parts}" for stage, parts in summary.frozen.items()),
         "licence": summary.licence,
         "cite": summary.citation,
     }

@@ -46,10 +46,13 @@ summary { cursor: pointer; font-weight: 600; margin: 8px 0; }
 @media (max-width: 840px) {
   body { padding: 12px; font-size: 15px; } h1 { font-size: 23px; } h2 { font-size: 19px; margin-top: 28px; }
   .sentences { padding: 8px 12px; } .facts th { width: 38%; } th, td { padding: 3px 6px; }
-  .draw > div { min-width: 640px; } .draw::before { content: "drag sideways to see all →"; font-size: 12px;
-    color: var(--soft); position: sticky; left: 0; }
+  .draw > div { min-width: 640px; }
   .wide :is(th, td):first-child { position: sticky; left: 0; background: var(--bg); }
-  .pair { overflow-x: auto; flex-wrap: nowrap; }
+  .pair { overflow-x: auto; }
+}
+@media screen {
+  .cut::before { content: "drag sideways to see all →"; font-size: 12px; color: var(--soft); display: block;
+    position: sticky; left: 0; flex: 0 0 100%; }
 }
 """
 
@@ -197,8 +200,8 @@ a plan that pairs rows at random would keep {{ p.chance }} there.</p>
 <figure><div class="pair"><div style="width:600px">{{ p.heat.html }}</div>
 {% if p.mass.html %}<div style="width:420px">{{ p.mass.html }}</div>{% endif %}
 </div>
-<figcaption>Left: mass from each teacher row to each student row, samples sorted by {{ p.groups }}, with the row and
-column sums in the margins. Right: the same, summed by {{ p.groups }}, in percent of the teacher's.</figcaption>
+<figcaption>First: mass from each teacher row to each student row, samples sorted by {{ p.groups }}, with the row and
+column sums in the margins (B: rows of the batch). Second: the same, summed by {{ p.groups }}, in percent of the teacher's.</figcaption>
 </figure>
 {% endif %}
 {% endmacro %}
@@ -215,18 +218,22 @@ RUN = """{% from "macros" import made, show, verdict, choice, plan, counted, err
 {% for sentence in r.answers %}{% set verdict, _, rest = sentence.partition(": ") %}
 <li><strong>{{ verdict|unbroken }}:</strong> {{ rest|unbroken }}</li>
 {% endfor %}
-</ol>{% if r.hurt %}<p>{{ r.hurt|unbroken }}</p>{% endif %}</div>
+{% if r.hurt %}{% set who, _, hurt = r.hurt.partition(": ") %}<li><strong>{{ who|unbroken }}
+{%- if hurt %}:{% endif %}</strong> {{ hurt|unbroken }}</li>{% endif %}
+</ol></div>
 {% if r.named %}<dl class="words named">{% for note in r.named %}<dt>{{ note.name }}</dt><dd>{{ note.about }}</dd>
 {% endfor %}</dl>{% endif %}
 <h3 id="picture{{ i }}">The methods against student_only</h3>{{ show(r.forest, "Difference to student_only, the same
-student without a teacher, with 95% intervals. Controls have no privileged data, or none that could help.
-Upper bounds were given what a deployed student does not have.") }}
+student without a teacher, with 95% intervals. Controls are a method without one of its parts, without privileged data,
+or under another schedule. Upper bounds and teachers are no students to deploy: they were given more labels, or
+modalities that are not there at test time.") }}
 <h3 id="table{{ i }}">The same in numbers</h3>{{ verdict(r) }}
-<p class="soft">Bold: p &lt; .05, two-sided, corrected for the number of methods where there is a correction.
+<p class="soft">Bold: p &lt; .05, two-sided; of methods that are compared with each other the corrected one (Holm p), of all
+other rows the p for this one comparison. Differences are those of scores that are not rounded.
 {{ r.test }}
 Gap closed: share of the way from student_only to teacher_joint.
 {% if r.headroom %}Headroom closed: share of the way from student_only to student_all_labels. {% endif %}
-What each method is stands <a href="#words">at the foot of the page</a>.</p>
+Methods and words are explained <a href="#words">at the foot of the page</a>.</p>
 <h3 id="details{{ i }}">Details</h3>
 {% call fold("What the numbers show, and what they do not") %}
 <div class="sentences"><ul>
@@ -281,9 +288,10 @@ The true pairing is used for this figure only.") }}
 Losses of different methods are sums of different terms." if loop.first else "") }}
 {% endfor %}
 {% endcall %}
-{% call fold("These trained models on other people") %}
-<p class="soft">Wilcoxon test and bootstrap over {{ r.units }}. They describe these trained models and are too narrow
-for a claim about a method: simulated, with ten subjects the interval covers 79 to 89%.</p>
+{% call fold("These trained models on other " + ("people" if r.units == "subjects" else r.units)) %}
+<p class="soft">Wilcoxon test and bootstrap over {{ r.units }}. They describe these trained models, as if training could not
+have come out otherwise, and are too narrow for a claim about a method: in simulations with ten subjects, 79 to 89% of
+such intervals held the true value, not 95%.</p>
 {{ trained(r) }}
 {% endcall %}
 {% if r.config %}{% call fold("Resolved settings") %}<pre>{{ r.config }}</pre>{% endcall %}{% endif %}
@@ -303,7 +311,8 @@ PAGE = """<!doctype html>
 <h1>{{ title }}</h1><p class="soft">Made by mtpkd {{ version }}.
 {% if stamps %}Not everything on this page is a result; faults, controls and simulations are named above the tables:
 {{ stamps|join("; ") }}.
-{% else %}Every method has the same student network, training steps and data; test data were looked at once.
+{% else %}Unless its row says otherwise, a method has the same student network, training steps and labels as the others;
+test data were not looked at before the end.
 {% endif %}</p>
 {% from "macros" import made, rows, show %}
 <nav class="toc"><ul>
@@ -335,7 +344,8 @@ an open marker's interval holds zero.") }}
 <div class="wide"><table>{{ made(stamps|join("; ")) }}<thead><tr>
 <th>difference to student_only, in points</th>{% for t in summaries %}<th>{{ t }}</th>{% endfor %}
 </tr></thead><tbody>
-{{ rows(overview, " (level)") }}</tbody></table></div></div>
+{{ rows(overview, " (level)") }}</tbody></table></div>
+<p class="soft">p as in the tables above: corrected for the number of methods where there is a Holm p.</p></div>
 {% endif %}
 {% if notes %}
 <div id="words"><h2>Methods and words</h2>
@@ -362,11 +372,17 @@ function unfold() {
   folded.forEach(box => box.open = true);
 }
 function foldAgain() { folded.forEach(box => box.open = false); folded = []; }
+function markCut() {  // what is wider than the page says so
+  document.querySelectorAll('.draw, .wide, .pair').forEach(
+    box => box.classList.toggle('cut', box.scrollWidth > box.clientWidth + 1));
+}
+window.addEventListener('resize', markCut);
 window.addEventListener('load', () => {  // figures are drawn while everything is open, then the details fold
   document.querySelectorAll('.fold').forEach(box => {
     if (!matchMedia('print').matches) box.open = false;
-    box.addEventListener('toggle', () => box.open && resizeFigures(box));
+    box.addEventListener('toggle', () => { if (box.open) { resizeFigures(box); markCut(); } });
   });
+  markCut();
 });
 window.addEventListener('beforeprint', unfold);
 window.addEventListener('afterprint', foldAgain);

@@ -82,7 +82,7 @@ def embedding_section(page: Page, run, summary, method="pca", most=12) -> dict:
     embeddings, reason = optional_table(run, "embeddings")
     if embeddings is None:
         return dict(note="This run has no embeddings." if reason.startswith("this run has no") else reason)
-    names = panel_order(panels_of(embeddings, summary))
+    names = panel_order(panels_of(embeddings, summary), summary)
     arguments = embedding_arguments(embeddings, summary, names[:most])
     figure = page.figure(plots.embedding_panels, method=method, **arguments)
     return figure | dict(n=len(embeddings["target"]), method=plots.PROJECTIONS[method], left=names[most:])

@@ -162,17 +162,19 @@ def test_words_do_not_claim_too_much(runs):
     )
     said = " ".join(verdict_sentences(none))
     assert "No method with a teacher differs" in said and "is better than" not in said and "none is significant" in said
-    flat = s | dict(headroom=dict(value=0.014, p=0.41, significant=False))
-    assert "cannot show more, whatever the teacher knows" in " ".join(verdict_sentences(flat))
+    flat = s | dict(headroom=dict(value=0.004, ci95=[-0.01, 0.018], p=0.41, significant=False))
+    assert "can hardly show more, whatever the teacher knows" in " ".join(verdict_sentences(flat))
+    unclear = s | dict(headroom=dict(value=0.094, ci95=[-0.045, 0.232], p=0.133, significant=False))
+    assert "Whether there was anything to gain, this run does not show." in " ".join(verdict_sentences(unclear))
 
 
 def test_no_headroom_is_said_on_the_page(tmp_path):
     "In words, and no share of a headroom that is not there"
     r = fake_run_folder.FakeRun("flat", "Nothing left to learn")
-    r.summary |= dict(headroom=dict(value=0.014, p=0.41, significant=False))
+    r.summary |= dict(headroom=dict(value=0.004, ci95=[-0.01, 0.018], p=0.41, significant=False))
     text = body(report(r, tmp_path / "r.html"))
     assert (
-        "no significant headroom. This prevalent modality cannot show more, whatever the teacher knows." in text
+        "no headroom. This prevalent modality can hardly show more, whatever the teacher knows." in text
         and "headroom closed" not in text.lower()
     )
     r.summary |= dict(headroom=None)
