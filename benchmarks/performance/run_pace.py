@@ -58,13 +58,13 @@ def processor_seconds() -> float:
     return time.process_time() + children.ru_utime + children.ru_stime
 
 
-def run_once(data: str, methods: str | None, settings: list) -> None:
-    "One run in this process; prints processor seconds and scores as JSON"
+def run_once(data: str, methods: str | None, settings: list, frozen: str) -> None:
+    "One run in this process, with the frozen settings and seeds as JSON; prints processor seconds and scores as JSON"
     import mtpkd
     import mtpkd.experiments.runner
 
     started = processor_seconds()  # what the process has used until here is the start
-    config, seeds = settings_of_demo()
+    config, seeds = json.loads(frozen)
     chosen = {"methods": methods} if methods else {}
     with tempfile.TemporaryDirectory() as folder:
         run = mtpkd.run(
@@ -77,7 +77,8 @@ def run_once(data: str, methods: str | None, settings: list) -> None:
 
 def measure(checkout: Path, data: str, methods: str | None, settings: list) -> dict:
     "The same in a process of its own, with the library of a checkout"
-    command = [sys.executable, __file__, "--once", "--data", data]
+    frozen = json.dumps(settings_of_demo())  # of this checkout: an older one may keep them elsewhere
+    command = [sys.executable, __file__, "--once", frozen, "--data", data]
     if methods:
         command += ["--methods", methods]
     for setting in settings:
@@ -137,7 +138,7 @@ def options(argv=None):
     parser.add_argument("--warm", action="store_true", help="run the newer one once before anything is counted")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--out", metavar="CSV", help="also write the rows to this file")
-    parser.add_argument("--once", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--once", metavar="JSON", help=argparse.SUPPRESS)
     chosen = parser.parse_args(argv)
     if not chosen.once and not chosen.before:
         parser.error("--before: name the older checkout")
@@ -147,7 +148,7 @@ def options(argv=None):
 def main(argv=None):
     chosen = options(argv)
     if chosen.once:
-        return run_once(chosen.data, chosen.methods, chosen.set)
+        return run_once(chosen.data, chosen.methods, chosen.set, chosen.once)
     print(f"{processor()}; processor seconds, one thread")
     rows = []
     for data in chosen.data.split(","):

@@ -185,6 +185,7 @@ class _Ranks(NamedTuple):
 
     chosen: np.ndarray  # columns `(B + 1,)`
     values: np.ndarray  # `(K + padding,)`
+    smaller: np.ndarray  # how many are smaller than each of them `(K + padding,)`
     equal: np.ndarray  # entries of the same rank so far `(K,)`
 
 
@@ -192,24 +193,27 @@ class _Ranks(NamedTuple):
 def _ranks(n, k):
     "Buffers for rows of `n` entries and `k` anchors"
     values = np.full((k + 7) // 8 * 8, _F(np.inf))
-    return _Ranks(np.zeros(n + 1, np.int32), values, np.zeros(k, np.int32))
+    return _Ranks(np.zeros(n + 1, np.int32), values, np.zeros(len(values), np.int32), np.zeros(k, np.int32))
 
 
 @_compiled
 def _least_similar(row, ranks, out):
     "Write the columns of the smallest entries of `row (B,)` to `out (K,)`, ascending, ties by lower column"
     k = len(out)
-    chosen, values, equal = ranks
+    chosen, values, smaller, equal = ranks
     _choose(row, k, chosen)
     for c in range(k):
         values[c] = row[chosen[c]]
         equal[c] = 0
         out[c] = 0
+    smaller[:] = 0
+    for other in range(0, len(values), 4):  # what is behind `k` is infinite, smaller than nothing
+        v0, v1, v2, v3 = values[other], values[other + 1], values[other + 2], values[other + 3]
+        for c in range(len(values)):
+            x = values[c]
+            smaller[c] += np.int32(v0 < x) + np.int32(v1 < x) + np.int32(v2 < x) + np.int32(v3 < x)
     for c in range(k):
-        value = values[c]
-        rank = 0
-        for other in range(len(values)):
-            rank += np.int32(values[other] < value)
+        rank = smaller[c]
         out[rank + equal[rank]] = chosen[c]
         equal[rank] += 1
 
