@@ -48,7 +48,10 @@ def _perceptron(inputs: int, width: int) -> nn.Module:
 
 def _modality_embedding(modalities: int, width: int) -> nn.Parameter:
     "A learned vector for each modality `(M, W)`; it is stored as `which`, the key of all saved weights"
-    return nn.Parameter(0.02 * torch.randn(modalities, width))
+    numbers = torch.empty(modalities, width)
+    if not numbers.is_meta:  # there PyTorch would import its compiler for them, which takes two seconds
+        numbers = 0.02 * torch.randn(modalities, width)
+    return nn.Parameter(numbers)
 
 
 def _embed_modalities(tokens: Tensor, presence: Tensor, which: Tensor) -> Tensor:  # `(B, M, W)`
