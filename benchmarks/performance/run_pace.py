@@ -7,7 +7,7 @@
 Both checkouts run the experiments of `mtpkd demo` (its settings, its seed, one schedule) in processes of their own, in turn, the order swapped from turn to turn. Counted
 is processor time, user and system: on a machine that others use it moves little where the time on the clock moves by half. `start` is the import of what a run needs,
 `run` the whole of `mtpkd.run` after it, from reading the data to the summary. Reported are medians of the turns and the ratios of each turn. Every process also prints the scores of all methods; a
-difference between the checkouts is reported beside the ratios. `--set` changes a setting of the newer one, `--warm` first runs it once that is not
+difference between the checkouts is reported beside the ratios. `--set` changes a setting of the newer one, `--both` of both, `--warm` first runs it once that is not
 counted, so that a compiler's cache on disk is full.
 """
 
@@ -94,7 +94,8 @@ def measure(checkout: Path, data: str, methods: str | None, settings: list) -> d
 
 def _asked(chosen, data: str, side: int) -> tuple:  # arguments of `measure`
     "Of the older (0) or the newer (1) side"
-    return (chosen.now, data, chosen.methods, chosen.set) if side else (chosen.before, data, chosen.methods, [])
+    settings = chosen.both + (chosen.set if side else [])
+    return chosen.now if side else chosen.before, data, chosen.methods, settings
 
 
 def compare(chosen, data: str) -> list:
@@ -116,7 +117,7 @@ def compare(chosen, data: str) -> list:
         row = dict(
             data=data,
             methods=" ".join(first),
-            settings=" ".join(chosen.set),
+            settings=" ".join(chosen.both + chosen.set),
             part=part,
             turns=turns,
             score_difference=difference,
@@ -135,6 +136,7 @@ def options(argv=None):
     parser.add_argument("--data", default="watch,mfeat", help="shipped sets, by comma")
     parser.add_argument("--methods", help="by comma; default: those of the demonstration")
     parser.add_argument("--set", action="append", default=[], help="a setting of the newer one, such as a.b=c")
+    parser.add_argument("--both", action="append", default=[], help="a setting of both")
     parser.add_argument("--warm", action="store_true", help="run the newer one once before anything is counted")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--out", metavar="CSV", help="also write the rows to this file")

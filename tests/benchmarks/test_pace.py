@@ -25,17 +25,17 @@ def test_two_checkouts_are_run_in_turn_and_their_ratio_is_of_each_turn(root, mon
 
     def measure(checkout, data, methods, settings):
         order.append(checkout.name)
-        assert settings == ([] if checkout.name == "before" else ["a.b=c"])
+        assert settings == (["d.e=f"] if checkout.name == "before" else ["d.e=f", "a.b=c"])
         slow = 2.0 if checkout.name == "before" else 1.0
         run = slow * (1 + len(order) // 3)  # the machine is slower in the second turn
         return {"start": 1.0, "run": run, "total": 1.0 + run, "scores": {"kd": 0.5 + 0.01 * slow}}
 
     monkeypatch.setattr(pace, "measure", measure)
-    asked = pace.options("--before before --now now --turns 2 --set a.b=c".split())
+    asked = pace.options("--before before --now now --turns 2 --set a.b=c --both d.e=f".split())
     rows = {row["part"]: row for row in pace.compare(asked, "watch")}
     assert order == ["before", "now", "now", "before"]
     assert (rows["start"]["ratio"], rows["run"]["ratio"], rows["run"]["ratio_high"]) == (1.0, 2.0, 2.0)
-    assert rows["run"]["score_difference"] == pytest.approx(0.01) and rows["run"]["settings"] == "a.b=c"
+    assert rows["run"]["score_difference"] == pytest.approx(0.01) and rows["run"]["settings"] == "d.e=f a.b=c"
     asked.warm, order[:] = True, []
     pace.compare(asked, "watch")
     assert order == ["now", "before", "now", "now", "before"]
