@@ -21,6 +21,7 @@ from pydantic import (
     field_validator,
     model_serializer,
     model_validator,
+    PrivateAttr,
     ValidationError,
 )
 from ..core.config import require_finite
@@ -282,6 +283,7 @@ class DatasetManifest(_Strict):
     frames: FramesSpec | None = None  # rows are windows over frames
     simulated: str = ""  # how the recordings were simulated; empty: they are of people
     root: Path = Path(".")
+    _address: str = PrivateAttr("")  # where it was read
 
     @model_serializer(mode="wrap")
     def _without_absent(self, handler):
@@ -297,6 +299,13 @@ class DatasetManifest(_Strict):
         _require_usable_names(self)
         _require_fitting_keys(self)
         return self
+
+    @property
+    def address(self) -> str:
+        "What a command takes for this manifest with its folder of files"
+        name = self._address or self.name
+        is_file = name.partition("+")[0].endswith((".yaml", ".yml"))
+        return name if "@" in name or is_file else f"{name}@{self.root}"
 
     def columns(self) -> dict[str, str | None]:
         "Names of the arrays or columns of target, ids and pairing; None where the set has none"
@@ -443,6 +452,7 @@ def load_manifest(
         raise InputError(f"{folder}: no such folder; expected the folder that holds {name}")
     values = with_variants(read_yaml(path), variants, str(path))
     loaded = with_root(parse_manifest(values, folder or path.parent, str(path)))
+    loaded._address = str(manifest)
     for one in loaded.shard_folders if is_remote(name) else ():
         resolve_inside(loaded.root, one, f"{name}: shard_folders")  # the folder of the manifest alone was copied
     return loaded

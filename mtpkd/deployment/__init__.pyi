@@ -94,6 +94,7 @@ from .student_file import (
     EncoderPart as EncoderPart,
     FusionPart as FusionPart,
     StudentCard as StudentCard,
+    simulation_mark as simulation_mark,
     parse_card as parse_card,
     card_of as card_of,
     StoredStudents as StoredStudents,

@@ -24,7 +24,7 @@ from ..data.media_files import error_reason, first_stream, frame_orientation, ne
 from ..data.video import frames_in_memory, open_recording, read_frames, Recording
 from .first_batch import BoundedGraph
 from .predictor import open_session, Predictor, read_model
-from .student_file import MAX_CARD_CHARACTERS
+from .student_file import MAX_CARD_CHARACTERS, simulation_mark
 from .timeline_page import PictureStrip, timeline_page
 
 # %% ../../nbs/55_deployment/05_film.ipynb #2826f985
@@ -266,13 +266,15 @@ def window_row(predictor: FilmPredictor, window: Window, plan: WindowPlan) -> tu
     face = np.nan if predictor.faces == "whole" else track.share("found")
     box = box if is_found else centre_box(*frame.shape[:2])
     row |= dict(face=face) | dict(zip(("left", "top", "right", "bottom"), (round(float(v), 1) for v in box)))
+    row |= simulation_mark(predictor.student.card)
     return row, frame, box if is_found else None
 
 
 def timeline_columns(predictor: FilmPredictor) -> list[str]:
     "The columns of the table of a film"
     said = [] if predictor.student.card.task.kind == "regression" else ["predicted", "confidence"]
-    return ["start_s", "end_s", *said, *predictor.student.labels, "face", "left", "top", "right", "bottom"]
+    columns = ["start_s", "end_s", *said, *predictor.student.labels, "face", "left", "top", "right", "bottom"]
+    return [*columns, *simulation_mark(predictor.student.card)]
 
 # %% ../../nbs/55_deployment/05_film.ipynb #a6e2d284
 _CAMERAS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}"), "win32": ("dshow", "video={}")}

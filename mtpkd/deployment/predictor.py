@@ -14,14 +14,14 @@ import pandas as pd
 from ..core.errors import InputError, parsing, reason_of
 from ..core.installation import install_command
 from ..core.files import atomic_path, check_output_file
-from ..data.manifest import DatasetManifest, load_manifest
+from ..data.manifest import DatasetManifest, load_manifest, with_root
 from ..data.samples import present_rows
 from ..data.readers import as_numbers, naming_source, transform
 from ..data.reading import read
 from ..data.steps_as_rows import step_names
 from .first_batch import are_probabilities, BoundedGraph, check_answer, check_probabilities
 from .first_batch import first_batch, open_graph
-from .student_file import parse_card, StudentCard
+from .student_file import parse_card, simulation_mark, StudentCard
 
 # %% ../../nbs/55_deployment/02_predictor.ipynb #7328d69d
 MAX_ONNX_BYTES = 2**30  # of an ONNX file
@@ -263,6 +263,7 @@ def predict(
     table[predictor.labels] = predictions
     names = np.array(predictor.names)
     table["seen"] = [" ".join(names[present]) for present in samples.presence[row]]
+    table = table.assign(**simulation_mark(predictor.card, with_root(manifest, root).simulated))
     if out is not None:
         with atomic_path(out) as tmp:
             table.to_csv(tmp, index=False, lineterminator="\n", errors="backslashreplace")

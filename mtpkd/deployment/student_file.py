@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['CARD', 'READABLE', 'MAX_CARD_CHARACTERS', 'MAX_STUDENT_BYTES', 'InputSpec', 'Member', 'EncoderPart', 'FusionPart',
-           'StudentCard', 'parse_card', 'card_of', 'StoredStudents', 'normal_shape', 'save_student', 'load_student',
-           'join_students', 'select_members', 'complete_members']
+           'StudentCard', 'simulation_mark', 'parse_card', 'card_of', 'StoredStudents', 'normal_shape', 'save_student',
+           'load_student', 'join_students', 'select_members', 'complete_members']
 
 # %% ../../nbs/55_deployment/01_student_file.ipynb #706d23d7
 import json, os
@@ -119,6 +119,18 @@ class StudentCard(_Strict):
             return outputs
         return (count_steps({i.name: (0, *i.shape) for i in self.inputs}), *outputs)
 
+# %% ../../nbs/55_deployment/01_student_file.ipynb #dc6bd533
+_SIMULATED = " (simulated)"
+
+
+def simulation_mark(
+    card: StudentCard,
+    simulated: str = "",  # how the recordings were simulated for which it predicts
+) -> dict:  # `{"simulated": text}`, empty where neither was simulated
+    "The column that marks a table of predictions"
+    text = simulated or (card.data if card.data.endswith(_SIMULATED) else "")
+    return {"simulated": text} if text else {}
+
 # %% ../../nbs/55_deployment/01_student_file.ipynb #bd3b3d6c
 MAX_CARD_CHARACTERS = 2**20
 
@@ -190,7 +202,7 @@ def _card(manifest, samples, config, folds, method, metric, made, words):
     return StudentCard(
         version=mtpkd.__version__,
         made=made,
-        data=f"{manifest.name} (simulated)" if manifest.simulated else manifest.name,
+        data=manifest.name + (_SIMULATED if manifest.simulated else ""),
         method=method,
         words=words,
         task=manifest.task,

@@ -164,7 +164,7 @@ def timm_settings(hub: HubName) -> tuple:  # name of the architecture, its argum
     if not isinstance(values.get("architecture"), str):
         raise InputError(
             f"encoder {hub}: its config.json names no architecture of timm; "
-            "expected a folder that timm.models.save_for_hf has written"
+            "expected a folder that timm.models.save_for_hf(model, DIR, safe_serialization=True) has written"
         )
     return values["architecture"], dict(values.get("model_args") or {}), dict(values.get("pretrained_cfg") or {})
 

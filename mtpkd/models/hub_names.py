@@ -146,5 +146,6 @@ def require_safetensors(folder: Path, hub: HubName) -> None:
     if not any(folder.glob("*.safetensors")):
         raise InputError(
             f"encoder {hub}: no .safetensors in {folder}; other files of weights may hold code and are not read, "
-            "so convert them with save_pretrained of the library"
+            "so save them again: model.save_pretrained(DIR, safe_serialization=True) of transformers, "
+            "timm.models.save_for_hf(model, DIR, safe_serialization=True) of timm"
         )

@@ -49,7 +49,7 @@ def film_moments(
     return np.stack(list(read_frames(recording, positions)))
 
 # %% ../../nbs/75_reporting/28_rehearsal.ipynb #2481ced1
-_NO_VALUES = {"start_s", "end_s", "predicted", "confidence", "face", "left", "top", "right", "bottom"}
+_NO_VALUES = {"start_s", "end_s", "predicted", "confidence", "face", "left", "top", "right", "bottom", "simulated"}
 
 
 def value_timeline(
