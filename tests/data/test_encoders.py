@@ -21,6 +21,8 @@ from mtpkd.cli.main import main
 from mtpkd.core.config import to_yaml
 from mtpkd.core.errors import InputError
 from mtpkd.core.installation import install_command
+from mtpkd.core.yaml_files import read_yaml
+from mtpkd.data.manifest import parse_manifest
 from mtpkd.data.media_files import write_video
 from mtpkd.data.reading import read
 from mtpkd.data.sound import read_sound
@@ -494,6 +496,10 @@ def corpus(root, kinds=("voice", "heart", "face", "words")):
 
 def test_a_table_of_a_face_is_a_modality_whose_bad_frames_are_missing(tmp_path):
     m = corpus(tmp_path / "mixed", ["face"])
+    with pytest.raises(InputError, match=re.escape(f"run mtpkd data prepare {m} --out DIR")):
+        read(m)
+    with pytest.raises(InputError, match=re.escape(f"run mtpkd data prepare own@{m.parent} --out DIR")):
+        read(parse_manifest(read_yaml(m) | dict(name="own"), m.parent))
     out = prepare(m, out=tmp_path / "out", encoder="face_statistics", jobs=1, progress=False)
     samples = read(out)
     assert samples.arrays["face"].shape == (6, 8)
