@@ -955,6 +955,26 @@ def profile(o):
         )
 
 
+def profile_core(o):
+    "Shares of the core of the engine fused: compiled loops, checks and tensors around them, autograd"
+    from mtpkd.transport.fused import _Divergence
+
+    for t in o.teachers:
+        p = problem_of(o.data[-1], t, o.batch, o, 0.01)
+        solve = lambda y: sinkhorn_divergence(p.x, y, p.eps, tol=VIOLATION, check=False).value
+        acts = [
+            lambda: _Divergence.forward(p.x, p.y, p.eps, VIOLATION, 1000, False),
+            lambda: solve(p.y),
+            lambda: with_gradient(solve, p.y),
+        ]
+        for a in acts:
+            repeats(a)
+        times = np.median([[clock(a) for a in acts] for _ in range(o.pairs * 3)], 0) * 1e3
+        parts = zip(("loops", "checks and tensors", "autograd"), np.diff(times, prepend=0))
+        shares = ", ".join(f"{name} {part:.2f} ({part / times[-1]:.0%})" for name, part in parts)
+        print(f"core, T={t}: {times[-1]:.2f} ms: {shares}")
+
+
 PARTS = {
     "step": step_rows,
     "stacked": stacked_rows,
@@ -1061,7 +1081,7 @@ def measure(o):
         f"{processor()}, one core; {versions(PEERS)}\nengine {transport_engine()}, B={o.batch}, d={o.width}, k={o.k}, {o.pairs} pairs, seed {o.seed}, {o.clock} time; ratio = peer / mtpkd, median [min, max]"
     )
     if o.profile:
-        return profile(o)
+        return profile_core(o) if transport_engine() == "fused" else profile(o)
     for name in o.only:
         print(f"\n{name}: {PARTS[name].__doc__}")
         PARTS[name](o)
