@@ -578,6 +578,20 @@ def transport_conditions() -> str:
     )
 
 
+def run_paces() -> str:
+    "Whole runs in two checkouts, or with and without a setting: processor seconds and their ratios"
+    table = pd.read_csv(RESULTS / "bench_pace.csv").fillna("")
+    rows = []
+    for (data, methods, settings), parts in table.groupby(["data", "methods", "settings"], sort=False):
+        parts = parts.set_index("part")
+        run, total = parts.loc["run"], parts.loc["total"]
+        ratio = f"{run.ratio:.2f} [{run.ratio_low:.2f}, {run.ratio_high:.2f}]"
+        seconds = [f"{run.before:.1f}", f"{run.now:.1f}"]
+        rows.append([data, settings or "none", *seconds, ratio, f"{total.ratio:.2f}", str(run.turns)])
+    header = ["set", "settings", "s before", "s now", "run, times quicker", "with the start", "turns"]
+    return markdown_table(header, rows)
+
+
 def encoder_costs() -> str:
     "Width, seconds a clip, licence and origin of the encoders of a preparation"
     rows = pd.read_csv(RESULTS / "bench_encoders.csv")
