@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from ..core.errors import InputError, parsing
+from ..core.errors import InputError, parsing, print_notice
 from ..core.files import atomic_path, check_output_file, write_text
 from ..data.clips import centre_box, draw_views, normalise, NORMALISATIONS
 from ..data.faces import face_clip
@@ -304,6 +304,9 @@ def film_windows(predictor: FilmPredictor, film, seconds=None, hop=None) -> tupl
     if not plan.whole_windows(duration):
         plan = plan_windows(predictor.prepared, rate, duration, plan.hop)
     most = max(1, plan.whole_windows(duration))
+    rest = duration - (most - 1) * plan.hop - plan.seconds
+    if rest > 0.1:
+        print_notice(f"{film}: its last {rest:.1f} s are in no window; another --hop or --window can reach them")
     return plan, windows_of(film_frames(recording, plan), plan, most)
 
 

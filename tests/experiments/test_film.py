@@ -83,12 +83,15 @@ def test_a_film_is_predicted_as_its_features(how, films, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_film_of_many_windows(films, tmp_path):
-    "Windows that overlap give what each of them gives as a film of its own; another encoder's student is refused"
+def test_a_film_of_many_windows(films, tmp_path, capsys):
+    "Windows that overlap; an end that is in none of them is said; another encoder's student is refused"
     exported(films, tmp_path, encoder="frames_tcn")
     film = load_manifest(films).root / "video" / "s01_001.mp4"
     table = predict_film(tmp_path / "student.onnx", film, window=0.4, hop=0.12)
     assert table["start_s"].tolist() == [0.0, 0.12, 0.24, 0.36, 0.48]
+    assert "no window" not in capsys.readouterr().err
+    predict_film(tmp_path / "student.onnx", film, window=0.4, hop=0.3)
+    assert "its last 0.3 s are in no window" in capsys.readouterr().err
     whole = predict_film(tmp_path / "student.onnx", film, window=9.0)
     assert len(whole) == 1 and whole["end_s"][0] == pytest.approx(0.96)
     (tmp_path / "other").mkdir()
