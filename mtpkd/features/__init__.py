@@ -27,4 +27,5 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "describe", "prepared_text",
     ],
     "recipes": ["METHOD", "Recipe", "make_recipe", "recipe_facts", "weights_digest", "backbone", "frozen_network"],
+    "setting_checks": ["check_settings"],
 })

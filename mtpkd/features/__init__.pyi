@@ -87,3 +87,6 @@ from .recipes import (
     backbone as backbone,
     frozen_network as frozen_network,
 )
+from .setting_checks import (
+    check_settings as check_settings,
+)

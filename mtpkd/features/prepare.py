@@ -37,6 +37,7 @@ from ..data.shard_folders import as_folders, claim_folders, SHARDS, WORK
 from ..data.originals import original_columns, write_recordings
 from ..models.backbones import is_of_hub, kind_of, trainable_text
 from .encoder_choice import PrepareConfig
+from .setting_checks import check_settings
 from .piece_features import BLOCK
 from .pieces import spectrogram_rate
 from .recipes import frozen_network, recipe_facts, weights_digest
@@ -339,11 +340,13 @@ def prepare_settings(
     set=None,  # single settings, as `key=value`
     **asked,  # named settings; None: not given
 ) -> PrepareConfig:
-    "Settings from a file, single settings and named ones, each overriding the ones before"
+    "Settings from a file, single settings and named ones, each overriding the ones before; `InputError` out of range"
     file = read_yaml(config) if isinstance(config, (str, Path)) else config or {}
     values = apply_set(file.get("prepare") or {}, set)
     values |= {name: value for name, value in asked.items() if value is not None}
-    return from_dict(PrepareConfig, values, "prepare")
+    c = from_dict(PrepareConfig, values, "prepare")
+    check_settings(c)
+    return c
 
 
 def holds_labels(out) -> bool:

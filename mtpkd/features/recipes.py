@@ -8,7 +8,7 @@ __all__ = ['METHOD', 'Recipe', 'make_recipe', 'recipe_facts', 'weights_digest', 
 # %% ../../nbs/25_features/02_recipes.ipynb #5e766061
 import functools, hashlib, json
 from dataclasses import dataclass, replace
-from ..core.errors import InputError, nearest
+from ..core.errors import InputError
 from ..data.signals import check_rate, check_windows
 from ..models.backbones import build_frozen, check_part, is_backbone, is_of_hub, weights_sha256
 from ..models.encoders import encoders
@@ -60,15 +60,6 @@ _RELEVANT_SETTINGS = {
 }
 # settings with a value that was all there was before, under which the features are those of then
 _FORMER = {"gaps": "close", "signal_spectrogram": "log", "face_align": False}
-_CHOICES = {"gaps": ("close", "repeat", "black"), "signal_spectrogram": ("log", "released")}
-
-
-def _check_choices(c: PrepareConfig) -> None:
-    "`InputError` for a word that a setting does not know"
-    for name, known in _CHOICES.items():
-        value = getattr(c, name)
-        if value not in known:
-            raise InputError(f"{name}: expected {', '.join(known)}, got {value!r}; {nearest(str(value), known)}")
 
 
 def _relevant_settings(r: Recipe) -> dict:
@@ -92,7 +83,6 @@ def make_recipe(
         _download_all(c)
     encoder = choose_encoder(c, modality, kind)
     weights = choose_weights(c, encoder) if is_backbone(encoder) else ""
-    _check_choices(c)
     r = Recipe(modality, kind, encoder, weights, rate_hz, c, "")
     _check_picture(r, shape)
     relevant = _relevant_settings(r)
