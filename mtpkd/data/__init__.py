@@ -53,7 +53,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "save": ["npz_bytes", "write_unless_same", "save_set"],
     "shard_folders": [
         "SHARDS", "ShardFolders", "as_folders", "MARK", "WORK", "RESERVED", "folder_fault", "checked_folders",
-        "check_folder_names", "claim_folders",
+        "check_folder_names", "free_folders", "claim_folders",
     ],
     "signal_cleaning": [
         "SIGNAL_KINDS", "Cleaning", "cleaning_for", "trend", "detrend", "clean", "split_eda", "bad_points",

@@ -228,6 +228,7 @@ from .shard_folders import (
     folder_fault as folder_fault,
     checked_folders as checked_folders,
     check_folder_names as check_folder_names,
+    free_folders as free_folders,
     claim_folders as claim_folders,
 )
 from .signal_cleaning import (
