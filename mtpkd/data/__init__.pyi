@@ -20,6 +20,7 @@ from .face_detectors import (
     no_faces as no_faces,
     mtcnn as mtcnn,
     cascade as cascade,
+    check_detectors as check_detectors,
 )
 from .face_tables import (
     GROUPS as GROUPS,

@@ -61,6 +61,7 @@ from .plan import (
     media_path as media_path,
     RecordedSet as RecordedSet,
     set_recipes as set_recipes,
+    check_tools as check_tools,
     read_recorded as read_recorded,
     plan_pieces as plan_pieces,
     plan_set as plan_set,

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SHARD', 'FilmWindows', 'Modality', 'digest_files', 'plan_modality', 'median_seconds', 'media_path', 'RecordedSet',
-           'set_recipes', 'read_recorded', 'plan_pieces', 'plan_set', 'share_frames', 'piece_fault']
+           'set_recipes', 'check_tools', 'read_recorded', 'plan_pieces', 'plan_set', 'share_frames', 'piece_fault']
 
 # %% ../../nbs/25_features/05_plan.ipynb #0855c8f7
 import contextlib, json, os, stat
@@ -14,11 +14,15 @@ import numpy as np
 from tqdm.auto import tqdm
 from ..core.errors import InputError, kind_and_reason
 from ..core.files import write_json
+from ..data.face_detectors import check_detectors
 from ..data.manifest import DatasetManifest, is_shipped, load_manifest, resolve_inside, with_root
+from ..data.media_files import need_av
 from ..data.samples import is_media, is_words, Samples
 from ..data.video import open_recording
 from ..data.readers import readers
 from ..data.reading import read
+from ..models.backbones import is_of_hub
+from ..models.hub_networks import load_tokenizer
 from .encoder_choice import PrepareConfig
 from .piece_features import BLOCK, is_per_frame
 from .pieces import content_sha256, Piece, piece_key, view_positions
@@ -209,6 +213,17 @@ def set_recipes(m: DatasetManifest, c: PrepareConfig) -> dict:  # modality -> `R
         if spec.role != "unused":
             recipes[name] = make_recipe(c, name, kind, spec.rate_hz, shape)
     return recipes
+
+
+def check_tools(recipes) -> None:
+    "`InputError` where a detector of faces, a tokenizer or the reader of media that some recipes need cannot be had"
+    for recipe in recipes:
+        if recipe.kind in ("video", "audio"):
+            need_av()
+        if recipe.kind == "video":
+            check_detectors(recipe.settings.faces)
+        if recipe.kind == "text" and is_of_hub(recipe.encoder):
+            load_tokenizer(recipe.encoder)
 
 
 def read_recorded(manifest, root, c: PrepareConfig, labels: bool = True) -> RecordedSet:

@@ -15,6 +15,7 @@ import pandas as pd
 from ..core.errors import InputError, printable
 from ..core.files import atomic_path, file_sha256, folder_lock, read_text, write_text
 from ..core.registry import allow_addresses, trusted_addresses, trusting
+from ..core.runtime import pick_device
 from ..core.stored_files import read_parquet, regular_file
 from ..core.yaml_files import apply_set, read_yaml
 from ..core.config import from_dict, to_yaml
@@ -32,7 +33,7 @@ from .piece_features import BLOCK
 from .pieces import spectrogram_rate
 from .recipes import frozen_network, recipe_facts, weights_digest
 from .pipeline import prepare_modality, shard_name
-from .plan import Modality, plan_pieces, read_recorded
+from .plan import check_tools, Modality, plan_pieces, read_recorded
 from .prepared_folder import check_prepared_folder, claim_prepared_folder, earlier_folders
 
 # %% ../../nbs/25_features/08_prepare.ipynb #043dc5f1
@@ -326,6 +327,9 @@ def prepare(
 ) -> Path:  # of the manifest
     "Compute the features of a data set of recordings, and write its shards, index and manifest"
     c = prepare_settings(config, set, **settings)
+    if jobs is not None and jobs < 1:
+        raise InputError(f"jobs is {jobs}; expected at least 1")
+    device = str(pick_device(device))
     typed = apply_set({}, set).get("faces")
     named = typed if came_with_data(config, manifest) else c.faces
     allow_addresses("face detector", str(named or "").split("+"))
@@ -341,6 +345,7 @@ def _prepare(manifest, root, out, c: PrepareConfig, jobs, device, spread, *, pro
     check_prepared_folder(out, what, names, labels)
     recorded = read_recorded(manifest, root, c, labels)
     samples, old, root = recorded.samples, recorded.manifest, root or recorded.manifest.root
+    check_tools(recorded.recipes)
     _sample_columns(samples)
     lists = fold_texts(old, root)
     with folder_lock(out):
