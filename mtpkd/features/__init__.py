@@ -30,6 +30,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "FOLDERS", "earlier_folders", "holds_labels", "holds_features", "check_prepared_folder",
         "claim_prepared_folder",
     ],
-    "recipes": ["METHOD", "Recipe", "make_recipe", "recipe_facts", "weights_digest", "backbone", "frozen_network"],
-    "setting_checks": ["check_settings"],
+    "recipes": [
+        "METHOD", "Recipe", "make_recipe", "recipe_facts", "weights_digest", "backbone", "frozen_network",
+        "settings_read",
+    ],
+    "setting_checks": ["check_settings", "check_names", "unread_settings"],
 })

@@ -97,7 +97,10 @@ from .recipes import (
     weights_digest as weights_digest,
     backbone as backbone,
     frozen_network as frozen_network,
+    settings_read as settings_read,
 )
 from .setting_checks import (
     check_settings as check_settings,
+    check_names as check_names,
+    unread_settings as unread_settings,
 )

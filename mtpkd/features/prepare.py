@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 import numpy as np
 import pandas as pd
-from ..core.errors import InputError, printable
+from ..core.errors import InputError, print_notice, printable
 from ..core.files import atomic_path, file_sha256, folder_lock, read_text, write_text
 from ..core.registry import allow_addresses, trusted_addresses, trusting
 from ..core.runtime import pick_device
@@ -28,10 +28,10 @@ from ..data.shard_folders import as_folders, SHARDS, WORK
 from ..data.originals import original_columns, write_recordings
 from ..models.backbones import is_of_hub, kind_of, trainable_text
 from .encoder_choice import PrepareConfig
-from .setting_checks import check_settings
+from .setting_checks import check_names, check_settings, unread_settings
 from .piece_features import BLOCK
 from .pieces import spectrogram_rate
-from .recipes import frozen_network, recipe_facts, weights_digest
+from .recipes import frozen_network, recipe_facts, settings_read, weights_digest
 from .pipeline import prepare_modality, shard_name
 from .plan import check_tools, Modality, plan_pieces, read_recorded
 from .prepared_folder import check_prepared_folder, claim_prepared_folder, earlier_folders
@@ -343,6 +343,7 @@ def _prepare(manifest, root, out, c: PrepareConfig, jobs, device, spread, *, pro
     what = dict(set=manifest.name, manifest=manifest_digest(manifest), **asdict(c)) | _trusted()
     out, names = Path(out), earlier_folders(out) if spread is None else spread
     check_prepared_folder(out, what, names, labels)
+    check_names(c, manifest.modalities)
     recorded = read_recorded(manifest, root, c, labels)
     samples, old, root = recorded.samples, recorded.manifest, root or recorded.manifest.root
     check_tools(recorded.recipes)
@@ -350,6 +351,7 @@ def _prepare(manifest, root, out, c: PrepareConfig, jobs, device, spread, *, pro
     lists = fold_texts(old, root)
     with folder_lock(out):
         folders = claim_prepared_folder(out, what, names, labels)
+        _say_unread(c, recorded.recipes)
         modalities = plan_pieces(recorded, out, progress)
         for m in modalities:
             if progress:
@@ -364,6 +366,14 @@ def _prepare(manifest, root, out, c: PrepareConfig, jobs, device, spread, *, pro
         write_text(out / "manifest.yaml", to_yaml(prepared_manifest(old, samples, modalities, folders)))
         _remove_leftovers(folders, modalities)
     return out / "manifest.yaml"
+
+
+def _say_unread(c: PrepareConfig, recipes) -> None:
+    "A line on stderr about settings that were changed and that nothing reads"
+    chosen = {recipe.modality: recipe.encoder for recipe in recipes}
+    unread = unread_settings(c, chosen, {recipe.modality: settings_read(recipe) for recipe in recipes})
+    if unread:
+        print_notice(f"no encoder of this set reads these settings: {', '.join(unread)}")
 
 
 def _trusted() -> dict:

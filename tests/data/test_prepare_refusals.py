@@ -217,3 +217,50 @@ def test_a_library_that_is_missing_is_no_fault_of_the_recordings(films, tmp_path
     with pytest.raises(InputError, match="^face detectors yunet and cascade need OpenCV"):
         prepare(films, out=tmp_path / "out", **HOW | dict(faces="cascade"))
     assert tree(tmp_path / "out") is None
+
+
+# names before the = sign
+
+
+@pytest.mark.parametrize("setting", ["encoder", "weights", "finetune", "layer", "pooling"])
+@pytest.mark.parametrize("place", ["{}", "{},face=VALUE", "r3d18=VALUE,{}"])
+def test_a_name_that_nobody_has_is_refused_wherever_it_stands(setting, place, films, tmp_path):
+    value = dict(encoder="r3d18", weights="random", finetune="none", layer="last", pooling="mean")[setting]
+    text = place.format(f"fase={value}").replace("VALUE", value)
+    if setting in ("encoder", "weights"):
+        text = text.replace("r3d18=r3d18", "r3d18").replace("face=random", "r3d18=random")
+    with pytest.raises(InputError, match=f"{setting}: 'fase' in fase={value} is no") as e:
+        prepare(films, out=tmp_path / "out", **HOW | {setting: text})
+    assert ("face" if setting != "weights" else "r3d18") in str(e.value)
+    assert tree(tmp_path / "out") is None
+
+
+def test_a_modality_before_weights_is_told_that_encoders_stand_there(films, tmp_path):
+    with pytest.raises(InputError, match="weights: 'face' in face=random is no encoder of this preparation"):
+        prepare(films, out=tmp_path / "out", **HOW | dict(weights="face=random"))
+
+
+UNREAD = {
+    "layer": (dict(layer="99"), ["layer"]),
+    "pooling": (dict(pooling="face=first"), ["pooling"]),
+    "file": (dict(encoder="difference_image", weights="/nowhere.pth"), ["weights"]),
+    "file of another network": (dict(weights="r2plus1d18=/nowhere.pth,random"), ["weights of r2plus1d18"]),
+    "modality without a network": (dict(finetune="emg=layer4"), ["finetune of emg"]),
+    "encoder": (dict(encoder="r3d18,resnet18_logmel"), ["encoder resnet18_logmel"]),
+    "numbers": (dict(n_mels=32, min_good=0.9, signal_step=0.5), ["n_mels", "signal_step", "min_good"]),
+    "faces": (dict(face_margin=0.5), ["face_margin"]),
+}
+
+
+@pytest.mark.parametrize("name", UNREAD)
+def test_settings_that_nothing_reads_are_said_in_one_line(name, films, tmp_path, capsys):
+    settings, unread = UNREAD[name]
+    prepare(films, out=tmp_path / "out", **HOW | settings)
+    expected = f"mtpkd: no encoder of this set reads these settings: {', '.join(unread)}\n"
+    assert capsys.readouterr().err == expected
+
+
+def test_settings_that_are_read_are_not_said(films, tmp_path, capsys):
+    settings = dict(encoder="r3d18,emg=resnet18_spectrogram", weights="r3d18=random,resnet18_spectrogram=random")
+    prepare(films, out=tmp_path / "out", **HOW | settings | dict(signal_window=0.5, finetune="face=layer4", stride=1))
+    assert capsys.readouterr().err == ""
