@@ -19,8 +19,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "pipeline": ["known_shards", "collect", "shard_name", "write_features", "prepare_modality"],
     "plan": [
         "SHARD", "FilmWindows", "Modality", "digest_files", "plan_modality", "median_seconds", "media_path",
-        "RecordedSet", "set_recipes", "check_tools", "read_recorded", "plan_pieces", "plan_set",
-        "share_frames", "piece_fault",
+        "RecordedSet", "set_recipes", "check_tools", "read_recorded", "check_columns", "plan_pieces",
+        "plan_set", "share_frames", "piece_fault",
     ],
     "prepare": [
         "SPAN_TABLES", "index_frame", "write_span_tables", "index_entry", "film_recipe", "prepared_manifest",

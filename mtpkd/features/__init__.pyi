@@ -63,6 +63,7 @@ from .plan import (
     set_recipes as set_recipes,
     check_tools as check_tools,
     read_recorded as read_recorded,
+    check_columns as check_columns,
     plan_pieces as plan_pieces,
     plan_set as plan_set,
     share_frames as share_frames,

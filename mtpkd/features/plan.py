@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['SHARD', 'FilmWindows', 'Modality', 'digest_files', 'plan_modality', 'median_seconds', 'media_path', 'RecordedSet',
-           'set_recipes', 'check_tools', 'read_recorded', 'plan_pieces', 'plan_set', 'share_frames', 'piece_fault']
+           'set_recipes', 'check_tools', 'read_recorded', 'plan_pieces', 'plan_set', 'check_columns', 'share_frames',
+           'piece_fault']
 
 # %% ../../nbs/25_features/05_plan.ipynb #0855c8f7
 import contextlib, json, os, stat
@@ -15,9 +16,11 @@ from tqdm.auto import tqdm
 from ..core.errors import InputError, kind_and_reason
 from ..core.files import write_json
 from ..data.face_detectors import check_detectors
+from ..data.face_tables import columns_of
 from ..data.manifest import DatasetManifest, is_shipped, load_manifest, resolve_inside, with_root
 from ..data.media_files import need_av
 from ..data.samples import is_media, is_words, Samples
+from ..data.table_files import table_columns
 from ..data.video import open_recording
 from ..data.readers import readers
 from ..data.reading import read
@@ -259,6 +262,37 @@ def plan_set(
     "Read a set and list the pieces of each modality"
     recorded = read_recorded(manifest, root, c, labels)
     return recorded.samples, recorded.manifest, plan_pieces(recorded, out, progress)
+
+# %% ../../nbs/25_features/05_plan.ipynb #7613ddc8
+def _tables_by_columns(recorded: RecordedSet, recipe: Recipe) -> dict:  # names of columns -> paths
+    "The tables of a modality by those of their columns that become features; none that cannot be read"
+    paths = [path for path in recorded.samples.arrays[recipe.modality]["path"].tolist() if path]
+    tables: dict = {}
+    for path in dict.fromkeys(paths):
+        file = media_path(recorded.manifest.root, path, recipe.modality, recorded.is_corpus)
+        with contextlib.suppress(InputError):  # is reported where the piece is computed
+            columns = columns_of([name.strip() for name in table_columns(file)], recipe.settings.columns)
+            tables.setdefault(tuple(columns), []).append(path)
+    tables.pop((), None)
+    return tables
+
+
+def check_columns(recorded: RecordedSet) -> None:
+    "`InputError` where the tables of faces of a modality have different columns; it names a table and the columns"
+    for recipe in recorded.recipes:
+        tables = _tables_by_columns(recorded, recipe) if recipe.kind == "track" else {}
+        if len(tables) < 2:
+            continue
+        usual = max(tables, key=lambda columns: len(tables[columns]))
+        other = next(columns for columns in tables if columns != usual)
+        parts = [("lacks", [name for name in usual if name not in other])]
+        parts += [("alone has", [name for name in other if name not in usual])]
+        said = " and ".join(f"{verb} {', '.join(names)}" for verb, names in parts if names)
+        raise InputError(
+            f"modality {recipe.modality}: {tables[other][0]} {said}, unlike {tables[usual][0]} "
+            f"({len(tables[other])} against {len(tables[usual])} tables, columns {recipe.settings.columns}); "
+            "make all tables by one program with the same settings"
+        )
 
 # %% ../../nbs/25_features/05_plan.ipynb #27a3f424
 def share_frames(m: Modality) -> Modality:

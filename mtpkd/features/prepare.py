@@ -33,7 +33,7 @@ from .piece_features import BLOCK
 from .pieces import spectrogram_rate
 from .recipes import frozen_network, recipe_facts, settings_read, weights_digest
 from .pipeline import prepare_modality, shard_name
-from .plan import check_tools, Modality, plan_pieces, read_recorded
+from .plan import check_columns, check_tools, Modality, plan_pieces, read_recorded
 from .prepared_folder import check_prepared_folder, claim_prepared_folder, earlier_folders
 
 # %% ../../nbs/25_features/08_prepare.ipynb #043dc5f1
@@ -347,6 +347,7 @@ def _prepare(manifest, root, out, c: PrepareConfig, jobs, device, spread, *, pro
     recorded = read_recorded(manifest, root, c, labels)
     samples, old, root = recorded.samples, recorded.manifest, root or recorded.manifest.root
     check_tools(recorded.recipes)
+    check_columns(recorded)
     _sample_columns(samples)
     lists = fold_texts(old, root)
     with folder_lock(out):
