@@ -89,6 +89,8 @@ def read_track(path) -> FaceTable:
             f"{path}: is no table of a face; expected the columns frame, confidence or FaceScore, "
             "and AU01_r, AU01 and the like, as OpenFace 2 and py-feat write them"
         )
+    if not len(frame):
+        raise InputError(f"{path}: holds no frame below its header line; run the program over the film again")
     known.sort(key=_place)
     confidence = number_columns(frame, [sure], "the confidence")[:, 0]
     if "success" in frame:

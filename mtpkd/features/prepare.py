@@ -24,7 +24,7 @@ from ..data.manifest import came_with_data, load_manifest, PreparedSpec, resolve
 from ..data.frame_spans import annotations_table, windows_table
 from ..data.samples import label_names
 from ..data.feature_store import open_shard, rows_text, shard_path
-from ..data.shard_folders import as_folders, SHARDS, WORK
+from ..data.shard_folders import as_folders, ShardFolders, SHARDS, WORK
 from ..data.originals import original_columns, write_recordings
 from ..models.backbones import is_of_hub, kind_of, trainable_text
 from .encoder_choice import PrepareConfig
@@ -410,12 +410,35 @@ def describe(m: Modality) -> str:
     return f"{line}, weights {r.weights}{taken}; {trainable_text(frozen_network(r))}"
 
 # %% ../../nbs/25_features/08_prepare.ipynb #b85a7b2d
-def _modality_lines(name, spec, frame) -> list:
+_MOST_FAULTS, _MOST_SAMPLES = 10, 3  # that a summary names
+
+
+def _form(name, spec, frame, folders) -> str:
+    "Kind and shape of the features of a modality; the shape is that of a shard where the manifest states none"
+    shards = [shard for shard in frame[f"{name}:shard"] if shard]
+    shape = spec.shape
+    if not shape and shards:
+        shape = open_shard(shard_path(folders, shards[0]))[0].shape[2:]
+    return " ".join([spec.kind, *filter(None, ["x".join(map(str, shape))])])
+
+
+def _fault_lines(errors, samples) -> list:
+    "What could not be read and why, one line a reason"
+    lines = []
+    for error in errors.unique()[:_MOST_FAULTS]:
+        named = samples[errors.index[errors == error]].astype(str).tolist()
+        others = f" and {len(named) - _MOST_SAMPLES} others" if len(named) > _MOST_SAMPLES else ""
+        lines.append(f"  {', '.join(named[:_MOST_SAMPLES])}{others}: {error}")
+    more = errors.nunique() - _MOST_FAULTS
+    return [*lines, f"  and for {more} other reasons, which index.parquet has"] if more > 0 else lines
+
+
+def _modality_lines(name, spec, frame, folders) -> list:
     "The lines of a summary about one modality"
     status = frame[f"{name}:status"]
     errors = status[~status.isin(["ok", "not recorded"])]
     lines = [
-        f"{name}: {(status == 'ok').sum()} of {len(frame)} samples as {spec.kind} {'x'.join(map(str, spec.shape))}, "
+        f"{name}: {(status == 'ok').sum()} of {len(frame)} samples as {_form(name, spec, frame, folders)}, "
         f"{(status == 'not recorded').sum()} not recorded, {len(errors)} unreadable"
     ]
     if f"{name}:found" in frame:
@@ -425,10 +448,7 @@ def _modality_lines(name, spec, frame) -> list:
             f"  face found in {frame[f'{name}:found'].mean():.1%} of frames, filled in in {interpolated:.1%}; "
             f"no face at all in {undetected} samples, whose middle was taken"
         )
-    lines += [f"  {error}" for error in errors.unique()[:10]]
-    if errors.nunique() > 10:
-        lines.append("  ... see index.parquet")
-    return lines
+    return lines + _fault_lines(errors, frame["sample"])
 
 
 def prepared_text(out) -> str:
@@ -436,7 +456,8 @@ def prepared_text(out) -> str:
     out = Path(out)
     frame = read_parquet(regular_file(out, "index.parquet"))
     manifest = load_manifest(out / "manifest.yaml")
+    folders = ShardFolders(out, manifest.shard_folders or (SHARDS,))
     lines = [f"simulated: {manifest.simulated}"] if manifest.simulated else []
     for name, spec in manifest.modalities.items():
-        lines += _modality_lines(name, spec, frame)
+        lines += _modality_lines(name, spec, frame, folders)
     return "\n".join([*lines, f"mtpkd run --manifest {out / 'manifest.yaml'}"])

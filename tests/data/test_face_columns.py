@@ -98,3 +98,38 @@ def test_unreadable_tables_are_named_with_their_reason(faces, tmp_path, capsys):
     for name in ("r1.csv", "r2.csv", "r3.csv", "r4.csv"):
         (line,) = [line for line in said.splitlines() if name in line]
         assert len(line.split(name)[1]) > 10, line
+
+
+def raw_set(root, features, rows=12):
+    "A set of numbers whose manifest states no shape"
+    root.mkdir()
+    x = np.random.default_rng(0).normal(size=(rows, *features)).astype("float32")
+    np.savez(root / "x.npz", eda=x, label=np.arange(rows) % 2, subject=np.arange(rows) // 3)
+    values = dict(
+        name="numbers",
+        reader="npz",
+        files={"data": {"path": "x.npz"}},
+        task=dict(kind="classification", target="label", classes=["calm", "pain"]),
+        subject="subject",
+        modalities={"eda": dict(kind="features", role="prevalent")},
+    )
+    (root / "manifest.yaml").write_text(yaml.safe_dump(values))
+    return root / "manifest.yaml"
+
+
+@pytest.mark.parametrize("width", [1, 7])
+def test_a_summary_states_the_shape_that_a_manifest_does_not(width, tmp_path, capsys):
+    manifest = raw_set(tmp_path / "set", (width,))
+    assert main(["data", "prepare", str(manifest), "--out", str(tmp_path / "out"), "--jobs", "1"]) == 0
+    assert f"eda: 12 of 12 samples as features {width}, 0 not recorded" in capsys.readouterr().out
+
+
+def test_many_faults_are_cut_and_counted(faces, tmp_path, capsys):
+    "Samples with one reason share a line"
+    rows = pd.read_csv(faces.parent / "samples.csv")
+    more = [rows.iloc[[i % 6]].assign(sample=f"w{i}", face_first=90 + i // 5, face_last=95 + i // 5) for i in range(60)]
+    pd.concat([rows.assign(face_first=1, face_last=10), *more]).to_csv(faces.parent / "samples.csv", index=False)
+    assert main(["data", "prepare", str(faces), "--out", str(tmp_path / "out"), "--jobs", "1"]) == 0
+    said = capsys.readouterr().out
+    assert "6 of 66 samples" in said and "60 unreadable" in said and "and for " in said
+    assert len(said.splitlines()) == 13
