@@ -6,7 +6,7 @@
 __all__ = ['do_doctor']
 
 # %% ../../nbs/95_cli/04_doctor.ipynb #150f86a1
-import os, platform, shutil
+import itertools, os, platform, shutil
 from importlib.metadata import PackageNotFoundError, version
 import mtpkd
 from ..core.errors import kind_and_reason
@@ -68,8 +68,8 @@ def do_doctor(o) -> str:
     for part, modules in _WORKBENCH.items():
         missing = missing_modules(modules)
         lines.append(f"part {part}: " + (f"missing {', '.join(missing)}; {WORKBENCH}" if missing else "complete"))
-    there = dict.fromkeys(name for modules in _EXTRAS.values() for name in modules if is_installed(name))
-    faults = import_faults(there)
+    of_extras = dict.fromkeys(itertools.chain.from_iterable(_EXTRAS.values()))
+    faults = import_faults(filter(is_installed, of_extras))
     lines += [f"extra {extra}: {_extra_state(extra, faults)}" for extra in _EXTRAS]
     return "\n".join(lines)
 

@@ -28,7 +28,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "installation": [
         "WORKBENCH", "is_installed", "missing_modules", "extra_requirements", "distribution_name",
-        "required_modules", "version_faults", "import_faults", "in_clone", "install_command", "explain_missing",
+        "required_modules", "serves", "version_faults", "import_faults", "in_clone", "install_command",
+        "explain_missing",
     ],
     "plugins": ["is_own", "description", "naming_plugin", "call_plugin"],
     "provenance": ["SHARED_BACKBONES", "FAULTS", "protocol_faults", "provenance_columns", "provenance_text"],

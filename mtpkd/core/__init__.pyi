@@ -93,6 +93,7 @@ from .installation import (
     extra_requirements as extra_requirements,
     distribution_name as distribution_name,
     required_modules as required_modules,
+    serves as serves,
     version_faults as version_faults,
     import_faults as import_faults,
     in_clone as in_clone,

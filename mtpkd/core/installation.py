@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['WORKBENCH', 'is_installed', 'missing_modules', 'extra_requirements', 'distribution_name', 'required_modules',
-           'version_faults', 'import_faults', 'in_clone', 'install_command', 'explain_missing']
+           'serves', 'version_faults', 'import_faults', 'in_clone', 'install_command', 'explain_missing']
 
 # %% ../../nbs/00_core/12_installation.ipynb #25732b9a
 import importlib.util, os, re, subprocess, sys, time
@@ -58,12 +58,27 @@ def required_modules(extra: str) -> list:  # of names in an import
     return [_MODULES.get(name, name.replace("-", "_")) for name in names]
 
 
+def _release(text: str) -> tuple:  # of numbers, without zeros at the end
+    "The numbers at the beginning of a version"
+    match = re.match(r"\d+(\.\d+)*", text)
+    numbers = [int(number) for number in match[0].split(".")] if match else []
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)
+
+
+def serves(
+    installed: str,  # version
+    requirement: str,  # such as "onnx>=1.17,<2"
+) -> bool:
+    "Whether a version lies within the bounds of a requirement; others than `>=` and `<` are not compared"
+    bounds = re.findall(r"(>=|<)\s*(\d[\d.]*)", requirement)
+    there = _release(installed)
+    return all(there >= _release(bound) if sign == ">=" else there < _release(bound) for sign, bound in bounds)
+
+
 def version_faults(extra: str) -> list:  # such as ["onnx is 1.10.0, expected onnx>=1.17"]
-    "Installed packages of an extra whose version is not the required one; none where versions cannot be compared"
-    try:
-        from packaging.requirements import Requirement
-    except ImportError:
-        return []
+    "Installed packages of an extra whose version is not the required one"
     faults = []
     for line in extra_requirements(extra):
         name = distribution_name(line)
@@ -71,7 +86,7 @@ def version_faults(extra: str) -> list:  # such as ["onnx is 1.10.0, expected on
             installed = version(name)
         except PackageNotFoundError:
             continue
-        if not Requirement(line).specifier.contains(installed, prereleases=True):
+        if not serves(installed, line):
             faults.append(f"{name} is {installed}, expected {line}")
     return faults
 
@@ -93,11 +108,9 @@ os._exit(0)
 
 def _trial(modules: list, seconds: float) -> tuple:  # a fault or "" for each that was finished; whether in time
     "Import modules one after the other in another process"
-    how = dict(stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    command, env, nothing = [sys.executable, "-c", _TRIAL, *modules], os.environ | safe_path(), subprocess.DEVNULL
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", _TRIAL, *modules], timeout=seconds, env=os.environ | safe_path(), **how
-        )
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=nothing, stdin=nothing, timeout=seconds, env=env)
         answers, in_time = done.stdout, True
     except subprocess.TimeoutExpired as e:
         answers, in_time = e.stdout or b"", False

@@ -30,7 +30,10 @@ def columns_of(
 ) -> list:  # of names
     "Those of some columns that belong to some groups, in the order of their features"
     known = sorted(filter(_group_of, names), key=_place)
-    return [name for group in groups.split("+") for name in known if re.fullmatch(GROUPS[group], name)]
+    chosen = []
+    for group in groups.split("+"):
+        chosen += [name for name in known if re.fullmatch(GROUPS[group], name)]
+    return chosen
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,8 @@ _REMEDIES = {
 def _unlike_features(m: Modality, shapes: dict) -> str:  # key -> shape
     "The message about features that differ in shape, with a recording of the rare shape and one of the usual"
     usual, other = [shape for shape, _ in Counter(shapes.values()).most_common()][:2]
-    keys = [next(key for key in shapes if shapes[key] == shape) for shape in (other, usual)]
+    first = {shape: key for key, shape in reversed(shapes.items())}
+    keys = [first[other], first[usual]]
     one, another = (m.pieces[key].path or f"recording {list(m.pieces).index(key) + 1}" for key in keys)
     remedy = _REMEDIES.get(m.recipe.kind, "recordings of one set need the same size")
     return f"modality {m.recipe.modality}: features of {one} have shape {other}, those of {another} {usual}; {remedy}"

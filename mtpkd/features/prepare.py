@@ -265,8 +265,10 @@ def fold_texts(manifest, root) -> dict:  # name of a file -> its text
     if folder is None:
         return {}
     folder = resolve_inside(root, folder, f"{manifest.name}: protocol.folds")
-    paths = [path for lists in fold_lists(folder).values() for path in lists.values()]
-    return {path.name: read_text(path)[0] for path in paths}
+    texts = {}
+    for lists in fold_lists(folder).values():
+        texts |= {path.name: read_text(path)[0] for path in lists.values()}
+    return texts
 
 
 # entries of a manifest on which no sample depends

@@ -18,7 +18,11 @@ BROKEN = {  # content of a module -> what is said of it
     "ends": ("import os; print('x' * 10**6, flush=True); os._exit(0)", "its import ends the process"),
     "long": ("raise ImportError('line\\n' * 1000)", "ImportError: line line"),
 }
-SOUND = {"prints": "print('hello\\n' * 1000)", "closes": "import os; os.close(1)", "reads": "import sys; sys.stdin.read()"}
+SOUND = {
+    "prints": "print('hello\\n' * 1000)",
+    "closes": "import os; os.close(1)",
+    "reads": "import sys; sys.stdin.read()",
+}
 
 
 @pytest.fixture
@@ -59,7 +63,9 @@ def state_of(extra, text):
 
 
 def test_an_extra_that_cannot_be_imported_is_not_complete(modules, monkeypatch):
-    monkeypatch.setattr(doctor, "_EXTRAS", dict(good=("json", "prints"), bad=("json", "raises", "crashes"), gone=("no_m",)))
+    monkeypatch.setattr(
+        doctor, "_EXTRAS", dict(good=("json", "prints"), bad=("json", "raises", "crashes"), gone=("no_m",))
+    )
     text = do_doctor(None)
     assert state_of("good", text) == "complete"
     bad = state_of("bad", text)
@@ -70,7 +76,9 @@ def test_an_extra_that_cannot_be_imported_is_not_complete(modules, monkeypatch):
 
 def test_an_old_version_is_not_complete(monkeypatch):
     monkeypatch.setattr(doctor, "_EXTRAS", dict(tables=("numpy",)))
-    monkeypatch.setattr(installation, "extra_requirements", lambda extra: ["numpy>=99", "no-such-package>=1", "pandas>=1"])
+    monkeypatch.setattr(
+        installation, "extra_requirements", lambda extra: ["numpy>=99", "no-such-package>=1", "pandas>=1"]
+    )
     monkeypatch.setattr(doctor, "required_modules", lambda extra: [])
     assert re.match(r"numpy is [\d.]+, expected numpy>=99; pip install", state_of("tables", do_doctor(None)))
 
