@@ -9,8 +9,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "deploy_commands": [
         "trust_option", "study_options", "whole_number", "do_fit", "do_export", "do_predict", "do_evaluate",
     ],
+    "doctor": ["do_doctor"],
     "lab_command": ["copy_companions", "do_lab", "method_text", "do_methods", "lab_commands"],
-    "main": ["build_parser", "do_doctor"],
+    "main": ["build_parser"],
     "parser": ["write_output"],
     "run_commands": [
         "do_run", "do_budgets", "curve_text", "do_sweep", "sweep_text", "do_tune", "do_compare", "compare_text",

@@ -17,6 +17,9 @@ from .deploy_commands import (
     do_predict as do_predict,
     do_evaluate as do_evaluate,
 )
+from .doctor import (
+    do_doctor as do_doctor,
+)
 from .lab_command import (
     copy_companions as copy_companions,
     do_lab as do_lab,
@@ -26,7 +29,6 @@ from .lab_command import (
 )
 from .main import (
     build_parser as build_parser,
-    do_doctor as do_doctor,
 )
 from .parser import (
     write_output as write_output,

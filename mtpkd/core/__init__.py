@@ -27,8 +27,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "claim_output_folder", "scratch_folder",
     ],
     "installation": [
-        "WORKBENCH", "is_installed", "missing_modules", "extra_requirements", "distribution_name", "in_clone",
-        "install_command", "explain_missing",
+        "WORKBENCH", "is_installed", "missing_modules", "extra_requirements", "distribution_name",
+        "required_modules", "serves", "version_faults", "import_faults", "in_clone", "install_command",
+        "explain_missing",
     ],
     "plugins": ["is_own", "description", "naming_plugin", "call_plugin"],
     "provenance": ["SHARED_BACKBONES", "FAULTS", "protocol_faults", "provenance_columns", "provenance_text"],

@@ -4,9 +4,9 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "check": ["Check", "check_text"],
     "clips": ["NORMALISATIONS", "clip_segments", "strided", "draw_views", "crop", "centre_box", "normalise"],
-    "face_detectors": ["detectors", "LONGEST", "SMALLEST", "detect_no_faces", "no_faces", "mtcnn", "cascade"],
+    "face_detectors": ["detectors", "LONGEST", "SMALLEST", "detect_no_faces", "no_faces", "mtcnn", "cascade", "check_detectors"],
     "face_tables": [
-        "GROUPS", "STATISTICS_OF_FACES", "FaceTable", "read_track", "frames_within", "face_window",
+        "GROUPS", "STATISTICS_OF_FACES", "FaceTable", "columns_of", "read_track", "frames_within", "face_window",
         "face_statistics", "face_series",
     ],
     "face_tracks": ["overlap", "follow", "Track", "running_mean", "fill"],
@@ -53,7 +53,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "save": ["npz_bytes", "write_unless_same", "save_set"],
     "shard_folders": [
         "SHARDS", "ShardFolders", "as_folders", "MARK", "WORK", "RESERVED", "folder_fault", "checked_folders",
-        "check_folder_names", "claim_folders",
+        "check_folder_names", "free_folders", "claim_folders",
     ],
     "signal_cleaning": [
         "SIGNAL_KINDS", "Cleaning", "cleaning_for", "trend", "detrend", "clean", "split_eda", "bad_points",
@@ -74,7 +74,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "scored_pairs", "scored_units", "require_covered_frames", "with_step_targets",
     ],
     "table_files": [
-        "parse_text", "require_no_gap", "DialectWarning", "first_lines", "load_table", "text_column",
+        "parse_text", "require_no_gap", "DialectWarning", "first_lines", "load_table", "table_columns", "text_column",
         "as_floats", "number_columns",
     ],
     "tables": ["TRANSCRIPTS", "feature_columns", "named_files", "table"],

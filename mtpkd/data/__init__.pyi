@@ -20,11 +20,13 @@ from .face_detectors import (
     no_faces as no_faces,
     mtcnn as mtcnn,
     cascade as cascade,
+    check_detectors as check_detectors,
 )
 from .face_tables import (
     GROUPS as GROUPS,
     STATISTICS_OF_FACES as STATISTICS_OF_FACES,
     FaceTable as FaceTable,
+    columns_of as columns_of,
     read_track as read_track,
     frames_within as frames_within,
     face_window as face_window,
@@ -228,6 +230,7 @@ from .shard_folders import (
     folder_fault as folder_fault,
     checked_folders as checked_folders,
     check_folder_names as check_folder_names,
+    free_folders as free_folders,
     claim_folders as claim_folders,
 )
 from .signal_cleaning import (
@@ -312,6 +315,7 @@ from .table_files import (
     DialectWarning as DialectWarning,
     first_lines as first_lines,
     load_table as load_table,
+    table_columns as table_columns,
     text_column as text_column,
     as_floats as as_floats,
     number_columns as number_columns,

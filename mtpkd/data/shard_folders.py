@@ -4,14 +4,14 @@
 
 # %% auto #0
 __all__ = ['SHARDS', 'MARK', 'WORK', 'RESERVED', 'ShardFolders', 'as_folders', 'folder_fault', 'checked_folders',
-           'check_folder_names', 'claim_folders']
+           'check_folder_names', 'free_folders', 'claim_folders']
 
 # %% ../../nbs/10_data/00_shard_folders.ipynb #2bbe3cac
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from ..core.errors import InputError
-from ..core.files import write_bytes
+from ..core.files import nearest_existing, write_bytes
 from ..core.remote_folders import is_remote
 from ..core.stored_files import regular_file
 
@@ -125,15 +125,25 @@ def _check_places(folders: ShardFolders) -> None:
             raise InputError(f"shard_folders names {name!r}, which the set needs itself; name another folder")
 
 
-def claim_folders(root, names) -> ShardFolders:
-    "The folders of a set, made where they are not there; `InputError` where one holds something else"
+def free_folders(root, names) -> ShardFolders:
+    "The folders of a set; `InputError` where one holds something else, or cannot be made; nothing is written"
     check_folder_names(names)
     folders = ShardFolders(Path(root), tuple(names) or (SHARDS,))
     _check_places(folders)
     for folder in folders.paths:
+        existing = nearest_existing(folder)
+        if not existing.is_dir():
+            raise InputError(f"{existing} is a file; expected a folder for shards of {root}")
+        if existing == folder and folder_fault(folders, folder) and any(folder.iterdir()):
+            raise InputError(f"{folder}: expected a new or empty folder, or one with shards of {root}; use another")
+    return folders
+
+
+def claim_folders(root, names) -> ShardFolders:
+    "The folders of a set, made where they are not there; `InputError` where one holds something else"
+    folders = free_folders(root, names)
+    for folder in folders.paths:
         folder.mkdir(parents=True, exist_ok=True)
         if folder_fault(folders, folder):
-            if any(folder.iterdir()):
-                raise InputError(f"{folder}: expected a new or empty folder, or one with shards of {root}; use another")
             write_bytes(folder / MARK, (Path(root) / MARK).read_bytes())
     return folders

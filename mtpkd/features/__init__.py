@@ -19,12 +19,20 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "pipeline": ["known_shards", "collect", "shard_name", "write_features", "prepare_modality"],
     "plan": [
         "SHARD", "FilmWindows", "Modality", "digest_files", "plan_modality", "median_seconds", "media_path",
+        "RecordedSet", "set_recipes", "check_tools", "read_recorded", "check_columns", "plan_pieces",
         "plan_set", "share_frames", "piece_fault",
     ],
     "prepare": [
         "SPAN_TABLES", "index_frame", "write_span_tables", "index_entry", "film_recipe", "prepared_manifest",
-        "copy_fold_lists", "claim_prepared_folder", "manifest_digest", "prepare_settings", "holds_labels",
-        "describe", "prepared_text",
+        "fold_texts", "manifest_digest", "prepare_settings", "describe", "prepared_text",
     ],
-    "recipes": ["METHOD", "Recipe", "make_recipe", "recipe_facts", "weights_digest", "backbone", "frozen_network"],
+    "prepared_folder": [
+        "FOLDERS", "earlier_folders", "holds_labels", "holds_features", "check_prepared_folder",
+        "claim_prepared_folder",
+    ],
+    "recipes": [
+        "METHOD", "Recipe", "make_recipe", "recipe_facts", "weights_digest", "backbone", "frozen_network",
+        "settings_read",
+    ],
+    "setting_checks": ["check_settings", "check_names", "unread_settings"],
 })

@@ -59,6 +59,12 @@ from .plan import (
     plan_modality as plan_modality,
     median_seconds as median_seconds,
     media_path as media_path,
+    RecordedSet as RecordedSet,
+    set_recipes as set_recipes,
+    check_tools as check_tools,
+    read_recorded as read_recorded,
+    check_columns as check_columns,
+    plan_pieces as plan_pieces,
     plan_set as plan_set,
     share_frames as share_frames,
     piece_fault as piece_fault,
@@ -70,13 +76,19 @@ from .prepare import (
     index_entry as index_entry,
     film_recipe as film_recipe,
     prepared_manifest as prepared_manifest,
-    copy_fold_lists as copy_fold_lists,
-    claim_prepared_folder as claim_prepared_folder,
+    fold_texts as fold_texts,
     manifest_digest as manifest_digest,
     prepare_settings as prepare_settings,
-    holds_labels as holds_labels,
     describe as describe,
     prepared_text as prepared_text,
+)
+from .prepared_folder import (
+    FOLDERS as FOLDERS,
+    earlier_folders as earlier_folders,
+    holds_labels as holds_labels,
+    holds_features as holds_features,
+    check_prepared_folder as check_prepared_folder,
+    claim_prepared_folder as claim_prepared_folder,
 )
 from .recipes import (
     METHOD as METHOD,
@@ -86,4 +98,10 @@ from .recipes import (
     weights_digest as weights_digest,
     backbone as backbone,
     frozen_network as frozen_network,
+    settings_read as settings_read,
+)
+from .setting_checks import (
+    check_settings as check_settings,
+    check_names as check_names,
+    unread_settings as unread_settings,
 )

@@ -9,12 +9,16 @@ __all__ = ['FITS', 'PLAIN', 'PrepareConfig', 'choices_by_name', 'choose_for', 'k
 # %% ../../nbs/25_features/01_encoder_choice.ipynb #1df792a1
 import re
 from dataclasses import dataclass
+from ..core.config import above, at_least, at_most, limited, one_of
 from ..core.errors import InputError, nearest
 import mtpkd.features.extractors, mtpkd.models.backbone_encoders  # register theirs
 from ..models.backbones import BACKBONE_KINDS, is_backbone, kind_of
 from ..models.encoders import encoders
 
 # %% ../../nbs/25_features/01_encoder_choice.ipynb #1fb916b9
+_DAY, _YEAR = 86_400, 31_622_400  # seconds
+
+
 @dataclass(frozen=True)
 class PrepareConfig:
     "Settings of the feature extraction"
@@ -24,33 +28,43 @@ class PrepareConfig:
     # the first part that is trained later: outputs of the part before it are stored; none: pooled features
     finetune: str = "none"
     # of a video: the centre, used by every evaluation; any further ones are random, for training to choose from
-    views: int = 1
-    frames: int = 10  # of a clip
-    stride: int = 0  # frames between two of a clip; 0: one in each of `frames` equal segments
-    size: int = 112  # pixels
+    views: int = limited(1, at_least(1), at_most(1000))
+    frames: int = limited(10, at_least(1), at_most(100_000))  # of a clip
+    stride: int = limited(
+        0, at_least(0), at_most(1_000_000)
+    )  # frames between two of a clip; 0: one in each of `frames` equal segments
+    size: int = limited(112, at_least(1), at_most(8192))  # pixels
     # mtcnn, yunet:FILE, cascade, mediapipe:FILE, several by + in the order in which they are asked;
     # whole: no detector, the centre of the picture
     faces: str = "mtcnn"
     face_align: bool = False  # turn the face so that its eyes are level, where the detector finds them
-    face_every: int = 3  # the detector processes every ... of the selected frames
-    face_margin: float = 0.2  # fraction of a face's side, added around it
+    face_every: int = limited(
+        3, at_least(1), at_most(1_000_000)
+    )  # the detector processes every ... of the selected frames
+    # fraction of a face's side, added around it; below 0 the face is cut
+    face_margin: float = limited(0.2, above(-1), at_most(100))
     # missing pictures of a window from a folder: close (as if they had not been), repeat (the last one), black
-    gaps: str = "repeat"
-    sound_hz: float = 16000.0
-    sound_seconds: float = 3.0  # cut or padded to this, around the middle; 0: all of it (not for logmel)
-    n_mels: int = 64
-    mel_window: float = 0.025  # seconds
-    mel_step: float = 0.01  # seconds
+    gaps: str = one_of("repeat", "close", "repeat", "black")
+    sound_hz: float = limited(16000.0, at_least(1), at_most(1_000_000))
+    # cut or padded to this, around the middle; 0: all of it (not for logmel)
+    sound_seconds: float = limited(3.0, at_least(0), at_most(_DAY))
+    n_mels: int = limited(64, at_least(1), at_most(4096))
+    mel_window: float = limited(0.025, above(0), at_most(_DAY))  # seconds
+    mel_step: float = limited(0.01, above(0), at_most(_DAY))  # seconds
     # of a signal: log (log power under a Hann window), released (power, as in the released code of arXiv 2408.09035,
     # whose windows have lengths of their own)
-    signal_spectrogram: str = "log"
-    signal_window: float = 0.25  # seconds, of a signal's spectrogram
-    signal_step: float = 0.025  # seconds
-    signal_start: float = 0.0  # seconds; start of the part of a signal that is used
-    signal_end: float = 0.0  # seconds; 0: to the end
+    signal_spectrogram: str = one_of("log", "log", "released")
+    signal_window: float = limited(0.25, above(0), at_most(_DAY))  # seconds, of a signal's spectrogram
+    signal_step: float = limited(0.025, above(0), at_most(_DAY))  # seconds
+    signal_start: float = limited(
+        0.0, at_least(0), at_most(_YEAR)
+    )  # seconds; start of the part of a signal that is used
+    signal_end: float = limited(0.0, at_least(0), at_most(_YEAR))  # seconds; 0: to the end
     columns: str = "au"  # of a table of a face, by +: au, au_present, gaze, pose, landmarks, emotions
-    min_confidence: float = 0.8  # of a frame of a table of a face; frames below it are missing
-    min_good: float = 0.5  # share of the frames of a window that must be good; windows below it are missing
+    # of a frame of a table of a face; frames below it are missing
+    min_confidence: float = limited(0.8, at_least(0), at_most(1))
+    # share of the frames of a window that must be good; windows below it are missing
+    min_good: float = limited(0.5, at_least(0), at_most(1))
     # of networks of transformers and timm, for all or as modality=value by comma:
     layer: str | int = "last"  # last, a number from 0 on, or mean: the mean of all layers
     pooling: str = "mean"  # of the tokens of a layer: mean, first, pooler, none
@@ -77,15 +91,18 @@ def _plain(text: str) -> str:
 
 
 def choices_by_name(text: str) -> dict:
-    "`a,b=c` as {a: a, b: c}; a mark within a name stands behind a backslash; `InputError` for a second `=`"
+    """`a,b=c` as {a: a, b: c}; a mark within a name stands behind a backslash.
+
+    `InputError` for a second `=`, for a side that is empty, and for a name with two values."""
     choices = {}
     for part in _split(str(text), ","):
         if not part.strip():
             continue
         sides = [_plain(side) for side in _split(part, "=")]
-        if len(sides) > 2:
+        if len(sides) > 2 or "" in sides:
             raise InputError(f"{part.strip()!r}: expected a name, or modality=name; {_ESCAPE}")
-        choices[sides[0]] = sides[-1]
+        if choices.setdefault(sides[0], sides[-1]) != sides[-1]:
+            raise InputError(f"{text!r} gives {sides[0]} two values, {choices[sides[0]]} and {sides[-1]}; keep one")
     return choices
 
 

@@ -7,7 +7,7 @@ __all__ = ['known_shards', 'collect', 'shard_name', 'write_features', 'prepare_m
 
 # %% ../../nbs/25_features/07_pipeline.ipynb #4a09cdb3
 import contextlib
-from collections import deque
+from collections import Counter, deque
 from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
@@ -54,6 +54,23 @@ def shard_name(m: Modality, keys) -> str:
     return f"{m.recipe.modality}-{keys_digest(keys)}"
 
 
+_REMEDIES = {
+    "audio": "recordings of different lengths need sound_seconds, or an encoder that pools",
+    "signal": "signals of different lengths need an encoder that pools, or signal_end before the end of all",
+    "track": "tables of faces need the same columns",
+}
+
+
+def _unlike_features(m: Modality, shapes: dict) -> str:  # key -> shape
+    "The message about features that differ in shape, with a recording of the rare shape and one of the usual"
+    usual, other = [shape for shape, _ in Counter(shapes.values()).most_common()][:2]
+    first = {shape: key for key, shape in reversed(shapes.items())}
+    keys = [first[other], first[usual]]
+    one, another = (m.pieces[key].path or f"recording {list(m.pieces).index(key) + 1}" for key in keys)
+    remedy = _REMEDIES.get(m.recipe.kind, "recordings of one set need the same size")
+    return f"modality {m.recipe.modality}: features of {one} have shape {other}, those of {another} {usual}; {remedy}"
+
+
 def write_features(
     out,  # folder of the prepared set, or its `ShardFolders`
     m: Modality,
@@ -69,10 +86,7 @@ def write_features(
     rows, facts = zip(*(collect(folders.root, m, key, stored) for key in keys))
     shapes = {row.shape for row in rows}
     if len(shapes) > 1:
-        raise InputError(
-            f"modality {m.recipe.modality}: features have shapes {sorted(shapes)[:3]}; "
-            "recordings of different lengths need sound_seconds, or an encoder that pools"
-        )
+        raise InputError(_unlike_features(m, dict(zip(keys, (row.shape[1:] for row in rows)))))
     write_shard(path, np.stack(rows), keys, facts)
 
 # %% ../../nbs/25_features/07_pipeline.ipynb #27aa1a28
