@@ -470,6 +470,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                                                                        'mtpkd/data/corpora/affwild2.py'),
                                              'mtpkd.data.corpora.affwild2._broken_pictures': ( '11_corpora/affwild2.html#_broken_pictures',
                                                                                                'mtpkd/data/corpora/affwild2.py'),
+                                             'mtpkd.data.corpora.affwild2._doubt_copies': ( '11_corpora/affwild2.html#_doubt_copies',
+                                                                                            'mtpkd/data/corpora/affwild2.py'),
                                              'mtpkd.data.corpora.affwild2._face_media': ( '11_corpora/affwild2.html#_face_media',
                                                                                           'mtpkd/data/corpora/affwild2.py'),
                                              'mtpkd.data.corpora.affwild2._faces': ( '11_corpora/affwild2.html#_faces',

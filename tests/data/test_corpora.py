@@ -548,6 +548,21 @@ AFFWILD2 = {
         ["Validation_Set", "annotation files, found none", "copy"],
         "lost",
     ),
+    "an annotation in both sets": (
+        lambda r: shutil.copy(txt(r), txt(r, part="Validation_Set")),
+        ["Validation_Set/video7.txt", "one of the sets", "Train_Set/video7 too", "remove one"],
+        "unusable",
+    ),
+    "a validation video among those for training": (
+        lambda r: shutil.copy(txt(r, V9, "Validation_Set"), txt(r, V9)),
+        ["Validation_Set/video9.txt", "Train_Set/video9 too", "trained on is tested"],
+        "unusable",
+    ),
+    "labels of another person": (
+        lambda r: shutil.copy(txt(r, L), txt(r)),
+        ["Train_Set/video7.txt", "those of Train_Set/10-60-1280x720_left in every row", "copy"],
+        "suspect",
+    ),
     "no annotations": (
         lambda r: txt(r).parents[1].rename(r / "5th ABAW Annotations" / "EXPR_Recognition_Challenge"),
         ["'5th ABAW Annotations'", "none", "give the folder"],

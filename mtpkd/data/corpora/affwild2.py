@@ -403,6 +403,7 @@ def _annotation(path, part, places, log) -> dict | None:
         sample=[f"{part}/{name}/{i:05d}" for i in rows],
         valid=int(is_annotated.sum()) if manifest.task.per == "step" else len(rows),
         labels=len(labels),
+        file=path,
         recording=f"{part}/{name}",
         spans=dict(recording=[f"{part}/{name}"] * len(rows), first=first, last=last, frame=rows),
         annotations=all_labels,
@@ -430,6 +431,23 @@ def _read_set(folder, part, places, log) -> list:
     return used
 
 
+def _doubt_copies(annotations, log) -> None:
+    "A finding for each annotation of the training set that is in the validation set too, or under another name"
+    training = {own["recording"].removeprefix(f"{SETS[0]}/") for own in annotations}
+    copies = {}
+    for own in annotations:
+        part, name = own["recording"].split("/", 1)
+        path = own["file"]
+        if part != SETS[0] and name in training:
+            remedy = "remove one of them, or what is trained on is tested"
+            log.unusable(path, "an annotation in one of the sets", f"{SETS[0]}/{name} too", remedy)
+            continue
+        first = copies.setdefault(own["annotations"].tobytes(), own["recording"])
+        if first != own["recording"] and len(np.unique(own["annotations"])) > 8:
+            remedy = "copy the right one again; both are used as they are"
+            log.suspect(path, "labels of its own", f"those of {first} in every row", remedy)
+
+
 def _joined(annotations, key):
     "An entry of all annotations in one array"
     return np.concatenate([annotation[key] for annotation in annotations]) if annotations else np.zeros(0)
@@ -445,6 +463,7 @@ def affwild2(manifest, log) -> dict:
     annotations = []
     for part in SETS:
         annotations += _read_set(sets[part], part, places, log)
+    _doubt_copies(annotations, log)
     log.fact("faces", None, "cropped" if places[0] else "whole pictures of the videos")
     if log.deep:
         _inspect_media(annotations, places, log)
