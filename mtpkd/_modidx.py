@@ -413,6 +413,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                                                              'mtpkd/data/check.py'),
                                   'mtpkd.data.check._count_samples': ('12_reading/check.html#_count_samples', 'mtpkd/data/check.py'),
                                   'mtpkd.data.check._count_steps': ('12_reading/check.html#_count_steps', 'mtpkd/data/check.py'),
+                                  'mtpkd.data.check._counted': ('12_reading/check.html#_counted', 'mtpkd/data/check.py'),
                                   'mtpkd.data.check._doubt_constant_features': ( '12_reading/check.html#_doubt_constant_features',
                                                                                  'mtpkd/data/check.py'),
                                   'mtpkd.data.check._doubt_constant_signals': ( '12_reading/check.html#_doubt_constant_signals',

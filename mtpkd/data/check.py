@@ -106,12 +106,20 @@ def check_text(
 
 
 def _verdict(c: Check) -> str:
+    states = {what: _status(expected, actual) for what, expected, actual in c.facts}
+    unlike = ", ".join(f"{what} ({state})" for what, state in states.items() if state != "ok")
     if not c.findings:
-        return "nothing is wrong"
+        return f"no file has a fault, but not all is as expected: {unlike}" if unlike else "nothing is wrong"
     levels = [finding.level for finding in c.findings]
-    lost, unusable, suspect = (levels.count(level) for level in ("lost", "unusable", "suspect"))
-    text = f"{lost} recordings or rows lost, {unusable} faults that make the set unusable"
-    return f"{text}, {suspect} recordings to look at" if suspect else text
+    lost = _counted(levels.count("lost"), "recording, file or row", "recordings, files or rows")
+    unusable = _counted(levels.count("unusable"), "fault that makes", "faults that make")
+    text = f"{lost} left out, {unusable} the set unusable"
+    suspect = levels.count("suspect")
+    return f"{text}, {_counted(suspect, 'doubt', 'doubts')} to look at" if suspect else text
+
+
+def _counted(number: int, one: str, several: str) -> str:
+    return f"{number} {one if number == 1 else several}"
 
 # %% ../../nbs/12_reading/02_check.ipynb #fcc3e247
 def _check_array(log, file, name, spec, where) -> None:
@@ -265,7 +273,8 @@ def _count_samples(log, samples) -> None:
         for name, count in zip(classes, counts):
             log.fact(f"samples of {name}", None, count)
     for i, name in enumerate(samples.modalities):
-        log.fact(f"samples with {name}", len(samples), samples.presence[:, i].sum())
+        expected = log.expected_samples.get(name, len(samples))
+        log.fact(f"samples with {name}", expected, samples.presence[:, i].sum())
 
 
 def _count_steps(log, samples) -> None:

@@ -996,6 +996,35 @@ def test_stressid_broken(planted, tmp_path, fault):
     expect("stressid", planted("stressid", trees.stressid), tmp_path, STRESSID[fault])
 
 
+def test_a_row_without_numbers_is_said(planted, tmp_path):
+    root = broken(
+        planted("stressid", trees.stressid), tmp_path, lambda r: row(table(r), 5, "2ea4_Counting2" + "," * 20)
+    )
+    c = check("stressid", root)
+    assert c.usable and has(c.findings, "eda_features.csv, row 5", "2ea4_Counting2", "not recorded")
+    assert "nothing is wrong" not in check_text(c) and "1 doubt to look at" in check_text(c)
+    assert ("samples with eda", 44, 43) in c.facts
+
+
+def test_fewer_than_expected_is_not_right(planted, tmp_path):
+    "Four people of 65, who are complete; the voice is expected where somebody speaks"
+    root = planted("stressid", trees.stressid)
+    text = check_text(check("stressid", root))
+    assert (
+        "no file has a fault, but not all is as expected: subjects (fewer)" in text and "nothing is wrong" not in text
+    )
+    from mtpkd.data.manifest import load_manifest
+
+    m = load_manifest("stressid")
+    voiced = {
+        name: spec.model_copy(update={"role": "privileged"}) for name, spec in m.modalities.items() if name != "video"
+    }
+    c = check(m.model_copy(update={"modalities": m.modalities | voiced}), root)
+    assert ("samples with audio", 28, 28) in c.facts and c.findings == []
+    whole = m.model_copy(update={"options": m.options | {"expect": {"subjects": 4}}})
+    assert "nothing is wrong" in check_text(check(whole, root))
+
+
 def test_stressid_labels_are_asked_for(planted, tmp_path):
     root = broken(
         planted("stressid", trees.stressid), tmp_path, lambda r: edit(r / "labels.csv", "binary-stress", "stress")

@@ -157,7 +157,7 @@ def test_silent_and_flat_recordings_are_named_and_used(recordings):
     assert {f.path: f.level for f in found.findings} == dict.fromkeys(
         ["voice/1.wav", "clip/1.mp4", "emg/1.npy"], "suspect"
     )
-    assert found.usable and "3 recordings to look at" in check_text(found)
+    assert found.usable and "3 doubts to look at" in check_text(found)
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ class ScanLog:
     progress: bool = False
     facts: list = field(default_factory=list)  # rows of the table of facts
     findings: list = field(default_factory=list)
+    expected_samples: dict = field(default_factory=dict)  # modality -> number, where not all have it; None: not known
 
     @property
     def root(self) -> Path:
@@ -173,7 +174,7 @@ def corpus(scan):
         lost = [finding for finding in log.findings if finding.level == "lost"]
         if lost:
             warnings.warn(
-                f"{manifest.name}: {len(lost)} faults, left out; "
+                f"{manifest.name}: {len(lost)} {'fault' if len(lost) == 1 else 'faults'}, left out; "
                 f"mtpkd data check {manifest.name} --root {manifest.root} lists them; the first: {lost[0]}",
                 stacklevel=2,
             )

@@ -89,6 +89,9 @@ def read_features(
             log.unusable(path, "every recording once", f"{name} again", "remove one of the rows", where=f"row {row}")
             continue
         features = _feature_row(cells, head, used, path, row, log)
+        if features is not None and used and not np.isfinite(features).any():
+            remedy = "it counts as not recorded; get the file again if it was"
+            log.suspect(path, f"features of {name}", "no number in any cell", remedy, where=f"row {row}")
         if features is not None:
             rows[name] = features
     if len(lines) == first:
@@ -191,6 +194,7 @@ def _report_missing_rows(tables, names, manifest, log):
     speech = set(option(manifest, "speech", []))
     for modality, rows in tables.items():
         expected = [name for name in names if modality != "audio" or _task(name) in speech]
+        log.expected_samples[modality] = len(expected)
         missing = [name for name in expected if name not in rows]
         if rows and missing:
             log.lost(
