@@ -4,6 +4,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "check": ["Check", "check_text"],
     "clips": ["NORMALISATIONS", "clip_segments", "strided", "draw_views", "crop", "centre_box", "normalise"],
+    "copies": ["END_BYTES", "FEWEST_VALUES", "Repeated", "same_files", "same_rows"],
     "face_detectors": ["detectors", "LONGEST", "SMALLEST", "detect_no_faces", "no_faces", "mtcnn", "cascade", "check_detectors"],
     "face_tables": [
         "GROUPS", "STATISTICS_OF_FACES", "FaceTable", "columns_of", "read_track", "frames_within", "face_window",

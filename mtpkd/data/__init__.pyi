@@ -12,6 +12,13 @@ from .clips import (
     centre_box as centre_box,
     normalise as normalise,
 )
+from .copies import (
+    END_BYTES as END_BYTES,
+    FEWEST_VALUES as FEWEST_VALUES,
+    Repeated as Repeated,
+    same_files as same_files,
+    same_rows as same_rows,
+)
 from .face_detectors import (
     detectors as detectors,
     LONGEST as LONGEST,

@@ -18,8 +18,9 @@ from ..core.registry import trusting
 from .manifest import audit, load_manifest, RECORDED, resolve_inside, with_root
 from .media_files import empty_file, nearest_file
 from .media_probe import probe_sound
+from .copies import same_files, same_rows
 from .missing import missing_notes
-from .samples import has_label, is_unprepared
+from .samples import has_label, is_media, is_unprepared
 from .face_tables import read_track
 from .smoothing import check_smoothings
 from .transcripts import read_transcript
@@ -221,6 +222,7 @@ def _check_named_files(log, m, named_files) -> None:
         for row in log.walk(rows[rows["path"] != ""], name):
             _check_row(log, m, name, row, table, usable)
         log.fact(f"files of {name}", len(usable), sum(map(bool, usable.values())))
+        _doubt_same_files(log, name, [file for file, is_usable in usable.items() if is_usable])
 
 # %% ../../nbs/12_reading/02_check.ipynb #781ae49a
 def check(
@@ -258,6 +260,7 @@ def _check(manifest, root, *, every: bool, progress: bool) -> Check:
     if samples is not None:
         _count_samples(log, samples)
         _doubt_constant_signals(log, samples)
+        _doubt_copies(log, samples)
     return _finished(m, log, samples)
 
 # %% ../../nbs/12_reading/02_check.ipynb #b9f1d413
@@ -395,3 +398,37 @@ def _finished(m, log, samples) -> Check:
             _count_steps(log, samples)
     facts = [("simulated", None, m.simulated), *log.facts] if m.simulated else log.facts
     return Check(m.name, m.root, facts, log.findings, summary)
+
+# %% ../../nbs/12_reading/02_check.ipynb #a6233667
+_UNLIKE = ("video", "audio", "track", "signal", "sequence")  # kinds of modality of which no two recordings are alike
+
+
+def _doubt_same_files(log, name: str, files) -> None:
+    "A finding for each recording of a modality that is there under another name too, unless it has one already"
+    if log.manifest.modalities[name].kind not in _UNLIKE:
+        return
+    named = {finding.path for finding in log.findings}
+    for copy in same_files(files):
+        path, first = (_in_set(log, file) for file in (copy.path, copy.first))
+        if str(path) not in named:
+            remedy = "one of them may have been copied over the other; both are used as they are"
+            log.suspect(path, "a recording of its own", f"{copy.alike} as {first}", remedy, f"modality {name}")
+
+
+def _in_set(log, path) -> Path:
+    root = log.root if path.is_relative_to(log.root) else log.root.resolve()
+    return path.relative_to(root) if path.is_relative_to(root) else path
+
+
+def _doubt_copies(log, samples) -> None:
+    "Findings for recordings of a corpus that repeat an earlier one"
+    for name, x in samples.arrays.items():
+        if is_media(x):
+            _doubt_same_files(log, name, [log.root / path for path in dict.fromkeys(x["path"]) if path])
+        elif isinstance(x, np.ndarray) and x.ndim == 3:
+            repeated = same_rows(x, samples.presence[:, samples.modalities.index(name)])
+            if repeated:
+                second, first = (samples.sample[row] for row in repeated[0])
+                actual = f"the values of another in {len(repeated)} of {len(x)}, the first {second}, as in {first}"
+                remedy = "a file may have been copied over another; they are used as they are"
+                log.suspect(log.root, "signals of their own", actual, remedy, f"modality {name}")

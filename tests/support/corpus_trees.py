@@ -137,6 +137,7 @@ def biovid_released(root, subjects=SUBJECTS, each=2, last=75):
                 name, strength = f"{who}-{level}-{k:03d}", LEVELS.index(level) / 4
                 for f in range(1, last + 1):
                     pixels = np.full((24, 32, 3), 3 * f + label, "uint8")  # says which frame it is
+                    pixels[:8, :8] += 2 * i + k  # and of which clip
                     write_picture(root / folder / name / f"img_{f:05d}.jpg", pixels)
                 _bio(root / "physio" / folder / f"{name}_bio.csv", strength, 10 * i + k)
                 lines.append(f"{folder}/{name} 50 70 {label}")
@@ -294,7 +295,7 @@ def ceap(root, people=(1, 2, 10), videos=("V1", "V2"), seconds=21):
                 )
             )
             series["head"].append(
-                (v, [(i + 1, round(20 * mood, 3), round(170 * np.sin(i / 9), 3)) for i in range(seconds * 5 - 1)])
+                (v, [(i + 1, round(20 * mood, 3), round(170 * np.sin(i / 9 + j), 3)) for i in range(seconds * 5 - 1)])
             )
             series["eye"].append(
                 (v, [(a, a + 20, round(10 * mood, 3), -30.5) for a in range(5, seconds * fps - 30, 40)])
