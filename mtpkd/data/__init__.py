@@ -8,7 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "face_detectors": ["detectors", "LONGEST", "SMALLEST", "detect_no_faces", "no_faces", "mtcnn", "cascade", "check_detectors"],
     "face_tables": [
         "GROUPS", "STATISTICS_OF_FACES", "FaceTable", "columns_of", "read_track", "frames_within", "face_window",
-        "face_statistics", "face_series",
+        "face_statistics", "face_series", "CONFIDENT", "face_fault", "face_doubts",
     ],
     "face_tracks": ["overlap", "follow", "Track", "running_mean", "fill"],
     "faces": ["crop_upright", "track_face", "face_clip"],

@@ -39,6 +39,9 @@ from .face_tables import (
     face_window as face_window,
     face_statistics as face_statistics,
     face_series as face_series,
+    CONFIDENT as CONFIDENT,
+    face_fault as face_fault,
+    face_doubts as face_doubts,
 )
 from .face_tracks import (
     overlap as overlap,

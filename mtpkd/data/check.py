@@ -6,7 +6,7 @@
 __all__ = ['Check', 'check_text', 'check']
 
 # %% ../../nbs/12_reading/02_check.ipynb #7948d9a8
-import warnings
+import re, warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 import numpy as np
@@ -21,7 +21,7 @@ from .media_probe import probe_sound
 from .copies import same_files, same_rows
 from .missing import missing_notes
 from .samples import has_label, is_media, is_unprepared
-from .face_tables import read_track
+from .face_tables import face_doubts, face_fault, GROUPS, read_track
 from .smoothing import check_smoothings
 from .transcripts import read_transcript
 from .sample_files import AbsentWarning, load_sample
@@ -138,26 +138,40 @@ def _check_array(log, file, name, spec, where) -> None:
         log.suspect(file, "a signal", "one value throughout", "look at the recording; it is used as it is", where)
 
 
-_TABLES_OF_TIME = {"text": (read_transcript, "words"), "track": (read_track, "frames of a face")}
-
-
-def _check_table_of_time(file, log, kind) -> bool:  # whether it can be used
-    "Findings on a transcript, or on a table of what a program has seen in a face"
-    read_file, expected = _TABLES_OF_TIME[kind]
+def _check_words(file, log) -> bool:  # whether it can be used
+    "Findings on a transcript"
     try:
-        read_file(file)
+        read_transcript(file)
     except InputError as e:
-        log.lost(file, expected, str(e).removeprefix(f"{file}: "), "write the file again")
+        log.lost(file, "words", str(e).removeprefix(f"{file}: "), "write the file again")
         return False
     return True
 
 
-def _check_recording(file, log, kind) -> bool:  # whether it can be used
-    "Findings on a file of video or sound, or on a folder of pictures"
-    if kind == "audio":
+def _check_track(file, log, rate_hz) -> list:  # its columns; none where it cannot be used
+    "Findings on a table of what a program has seen in a face"
+    try:
+        table = read_track(file)
+    except InputError as e:
+        log.lost(file, "frames of a face", str(e).removeprefix(f"{file}: "), "write the file again")
+        return []
+    fault = face_fault(table)
+    if fault:
+        log.lost(file, *fault, "analyse the film again, or leave the file out")
+        return []
+    for doubt in face_doubts(table, rate_hz):
+        log.suspect(file, *doubt)
+    return table.columns
+
+
+def _check_recording(file, log, spec):  # whether it can be used; of a table of a face, its columns
+    "Findings on a file of video or sound, a transcript or a table of a face, or on a folder of pictures"
+    if spec.kind == "audio":
         return check_sound(file, log)
-    if kind in _TABLES_OF_TIME:
-        return _check_table_of_time(file, log, kind)
+    if spec.kind == "text":
+        return _check_words(file, log)
+    if spec.kind == "track":
+        return _check_track(file, log, spec.rate_hz)
     if not file.is_dir():
         return check_video(file, log)
     before = len(log.findings)
@@ -170,6 +184,35 @@ def _check_recording(file, log, kind) -> bool:  # whether it can be used
     except InputError as e:
         log.lost(file, "a folder of pictures", str(e).removeprefix(f"{file}: "), "copy or extract them again")
     return len(log.findings) == before
+
+# %% ../../nbs/12_reading/02_check.ipynb #e528616e
+def _compare_columns(log, columns_of: dict) -> None:  # file -> its columns
+    "A finding for each table of a face with other columns than most have; other action units are no features of one set"
+    groups = {}
+    for file, columns in columns_of.items():
+        for is_unit in (True, False):
+            part = tuple(column for column in columns if bool(re.fullmatch(GROUPS["au"], column)) == is_unit)
+            groups.setdefault(is_unit, {}).setdefault(part, []).append(file)
+    for is_unit, files_of in groups.items():
+        usual = max(files_of, key=lambda part: len(files_of[part]))
+        for part, files in files_of.items():
+            for file in files if part != usual else ():
+                report = log.unusable if is_unit else log.suspect
+                found = "; ".join(_difference(part, usual))
+                remedy = "analyse all films with one program and its settings, or leave the file out"
+                report(
+                    file,
+                    f"the {len(usual)} columns of the other tables, {usual[0] if usual else 'none'}, ...",
+                    found,
+                    remedy,
+                )
+
+
+def _difference(part: tuple, usual: tuple):  # yields text
+    "What a table lacks, and what it has beyond the others"
+    for word, columns in (("without", set(usual) - set(part)), ("also", set(part) - set(usual))):
+        if columns:
+            yield f"{word} {', '.join(sorted(columns)[:3])}{', ...' if len(columns) > 3 else ''} ({len(columns)})"
 
 # %% ../../nbs/12_reading/02_check.ipynb #82e119b9
 def _limits_fault(file, row, spec) -> str:  # "" where there is none
@@ -188,7 +231,7 @@ def _limits_fault(file, row, spec) -> str:  # "" where there is none
 
 
 def _check_row(log, m, name, row, table, usable: dict) -> None:
-    "Findings on the file that one row of a table names; `usable` holds the files seen before"
+    "Findings on the file that one row of a table names; `usable` says of files seen before whether they can be used"
     spec = m.modalities[name]
     where = f"row {row['row'] + 2} of {table.name}, modality {name}"
     try:
@@ -206,7 +249,7 @@ def _check_row(log, m, name, row, table, usable: dict) -> None:
             remedy = f"correct the name or get the file; {nearest_file(file)}".rstrip("; ")
             log.lost(file, "a file", fault, remedy, where)
         elif is_medium:
-            usable[file] = log.attempt(file, _check_recording, file, log, spec.kind)
+            usable[file] = log.attempt(file, _check_recording, file, log, spec)
         else:
             log.attempt(file, _check_array, log, file, name, spec, where)
     fault = _limits_fault(file, row, spec) if usable[file] and spec.kind in ("video", "audio") else ""
@@ -223,6 +266,8 @@ def _check_named_files(log, m, named_files) -> None:
             _check_row(log, m, name, row, table, usable)
         log.fact(f"files of {name}", len(usable), sum(map(bool, usable.values())))
         _doubt_same_files(log, name, [file for file, is_usable in usable.items() if is_usable])
+        if m.modalities[name].kind == "track":
+            _compare_columns(log, {file: columns for file, columns in usable.items() if columns})
 
 # %% ../../nbs/12_reading/02_check.ipynb #781ae49a
 def check(
