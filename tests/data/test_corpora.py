@@ -902,6 +902,34 @@ CEAP = {
 }
 
 
+def reorder(path, change):
+    "Change the order of the entries of the first video"
+    content = json.loads(path.read_text())
+    (record,) = next(iter(content.values()))
+    video = next(value for value in record.values() if isinstance(value, list))[0]
+    entries = next(name for name, value in video.items() if isinstance(value, list))
+    video[entries] = change(video[entries])
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("part, field", [(head, "ID"), (eye, "StartFrame")])
+@pytest.mark.parametrize(
+    "change, entry",
+    [(lambda x: x[::-1], 2), (lambda x: [*x[:4], x[5], x[4], *x[6:]], 6), (lambda x: [*x[:3], x[2], *x[3:]], 4)],
+    ids=["reversed", "two exchanged", "one twice"],
+)
+def test_entries_out_of_order_are_said_and_used_by_their_number(planted, tmp_path, part, field, change, entry):
+    tree = planted("ceap", trees.ceap)
+    root = broken(tree, tmp_path, lambda r: reorder(part(r), change))
+    c = check("ceap", root)
+    (finding,) = c.findings
+    assert finding.level == "suspect" and finding.where == f"V1, entry {entry}" and field in finding.expected
+    assert finding.path == str(part(root).relative_to(root)) and "nothing is wrong" not in check_text(c)
+    whole, other = read(f"ceap@{tree}", inputs=False), read(f"ceap@{root}", inputs=False)
+    for name in whole.arrays:
+        np.testing.assert_array_equal(other.arrays[name], whole.arrays[name])
+
+
 @pytest.mark.parametrize("fault", CEAP)
 def test_ceap_broken(planted, tmp_path, fault):
     expect("ceap", planted("ceap", trees.ceap), tmp_path, CEAP[fault])

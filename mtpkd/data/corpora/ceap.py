@@ -103,6 +103,19 @@ def _series(entries, fields, path, video, log) -> np.ndarray | None:  # `(T, len
     return np.array(rows, float)
 
 # %% ../../../nbs/11_corpora/07_ceap.ipynb #5aba7aec
+def _doubt_order(path, video, x, field, log) -> None:  # x: `(T, len(fields))`
+    "A finding where the first field, which counts, does not go on; the clock of ratings is looked at elsewhere"
+    count = x[:, 0]
+    backwards = np.flatnonzero(np.diff(count) <= 0)
+    if len(backwards):
+        i = backwards[0]
+        order = (
+            f"{count[i + 1]:g} after {count[i]:g}; {len(backwards)} of {len(x)} entries do not follow the one before"
+        )
+        remedy = f"download the file again; {field} is taken as their time"
+        log.suspect(path, f"{field} that goes on", order, remedy, where=f"{video}, entry {i + 2}")
+
+
 def read_part(
     kind,  # a name in `CEAP_PARTS`
     who,  # number of the participant
@@ -125,13 +138,17 @@ def read_part(
             log.unusable(path, "every video once", f"{name} again", "remove one of them", where=name)
             continue
         by_video[name] = _series(video.get(series), fields, path, name, log)
-    return {name: x for name, x in by_video.items() if x is not None}
+    by_video = {name: x for name, x in by_video.items() if x is not None}
+    for name, x in by_video.items() if kind != "annotation" else ():
+        _doubt_order(path, name, x, fields[0], log)
+    return by_video
 
 # %% ../../../nbs/11_corpora/07_ceap.ipynb #ac5d5fb9
 def head_signal(
     x,  # `(T, 3)`: ID, pitch and yaw in degrees
 ) -> np.ndarray:  # `(4, T)`: pitch/90, cos yaw, sin yaw, change of yaw/180
     "The direction of the head; gaps in the numbering are NaN"
+    x = x[np.argsort(x[:, 0], kind="stable")]
     position = x[:, 0].astype(int) - 1
     pitch, yaw_degrees = x[:, 1], x[:, 2]
     out = np.full((4, position.max() + 1), np.nan)
