@@ -10,7 +10,8 @@ __all__ = ['SIMULATED_FAULTS', 'do_data_simulate', 'do_data_list', 'in_columns',
 import sys
 from ..core.errors import InputError
 from ..core.files import check_output_file
-from ..data.manifest import audit, list_manifests, load_manifest
+from ..core.yaml_files import read_yaml
+from ..data.manifest import audit, list_manifests, load_manifest, SIMULATION_MARK
 from .parser import _command, write_output
 from .deploy_commands import trust_option
 
@@ -142,7 +143,10 @@ def _simulate_options(p):
         "--broken",
         default="",
         metavar="a,b|all",
-        help="faults, each of which one recording gets, for mtpkd data check to find: " + ", ".join(SIMULATED_FAULTS),
+        help=(
+            "faults for mtpkd data check to find, each done to a file of its own; all: those that find one; "
+            "simulated.yaml names the files: " + ", ".join(SIMULATED_FAULTS)
+        ),
     )
     p.add_argument(
         "--words",
@@ -153,6 +157,17 @@ def _simulate_options(p):
     p.add_argument(
         "--dry-run", action="store_true", help="only report how many files, how much disk space, how many minutes"
     )
+
+
+def _faults_done(manifest, broken):  # yields lines
+    "How many files were broken, and which faults found none"
+    if broken:
+        mark = manifest.parent / SIMULATION_MARK
+        told = read_yaml(mark)
+        count = len(told["broken_files"])
+        yield f"broken: {count} {'file' if count == 1 else 'files'}, named in {mark}"
+        if told["not_broken"]:
+            yield f"no file was left for the faults {', '.join(told['not_broken'])}"
 
 
 SIMULATED_FAULTS = "absent empty cut error_page zeros misnamed lfs_pointer word no_head not_text black silent".split()
@@ -174,7 +189,8 @@ def do_data_simulate(o) -> str:
             f"about {facts['megabytes']} MB and {facts['minutes']} minutes"
         )
     manifest = simulate(o.name, o.out, broken=broken, progress=sys.stderr.isatty(), **settings)
-    lines = [f"simulated: {load_manifest(manifest).simulated}", f"mtpkd data check {manifest}"]
+    lines = [f"simulated: {load_manifest(manifest).simulated}", *_faults_done(manifest, broken)]
+    lines.append(f"mtpkd data check {manifest}")
     if o.words:
         lines.append(f"mtpkd data check {manifest.parent / 'words.yaml'}")
     return "\n".join(lines)

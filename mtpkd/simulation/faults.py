@@ -144,25 +144,33 @@ def faults_for(
     return possible
 
 
+def _fitting(name: str, free: list) -> list:
+    "The files to which a fault can be done"
+    suffixes = faults.get(name).suffixes
+    return [path for path in free if not suffixes or path.suffix in suffixes]
+
+
 def _chosen_file(name: str, free: list, random) -> Path:
     "A recording for a fault; `InputError` where none is left"
-    suffixes = faults.get(name).suffixes
-    fitting = [path for path in free if not suffixes or path.suffix in suffixes]
+    fitting = _fitting(name, free)
     if not fitting:
-        kinds = ", ".join(suffixes) or "file"
+        kinds = ", ".join(faults.get(name).suffixes) or "file"
         raise InputError(f"fault {name}: no {kinds} is left to break; expected more subjects or clips, or fewer faults")
     return fitting[int(random.integers(len(fitting)))]
 
 
 def choose_broken(
     paths,  # of files that may be broken
-    names,  # of faults
+    names,  # of faults; "all": those for which there is a file
     spec: SimulationSpec,
 ) -> dict:  # path -> name of the fault
-    "A recording of its own for each of the faults; `InputError` where there are not enough"
+    "A recording of its own for each of the faults; `InputError` where there are not enough for those that are named"
     free, broken = sorted(map(Path, paths)), {}
-    ordered = sorted(names, key=lambda name: not faults.get(name).suffixes)  # the choosy ones first
-    for name in ordered:
+    is_any = "all" in names
+    ordered = sorted(faults_for(free) if is_any else names, key=lambda name: not faults.get(name).suffixes)
+    for name in ordered:  # the choosy ones first
+        if is_any and not _fitting(name, free):
+            continue
         path = _chosen_file(name, free, spec.random("fault", name))
         free.remove(path)
         broken[path] = name

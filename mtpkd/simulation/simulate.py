@@ -22,7 +22,7 @@ from ..core.files import claim_output_folder, FolderKind, write_text
 from ..core.yaml_files import read_yaml
 from ..data.manifest import manifests_folder, SIMULATION_MARK
 from .faces import draw_face, look_of, UNITS, with_camera_noise
-from .faults import break_recordings, choose_broken, faults, faults_for
+from .faults import choose_broken, faults
 from .physiology import waves_text
 from .spec import check_spec, Layout, layouts, named_levels, SimulationSpec
 from .trajectory import people
@@ -92,7 +92,7 @@ def forecast(
     "What a simulated corpus will take: files, frames to draw, space on disk, and time"
     spec, layout = _checked(name, settings)
     recordings, _ = _recordings_of(spec, layout)
-    _check_faults(recordings, _named_faults(broken), spec)
+    _broken_files(recordings, _named_faults(broken), spec)
     frames = sum(recording.frames for recording in recordings)
     values = sum(recording.values for recording in recordings)
     size = frames * _BYTES_A_FRAME * spec.size**1.5 + values * _BYTES_A_VALUE
@@ -145,9 +145,16 @@ def _facts(spec: SimulationSpec, broken) -> dict:
     return facts | dict(waves=waves_text(spec.waves), broken=sorted(broken))
 
 
+def _broken_facts(chosen: dict, names) -> dict:
+    "Which file is broken in which way, and which of all faults found no file"
+    left_out = set(faults.names()) - set(chosen.values()) if "all" in names else ()
+    return dict(broken_files={path.as_posix(): name for path, name in chosen.items()}, not_broken=sorted(left_out))
+
+
 def _check_same_simulation(mark, facts: dict):
     stored = read_yaml(mark)
-    stored = dict(levels=[], words=False) | stored  # of a version without these settings
+    earlier = dict(levels=[], words=False, broken_files=facts["broken_files"], not_broken=facts["not_broken"])
+    stored = earlier | stored  # of a version without these settings
     different = [key for key in facts if stored.get(key) != facts[key]]
     if different:
         key = different[0]
@@ -171,34 +178,31 @@ def _may_break(recording) -> bool:
     return recording.is_used and not recording.is_index and bool(Path(recording.path).suffix)
 
 
-def _check_faults(recordings: list, names: list, spec: SimulationSpec) -> None:
-    "`InputError`, before anything is written, where there are not enough recordings for the faults"
-    paths = [recording.path for recording in recordings if _may_break(recording)]
-    choose_broken(paths, faults_for(paths) if "all" in names else names, spec)
+def _broken_files(recordings: list, names: list, spec: SimulationSpec) -> dict:  # path -> name of the fault
+    "The recordings that will be broken; `InputError`, before anything is written, where there are not enough"
+    return choose_broken([recording.path for recording in recordings if _may_break(recording)], names, spec)
 
 
 def simulate(
     name: str,  # of a shipped manifest of a corpus
     out: str | Path,  # folder, new or empty
     *,
-    broken: str | Sequence[str] = (),  # names of faults, each of which one recording gets; or "all"
+    broken: str | Sequence[str] = (),  # names of faults, each done to a file of its own; or "all" that find one
     progress: bool = False,
     **settings,  # of `SimulationSpec`
 ) -> Path:  # of the manifest
     "Write a simulated corpus in the layout of `name`"
     spec, layout = _checked(name, settings)
     names, out = _named_faults(broken), Path(out)
-    facts = _facts(spec, names)
     recordings, of_words = _recordings_of(spec, layout)
-    _check_faults(recordings, names, spec)
+    chosen = _broken_files(recordings, names, spec)
+    facts = _facts(spec, names) | _broken_facts(chosen, names)
     claim_output_folder(out, _SIMULATED_FOLDER, check=functools.partial(_check_same_simulation, facts=facts))
     write_text(out / SIMULATION_MARK, to_yaml(facts))
-    breakable = []
     for recording in tqdm(recordings, desc=name, disable=not progress):
-        path = recording.write(out / recording.path)
-        if _may_break(recording):
-            breakable.append(path)
-    break_recordings(breakable, faults_for(breakable) if "all" in names else names, spec)
+        recording.write(out / recording.path)
+    for path, fault in chosen.items():
+        faults.get(fault).apply(out / path)
     if of_words:
         write_text(out / "words.yaml", to_yaml(of_words))
     write_text(out / "manifest.yaml", to_yaml(simulated_manifest(spec, layout, facts["simulated"])))

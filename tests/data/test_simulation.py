@@ -14,6 +14,7 @@ from mtpkd.data.check import check, check_text
 from mtpkd.data.manifest import list_manifests, load_manifest
 from mtpkd.features.prepare import prepare
 from mtpkd.simulation.faults import break_recordings, faults, faults_for
+from mtpkd.core.yaml_files import read_yaml
 from mtpkd.simulation.simulate import forecast, simulate
 from mtpkd.simulation.spec import layouts, SimulationSpec
 from tiny_runs import quick
@@ -205,6 +206,44 @@ def test_ten_kinds_of_faults_are_found(light, tmp_path):
 def test_faults_of_the_other_corpora_are_found(name, tmp_path):
     intact = simulate(name, tmp_path / "intact", **SMALL).parent
     assert len(check_broken(name, intact, tmp_path / "broken")) >= 7
+
+
+MANY = dict(stress_predict=(4, 2), ceap=(6, 2), stressid=(6, 4), wesad=(6, 1), affwild2_va=(8, 1))
+FILMS = dict(biovid_a=(3, 1), biovid_b=(3, 1), ravdess=(2, 1), crema_d=(3, 1))
+
+
+def stem_of(path, name):
+    "What a finding calls a file: of acted speech, a clip that is gone has no file to name"
+    stem = Path(path).stem
+    return stem[3:] if name == "ravdess" else stem
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("name", [*MANY, *(pytest.param(name, marks=pytest.mark.slow) for name in FILMS)])
+def test_no_fault_hides_another(name, seed, tmp_path):
+    "All faults that fit, in one copy: simulated.yaml names file and fault, and the check names every file"
+    subjects, clips = (MANY | FILMS)[name]
+    how = dict(subjects=subjects, clips=clips, seed=seed, size=32, waves="plain")
+    manifest = simulate(name, tmp_path / "copy", broken="all", **how)
+    told = read_yaml(manifest.parent / "simulated.yaml")
+    done = set(told["broken_files"].values())
+    assert len(done) == len(told["broken_files"]) >= 4 and sorted({*faults.names()} - done) == told["not_broken"]
+    text = check_text(check(manifest), most=999)
+    unnamed = {path: fault for path, fault in told["broken_files"].items() if stem_of(path, name) not in text}
+    assert not unnamed, f"{unnamed}\n{text}"
+    intact = simulate(name, tmp_path / "intact", **how).parent
+    changed = {path for path, content in contents(intact).items() if contents(manifest.parent).get(path) != content}
+    assert {Path(path) for path in told["broken_files"]} == changed - {Path("simulated.yaml")}
+
+
+def test_a_simulation_of_an_earlier_version_is_written_again(tmp_path):
+    manifest = simulate("ceap", tmp_path, **SMALL, broken=["cut"])
+    mark = tmp_path / "simulated.yaml"
+    lines = mark.read_text().splitlines()
+    start = lines.index("broken_files:")
+    mark.write_text("\n".join(lines[:start]) + "\n")
+    assert simulate("ceap", tmp_path, **SMALL, broken=["cut"]) == manifest
+    assert "cut" in read_yaml(mark)["broken_files"].values()
 
 
 # the command

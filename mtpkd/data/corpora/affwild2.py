@@ -469,6 +469,7 @@ def affwild2(manifest, log) -> dict:
         log.expected_samples |= {name: None for name, spec in manifest.modalities.items() if spec.kind == "video"}
     if log.deep:
         _inspect_media(annotations, places, log)
+        _inspect_unannotated(annotations, places, sets, log)
     arrays = {}
     if annotations:
         for modality in manifest.modalities:
@@ -504,3 +505,27 @@ def _inspect_media(annotations, places, log):
     faces = places[0]
     for name in set(faces) - names:
         log.lost(faces[name], "an annotated video", "no annotation", nearest_names(name, names))
+
+# %% ../../../nbs/11_corpora/03_affwild2.ipynb #3e63fa5e
+def _inspect_unannotated(annotations, places, sets, log) -> None:
+    "Findings for videos that no annotation can use, and for annotations that are gone"
+    listed = {part: {Path(name).stem for name in list_folder(folder, log)} for part, folder in sets.items()}
+    used = {video_of(own["recording"].split("/", 1)[1]) for own in annotations}
+    faces, videos = places
+    for name in log.walk(sorted(set(videos) - used), "videos without annotation"):
+        probe = probe_video(videos[name], log.every)
+        fault = probe.fault or ("one colour throughout" if probe.constant else "")
+        if fault:
+            remedy = "copy the file again; no annotation that can be read names it"
+            log.suspect(videos[name], "a video", fault, remedy)
+    known = set().union(*listed.values())
+    for name in sorted({video_of(name) for name in known} - used - set(videos)) if videos else ():
+        remedy = "copy it again; its annotation cannot be used either"
+        log.suspect(f"{name}.mp4", "a video of the annotation", "is missing", remedy)
+    unnamed = sorted(set(faces) - known) or sorted(set(videos) - {video_of(name) for name in known})
+    for part, folder in sets.items():
+        expected = option(log.manifest, "expect", {}).get(part)
+        if unnamed and expected and len(listed[part]) < expected:
+            some = ", ".join(unnamed[:5]) + (f" and {len(unnamed) - 5} more" if len(unnamed) > 5 else "")
+            actual = f"{len(listed[part])}; none is there for {some}"
+            log.suspect(folder, f"{expected} annotations", actual, "copy those that are not of the test set")

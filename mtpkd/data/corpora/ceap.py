@@ -251,6 +251,20 @@ def _part(kind, participant, log) -> dict:  # video -> `(T, len(fields))`
     return log.attempt(path, read_part, kind, participant, log) or {}
 
 
+def _without_ratings(participants, log) -> None:
+    "A finding for each participant whose head or eyes were recorded, but not the ratings; of their files, too"
+    for kind in log.manifest.modalities:
+        file = CEAP_PARTS[kind][0]
+        folder, pattern = (log.root / file).parent, re.escape(file.rpartition("/")[2]).replace(r"\{\}", r"(\d+)")
+        for name in list_folder(folder, log):
+            match = re.fullmatch(pattern, name)
+            if match and int(match[1]) not in participants:
+                missing = log.root / CEAP_PARTS["annotation"][0].format(match[1])
+                log.lost(missing, f"ratings, as there is {name}", "is missing", "download the file again")
+                if log.deep:
+                    _part(kind, int(match[1]), log)
+
+
 @readers.register("ceap")
 @corpus
 def ceap(manifest, log) -> dict:
@@ -273,6 +287,7 @@ def ceap(manifest, log) -> dict:
             for modality, arrays in parts.items():
                 x = series[modality].get(video)
                 arrays.append(_signal_windows(modality, x, rating[:, 0], starts, manifest))
+    _without_ratings(participants, log)
     log.fact("windows", None, len(target))
     joined = {}
     for modality, windows in parts.items():
