@@ -184,9 +184,10 @@ def do_data_simulate(o) -> str:
     broken = [name.strip() for name in o.broken.split(",") if name.strip()]
     if o.dry_run:
         facts = forecast(o.name, broken=broken, **settings)
+        minutes = f"{facts['minutes']:g} minutes" if facts["minutes"] >= 1 else "less than a minute"
         return (
-            f"{o.name}, simulated: {facts['files']} files, {facts['frames']} pictures to draw, "
-            f"about {facts['megabytes']} MB and {facts['minutes']} minutes"
+            f"{o.name}, simulated: about {facts['files']} files, {facts['frames']} pictures to draw, "
+            f"about {facts['megabytes']:g} MB, {minutes}"
         )
     manifest = simulate(o.name, o.out, broken=broken, progress=sys.stderr.isatty(), **settings)
     lines = [f"simulated: {load_manifest(manifest).simulated}", *_faults_done(manifest, broken)]

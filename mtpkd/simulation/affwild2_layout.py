@@ -139,13 +139,13 @@ def _words_manifest(mark: str) -> dict:
 
 def _transcripts(spec: SimulationSpec, mark: str) -> tuple:  # list of `Recording`, manifest
     "Transcripts of all films, a table of windows, and the manifest of both"
-    recordings = []
+    recordings, seconds = [], spec.clips * CLIP_S
     for person in people(spec):
         scene = _Scene(spec, person)
         write = functools.partial(_transcript, scene=scene)
-        recordings.append(Recording(f"{_TRANSCRIPTS}/{scene.name}.csv", write, is_index=True))
-    table = functools.partial(_window_table, spec=spec)
-    recordings.append(Recording(f"{_TRANSCRIPTS}/windows.csv", table, is_index=True))
+        recordings.append(Recording(f"{_TRANSCRIPTS}/{scene.name}.csv", write, values=seconds, is_index=True))
+    table, values = functools.partial(_window_table, spec=spec), spec.subjects * seconds
+    recordings.append(Recording(f"{_TRANSCRIPTS}/windows.csv", table, values=values, is_index=True))
     return recordings, _words_manifest(mark)
 
 # %% ../../nbs/13_simulation/08_affwild2_layout.ipynb #3e67d476

@@ -103,7 +103,9 @@ def _index(spec) -> list:  # of lines
 
 def _biovid(spec: SimulationSpec, columns: dict):
     "The recordings of one part"
-    yield Recording("starting_point/samples.csv", lambda path: write_lines(path, _index(spec)), is_index=True)
+    index = _index(spec)
+    write = lambda path: write_lines(path, index)
+    yield Recording("starting_point/samples.csv", write, values=len(_HEAD) * len(index), is_index=True)
     for person, sample in stimuli(spec):
         subject = _subject(person)
         film = functools.partial(_film, spec=spec, person=person, sample=sample)

@@ -7,25 +7,23 @@ __all__ = ['simulated_manifest', 'forecast', 'simulate']
 
 # %% ../../nbs/13_simulation/14_simulate.ipynb #5aaf48b2
 import functools
+import re
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-import numpy as np
 from tqdm.auto import tqdm
 import mtpkd
 import mtpkd.simulation.acted_speech_layout, mtpkd.simulation.affwild2_layout, mtpkd.simulation.biovid_layout
 import mtpkd.simulation.ceap_layout, mtpkd.simulation.stressid_layout, mtpkd.simulation.wearables_layout
 from ..core.config import to_yaml
 from ..core.errors import InputError
-from ..core.files import claim_output_folder, FolderKind, write_text
+from ..core.files import claim_output_folder, FolderKind, scratch_folder, write_text
 from ..core.yaml_files import read_yaml
 from ..data.manifest import manifests_folder, SIMULATION_MARK
-from .faces import draw_face, look_of, UNITS, with_camera_noise
 from .faults import choose_broken, faults
 from .physiology import waves_text
 from .spec import check_spec, Layout, layouts, named_levels, SimulationSpec
-from .trajectory import people
 
 # %% ../../nbs/13_simulation/14_simulate.ipynb #125229f5
 def simulated_manifest(spec: SimulationSpec, layout: Layout, mark: str) -> dict:
@@ -69,18 +67,68 @@ def _mark_text(spec: SimulationSpec) -> str:
     return ", ".join(parts)
 
 # %% ../../nbs/13_simulation/14_simulate.ipynb #0b418945
-_BYTES_A_FRAME = 0.35  # of a film, times the pixels of its side
-_BYTES_A_VALUE = 7
+@dataclass
+class _Cost:
+    "What recordings of one kind take, together"
+
+    units: float = 0.0  # frames that are drawn, or else values, or else recordings
+    size: int = 0  # bytes
+    files: int = 0
+    seconds: float = 0.0
 
 
-def _seconds_a_frame(spec: SimulationSpec, draws: int = 5) -> float:
-    "How long a frame takes here to draw and encode, by drawing some"
-    look = look_of(people(spec, 1)[0], spec)
-    random = spec.random("forecast")
+def _kind(recording) -> tuple:
+    "What recordings have in common that take as much for a frame or a value: folder and suffix, or name without numbers"
+    path = Path(recording.path)
+    if recording.frames:
+        return path.parts[0], path.suffix, recording.values > 0
+    return (re.sub("[0-9]+", "#", recording.path),)
+
+
+def _units(recording) -> float:
+    return recording.frames or recording.values or 1
+
+
+def _measured(recording, folder) -> _Cost:
+    "What one recording takes, by writing it"
     start = time.perf_counter()
-    for _ in range(draws):
-        with_camera_noise(draw_face(look, np.full(len(UNITS), 0.3), height=spec.size, width=spec.size), random)
-    return 1.5 * (time.perf_counter() - start) / draws
+    path = recording.write(folder / recording.path)
+    seconds = time.perf_counter() - start
+    files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+    return _Cost(_units(recording), sum(file.stat().st_size for file in files), len(files), seconds)
+
+
+def _samples(spec: SimulationSpec, layout: Layout) -> dict:  # kind -> `_Cost`
+    "Recordings of two people and a clip, of which one of every kind is measured"
+    small = replace(spec, subjects=2, clips=1, missing=0.0)
+    last = {_kind(recording): recording for recording in _recordings_of(small, layout)[0]}
+    with scratch_folder() as folder:
+        for recording in list(last.values())[:1]:
+            _measured(recording, folder)  # what is imported at the first use does not count
+        return {kind: _measured(recording, folder) for kind, recording in last.items()}
+
+
+def _like(kind: tuple, recording, samples: dict) -> _Cost:
+    "The sample of a kind, or of one that is counted in the same units where the small corpus has none"
+    if kind in samples:
+        return samples[kind]
+    alike = [cost for other, cost in samples.items() if len(other) == len(kind)]
+    same_suffix = [cost for other, cost in samples.items() if Path(other[0]).suffix == Path(kind[0]).suffix]
+    return next(iter([*(same_suffix if len(kind) == 1 else []), *alike, *samples.values()]))
+
+# %% ../../nbs/13_simulation/14_simulate.ipynb #e24501bc
+def _total(recordings, samples: dict) -> _Cost:
+    "What recordings take, by the samples of their kinds"
+    total = _Cost()
+    for recording in recordings:
+        units = _units(recording)
+        sample = _like(_kind(recording), recording, samples)
+        share = units / sample.units
+        total.units += units
+        total.size += sample.size * share
+        total.seconds += sample.seconds * share
+        total.files += 1 if Path(recording.path).suffix else sample.files * share
+    return total
 
 
 def forecast(
@@ -91,18 +139,19 @@ def forecast(
 ) -> dict:  # files, frames, values, megabytes, minutes
     "What a simulated corpus will take: files, frames to draw, space on disk, and time"
     spec, layout = _checked(name, settings)
-    recordings, _ = _recordings_of(spec, layout)
-    _broken_files(recordings, _named_faults(broken), spec)
-    frames = sum(recording.frames for recording in recordings)
-    values = sum(recording.values for recording in recordings)
-    size = frames * _BYTES_A_FRAME * spec.size**1.5 + values * _BYTES_A_VALUE
-    seconds = frames * _seconds_a_frame(spec) + values * 1.5e-6
+    recordings, of_words = _recordings_of(spec, layout)
+    names = _named_faults(broken)
+    chosen = _broken_files(recordings, names, spec)
+    total = _total(recordings, _samples(spec, layout))
+    facts = _facts(spec, names) | _broken_facts(chosen, names)
+    beside = [facts, simulated_manifest(spec, layout, facts["simulated"]), *([of_words] if of_words else [])]
+    size = total.size + sum(len(to_yaml(content)) for content in beside)
     return dict(
-        files=len(recordings),
-        frames=frames,
-        values=values,
-        megabytes=round(size / 1e6, 1),
-        minutes=round(seconds / 60, 1),
+        files=round(total.files) + len(beside) - list(chosen.values()).count("absent"),
+        frames=sum(recording.frames for recording in recordings),
+        values=sum(recording.values for recording in recordings),
+        megabytes=round(size / 1e6, 1 if size >= 1e6 else 3),
+        minutes=round(total.seconds / 60, 1),
     )
 
 # %% ../../nbs/13_simulation/14_simulate.ipynb #98b486dc

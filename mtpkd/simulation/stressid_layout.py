@@ -99,7 +99,8 @@ _COUNTED = "a task; all eleven in any case"
 @register_layout("stressid", 999, lambda spec: dict(subjects=spec.subjects), _COUNTED, **_HOW)
 def stressid(spec: SimulationSpec):  # of `Recording`
     "StressID: five tables of features, one of labels"
-    yield Recording("labels.csv", functools.partial(_write_labels, spec=spec), is_index=True)
+    cells = 3 * spec.subjects * len(_tasks(spec))
+    yield Recording("labels.csv", functools.partial(_write_labels, spec=spec), values=cells, is_index=True)
     for modality, table in TABLES.items():
         write = functools.partial(_write_table, spec=spec, modality=modality)
         values = spec.subjects * len(_tasks(spec)) * table.width

@@ -131,7 +131,8 @@ def _stress_predict_counts(spec) -> dict:
 def stress_predict(spec: SimulationSpec):  # of `Recording`
     "Stress-Predict: a folder of wrist band files a participant, one table of labels"
     seconds = _LEAD_S + _STEP_S * len(_blocks(spec))
-    yield Recording(_LABELS, functools.partial(_label_table, spec=spec), is_index=True)
+    cells = 5 * spec.subjects * _STEP_S * len(_blocks(spec))
+    yield Recording(_LABELS, functools.partial(_label_table, spec=spec), values=cells, is_index=True)
     for person in people(spec):
         folder = f"Raw_data/S{_participant(person):02d}"
         for sensor, rate in E4_HZ.items():
