@@ -8,7 +8,7 @@ __all__ = ['UPRIGHT', 'need_av', 'error_reason', 'empty_file', 'nearest_file', '
            'picture_structure', 'picture_orientation', 'read_picture', 'jpeg_bytes', 'write_video']
 
 # %% ../../nbs/10_data/08_media_files.ipynb #243ce8c0
-import difflib, functools, io, os, re, struct, textwrap
+import difflib, errno, functools, io, os, re, struct, textwrap
 from pathlib import Path
 import numpy as np
 from ..core.errors import InputError
@@ -32,11 +32,25 @@ def error_reason(error) -> str:
     return textwrap.shorten(message, 160, placeholder=" ...")
 
 
+def _absence(path) -> str:
+    "Why a path leads to nothing"
+    if not path.is_symlink():
+        return "is missing"
+    try:
+        path.stat()
+    except OSError as e:
+        if e.errno == errno.ELOOP:
+            return "is a link that leads back to itself"
+    return "is missing: it is a link to nothing"
+
+
 def empty_file(path) -> str:  # "" where it is not
     "Whether there is nothing to look at"
     path = Path(path)
     if not path.exists():
-        return "is missing"
+        return _absence(path)
+    if path.is_dir():
+        return "is a folder"
     if not path.is_file():
         return "is not a file"
     return "" if path.stat().st_size else "is empty (0 bytes)"

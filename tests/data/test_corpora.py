@@ -77,6 +77,18 @@ def dangling(path):
     path.symlink_to("gone")
 
 
+def in_a_circle(path):
+    "In place of a file, a link to itself"
+    path.unlink()
+    path.symlink_to(path.name)
+
+
+def as_folder(path):
+    "In place of a file, a folder that is called as it was"
+    path.unlink()
+    (path / "more").mkdir(parents=True)
+
+
 def unreadable(path):
     "A folder that cannot be listed, for root neither"
     shutil.rmtree(path)
@@ -1387,3 +1399,28 @@ def test_a_damaged_shard_is_found_by_the_check(trained, tmp_path, capsys):
         read(tmp_path / "set" / "manifest.yaml")
     assert main(["data", "check", str(tmp_path / "set" / "manifest.yaml")]) == 2
     assert path.name in capsys.readouterr().out
+
+
+PLACES = {
+    "biovid": ("biovid_a+bl1_pa4", lambda r: clip(r), "BL1-001.mp4"),
+    "biovid signals": ("biovid_a+bl1_pa4", lambda r: bio(r), "BL1-001_bio.csv"),
+    "affwild2": ("affwild2_va", lambda r: r / "batch3" / "video9.mp4", "video9.mp4"),
+    "wesad": ("wesad", lambda r: pkl(r), "S3.pkl"),
+    "stress_predict": ("stress_predict", lambda r: e4(r), "BVP.csv"),
+    "ceap": ("ceap", lambda r: va(r), "P2_Annotation_FrameData.json"),
+    "ceap head": ("ceap", lambda r: head(r), "P2_Behavior_HeadScanPathData.json"),
+    "stressid": ("stressid", lambda r: table(r), "eda_features.csv"),
+    "ravdess": ("ravdess", lambda r: wav(r), ".wav"),
+    "crema_d": ("crema_d", lambda r: flv(r), "1002_IEO_HAP_LO.flv"),
+}
+KINDS = [(in_a_circle, "back to itself"), (as_folder, "is a folder"), (dangling, "is missing: it is a link to nothing")]
+
+
+@pytest.mark.parametrize("kind, words", KINDS)
+@pytest.mark.parametrize("place", PLACES)
+def test_what_is_no_file_is_called_what_it_is(planted, tmp_path, place, kind, words):
+    name, path, named = PLACES[place]
+    build = place.split()[0]
+    tree = planted(f"{build}_of_places", getattr(trees, build), **(SHORT if build == "biovid" else {}))
+    c = check(name, broken(tree, tmp_path, lambda r: kind(path(r))))
+    assert c.usable and has(c.findings, named, words), check_text(c)

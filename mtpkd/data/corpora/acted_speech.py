@@ -62,12 +62,13 @@ def parse_crema_d(stem: str) -> dict | None:  # clip, label, actor, level
 
 # %% ../../../nbs/11_corpora/09_acted_speech.ipynb #7f7cff83
 def _tree(folder, log, suffixes, deepest: int = 3) -> list[Path]:  # sorted
-    "Media below a folder"
+    "Media below a folder; also a folder that is called as one, which is a fault"
     folder = Path(folder)
-    paths = [folder / name for name in list_folder(folder, log) if Path(name).suffix.lower() in suffixes]
-    if deepest:
-        for name in list_folder(folder, log, folders=True):
-            paths += _tree(folder / name, log, suffixes, deepest - 1)
+    folders = list_folder(folder, log, folders=True)
+    names = [*list_folder(folder, log), *folders]
+    paths = [folder / name for name in names if Path(name).suffix.lower() in suffixes]
+    for name in folders if deepest else ():
+        paths += _tree(folder / name, log, suffixes, deepest - 1)
     return sorted(paths)
 
 
@@ -126,7 +127,8 @@ def _report_missing(kind, files, others, folder, log):
     if not files or kind not in kinds:
         return
     for clip in sorted(set(others) - set(files)):
-        log.lost(folder, f"a {kind} file of {clip}", "is missing", "unpack the archive again", where=clip)
+        expected = f"{'an audio' if kind == 'audio' else 'a video'} file of {clip}"
+        log.lost(folder, expected, "is missing", "unpack the archive again", where=clip)
 
 
 def _acted(manifest, log, films, sounds, about, folders) -> dict:
@@ -215,7 +217,7 @@ def crema_d(manifest, log) -> dict:
         for path in paths:
             clip = parse_crema_d(path.stem)
             if clip is None:
-                remedy = f"{nearest_names(path.stem, about)} correct the name, or remove the file"
+                remedy = nearest_names(path.stem, about, "correct the name, or remove the file")
                 log.lost(path, "a name like 1001_IEO_NEU_XX", path.name, remedy)
                 continue
             if _is_lfs_pointer(path):

@@ -195,12 +195,17 @@ def _faces_by_name(folders, log, wanted: set) -> dict:  # name -> folder of pict
     return {name: candidates[0] for name, candidates in found.items()}
 
 
+_FILMS = (".mp4", ".avi")
+
+
 def _videos_by_name(folders, log, wanted: set) -> dict:  # name -> file
     "The videos in `folders`"
     found = {}
     for folder in folders:
+        if folder.suffix.lower() in _FILMS:  # opening it says that it is none
+            found.setdefault(folder.stem, []).append(folder)
         for name in () if _holds_pictures(folder) else list_folder(folder, log):
-            if Path(name).suffix.lower() in (".mp4", ".avi"):
+            if Path(name).suffix.lower() in _FILMS:
                 found.setdefault(Path(name).stem, []).append(folder / name)
     for name in sorted(wanted & set(found)):
         _require_one(found[name], f"video {name}", "videos", log)

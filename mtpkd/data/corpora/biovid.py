@@ -162,7 +162,8 @@ def _listed(log) -> pd.DataFrame:  # sample, subject, label, row, first, last, f
 def _usable_video(file, names, rate, log) -> bool:
     "Whether a video is present and, in a deep scan, complete; otherwise a finding"
     if file.name not in names:
-        log.lost(file, "a video", "is missing", f"copy it again; {nearest_names(file.name, names)}")
+        fault = empty_file(file) or "is missing"
+        log.lost(file, "a video", fault, f"copy it again; {nearest_names(file.name, names)}")
         return False
     fault = empty_file(file)
     if fault:
@@ -214,7 +215,12 @@ def _videos(clips, log) -> np.ndarray:  # MEDIA `(N,)`
         names = set(list_folder(folder, log))
         if not names:
             if len(log.findings) == before:
-                log.lost(folder, f"{len(own)} clips", "none", "copy the folder again, or leave the subject out")
+                log.lost(
+                    folder,
+                    f"{len(own)} {'clip' if len(own) == 1 else 'clips'}",
+                    "none",
+                    "copy the folder again, or leave the subject out",
+                )
             continue
         for sample in own["sample"]:
             file = folder / f"{sample}.mp4"
@@ -357,7 +363,8 @@ def _signals(clips, log, specs) -> dict:  # modality -> `(N, 1, T)`, NaN where l
     rate = next(iter(specs.values())).rate_hz
     for i, file in enumerate(log.walk(files, "signals")):
         if not file.exists():
-            log.lost(file, "a table of signals", "is missing", "copy the file again, or leave the modality out")
+            remedy = "copy the file again, or leave the modality out"
+            log.lost(file, "a table of signals", empty_file(file), remedy)
             continue
         x = numbers_of(file, ["time", *present], log)
         if x is None or not _clock_is_valid(file, x["time"], log, rate):
@@ -374,8 +381,8 @@ def _report_unlisted(folder, subject, names, log):
         return
     for name in list_folder(folder, log):
         if name not in names:
-            hint = nearest_names(name, [known for known in names if known.startswith(subject)])
-            remedy = f"{hint} rename the file or complete {_INDEX}"
+            own = [known for known in names if known.startswith(subject)]
+            remedy = nearest_names(name, own, f"rename the file or complete {_INDEX}")
             log.lost(folder / name, "a clip of the index", "no row names it", remedy)
 
 
@@ -394,8 +401,8 @@ def _strays(clips, log):
             if subject in subjects:
                 _report_unlisted(folder, subject, names, log)
                 continue
-            hint = nearest_names(subject, clips["subject"].unique())
-            log.lost(folder, "a subject of the index", subject, f"{hint} rename the folder or complete {_INDEX}")
+            remedy = nearest_names(subject, clips["subject"].unique(), f"rename the folder or complete {_INDEX}")
+            log.lost(folder, "a subject of the index", subject, remedy)
 
 # %% ../../../nbs/11_corpora/02_biovid.ipynb #9aa706c2
 @readers.register("biovid")

@@ -8,6 +8,7 @@ __all__ = ['CEAP_PARTS', 'LIMITS', 'read_part', 'head_signal', 'eye_signal', 'ce
 # %% ../../../nbs/11_corpora/07_ceap.ipynb #378a2d2f
 import json, re
 import numpy as np
+from ..media_files import empty_file
 from ..readers import readers
 from .scan import as_part, corpus, list_folder, option, text_of
 from .windowing import cut_windows, start_name
@@ -260,7 +261,7 @@ def _without_ratings(participants, log) -> None:
             match = re.fullmatch(pattern, name)
             if match and int(match[1]) not in participants:
                 missing = log.root / CEAP_PARTS["annotation"][0].format(match[1])
-                log.lost(missing, f"ratings, as there is {name}", "is missing", "download the file again")
+                log.lost(missing, f"ratings, as there is {name}", empty_file(missing), "download the file again")
                 if log.deep:
                     _part(kind, int(match[1]), log)
 

@@ -8,7 +8,7 @@ __all__ = ['Finding', 'show_path', 'ScanLog', 'require_folder', 'option', 'as_pa
            'rows_of', 'numbers_of', 'check_video', 'check_sound', 'numbered', 'check_pictures']
 
 # %% ../../../nbs/11_corpora/01_scan.ipynb #ba25c3a5
-import io, os, re, warnings
+import errno, io, os, re, warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 import numpy as np
@@ -190,8 +190,8 @@ def corpus(scan):
 def _is_folder(entry) -> bool:
     try:
         return entry.is_dir()
-    except OSError:
-        return True  # the fault is reported when the folder is opened
+    except OSError as e:
+        return e.errno != errno.ELOOP  # the fault is reported when the folder, or the file, is opened
 
 
 def list_folder(folder, log, folders: bool = False) -> list[str]:  # sorted names
@@ -206,12 +206,12 @@ def list_folder(folder, log, folders: bool = False) -> list[str]:  # sorted name
     return sorted(entry.name for entry in entries if not entry.name.startswith("."))
 
 
-def nearest_names(name, have) -> str:
-    "A hint at the most similar of the present names"
+def nearest_names(name, have, remedy: str = "") -> str:
+    "A hint at the most similar of the present names, and what else may be done"
     hint = nearest(name, have).split("? ")[0]
     if not hint.startswith("did"):
-        return "nothing there has a name like it"
-    return hint.split(" or ")[0] + "?"
+        return "; ".join(filter(None, ("nothing there has a name like it", remedy)))
+    return " ".join(filter(None, (hint.split(" or ")[0] + "?", remedy)))
 
 # %% ../../../nbs/11_corpora/01_scan.ipynb #90a2e861
 def _links_among(base, names) -> list[str]:
@@ -234,7 +234,9 @@ def folders_below(
         (report or log.lost)(
             base,
             "folders",
-            f"{len(links)} links to folders, the first is {links[0]}",
+            f"{len(links)} links to folders, the first is {links[0]}"
+            if links[1:]
+            else f"{links[0]}, a link to a folder",
             "allow links to be followed (options follow_links: true), or put the folders in their place",
         )
     found = []

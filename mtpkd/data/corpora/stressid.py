@@ -9,6 +9,7 @@ __all__ = ['FOLDERS', 'find_table', 'read_features', 'filled', 'stressid']
 import re
 from pathlib import Path
 import numpy as np
+from ..media_files import empty_file
 from ..readers import readers
 from mtpkd.data.corpora.scan import (
     as_part,
@@ -39,7 +40,7 @@ def find_table(log, name: str) -> Path | None:
     log.lost(
         log.root / FOLDERS[0] / name,
         "a table of features",
-        "is missing",
+        empty_file(log.root / FOLDERS[0] / name),
         f"get it from the authors' repository, or leave the modality out; {nearest_names(name, tables)}",
     )
     return None
@@ -185,7 +186,7 @@ def _report_unknown_tasks(names, manifest, log):
     known = {*tasks, *manifest.task.classes}
     for name in names:
         if _task(name) not in known:
-            remedy = nearest_names(_task(name), tasks) + " correct the name in the tables"
+            remedy = nearest_names(_task(name), tasks, "correct the name in the tables")
             log.lost(log.root, f"one of the tasks {', '.join(tasks)}", name, remedy, where=name)
 
 

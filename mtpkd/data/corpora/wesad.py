@@ -142,7 +142,7 @@ def _read_subject(subject: str, names: dict, log) -> tuple | None:  # windows, m
     "The windows of one subject, or a finding"
     path = log.root / subject / f"{subject}.pkl"
     before = len(log.findings)
-    if not list_folder(path.parent, log):
+    if not path.is_dir() and not list_folder(path.parent, log):
         if len(log.findings) == before:
             log.lost(path.parent, f"{subject}.pkl", "an empty folder", "copy the subject again")
         return None
