@@ -33,14 +33,16 @@ def _data_commands(sub):
         "check",
         (
             "what is in a copy of a set against what should be: "
-            "every missing, truncated, misnamed or corrupt file, and the mend"
+            "every missing, truncated, misnamed or corrupt file, and the mend; "
+            "exits with 0 where the copy can be used, be it with parts left out, and with 2 where it cannot"
         ),
         "mtpkd data check biovid_a --root /data/BioVid --csv found.csv",
         do_data_check,
     )
     p.add_argument("manifest", metavar="NAME[+VARIANT][@FOLDER]|PATH")
     p.add_argument("--root", metavar="DIR", help="folder with the files; default: the manifest's own")
-    p.add_argument("--csv", metavar="FILE", help="write the whole table there")
+    p.add_argument("--csv", metavar="FILE", help="write the whole table there; its folder must exist")
+    p.add_argument("--strict", action="store_true", help="for scripts: exit with 2 wherever anything is wrong")
     p.add_argument(
         "--every-frame",
         action="store_true",
@@ -131,7 +133,13 @@ def _simulate_options(p):
     p.add_argument("--out", metavar="DIR", required=True, help="a new or empty folder")
     p.add_argument("--subjects", type=int, default=20, metavar="N", help="default 20")
     p.add_argument(
-        "--clips", type=int, metavar="N", help="recordings a subject; default 10, or as many as the set has at most"
+        "--clips",
+        type=int,
+        metavar="N",
+        help=(
+            "recordings a subject, at least: rounded up until every class has equally many, as is said before anything "
+            "is written; default 10, or as many as the set has at most"
+        ),
     )
     p.add_argument(
         "--levels", metavar="0,4", help="only these classes, by number or name, such as BL1,PA4; default all"
@@ -186,7 +194,7 @@ def do_data_simulate(o) -> str:
         facts = forecast(o.name, broken=broken, **settings)
         minutes = f"{facts['minutes']:g} minutes" if facts["minutes"] >= 1 else "less than a minute"
         return (
-            f"{o.name}, simulated: about {facts['files']} files, {facts['frames']} pictures to draw, "
+            f"{o.name}, simulated, {facts['simulated']}: about {facts['files']} files, {facts['frames']} pictures to draw, "
             f"about {facts['megabytes']:g} MB, {minutes}"
         )
     manifest = simulate(o.name, o.out, broken=broken, progress=sys.stderr.isatty(), **settings)
@@ -264,13 +272,16 @@ def do_data_check(o) -> str:
     "mtpkd data check: what is in a copy of a set, against what should be"
     from mtpkd.data.check import check, check_text
 
-    if o.csv:
-        check_output_file(o.csv)
+    if o.csv and not check_output_file(o.csv).parent.is_dir():
+        folder = check_output_file(o.csv).parent
+        raise InputError(f"--csv {o.csv}: no such folder {folder}; create it, or name another file")
     c = check(o.manifest, o.root, every=o.every_frame, progress=sys.stderr.isatty())
     text = check_text(c) + (f"\ntable: {c.save(o.csv)}" if o.csv else "")
-    if c.usable:
+    if c.flawless or (c.usable and not o.strict):
         return text
     write_output(text)
+    if c.usable:
+        raise InputError(f"{c.name}: {c.verdict}; without --strict the copy counts as usable")
     raise InputError(f"{c.name} is not usable: {next(f for f in c.findings if f.level == 'unusable')}")
 
 

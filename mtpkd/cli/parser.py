@@ -6,7 +6,7 @@
 __all__ = ['write_output']
 
 # %% ../../nbs/95_cli/01_parser.ipynb #a3820785
-import argparse, sys
+import argparse, contextlib, os, sys
 from ..core.errors import InputError, nearest, printable
 
 # %% ../../nbs/95_cli/01_parser.ipynb #d8e01a7d
@@ -51,4 +51,17 @@ def write_output(text, file=None) -> None:  # file: None: standard output
     "Print a text that may hold any name"
     file = file or sys.stdout
     encoding = getattr(file, "encoding", None) or "utf-8"
-    print(printable(text).encode(encoding, "backslashreplace").decode(encoding), file=file)
+    try:
+        print(printable(text).encode(encoding, "backslashreplace").decode(encoding), file=file, flush=True)
+    except BrokenPipeError:
+        _end_quietly(file)
+
+
+_CODE_OF_SIGPIPE = 141  # as a shell says it
+
+
+def _end_quietly(file) -> None:
+    "End where nobody reads on, as after `| head`, without another word"
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())  # what is still to be written at the end
+    raise SystemExit(_CODE_OF_SIGPIPE)

@@ -57,6 +57,16 @@ class Check:
         "Whether no finding makes the set unusable"
         return not any(finding.level == "unusable" for finding in self.findings)
 
+    @property
+    def verdict(self) -> str:
+        "What is wrong, in one line"
+        return _verdict(self)
+
+    @property
+    def flawless(self) -> bool:
+        "Whether nothing is wrong: no finding, and all counts as expected"
+        return not self.findings and all(_status(expected, actual) == "ok" for _, expected, actual in self.facts)
+
     def frame(self) -> pd.DataFrame:  # level, path, where, expected, found, mend
         "One table of the facts, then the findings"
         rows = []
@@ -100,7 +110,7 @@ def check_text(
         lines.append(f"{finding.level:<9}{finding}")
     if len(c.findings) > most:
         lines.append(f"... and {len(c.findings) - most} more; --csv FILE writes all of them")
-    lines += ["", _verdict(c)]
+    lines += ["", c.verdict]
     if c.summary:
         lines.append(c.summary)
     return "\n".join(lines)
@@ -111,11 +121,13 @@ def _verdict(c: Check) -> str:
     unlike = ", ".join(f"{what} ({state})" for what, state in states.items() if state != "ok")
     if not c.findings:
         return f"no file has a fault, but not all is as expected: {unlike}" if unlike else "nothing is wrong"
-    levels = [finding.level for finding in c.findings]
-    lost = _counted(levels.count("lost"), "recording, file or row", "recordings, files or rows")
-    unusable = _counted(levels.count("unusable"), "fault that makes", "faults that make")
+    places = {level: set() for level in ("lost", "unusable", "suspect")}
+    for finding in c.findings:  # a file that two modalities name is one place
+        places[finding.level].add((finding.path, finding.where.partition(", modality ")[0], finding.expected))
+    lost = _counted(len(places["lost"]), "recording, file or row", "recordings, files or rows")
+    unusable = _counted(len(places["unusable"]), "fault that makes", "faults that make")
     text = f"{lost} left out, {unusable} the set unusable"
-    suspect = levels.count("suspect")
+    suspect = len(places["suspect"])
     return f"{text}, {_counted(suspect, 'doubt', 'doubts')} to look at" if suspect else text
 
 
@@ -442,7 +454,7 @@ def _finished(m, log, samples) -> Check:
         if samples.step_target is not None:
             _count_steps(log, samples)
     facts = [("simulated", None, m.simulated), *log.facts] if m.simulated else log.facts
-    return Check(m.name, m.root, facts, log.findings, summary)
+    return Check(m.name, m.root, facts, list(dict.fromkeys(log.findings)), summary)
 
 # %% ../../nbs/12_reading/02_check.ipynb #a6233667
 _UNLIKE = ("video", "audio", "track", "signal", "sequence")  # kinds of modality of which no two recordings are alike

@@ -93,7 +93,7 @@ def same_rows(
     first_of, repeated = {}, []
     for row in np.flatnonzero(present):
         values = np.ascontiguousarray(x[row])
-        first = first_of.setdefault(hashlib.blake2b(values, digest_size=16).digest(), row)
+        first = first_of.setdefault(hashlib.blake2b(values.tobytes(), digest_size=16).digest(), row)
         if first != row and len(np.unique(values)) >= FEWEST_VALUES:
             repeated.append((int(row), int(first)))
     return repeated

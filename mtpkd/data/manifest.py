@@ -395,6 +395,10 @@ def _manifest_path(name: str) -> Path:
     if path.suffix.lower() in (".yaml", ".yml"):
         return path
     if name not in list_manifests():
+        if (path / "manifest.yaml").is_file():
+            raise InputError(
+                f"{name} is a folder with a manifest; expected a name or a file; give {path / 'manifest.yaml'}"
+            )
         raise InputError(
             f"unknown manifest {name!r}; {nearest(name, list_manifests())}; or give a path to a .yaml file"
         )

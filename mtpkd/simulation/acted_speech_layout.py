@@ -110,7 +110,11 @@ def _most_of_ravdess(spec) -> int:
     return _RAVDESS_TURNS * len(emotions) - _RAVDESS_TURNS // 2 * ("neutral" in emotions)
 
 
-_RAVDESS_HOW: dict = dict(classes=RAVDESS, most_clips=_most_of_ravdess)
+_RAVDESS_HOW: dict = dict(
+    classes=RAVDESS,
+    most_clips=_most_of_ravdess,
+    recorded_clips=lambda spec: len(_ravdess_clips(spec, people(spec)[0])),
+)
 
 
 @register_layout("ravdess", 24, _ravdess_counts, "a sentence, emotions in turn", **_RAVDESS_HOW)
@@ -150,7 +154,9 @@ def _crema_d_counts(spec) -> dict:
 
 
 _CREMA_D_HOW: dict = dict(
-    classes=_CREMA_D_CLASSES, most_clips=lambda spec: len(_WITHOUT_LEVEL) * len(spec.recorded(_CREMA_D_CLASSES))
+    classes=_CREMA_D_CLASSES,
+    most_clips=lambda spec: len(_WITHOUT_LEVEL) * len(spec.recorded(_CREMA_D_CLASSES)),
+    recorded_clips=lambda spec: len(_crema_d_clips(spec, people(spec)[0])),
 )
 
 

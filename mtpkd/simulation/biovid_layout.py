@@ -127,6 +127,7 @@ _HOW: dict = dict(
     dropped=_REAL_PEOPLE,
     classes=tuple(BIOVID_CLASSES),
     most_clips=lambda spec: _MOST_ROUNDS * len(spec.recorded(BIOVID_CLASSES)),
+    recorded_clips=lambda spec: sum(1 for _ in stimuli(spec)) // spec.subjects,
 )
 
 

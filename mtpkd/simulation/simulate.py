@@ -55,9 +55,9 @@ def _lacks_classes(spec: SimulationSpec, layout: Layout, variant: dict) -> bool:
     return bool(spec.levels) and set(classes) <= set(layout.classes) and not set(classes) <= set(spec.levels)
 
 
-def _mark_text(spec: SimulationSpec) -> str:
-    "How a corpus was simulated, in one line"
-    parts = [f"{spec.subjects} subjects x {spec.clips} clips", f"seed {spec.seed}", spec.difficulty]
+def _mark_text(spec: SimulationSpec, layout: Layout) -> str:
+    "How a corpus was simulated, in one line; of clips as many as are recorded"
+    parts = [f"{spec.subjects} subjects x {layout.recorded_clips(spec)} clips", f"seed {spec.seed}", spec.difficulty]
     if spec.levels:
         parts.append(f"only {', '.join(spec.levels)}")
     if spec.words:
@@ -72,8 +72,8 @@ class _Cost:
     "What recordings of one kind take, together"
 
     units: float = 0.0  # frames that are drawn, or else values, or else recordings
-    size: int = 0  # bytes
-    files: int = 0
+    size: float = 0.0  # bytes
+    files: float = 0.0
     seconds: float = 0.0
 
 
@@ -136,17 +136,18 @@ def forecast(
     *,
     broken=(),  # names of faults, or "all"
     **settings,  # of `SimulationSpec`
-) -> dict:  # files, frames, values, megabytes, minutes
+) -> dict:  # simulated, files, frames, values, megabytes, minutes
     "What a simulated corpus will take: files, frames to draw, space on disk, and time"
     spec, layout = _checked(name, settings)
     recordings, of_words = _recordings_of(spec, layout)
     names = _named_faults(broken)
     chosen = _broken_files(recordings, names, spec)
     total = _total(recordings, _samples(spec, layout))
-    facts = _facts(spec, names) | _broken_facts(chosen, names)
+    facts = _facts(spec, layout, names) | _broken_facts(chosen, names)
     beside = [facts, simulated_manifest(spec, layout, facts["simulated"]), *([of_words] if of_words else [])]
     size = total.size + sum(len(to_yaml(content)) for content in beside)
     return dict(
+        simulated=facts["simulated"],
         files=round(total.files) + len(beside) - list(chosen.values()).count("absent"),
         frames=sum(recording.frames for recording in recordings),
         values=sum(recording.values for recording in recordings),
@@ -176,7 +177,7 @@ def _recordings_of(spec: SimulationSpec, layout: Layout) -> tuple:  # list of `R
     recordings = list(layout.recordings(spec))
     if not spec.words or layout.transcripts is None:
         return recordings, {}
-    beside, manifest = layout.transcripts(spec, _mark_text(spec))
+    beside, manifest = layout.transcripts(spec, _mark_text(spec, layout))
     return [*recordings, *beside], manifest
 
 
@@ -187,9 +188,9 @@ _SIMULATED_FOLDER = FolderKind(
 )
 
 
-def _facts(spec: SimulationSpec, broken) -> dict:
+def _facts(spec: SimulationSpec, layout: Layout, broken) -> dict:
     "The content of the mark"
-    facts = dict(simulated=_mark_text(spec), version=mtpkd.__version__) | asdict(spec)
+    facts = dict(simulated=_mark_text(spec, layout), version=mtpkd.__version__) | asdict(spec)
     facts["levels"] = list(spec.levels)
     return facts | dict(waves=waves_text(spec.waves), broken=sorted(broken))
 
@@ -245,7 +246,7 @@ def simulate(
     names, out = _named_faults(broken), Path(out)
     recordings, of_words = _recordings_of(spec, layout)
     chosen = _broken_files(recordings, names, spec)
-    facts = _facts(spec, names) | _broken_facts(chosen, names)
+    facts = _facts(spec, layout, names) | _broken_facts(chosen, names)
     claim_output_folder(out, _SIMULATED_FOLDER, check=functools.partial(_check_same_simulation, facts=facts))
     write_text(out / SIMULATION_MARK, to_yaml(facts))
     for recording in tqdm(recordings, desc=name, disable=not progress):

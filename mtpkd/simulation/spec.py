@@ -137,6 +137,7 @@ class Layout:
     dropped: tuple = ()  # variants of the manifest that name people of the real set
     classes: tuple = ()  # recorded in turn, as they are called in the manifest; empty: there are none, or not in turn
     most_clips: Callable = lambda spec: MOST_CLIPS  # a person has at most
+    recorded_clips: Callable = lambda spec: spec.clips  # of a person
     transcripts: Callable | None = None  # `SimulationSpec` -> `Recording`s and a manifest; None: nobody speaks freely
 
 

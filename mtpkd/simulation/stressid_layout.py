@@ -92,7 +92,9 @@ def _write_labels(path, spec: SimulationSpec):
     return write_lines(path, lines)
 
 
-_HOW: dict = dict(classes=tuple(_TASKS[:-1]), most_clips=lambda spec: len(_TASKS))
+_HOW: dict = dict(
+    classes=tuple(_TASKS[:-1]), most_clips=lambda spec: len(_TASKS), recorded_clips=lambda spec: len(_tasks(spec))
+)
 _COUNTED = "a task; all eleven in any case"
 
 

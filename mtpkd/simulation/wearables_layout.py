@@ -62,7 +62,11 @@ def _wesad_subject(path, spec: SimulationSpec, person, subject: str):
 
 
 @register_layout(
-    "wesad", len(_SUBJECTS), lambda spec: dict(subjects=spec.subjects), "a window of 30 s, conditions in turn"
+    "wesad",
+    len(_SUBJECTS),
+    lambda spec: dict(subjects=spec.subjects),
+    "a window of 30 s, conditions in turn",
+    recorded_clips=lambda spec: len(_CONDITIONS) * rounds_of(spec, len(_CONDITIONS)),
 )
 def wesad(spec: SimulationSpec):  # of `Recording`
     "WESAD: a pickle a subject"
@@ -127,7 +131,13 @@ def _stress_predict_counts(spec) -> dict:
     return dict(subjects=spec.subjects)
 
 
-@register_layout("stress_predict", 34, _stress_predict_counts, "a window of 30 s every 45 s, rest and stress in turn")
+@register_layout(
+    "stress_predict",
+    34,
+    _stress_predict_counts,
+    "a window of 30 s every 45 s, rest and stress in turn",
+    recorded_clips=lambda spec: len(_blocks(spec)),
+)
 def stress_predict(spec: SimulationSpec):  # of `Recording`
     "Stress-Predict: a folder of wrist band files a participant, one table of labels"
     seconds = _LEAD_S + _STEP_S * len(_blocks(spec))
