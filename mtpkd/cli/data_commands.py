@@ -137,8 +137,8 @@ def _simulate_options(p):
         type=int,
         metavar="N",
         help=(
-            "recordings a subject, at least: rounded up until every class has equally many, as is said before anything "
-            "is written; default 10, or as many as the set has at most"
+            "recordings a subject, at least: rounded up until every class has equally many, which --dry-run counts; "
+            "default 10, or as many as the set has at most"
         ),
     )
     p.add_argument(
@@ -171,11 +171,11 @@ def _faults_done(manifest, broken):  # yields lines
     "How many files were broken, and which faults found none"
     if broken:
         mark = manifest.parent / SIMULATION_MARK
-        told = read_yaml(mark)
-        count = len(told["broken_files"])
+        facts = read_yaml(mark)
+        count = len(facts["broken_files"])
         yield f"broken: {count} {'file' if count == 1 else 'files'}, named in {mark}"
-        if told["not_broken"]:
-            yield f"no file was left for the faults {', '.join(told['not_broken'])}"
+        if facts["not_broken"]:
+            yield f"no file was left for the faults {', '.join(facts['not_broken'])}"
 
 
 SIMULATED_FAULTS = "absent empty cut error_page zeros misnamed lfs_pointer word no_head not_text black silent".split()
@@ -194,7 +194,8 @@ def do_data_simulate(o) -> str:
         facts = forecast(o.name, broken=broken, **settings)
         minutes = f"{facts['minutes']:g} minutes" if facts["minutes"] >= 1 else "less than a minute"
         return (
-            f"{o.name}, simulated, {facts['simulated']}: about {facts['files']} files, {facts['frames']} pictures to draw, "
+            f"{o.name}, simulated, {facts['simulated']}: about {facts['files']} files, "
+            f"{facts['frames']} pictures to draw, "
             f"about {facts['megabytes']:g} MB, {minutes}"
         )
     manifest = simulate(o.name, o.out, broken=broken, progress=sys.stderr.isatty(), **settings)

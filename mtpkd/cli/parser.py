@@ -57,7 +57,7 @@ def write_output(text, file=None) -> None:  # file: None: standard output
         _end_quietly(file)
 
 
-_CODE_OF_SIGPIPE = 141  # as a shell says it
+_CODE_OF_SIGPIPE = 141  # as in a shell
 
 
 def _end_quietly(file) -> None:

@@ -199,7 +199,7 @@ def _check_recording(file, log, spec):  # whether it can be used; of a table of 
 
 # %% ../../nbs/12_reading/02_check.ipynb #e528616e
 def _compare_columns(log, columns_of: dict) -> None:  # file -> its columns
-    "A finding for each table of a face with other columns than most have; other action units are no features of one set"
+    "A finding for each table of a face with other columns than most have; other units make the set unusable"
     groups = {}
     for file, columns in columns_of.items():
         for is_unit in (True, False):

@@ -78,7 +78,7 @@ class _Cost:
 
 
 def _kind(recording) -> tuple:
-    "What recordings have in common that take as much for a frame or a value: folder and suffix, or name without numbers"
+    "Recordings of a kind take as much for a frame or a value: folder and suffix, or name without numbers"
     path = Path(recording.path)
     if recording.frames:
         return path.parts[0], path.suffix, recording.values > 0

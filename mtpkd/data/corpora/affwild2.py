@@ -514,7 +514,9 @@ def _inspect_media(annotations, places, log):
 # %% ../../../nbs/11_corpora/03_affwild2.ipynb #3e63fa5e
 def _inspect_unannotated(annotations, places, sets, log) -> None:
     "Findings for videos that no annotation can use, and for annotations that are gone"
-    listed = {part: {Path(name).stem for name in list_folder(folder, log)} for part, folder in sets.items()}
+    listed = {}
+    for part, folder in sets.items():
+        listed[part] = {Path(name).stem for name in list_folder(folder, log)}
     used = {video_of(own["recording"].split("/", 1)[1]) for own in annotations}
     faces, videos = places
     for name in log.walk(sorted(set(videos) - used), "videos without annotation"):
