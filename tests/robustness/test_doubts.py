@@ -21,8 +21,8 @@ TASK = dict(kind="classification", target="label", classes=["a", "b"])
 def sound_set(folder, rows, **columns):
     "A set of one .wav of a second, 16 kHz, in each row; `columns` are those of the table"
     pytest.importorskip("av")
-    tone = np.sin(np.arange(16000) / 5).astype("<f4") / 2
-    for name, x in dict(rows).items():
+    for i, (name, x) in enumerate(dict(rows).items()):
+        tone = np.sin(np.arange(16000) / (5 + i)).astype("<f4") / 2
         wav(folder / name, tone if x is None else x(tone.copy()))
     table = pd.DataFrame(dict(label=["a", "b"], subject=["s", "t"], voice=list(rows)) | columns)
     table.to_csv(folder / "t.csv", index=False)

@@ -191,7 +191,8 @@ def _is_folder(entry) -> bool:
     try:
         return entry.is_dir()
     except OSError as e:
-        return e.errno != errno.ELOOP  # the fault is reported when the folder, or the file, is opened
+        is_file = e.errno == errno.ELOOP and Path(entry.name).suffix  # a link to itself is what its name says
+        return not is_file  # the fault is reported when the folder, or the file, is opened
 
 
 def list_folder(folder, log, folders: bool = False) -> list[str]:  # sorted names
