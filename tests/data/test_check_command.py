@@ -1,6 +1,6 @@
 "The command `mtpkd data check` and its relatives in a shell: exit codes, files that it writes, pipes, folders for names."
 
-import subprocess, sys
+import os, subprocess, sys
 import pytest, yaml
 import corpus_trees as trees
 from mtpkd.cli.main import main
@@ -53,9 +53,11 @@ def test_a_folder_in_place_of_its_manifest(ceap, command, capsys):
 def test_a_reader_that_has_read_enough(words):
     "As `mtpkd data show watch | head -1`, where the end of the output finds no reader"
     code = f"import sys; from mtpkd.cli.main import main; sys.exit(main({words}))"
-    command = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    command.stdout.close()
-    assert command.stderr.read() == b"" and command.wait(60) == 141
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, timeout=60)
+    os.close(writer)
+    assert (done.stderr, done.returncode) == (b"", 141)
 
 
 def test_a_file_of_two_modalities_is_counted_once(tmp_path):
