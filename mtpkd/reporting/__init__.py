@@ -23,7 +23,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "findings": [
         "describe_winners", "describe_unclear", "describe_transport", "same_schedule", "describe_ablations",
         "describe_controls", "describe_baselines", "describe_teacher", "describe_selection",
-        "describe_validation", "describe_graph", "describe_fallback", "describe_headroom",
+        "describe_validation", "describe_graph", "describe_fallback", "has_no_headroom", "describe_headroom",
         "describe_calibration", "describe_modalities",
     ],
     "glossary": ["method_cost", "method_time", "MethodNote", "named_methods", "method_notes", "glossary_words"],

@@ -65,6 +65,7 @@ from .findings import (
     describe_validation as describe_validation,
     describe_graph as describe_graph,
     describe_fallback as describe_fallback,
+    has_no_headroom as has_no_headroom,
     describe_headroom as describe_headroom,
     describe_calibration as describe_calibration,
     describe_modalities as describe_modalities,

@@ -283,6 +283,7 @@ def describe_modalities(summary: Summary) -> str:
     values = [f"{name} {format_difference(row.difference)}" for name, row in ordered]
     sampled = "" if modalities.exact else ", over a few orders"
     return (
-        f"What each privileged modality gives the teachers, next to {join_words(summary.prevalent)} (Shapley value{sampled}): "
+        f"What each privileged modality gives the teachers, next to {join_words(summary.prevalent)} "
+        f"(Shapley value{sampled}): "
         f"{join_words(values)}."
     )

@@ -201,7 +201,8 @@ a plan that pairs rows at random would keep {{ p.chance }} there.</p>
 {% if p.mass.html %}<div style="width:420px">{{ p.mass.html }}</div>{% endif %}
 </div>
 <figcaption>First: mass from each teacher row to each student row, samples sorted by {{ p.groups }}, with the row and
-column sums in the margins (B: rows of the batch). Second: the same, summed by {{ p.groups }}, in percent of the teacher's.</figcaption>
+column sums in the margins (B: rows of the batch). Second: the same, summed by {{ p.groups }}, in percent of the
+teacher's.</figcaption>
 </figure>
 {% endif %}
 {% endmacro %}
@@ -228,8 +229,8 @@ student without a teacher, with 95% intervals. Controls are a method without one
 or under another schedule. Upper bounds and teachers are no students to deploy: they were given more labels, or
 modalities that are not there at test time.") }}
 <h3 id="table{{ i }}">The same in numbers</h3>{{ verdict(r) }}
-<p class="soft">Bold: p &lt; .05, two-sided; of methods that are compared with each other the corrected one (Holm p), of all
-other rows the p for this one comparison. Differences are those of scores that are not rounded.
+<p class="soft">Bold: p &lt; .05, two-sided; of methods that are compared with each other the corrected one (Holm p),
+of all other rows the p for this one comparison. Differences are those of scores that are not rounded.
 {{ r.test }}
 Gap closed: share of the way from student_only to teacher_joint.
 {% if r.headroom %}Headroom closed: share of the way from student_only to student_all_labels. {% endif %}
@@ -289,8 +290,9 @@ Losses of different methods are sums of different terms." if loop.first else "")
 {% endfor %}
 {% endcall %}
 {% call fold("These trained models on other " + ("people" if r.units == "subjects" else r.units)) %}
-<p class="soft">Wilcoxon test and bootstrap over {{ r.units }}. They describe these trained models, as if training could not
-have come out otherwise, and are too narrow for a claim about a method: in simulations with ten subjects, 79 to 89% of
+<p class="soft">Wilcoxon test and bootstrap over {{ r.units }}. They describe these trained models, as if training could
+not have come out otherwise, and are too narrow for a claim about a method: in simulations with ten subjects, 79 to 89%
+of
 such intervals held the true value, not 95%.</p>
 {{ trained(r) }}
 {% endcall %}
@@ -311,7 +313,8 @@ PAGE = """<!doctype html>
 <h1>{{ title }}</h1><p class="soft">Made by mtpkd {{ version }}.
 {% if stamps %}Not everything on this page is a result; faults, controls and simulations are named above the tables:
 {{ stamps|join("; ") }}.
-{% else %}Unless its row says otherwise, a method has the same student network, training steps and labels as the others;
+{% else %}Except where its row names another schedule, a method has the same student network, training steps and labels
+as the others;
 test data were not looked at before the end.
 {% endif %}</p>
 {% from "macros" import made, rows, show %}
@@ -372,7 +375,7 @@ function unfold() {
   folded.forEach(box => box.open = true);
 }
 function foldAgain() { folded.forEach(box => box.open = false); folded = []; }
-function markCut() {  // what is wider than the page says so
+function markCut() {  // what is wider than the page is marked
   document.querySelectorAll('.draw, .wide, .pair').forEach(
     box => box.classList.toggle('cut', box.scrollWidth > box.clientWidth + 1));
 }
