@@ -94,7 +94,7 @@ def test_the_command_killed_with_its_workers_at_work(films, clean, tmp_path):
             assert child.wait(random.uniform(3, 25)) == 0
         except subprocess.TimeoutExpired:
             child.kill(), child.wait()
-        deadline = time.time() + 30  # workers notice that nobody listens, those that have just begun once they have imported
+        deadline = time.time() + 30  # workers notice that nobody listens, the newest once they have imported
         while subprocess.run(["pgrep", "-g", str(child.pid)], capture_output=True).stdout:
             assert time.time() < deadline, "workers outlive the command"
             time.sleep(0.2)
