@@ -96,7 +96,6 @@ def glossary_words(rows) -> list:  # of (word, meaning)
         "Holm p": "p corrected for the number of methods that were compared (Holm 1979)",
         "gap closed": "the share of the way from the student alone to the joint teacher",
         "headroom": "what the labels of the whole pool would add to the student alone",
-        "headroom closed": "the share of the headroom that a method reaches",
         "METHOD:no_TERM": "the method without one of its terms",
         "METHOD:paper": "the method under the schedule of its released code",
     }
