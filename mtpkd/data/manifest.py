@@ -283,7 +283,7 @@ class DatasetManifest(_Strict):
     frames: FramesSpec | None = None  # rows are windows over frames
     simulated: str = ""  # how the recordings were simulated; empty: they are of people
     root: Path = Path(".")
-    _address: str = PrivateAttr("")  # where it was read
+    _address: str = PrivateAttr("")  # name or path by which it was read, with its variants
 
     @model_serializer(mode="wrap")
     def _without_absent(self, handler):
@@ -302,10 +302,8 @@ class DatasetManifest(_Strict):
 
     @property
     def address(self) -> str:
-        "What a command takes for this manifest with its folder of files"
-        name = self._address or self.name
-        is_file = name.partition("+")[0].endswith((".yaml", ".yml"))
-        return name if "@" in name or is_file else f"{name}@{self.root}"
+        "What a command takes for this manifest, without its folder of files"
+        return self._address or self.name
 
     def columns(self) -> dict[str, str | None]:
         "Names of the arrays or columns of target, ids and pairing; None where the set has none"
@@ -456,7 +454,7 @@ def load_manifest(
         raise InputError(f"{folder}: no such folder; expected the folder that holds {name}")
     values = with_variants(read_yaml(path), variants, str(path))
     loaded = with_root(parse_manifest(values, folder or path.parent, str(path)))
-    loaded._address = str(manifest)
+    loaded._address = "+".join([name, *variants])
     for one in loaded.shard_folders if is_remote(name) else ():
         resolve_inside(loaded.root, one, f"{name}: shard_folders")  # the folder of the manifest alone was copied
     return loaded

@@ -255,7 +255,7 @@ def unprepared(manifest, name: str) -> str:
     "The message on a modality of recordings or words that is not encoded yet"
     return (
         f"{manifest.name}: modality {name} is {manifest.modalities[name].kind} that is not encoded yet; "
-        f"run mtpkd data prepare {manifest.address} --out DIR, then use DIR/manifest.yaml"
+        f"run mtpkd data prepare {manifest.address} --root {manifest.root} --out DIR, then use DIR/manifest.yaml"
     )
 
 # %% ../../nbs/10_data/14_readers.ipynb #dae8eb19

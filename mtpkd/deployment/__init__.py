@@ -28,8 +28,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "student_file": [
         "CARD", "READABLE", "MAX_CARD_CHARACTERS", "MAX_STUDENT_BYTES", "InputSpec", "Member", "EncoderPart",
-        "FusionPart", "StudentCard", "simulation_mark", "parse_card", "card_of", "StoredStudents", "normal_shape", "save_student",
-        "load_student", "join_students", "select_members", "complete_members",
+        "FusionPart", "StudentCard", "simulation_mark", "parse_card", "card_of", "StoredStudents", "normal_shape",
+        "save_student", "load_student", "join_students", "select_members", "complete_members",
     ],
     "timeline_page": [
         "MOST_PICTURES", "PICTURE_WIDTH", "BOX_COLOUR", "COLOURS", "jpeg_of", "with_box", "PictureStrip",

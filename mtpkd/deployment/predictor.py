@@ -238,7 +238,7 @@ def predict(
     out: str | Path | None = None,  # a .csv to write
     root: str | Path | None = None,  # folder with the files; None: the manifest's own
     trust: tuple | list = (),  # code, `package.module:name`, that the manifest may name
-) -> pd.DataFrame:  # sample, subject, predicted, one column a class or dimension, seen (the present modalities)
+) -> pd.DataFrame:  # sample, subject, predicted, a column a class or dimension, seen (present modalities), simulated
     "The predictions of an exported student for a data set; one row a sample, or a step `SAMPLE#STEP`"
     if out is not None and Path(out).suffix != ".csv":
         raise InputError(f"{out}: expected a .csv file for the predictions")

@@ -11,7 +11,7 @@ import numpy as np
 from ..core.provenance import provenance_text
 from ..distillation.methods import BASELINE, CEILING, declared, method_names, parse_row, RECIPE, SHUFFLE_CONTROLS
 from ..evaluation.statistics import holm
-from ..evaluation.summary import Summary
+from ..evaluation.summary import Difference, Summary
 from mtpkd.evaluation.wording import (
     format_difference,
     format_number,
@@ -48,11 +48,10 @@ def _level(summary, name: str, others: int = 0) -> str:
     corrected = ""
     if row.p_holm is not None and (tested > 1 or row.p_holm != row.p):
         corrected = f" corrected for {tested if tested > 1 else 'the number of'} methods"
-    span = "" if is_missing(row.low) else _interval_text((row.low, row.high))
     return (
         f"{name}{best} scores {format_number(row.mean)} against {format_number(base)} for {BASELINE}, the same student "
-        f"without a teacher ({metric_label(summary.metric)} x 100): {format_signed(row.diff)} points "
-        f"({span}{format_p_value(row.counted_p)}{corrected})"
+        f"without a teacher ({metric_label(summary.metric)} x 100): "
+        f"{format_difference(row).removesuffix(')')}{corrected})"
     )
 
 
@@ -68,20 +67,10 @@ def _gainable(summary, name: str) -> str:
     return f" Labels for the whole pool would add {points} to {BASELINE}{share}."
 
 
-def _interval_text(ends) -> str:  # "95% interval 2.0 to 9.0, "
-    "An interval in points, where there is one"
-    if ends is None or None in ends:
-        return ""
-    return f"95% interval {format_number(ends[0])} to {format_number(ends[1])}, "
-
-
-def _no_headroom(summary) -> str:
-    "What labels for the whole pool add, where that is not significant"
-    headroom = summary.headroom
-    return (
-        f"labels for the whole pool add {format_signed(headroom.value)} points "
-        f"({_interval_text(headroom.ci95)}{format_p_value(headroom.p)}) to the student alone"
-    )
+def _added_by_labels(headroom) -> str:
+    "What labels for the whole pool add, with interval and p"
+    difference = Difference(diff=headroom.value, ci95=headroom.ci95, p=headroom.p)
+    return f"labels for the whole pool add {format_difference(difference)} to the student alone"
 
 
 def _seen_gain(summary, name: str) -> str:
@@ -171,10 +160,10 @@ def describe_help(summary: Summary) -> str:
     if all(other.is_significant for other in rows.values()):
         return f"Distillation harmed: {_level(summary, name, len(rows))}.{_gainable(summary, name)}"
     if has_no_headroom(summary):
-        return f"There was hardly anything to gain: {_no_headroom(summary)}, and {_level(summary, name)}."
+        return f"There was hardly anything to gain: {_added_by_labels(headroom)}, and {_level(summary, name)}."
     sees = _seen_gain(summary, name)
     if headroom is not None and headroom.value is not None and not headroom.significant:
-        gainable = f" Nor was it shown that there was anything to gain: {_no_headroom(summary)}."
+        gainable = f" Nor was it shown that there was anything to gain: {_added_by_labels(headroom)}."
     else:
         gainable = _gainable(summary, name)
     return f"No help by privileged data was shown: {_level(summary, name)}.{gainable}{sees}"
@@ -273,10 +262,11 @@ def describe_transport_gain(summary: Summary) -> str:
 def _of_some(comparisons) -> str:
     "For which methods transport made a significant difference, where it did not for all"
     significant = [pair.a for pair, _ in comparisons if pair.is_significant]
-    others = [pair.a for pair, _ in comparisons if not pair.is_significant]
+    others = [pair.a for pair, _ in comparisons if pair.a not in significant]
     if not others:
         return ""
-    return f" {join_words(significant)}; for {join_words(others)} no effect of it was shown"
+    named, unshown = (join_words(dict.fromkeys(part)) for part in (significant, others))
+    return f" {named}; for {unshown} no effect of it was shown"
 
 
 def _untested_balance(summary, comparisons) -> str:

@@ -92,7 +92,7 @@ def glossary_words(rows) -> list:  # of (word, meaning)
         "T-Net": "a small network that predicts the embedding of a teacher from that of the student",
         "transport plan": "which sample in the teacher's space is matched to which in the student's",
         "fold, repeat": "one division of the data into training and test samples; one training on it",
-        "points": "a hundredth of the score, which is between 0 and 1",
+        "points": "hundredths of the score",
         "Holm p": "p corrected for the number of methods that were compared (Holm 1979)",
         "gap closed": "the share of the way from the student alone to the joint teacher",
         "headroom": "what the labels of the whole pool would add to the student alone",

@@ -216,11 +216,9 @@ RUN = """{% from "macros" import made, show, verdict, choice, plan, counted, err
 {% else %}
 <p>{{ r.experiment }}</p>
 <div class="sentences"><strong>In brief</strong><ol>
-{% for sentence in r.answers %}{% set verdict, _, rest = sentence.partition(": ") %}
+{% for sentence in r.answers + ([r.hurt] if r.hurt else []) %}{% set verdict, _, rest = sentence.partition(": ") %}
 <li><strong>{{ verdict|unbroken }}:</strong> {{ rest|unbroken }}</li>
 {% endfor %}
-{% if r.hurt %}{% set who, _, hurt = r.hurt.partition(": ") %}<li><strong>{{ who|unbroken }}
-{%- if hurt %}:{% endif %}</strong> {{ hurt|unbroken }}</li>{% endif %}
 </ol></div>
 {% if r.named %}<dl class="words named">{% for note in r.named %}<dt>{{ note.name }}</dt><dd>{{ note.about }}</dd>
 {% endfor %}</dl>{% endif %}
@@ -292,8 +290,7 @@ Losses of different methods are sums of different terms." if loop.first else "")
 {% call fold("These trained models on other " + ("people" if r.units == "subjects" else r.units)) %}
 <p class="soft">Wilcoxon test and bootstrap over {{ r.units }}. They describe these trained models, as if training could
 not have come out otherwise, and are too narrow for a claim about a method: in simulations with ten subjects, 79 to 89%
-of
-such intervals held the true value, not 95%.</p>
+of such intervals held the true value, not 95%.</p>
 {{ trained(r) }}
 {% endcall %}
 {% if r.config %}{% call fold("Resolved settings") %}<pre>{{ r.config }}</pre>{% endcall %}{% endif %}
@@ -314,8 +311,7 @@ PAGE = """<!doctype html>
 {% if stamps %}Not everything on this page is a result; faults, controls and simulations are named above the tables:
 {{ stamps|join("; ") }}.
 {% else %}Except where its row names another schedule, a method has the same student network, training steps and labels
-as the others;
-test data were not looked at before the end.
+as the others; test data were not looked at before the end.
 {% endif %}</p>
 {% from "macros" import made, rows, show %}
 <nav class="toc"><ul>

@@ -496,10 +496,13 @@ def corpus(root, kinds=("voice", "heart", "face", "words")):
 
 def test_a_table_of_a_face_is_a_modality_whose_bad_frames_are_missing(tmp_path):
     m = corpus(tmp_path / "mixed", ["face"])
-    with pytest.raises(InputError, match=re.escape(f"run mtpkd data prepare {m} --out DIR")):
+    with pytest.raises(InputError, match=re.escape(f"run mtpkd data prepare {m} --root {m.parent} --out DIR")):
         read(m)
-    with pytest.raises(InputError, match=re.escape(f"run mtpkd data prepare own@{m.parent} --out DIR")):
+    with pytest.raises(InputError, match=re.escape(f"run mtpkd data prepare own --root {m.parent} --out DIR")):
         read(parse_manifest(read_yaml(m) | dict(name="own"), m.parent))
+    elsewhere = shutil.copytree(m.parent, tmp_path / "elsewhere")
+    with pytest.raises(InputError, match=re.escape(f"run mtpkd data prepare {m} --root {elsewhere} --out DIR")):
+        read(m, root=elsewhere)
     out = prepare(m, out=tmp_path / "out", encoder="face_statistics", jobs=1, progress=False)
     samples = read(out)
     assert samples.arrays["face"].shape == (6, 8)

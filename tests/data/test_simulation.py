@@ -341,7 +341,7 @@ def test_levels_leave_the_other_recordings_as_they_are(tmp_path):
         ("biovid_a", dict(levels="0,5"), "numbers from 0 to 4, or BL1"),
         ("biovid_a", dict(levels="BL1"), "at least two"),
         ("wesad", dict(levels="0,1"), "no classes in turn"),
-        ("ceap", dict(broken=sorted(faults.names()), subjects=2, clips=1), "is left to break"),  # by name, not what fits
+        ("ceap", dict(broken=sorted(faults.names()), subjects=2, clips=1), "is left to break"),  # by name
     ],
 )
 def test_what_a_layout_does_not_hold_is_refused(name, wrong, word, tmp_path):

@@ -275,3 +275,11 @@ def test_the_first_sentence_says_that_only_one_side_was_tuned(tuned, said):
     first = answer_sentences(summary(dict(mtpkd=HELP), tuned=tuned))[0]
     line = "The settings of mtpkd were tuned in 20 trials, those of student_only were not"
     assert (line in first) == said
+
+
+def test_a_method_that_gains_by_transport_is_not_said_to_show_no_effect_too():
+    "Two comparisons of one method, of which one is significant"
+    pairs = [dict(a="ot_pairing", b="bag_mean", diff=0.06, ci95=[0.02, 0.1], p=0.001)]
+    pairs += [dict(a="ot_pairing", b="ot_pairing:no_ot", diff=0.01, ci95=[-0.02, 0.04], p=0.5)]
+    said = answer_sentences(summary(dict(ot_pairing=HELP), pairing="bag:8", comparisons=pairs))[2]
+    assert said.startswith("Optimal transport helped: ") and "no effect" not in said
