@@ -279,7 +279,6 @@ def test_the_first_sentence_says_that_only_one_side_was_tuned(tuned, said):
 
 def test_a_method_that_gains_by_transport_is_not_said_to_show_no_effect_too():
     "Two comparisons of one method, of which one is significant"
-    pairs = [dict(a="ot_pairing", b="bag_mean", diff=0.06, ci95=[0.02, 0.1], p=0.001)]
-    pairs += [dict(a="ot_pairing", b="ot_pairing:no_ot", diff=0.01, ci95=[-0.02, 0.04], p=0.5)]
-    said = answer_sentences(summary(dict(ot_pairing=HELP), pairing="bag:8", comparisons=pairs))[2]
+    pairs = [NO_OT | dict(diff=0.05, ci95=[0.02, 0.08], p=0.002), NO_OT]
+    said = answer_sentences(summary(dict(mtpkdot=HELP), comparisons=pairs))[2]
     assert said.startswith("Optimal transport helped: ") and "no effect" not in said
