@@ -4892,6 +4892,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                                                              'mtpkd/reporting/answers.py'),
                                          'mtpkd.reporting.answers._of_some': ( '75_reporting/answers.html#_of_some',
                                                                                'mtpkd/reporting/answers.py'),
+                                         'mtpkd.reporting.answers._orientation': ( '75_reporting/answers.html#_orientation',
+                                                                                   'mtpkd/reporting/answers.py'),
                                          'mtpkd.reporting.answers._pairs': ( '75_reporting/answers.html#_pairs',
                                                                              'mtpkd/reporting/answers.py'),
                                          'mtpkd.reporting.answers._people': ( '75_reporting/answers.html#_people',

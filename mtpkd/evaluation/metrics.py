@@ -320,9 +320,10 @@ def gap_closed(
     method: float,  # score of the method
     base: float,  # score of the student alone
     ceiling: float,  # score of the upper bound
+    *,
+    lower_is_better: bool = False,  # of an error
 ) -> float:  # 0: as the base, 1: as the ceiling
     "Share of the headroom `ceiling - base` that `method` covers; NaN where there is none"
     headroom = ceiling - base
-    if not headroom > 0:
-        return np.nan
-    return float((method - base) / headroom)
+    better = headroom < 0 if lower_is_better else headroom > 0
+    return float((method - base) / headroom) if better else np.nan

@@ -14,7 +14,7 @@ from ..core.config import to_dict
 from ..core.provenance import provenance_columns
 from ..data.missing import missing_notes
 from ..data.steps_as_rows import parse_step_names
-from ..evaluation.metrics import chance_level, gap_closed
+from ..evaluation.metrics import chance_level, direction, gap_closed
 from ..evaluation.bootstrap import bootstrap_test, BootstrapTest, TestSet
 from ..evaluation.summary import RunTest
 from mtpkd.evaluation.statistics import (
@@ -156,8 +156,8 @@ def summarise(
     design = test_design(plan)
     rows = {name: _method_row(plan, parts, name, design) for name in parts}
     _add_holm(rows)
-    headroom = _headroom(parts, rows)
-    _add_gaps(rows, headroom)
+    headroom = _headroom(parts, rows, plan.metric)
+    _add_gaps(rows, headroom, plan.metric)
     lost = {name: diverged(part) for name, part in parts.items()}
     facts = dict(
         test=design.model_dump() | dict(seed_sd=_spread_over_seeds(parts, design)),
@@ -240,15 +240,16 @@ def _add_holm(rows: dict) -> None:
         row.setdefault("p_holm", np.nan)
 
 
-def _add_gaps(rows: dict, headroom) -> None:
+def _add_gaps(rows: dict, headroom, metric: str) -> None:
     "Share of the gap to the joint teacher, and of the headroom, that each method has closed"
-    base = rows[BASELINE]["mean"]
+    base, lower_is_better = rows[BASELINE]["mean"], direction(metric) < 0
     joint = rows.get("teacher_joint", {}).get("mean", np.nan)
     for row in rows.values():
-        row["gap_closed"] = gap_closed(row["mean"], base, joint)
+        row["gap_closed"] = gap_closed(row["mean"], base, joint, lower_is_better=lower_is_better)
         row["headroom_closed"] = np.nan
         if headroom and headroom["significant"]:
-            row["headroom_closed"] = gap_closed(row["mean"], base, rows[CEILING]["mean"])
+            ceiling = rows[CEILING]["mean"]
+            row["headroom_closed"] = gap_closed(row["mean"], base, ceiling, lower_is_better=lower_is_better)
 
 
 def parts_results(parts) -> pd.DataFrame:
@@ -256,12 +257,13 @@ def parts_results(parts) -> pd.DataFrame:
     return pd.concat([p.results for p in parts.values()], ignore_index=True)
 
 # %% ../../nbs/60_experiments/05_verdict.ipynb #09710225
-def _headroom(parts, rows):
+def _headroom(parts, rows, metric: str):
     "Difference of the student with all labels to the student alone; None where it was not trained"
     if CEILING not in parts:
         return None
     r = rows[CEILING]
-    return dict(value=r["diff"], ci95=r["ci95"], p=r["p"], significant=bool(r["p"] < 0.05 and r["diff"] > 0))
+    gains = direction(metric) * r["diff"] > 0
+    return dict(value=r["diff"], ci95=r["ci95"], p=r["p"], significant=bool(r["p"] < 0.05 and gains))
 
 
 EFFECT = 0.02  # the gain that the power note asks about

@@ -10,6 +10,7 @@ __all__ = ['answering_method', 'describe_help', 'describe_pairing', 'describe_tr
 import numpy as np
 from ..core.provenance import provenance_text
 from ..distillation.methods import BASELINE, CEILING, declared, method_names, parse_row, RECIPE, SHUFFLE_CONTROLS
+from ..evaluation.metrics import direction
 from ..evaluation.statistics import holm
 from ..evaluation.summary import Difference, Summary
 from mtpkd.evaluation.wording import (
@@ -39,6 +40,11 @@ def answering_method(summary: Summary) -> str:  # a name, or ""
     return next(iter([*gaining, *rows]), "")
 
 # %% ../../nbs/75_reporting/06_answers.ipynb #2d3fa61e
+def _orientation(summary) -> str:
+    "Which way is better, where it is not the usual one"
+    return ", less is better" if direction(summary.metric) < 0 else ""
+
+
 def _level(summary, name: str, others: int = 0) -> str:
     "What a method scores against the student alone"
     row, student = summary.methods[name], summary.methods.get(BASELINE)
@@ -50,7 +56,7 @@ def _level(summary, name: str, others: int = 0) -> str:
         corrected = f" corrected for {tested if tested > 1 else 'the number of'} methods"
     return (
         f"{name}{best} scores {format_number(row.mean)} against {format_number(base)} for {BASELINE}, the same student "
-        f"without a teacher ({metric_label(summary.metric)} x 100): "
+        f"without a teacher ({metric_label(summary.metric)} x 100{_orientation(summary)}): "
         f"{format_difference(row).removesuffix(')')}{corrected})"
     )
 

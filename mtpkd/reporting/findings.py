@@ -235,7 +235,7 @@ def describe_headroom(summary: Summary) -> str:
         f"Given the labels of the whole pool, the same student gains {format_signed(headroom.value)} points "
         f"({format_p_value(headroom.p)})"
     )
-    if not headroom.significant or headroom.value <= 0:
+    if not headroom.significant:
         if has_no_headroom(summary):
             return f"{gain}: no headroom. This prevalent modality can hardly show more, whatever the teacher knows."
         return f"{gain}: no significant headroom. Whether there was anything to gain, this run does not show."
