@@ -37,6 +37,11 @@ def _glottal_pulses(pitch, tilt, rate_hz: float) -> np.ndarray:  # `(T,)` each
         sound += amplitude * np.sin(k * phase)
     return sound
 
+
+def _breath(valence, random) -> np.ndarray:  # `(T,)`
+    "Noise of the breath at the vocal folds: seven times more at the lowest valence than at a neutral one"
+    return 0.08 * np.exp(-2 * valence) * random.normal(size=len(valence))
+
 # %% ../../nbs/13_simulation/04_voices.ipynb #8fd847c1
 VOWELS = dict(
     a=(730, 1090, 2440), e=(530, 1840, 2480), i=(270, 2290, 3010), o=(570, 840, 2410), u=(300, 870, 2240)
@@ -88,8 +93,9 @@ def voice(
 def _spoken(person: Person, course: Course, rate_hz: int, spec, random) -> np.ndarray:  # `(T,)`
     "Syllables of a voice, and the noise of a microphone"
     times = clock(course.seconds, rate_hz)
-    arousal = at_times(course.arousal, times)
+    arousal, valence = at_times(course.arousal, times), at_times(course.valence, times)
     source = _glottal_pulses(pitch_course(person, course, times, random), 1.6 - 0.5 * arousal, rate_hz)
+    source += _breath(valence, random)
     loudness, vowel = _syllables(course, times, random)
     tract = 1.0 if person.male else 1.15
     sound = np.zeros(len(times))
