@@ -66,6 +66,9 @@ def _sum_of_squares(row, scale):
     return total
 
 
+_NORMAL = _F(1.2e-38)  # numbers below have fewer digits
+
+
 @_compiled
 def _unit_rows(z, unit, inverse):
     "Write the rows of `z (B, D)` at length one to `unit (B, D)`, and one over their lengths to `inverse (B,)`"
@@ -75,7 +78,7 @@ def _unit_rows(z, unit, inverse):
         square = _sum_of_squares(row, scale)
         if not _F(1e-20) < square < _F(1e20):
             largest = _largest_magnitude(row)
-            scale = _ONE / largest if largest > _ZERO else _ONE
+            scale = _ONE / largest if largest > _NORMAL else _ONE  # a row of smaller numbers counts as zero
             square = _sum_of_squares(row, scale)
         inverse[i] = scale / np.sqrt(square) if square != _ZERO else _ZERO
         for c in range(len(row)):
@@ -445,14 +448,15 @@ def _shaped(flat, rows, columns):
     return flat[: rows * columns].reshape(rows, columns)
 
 # %% ../../nbs/30_transport/04_compiled.ipynb #5f91404e
+_FAINT = _F(-60)  # the exponent of a column's largest entry from which on single precision resolves it
+
+
 @_compiled
-def _write_kernel(x, y, q, temperature, p, kernel):
-    "Write the kernel `(N, M)` of two clouds and the potential `q (M,)` to `kernel`, and its potential to `p (N,)`"
+def _write_entries(x, y, q, cold, p, kernel, tops):
+    "Write the kernel of `q (M,)`, its potential `p (N,)` and the largest exponent of every column to `tops (M,)`"
     n, m = kernel.shape
     _product(x.transposed, y.transposed, kernel)
-    cold = _ONE / temperature
-    for j in range(m):
-        q[j] *= cold
+    tops[:] = _F(-np.inf)
     for i in range(n):
         row = kernel[i]
         largest = _F(-np.inf)
@@ -461,7 +465,27 @@ def _write_kernel(x, y, q, temperature, p, kernel):
             largest = _larger(largest, row[j])
         p[i] = -largest
         for j in range(m):
-            row[j] = _exp2(row[j] - largest)
+            row[j] -= largest
+            tops[j] = _larger(tops[j], row[j])
+            row[j] = _exp2(row[j])
+
+
+@_compiled
+def _write_kernel(x, y, q, temperature, p, kernel, tops):
+    """Write the kernel `(N, M)` of two clouds and the potential `q (M,)` to `kernel`, and its potential to `p (N,)`.
+
+    `q` is measured in the `temperature`, and raised where a column would be lost; `tops (M,)` is a buffer."""
+    cold = _ONE / temperature
+    for j in range(len(q)):
+        q[j] *= cold
+    _write_entries(x, y, q, cold, p, kernel, tops)
+    lost = False
+    for j in range(len(q)):
+        if tops[j] < _FAINT:
+            q[j] -= tops[j]
+            lost = True
+    if lost:
+        _write_entries(x, y, q, cold, p, kernel, tops)
 
 # %% ../../nbs/30_transport/04_compiled.ipynb #010c1ac1
 @_compiled
@@ -564,7 +588,7 @@ def _newton_direction(kernel, u, v, columns, most, step):
     return passes
 
 
-_LONGEST = _F(2.0)  # change of a potential by one step, in units of eps
+_LONGEST = _F(2.0)  # change of one potential by one step, in units of eps
 
 
 @_compiled
@@ -573,12 +597,8 @@ def _newton_step(kernel, u, v, sums, most):
     m = len(v)
     step = np.empty(m, _F)
     passes = _newton_direction(kernel, u, v, v * sums[:m], most, step)
-    longest = _ZERO
     for j in range(m):
-        longest = _larger(longest, abs(step[j]))
-    shorter = _LONGEST / longest if longest > _LONGEST else _ONE
-    for j in range(m):
-        v[j] *= np.exp(shorter * step[j])
+        v[j] *= np.exp(max(-_LONGEST, min(_LONGEST, step[j])))
     return passes
 
 # %% ../../nbs/30_transport/04_compiled.ipynb #be413b22
@@ -601,15 +621,19 @@ def _balance(kernel, u, v, sums, tol, most):
     "Scale `kernel (N, M)` by `u (N,)` and `v (M,)` to uniform sums; the violation and the number of passes"
     m = len(v)
     b = _ONE / _F(m)
+    most_of_one = min(_HALF, _F(20) * tol) * b
     before = _F(np.inf)
     passes = 0
     while True:
         _sinkhorn_pass(kernel, v, u, sums)
         passes += 1
-        violation = _ZERO
+        violation = farthest = _ZERO
         for j in range(m):
-            violation += abs(v[j] * sums[j] - b)
-        if not violation > tol or passes >= most or _extreme(u) or _extreme(v):
+            error = abs(v[j] * sums[j] - b)
+            violation += error
+            farthest = _larger(farthest, error)
+        done = not violation > tol and not farthest > most_of_one
+        if done or passes >= most or _extreme(u) or _extreme(v):
             return violation, passes
         if passes >= _FIRST and violation < before:
             before = violation
@@ -635,7 +659,7 @@ def _solve_at(work, temperature, tol, most):
     kernel = _shaped(work.kernel, len(u), len(v))
     passes = 0
     while True:
-        _write_kernel(x, y, work.q, temperature, work.p, kernel)
+        _write_kernel(x, y, work.q, temperature, work.p, kernel, work.sums[: len(v)])
         v[:] = _ONE / _F(len(v))
         violation, more = _balance(kernel, u, v, work.sums, tol, most - passes)
         passes += more

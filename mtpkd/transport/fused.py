@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
@@ -33,7 +34,10 @@ def _is_compiled(function) -> bool:
         return True
     if not function.stats.cache_path:
         return False
-    stored = function._cache._cache_file._load_index()  # as Numba reads it: empty where code or Numba have changed
+    try:
+        stored = function._cache._cache_file._load_index()  # as Numba reads it: empty where code or Numba have changed
+    except Exception:  # a damaged file, which `warm_up` removes
+        return False
     processor = function.targetctx.codegen().magic_tuple()
     return any(key[1] == processor for key in stored)
 
@@ -43,16 +47,35 @@ def is_warm() -> bool:
     return all(_is_compiled(function) for function in _loops())
 
 
+def _first_calls() -> None:
+    "Call every compiled function once"
+    z = torch.eye(4)[None]
+    *_, anchors, entries, unit, inverse, lowest = _Structural.forward(z, z[None], 2, 1.0, 0.1, 8)
+    _structural_gradient(torch.ones(1, 1), entries, anchors, unit, inverse, lowest)
+    _Divergence.forward(z, z, 1.0, 0.1, 8, True)
+
+
+def _remove_compiled() -> bool:
+    "Remove the files of compiled functions; whether there were any"
+    folders = {function.stats.cache_path for function in _loops()} - {None}
+    files = [path for folder in folders for path in Path(folder).glob("compiled.*.nb[cid]")]
+    for path in files:
+        path.unlink(missing_ok=True)
+    return bool(files)
+
+
 @cache
 def warm_up() -> None:
     "Compile the fused engine, or load it, once per process, and say so in one line where it takes a while"
     if not is_warm():
         message = "compiling the fused transport engine, once per version: about a minute of processor time"
         print_notice(message)
-    z = torch.eye(4)[None]
-    *_, anchors, entries, unit, inverse, lowest = _Structural.forward(z, z[None], 2, 1.0, 0.1, 8)
-    _structural_gradient(torch.ones(1, 1), entries, anchors, unit, inverse, lowest)
-    _Divergence.forward(z, z, 1.0, 0.1, 8, True)
+    try:
+        _first_calls()
+    except Exception:  # a damaged file, or a fault that shows again
+        if not _remove_compiled():
+            raise
+        _first_calls()
 
 # %% ../../nbs/30_transport/05_fused.ipynb #a7516537
 ENGINES = "auto", "fused", "torch", "triton"

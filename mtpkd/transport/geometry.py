@@ -8,6 +8,7 @@ __all__ = ['power_of_two', 'cosine_gram', 'least_similar', 'anchor_clouds', 'hal
 # %% ../../nbs/30_transport/01_geometry.ipynb #653b0dac
 import math
 from contextlib import nullcontext
+from numbers import Integral
 import torch
 from torch import Tensor
 from ..core.errors import InputError
@@ -77,7 +78,7 @@ def _check_anchors(b: int, k: int):
     "Refuse a batch of `b` rows that does not have `k` anchors a row"
     if b < 2:
         raise InputError(f"structural distillation compares samples within a batch; got {b} row, expected at least 2")
-    if not 1 <= k < b:
+    if not isinstance(k, Integral) or not 1 <= k < b:
         raise InputError(
             f"k is {k}, expected 1 to {b - 1} anchors for a batch of {b} rows; lower k or use a larger batch"
         )
@@ -159,7 +160,12 @@ def _clouds(z_s: Tensor, z_t: Tensor, k: int) -> tuple:
 
 # %% ../../nbs/30_transport/01_geometry.ipynb #97bfd94a
 def _check_batch(z_s: Tensor, z_t: Tensor):
-    if z_s.shape[-2] != z_t.shape[-2]:
+    if z_s.ndim < 2 or 0 in z_s.shape or 0 in z_t.shape:
+        raise InputError(
+            f"student and teachers have the shapes {tuple(z_s.shape)} and {tuple(z_t.shape)}; "
+            "expected (B, Ds) and (T, B, Dt), none of them empty"
+        )
+    if z_t.ndim > 1 and z_s.shape[-2] != z_t.shape[-2]:
         raise InputError(f"teacher has {z_t.shape[-2]} rows, student has {z_s.shape[-2]}; pass the same batch to both")
     if z_t.ndim != z_s.ndim + 1:
         raise InputError(

@@ -387,10 +387,14 @@ def _check_problem(x: Tensor, y: Tensor, eps: float, tol: float = 1e-3, max_iter
         raise InputError(f"eps is {eps}, expected a positive number (eps = blur**2)")
     if not 0 < tol < 1:
         raise InputError(f"tol is {tol}, expected a number between 0 and 1")
+    if x.ndim < 2 or y.ndim < 2:
+        raise InputError(f"clouds have shapes {tuple(x.shape)} and {tuple(y.shape)}; expected (N, K) and (M, K)")
     if x.shape[-1] != y.shape[-1]:
         raise InputError(f"clouds have {x.shape[-1]} and {y.shape[-1]} coordinates; they must live in one space")
-    if 0 in (*x.shape[:-1], *y.shape[:-1]):
-        raise InputError(f"clouds have shapes {tuple(x.shape)} and {tuple(y.shape)}; one of them has no points")
+    if 0 in (*x.shape, *y.shape):
+        raise InputError(
+            f"clouds have shapes {tuple(x.shape)} and {tuple(y.shape)}; one of them has no points or no coordinates"
+        )
     if max_iters is not None and max_iters < 1:
         raise InputError(f"max_iters is {max_iters}, expected at least 1, or None to have it from eps and tol")
 
@@ -401,7 +405,10 @@ def _same_lead(x: Tensor, y: Tensor, a: Tensor | None, b: Tensor | None) -> tupl
     leads += [w.shape[:-1] for w in (a, b) if w is not None]
     if all(lead == leads[0] for lead in leads):
         return x, y, a, b
-    lead = torch.broadcast_shapes(*leads)
+    try:
+        lead = torch.broadcast_shapes(*leads)
+    except RuntimeError:
+        raise InputError(f"clouds and weights have the leading dimensions {[*map(tuple, leads)]}; expected the same")
     x = x.expand(*lead, *x.shape[-2:])
     y = y.expand(*lead, *y.shape[-2:])
     if a is not None:
@@ -410,7 +417,13 @@ def _same_lead(x: Tensor, y: Tensor, a: Tensor | None, b: Tensor | None) -> tupl
     return x, y, a, b
 
 
-_MOST_PASSES = 1000  # of compiled loops and kernels, which stop by themselves
+_MOST_PASSES = 1000  # of kernels, which stop by themselves
+_AGAIN = 400  # iterations of the schedule for what the compiled loops have given up
+
+
+def _most_passes(n: int, m: int) -> int:
+    "Passes over a kernel `(n, m)` after which the schedule is quicker than the compiled loops"
+    return max(300, min(1000, (1 << 22) // (n * m)))
 
 
 def _limits(x: Tensor, y: Tensor, eps: float, tol: float, max_iters: int | None) -> _Schedule | _OnChip:
@@ -420,12 +433,42 @@ def _limits(x: Tensor, y: Tensor, eps: float, tol: float, max_iters: int | None)
     return _schedule_of(max_iters, eps, tol) if max_iters else _schedule(eps, tol)
 
 
+def _left_over(violation: Tensor, passes: Tensor, tol: float, most: int) -> Tensor | None:
+    "Which of all problems `(...,)`, as one row, the compiled loops gave up; None for none, and under transforms"
+    if _transformed() or not (violation.max() > tol or passes.max() >= most):
+        return None
+    return ((violation > tol) | (passes >= most)).flatten().nonzero()[:, 0]
+
+
+def _take_better(old: tuple, new: list, rows: Tensor, tol: float) -> tuple:
+    "Results `(..., *)` of all problems, or of a second solution `(1, *)` of those in `rows`; violations come second"
+    new = [torch.cat(parts) for parts in zip(*new)]
+    before = old[1].flatten()[rows]
+    better = (new[1] <= tol) | (new[1] < before)
+    rows, kept = rows[better], []
+    for first, second in zip(old, new):
+        flat = first.flatten(0, old[1].ndim - 1) if old[1].ndim else first[None]
+        kept.append(flat.index_copy(0, rows, second[better]).view(first.shape))
+    return tuple(kept)
+
+
 def _solved_by_loops(x: Tensor, y: Tensor, eps: float, tol: float, max_iters: int | None) -> tuple:
-    "Value, violation, potentials and iterations from the compiled loops; under transforms, the most iterations"
-    most = max_iters or _MOST_PASSES
+    """Value, violation, potentials and iterations from the compiled loops, problems that they give up by the schedule.
+
+    Under transforms no problem is solved twice, and the iterations are the most there are."""
+    most = max_iters or _most_passes(x.shape[-2], y.shape[-2])
     value, violation, passes, p, q, *_ = _apply(_Loops, x, y, eps, tol, most, x.requires_grad)
     iterations = most if _transformed() else int(passes.max())
-    return value, violation, p, q, iterations
+    solved = value, violation, p, q
+    rows = None if max_iters else _left_over(violation, passes, tol, most)
+    if rows is not None:
+        schedule, again = _schedule_of(_AGAIN, eps, tol), []
+        for row in rows.split(1):  # one by one, so that no result depends on others
+            clouds = _flat_lead(x, 2)[row], _flat_lead(y, 2)[row]
+            again.append(_apply(_Divergence, *clouds, None, None, eps, schedule, x.requires_grad)[:4])
+        iterations = max(iterations, schedule.iterations)
+        solved = _take_better(solved, again, rows, tol)
+    return *solved, iterations
 
 # %% ../../nbs/30_transport/06_sinkhorn.ipynb #ef6e8495
 def sinkhorn_divergence(

@@ -17,7 +17,16 @@ from .annealing import _Schedule, _schedule, _schedule_of
 from .fused import _Structural as _Loops
 from .fused import _fits
 from .on_chip import _fits_on_chip, _OnChip
-from .sinkhorn import _MOST_PASSES, _check_problem, _divergence, _flat_lead
+from mtpkd.transport.sinkhorn import (
+    _AGAIN,
+    _MOST_PASSES,
+    _check_problem,
+    _divergence,
+    _flat_lead,
+    _left_over,
+    _most_passes,
+    _take_better,
+)
 
 # %% ../../nbs/30_transport/07_structural.ipynb #adc0edee
 def _symmetric_rows(g: Tensor, columns: Tensor, start: int, n: int) -> Tensor:
@@ -102,6 +111,20 @@ class _Structural(torch.autograd.Function):
 
 _Structural.direct = _direct(_Structural)
 
+# %% ../../nbs/30_transport/07_structural.ipynb #d91acdcd
+def _same_lead(z_s: Tensor, z_t: Tensor) -> tuple:
+    "Student and teachers with the same leading dimensions"
+    own, theirs = z_s.shape[:-2], z_t.shape[:-3]
+    if own == theirs:
+        return z_s, z_t
+    try:
+        lead = torch.broadcast_shapes(own, theirs)
+    except RuntimeError:
+        raise InputError(
+            f"student has the leading dimensions {tuple(own)}, teachers {tuple(theirs)}; expected the same"
+        )
+    return z_s.expand(*lead, *z_s.shape[-2:]), z_t.expand(*lead, *z_t.shape[-3:])
+
 # %% ../../nbs/30_transport/07_structural.ipynb #f0a1c2d6
 def _blocks(z_s: Tensor, z_t: Tensor, block: int) -> tuple:
     "`(..., B, Ds)` and `(..., T, B, Dt)` as `(..., B/block, block, Ds)` and `(..., B/block, T, block, Dt)`"
@@ -113,16 +136,28 @@ def _blocks(z_s: Tensor, z_t: Tensor, block: int) -> tuple:
     return student, teachers
 
 
-_TOL = 3e-4  # of what stops by itself: the violation stays below .001, and the gradient is right to about as much
+_PROMISED = 1e-3  # violation
+_TOL = 3e-4  # of what stops by itself, so that the violation stays below, and the gradient is right to about as much
 
 
 def _solved_by_loops(z_s: Tensor, z_t: Tensor, k: int, eps: float, max_iters: int | None) -> tuple:
-    "Losses and violations from the compiled loops"
-    if z_s.shape[:-2] != z_t.shape[:-3]:
-        lead = torch.broadcast_shapes(z_s.shape[:-2], z_t.shape[:-3])
-        z_s = z_s.expand(*lead, *z_s.shape[-2:])
-        z_t = z_t.expand(*lead, *z_t.shape[-3:])
-    value, violation, *_ = _apply(_Loops, z_s, z_t, k, eps, _TOL, max_iters or _MOST_PASSES)
+    "Losses and violations from the compiled loops, and by the schedule for what they give up"
+    most = max_iters or _most_passes(z_s.shape[-2], z_s.shape[-2])
+    value, violation, passes, *_ = _apply(_Loops, z_s, z_t, k, eps, _TOL, most)
+    rows = None if max_iters else _left_over(violation, passes, _PROMISED, most)
+    if rows is None:
+        return value, violation
+    again = []
+    for row in rows.split(1):  # one by one, so that no result depends on others
+        student, teacher = _flat_lead(z_s, 2)[row // z_t.shape[-3]], _flat_lead(z_t, 2)[row, None]
+        solved = _solved_by_schedule(student, teacher, k, eps, _schedule_of(_AGAIN, eps, _PROMISED))
+        again.append([part[:, 0] for part in solved])
+    return _take_better((value, violation), again, rows, _PROMISED)
+
+
+def _solved_by_schedule(z_s: Tensor, z_t: Tensor, k: int, eps: float, schedule: _Schedule | _OnChip) -> tuple:
+    "Losses and violations from tensor operations, or kernels"
+    value, violation, *_ = _apply(_Structural, z_s / power_of_two(z_s), z_t / power_of_two(z_t), k, eps, schedule)
     return value, violation
 
 
@@ -131,7 +166,7 @@ def _schedule_for(z_s: Tensor, z_t: Tensor, k: int, eps: float, max_iters: int |
     b = z_s.shape[-2]
     if _fits_on_chip(b, b, z_s, z_t):
         return _OnChip(_TOL, max_iters or _MOST_PASSES)
-    return _schedule_of(max_iters, eps, 1e-3) if max_iters else _schedule(eps, 1e-3, 2.0 * k)
+    return _schedule_of(max_iters, eps, _PROMISED) if max_iters else _schedule(eps, _PROMISED, 2.0 * k)
 
 # %% ../../nbs/30_transport/07_structural.ipynb #8435033c
 def structural_divergence(
@@ -154,15 +189,11 @@ def structural_divergence(
         student, teachers = _blocks(z_s, z_t, block)
         value, violation = structural_divergence(student, teachers, k, blur, None, max_iters)
         return value.mean(-2), violation.amax(-2)
-    z_s, z_t = _common_dtype(z_s, z_t)
+    z_s, z_t = _same_lead(*_common_dtype(z_s, z_t))
     if _fits(z_s, z_t):
         _check_anchors(z_s.shape[-2], k)
         return _solved_by_loops(z_s, z_t, k, eps, max_iters)
-    schedule = _schedule_for(z_s, z_t, k, eps, max_iters)
-    z_s = z_s / power_of_two(z_s)
-    z_t = z_t / power_of_two(z_t)
-    value, violation, *_ = _apply(_Structural, z_s, z_t, k, eps, schedule)
-    return value, violation
+    return _solved_by_schedule(z_s, z_t, k, eps, _schedule_for(z_s, z_t, k, eps, max_iters))
 
 
 def structural_ot(
@@ -177,4 +208,4 @@ def structural_ot(
 
     `InputError` for impossible parameters and for batches of different sizes."""
     value, _ = structural_divergence(z_s, z_t, k, blur, block, max_iters)
-    return value.to(z_s.dtype)
+    return value.to(z_s.dtype) if z_s.is_floating_point() else value

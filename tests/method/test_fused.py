@@ -145,6 +145,107 @@ def test_the_tolerance_holds_after_the_last_step(b, d, eps, tol):
         assert error <= 1.02 * tol + 2e-5 and result.violation <= tol and result.iterations < 500
 
 
+def far_clouds(kind, n, m, k):
+    "Clouds `(N, K)` and `(M, K)` with points far from all others"
+    x, y = normal(n, k, seed=5), normal(m, k, seed=6)
+    if kind == "two in the second":
+        y[0], y[1] = y[0] + 90, y[1] - 40
+    if kind == "one in each":
+        x[-1], y[0] = x[-1] * 60, y[0] * 35
+    if kind == "heavy tails":
+        x, y = (z / torch.rand(len(z), 1, generator=torch.Generator().manual_seed(7)) for z in (x, y))
+    if kind == "a group":
+        y[:5] += 25
+    return x, y
+
+
+@pytest.mark.parametrize("kind", ["none", "two in the second", "one in each", "heavy tails", "a group"])
+@pytest.mark.parametrize("n, m, k", [(150, 170, 3), (400, 400, 3), (260, 260, 48), (1, 90, 2)])
+@pytest.mark.parametrize("eps", [0.01, 0.3, 3.0])
+@pytest.mark.filterwarnings("ignore:transport at eps")
+def test_points_far_from_all_others_are_not_lost(kind, n, m, k, eps):
+    """General clouds, beside the other engine and the reference in float64.
+
+    The loops give some of them up. Where no schedule keeps the promise the violation says so, as in the other engine."""
+    x, y = far_clouds(kind, n, m, k)
+    mine, theirs = y.clone().requires_grad_(), y.double().requires_grad_()
+    result = sinkhorn_divergence(x, mine, eps)
+    with using_engine("torch"):
+        other = sinkhorn_divergence(x, y, eps)
+    expected = sinkhorn_divergence(x.double(), theirs, eps, tol=1e-6, max_iters=4000, check=False)
+    assert result.violation <= max(1e-3, other.violation)
+    kept = bool(result.violation <= 1e-3)
+    assert near(result.value.detach(), expected.value.detach(), 5e-3 if kept else 3e-2, 1e-6)
+    (got,) = torch.autograd.grad(result.value, mine)
+    (wanted,) = torch.autograd.grad(expected.value, theirs)
+    if kept:
+        assert near(got, wanted, 2e-2, 1e-6), (got - wanted).norm() / wanted.norm()
+
+
+def test_a_problem_that_the_loops_give_up_has_the_value_and_gradient_of_the_schedule():
+    "Among others that they solve, in any leading dimensions, and its violation is told"
+    x, y = far_clouds("one in each", 300, 300, 40)
+    many_x, many_y = torch.stack([y, x, 0.1 * x])[None], torch.stack([x, y, 0.1 * y])[None].requires_grad_()
+    result = sinkhorn_divergence(many_x, many_y, 0.01, check=False)
+    (got,) = torch.autograd.grad(result.value.sum(), many_y)
+    for i in range(3):
+        mine = many_y[0, i].detach().requires_grad_()
+        alone = sinkhorn_divergence(many_x[0, i], mine, 0.01, check=False)
+        assert torch.equal(alone.value, result.value[0, i]) and torch.equal(alone.violation, result.violation[0, i])
+        assert torch.equal(torch.autograd.grad(alone.value, mine)[0], got[0, i])
+        assert torch.equal(alone.plan, result.plan[0, i])
+
+
+@pytest.mark.parametrize(
+    "b, d, k, blur", [(96, 3, 60, 0.05), (128, 8, 100, 0.03), (300, 2, 90, 0.05), (64, 5, 30, 0.1)]
+)
+def test_one_row_of_the_student_that_points_the_other_way(b, d, k, blur):
+    "The promise where a row has similarities that no other has, for many anchors and little blur"
+    z_t = normal(1, b, d, seed=2) + 3 * torch.eye(d)[torch.arange(b) % min(d, 4)]
+    z_s = z_t[0].clone()
+    z_s[b // 2] *= -1
+    many_s, many_t = torch.stack([z_s, normal(b, d, seed=3)]), z_t.expand(2, 1, b, d)
+    mine, theirs = many_s.clone().requires_grad_(), many_s.double().requires_grad_()
+    value, violation = structural_divergence(mine, many_t, k, blur)
+    expected, _ = structural_divergence(theirs, many_t.double(), k, blur, max_iters=1500)
+    assert violation.max() <= 1e-3 and near(value.detach(), expected.detach(), 1e-3, 1e-6)
+    (got,) = torch.autograd.grad(value.sum(), mine)
+    (wanted,) = torch.autograd.grad(expected.sum(), theirs)
+    assert near(got, wanted, 2e-2, 1e-6), (got - wanted).norm() / wanted.norm()
+
+
+@pytest.mark.parametrize("engine", ["fused", "torch"])
+def test_rows_of_denormal_numbers_count_as_zero(engine):
+    z_s, z_t = normal(12, 4), normal(2, 12, 5, seed=1)
+    zeros = z_s.clone()
+    z_s[3], z_t[0, 5], zeros[3] = 1e-40, 3e-42, 0
+    with using_engine(engine):
+        value, _ = structural_divergence(z_s, z_t, 5)
+        z_t[0, 5] = 0
+        assert value.isfinite().all() and torch.equal(value, structural_divergence(zeros, z_t, 5)[0])
+
+
+@pytest.mark.parametrize("engine", ["fused", "torch"])
+def test_shapes_and_kinds_are_treated_alike(engine):
+    with using_engine(engine):
+        wide, _ = structural_divergence(normal(4, 3, 12, 6), normal(1, 1, 2, 12, 5), 5)
+        assert wide.shape == (4, 3, 2)
+        whole = (9 * normal(12, 4)).long()
+        torch.testing.assert_close(
+            structural_ot(whole, normal(1, 12, 4), 5), structural_ot(whole.float(), normal(1, 12, 4), 5)
+        )
+        for z_s, z_t in [((8,), (2, 8)), ((8, 3), (0, 8, 3)), ((8, 0), (1, 8, 3)), ((0, 8, 3), (0, 1, 8, 3))]:
+            with pytest.raises(InputError, match="none of them empty"):
+                structural_divergence(torch.ones(z_s), torch.ones(z_t), 2)
+        with pytest.raises(InputError, match="leading dimensions"):
+            structural_divergence(normal(2, 8, 3), normal(3, 1, 8, 3), 2)
+        with pytest.raises(InputError, match="k is 2.5, expected 1 to 7 anchors"):
+            structural_divergence(normal(8, 3), normal(1, 8, 3), 2.5)
+        for x, y in [((8,), (8, 2)), ((3, 0), (4, 0)), ((2, 5, 3), (3, 5, 3))]:
+            with pytest.raises(InputError):
+                sinkhorn_divergence(torch.ones(x), torch.ones(y))
+
+
 def test_cold_and_wide_problems_stay_finite():
     "Temperatures far below the costs: the tolerance, or the bound on the passes and a finite result"
     for eps, factor in ((1e-4, 1), (1e-2, 30), (1e-5, 1)):
@@ -268,6 +369,31 @@ def test_the_variable_names_an_engine(monkeypatch):
         resolve_engine()
     with pytest.raises(InputError, match="transport engine is 'numba', expected one of auto, fused, torch"):
         resolve_engine("numba")
+
+
+DAMAGE = """
+from mtpkd.transport import fused
+from mtpkd.transport.structural import structural_ot
+import torch
+print(fused.is_warm())
+with fused.using_engine("fused"):
+    print(structural_ot(torch.eye(6), torch.eye(6)[None], 2).item())
+print(fused.is_warm())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kept", [0, 40])
+def test_damaged_files_of_compiled_code_cost_only_time(tmp_path, kept):
+    "Whole in the first process, cut in the second"
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    run = lambda: subprocess.run([sys.executable, "-c", DAMAGE], env=environment, capture_output=True, text=True)
+    first = run()
+    assert not first.returncode and first.stdout.split()[::2] == ["False", "True"], first.stderr
+    for path in tmp_path.rglob("*.nb[id]"):
+        path.write_bytes(path.read_bytes()[:kept])
+    second = run()
+    assert not second.returncode and second.stdout.split() == first.stdout.split(), second.stderr
 
 
 def test_without_a_folder_for_the_cache_it_compiles_all_the_same(monkeypatch):
