@@ -771,7 +771,7 @@ def test_the_advice_on_modality_values_can_be_followed(tmp_path):
 
 # it is stopped
 
-LONG = ["--set", "schedule.steps=50", "--set", "schedule.evaluate=25"]
+LONG = ["--set", "schedule.steps=250", "--set", "schedule.evaluate=125"]
 LONG_METHODS = "kd,mtpkdot,mtpkd"
 
 
@@ -808,7 +808,7 @@ def stays_still(out, seconds=3):
 @pytest.fixture(scope="module")
 def uninterrupted(sets):
     "The long run, in one go"
-    values = quick(schedule=dict(steps=50, evaluate=25))
+    values = quick(schedule=dict(steps=250, evaluate=125))
     mtpkd.run(
         str(sets / "classification" / "manifest.yaml"),
         methods=LONG_METHODS,
