@@ -330,6 +330,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '', 'doc_host': '', 'git_url
                                                                                   'mtpkd/core/remote_folders.py'),
                                            'mtpkd.core.remote_folders._open_folder': ( '00_core/remote_folders.html#_open_folder',
                                                                                        'mtpkd/core/remote_folders.py'),
+                                           'mtpkd.core.remote_folders._require_room': ( '00_core/remote_folders.html#_require_room',
+                                                                                        'mtpkd/core/remote_folders.py'),
                                            'mtpkd.core.remote_folders.cache_folder': ( '00_core/remote_folders.html#cache_folder',
                                                                                        'mtpkd/core/remote_folders.py'),
                                            'mtpkd.core.remote_folders.is_remote': ( '00_core/remote_folders.html#is_remote',

@@ -9,7 +9,7 @@ __all__ = ['is_remote', 'cache_folder', 'local_copy']
 import functools, hashlib, os, posixpath, shutil
 from pathlib import Path
 import mtpkd
-from .errors import InputError, reason_of
+from .errors import InputError, print_notice, reason_of
 from .files import atomic_path, folder_lock, write_json
 from .installation import install_command
 from .stored_files import read_json_file
@@ -36,13 +36,15 @@ def _open_folder(address: str) -> tuple:  # file system of fsspec, path of the f
         return fsspec.core.url_to_fs(address)
     except (ImportError, ValueError) as e:
         raise InputError(f"{address}: cannot be opened ({reason_of(e)}); {install_command('buckets')}") from e
+    except Exception as e:  # every kind of file system has errors of its own
+        raise InputError(f"{address}: cannot be opened ({type(e).__name__}: {reason_of(e)})") from e
 
 
 # what tells a changed file from the one that was copied: each file system names some of them
 _CHANGES = "size ETag etag md5 md5Hash blob_id mtime LastModified last_modified updated created".split()
 
 
-def _listed(system, folder: str) -> dict:  # name within the folder -> (path, token)
+def _listed(system, folder: str) -> dict:  # name within the folder -> (path, token, bytes)
     "The files of a remote folder; `InputError` for a name that leads out of it"
     files = {}
     for path, info in system.find(folder, detail=True).items():
@@ -51,7 +53,7 @@ def _listed(system, folder: str) -> dict:  # name within the folder -> (path, to
         if ".." in parts or name.startswith("/") or "\\" in name or name in (".", _INDEX):
             raise InputError(f"{folder}: holds {name[:80]!r}, which is no name of a file within it; remove it there")
         stamp = [info.get(key) for key in _CHANGES]
-        files[name] = path, hashlib.sha256(repr(stamp).encode()).hexdigest()
+        files[name] = path, hashlib.sha256(repr(stamp).encode()).hexdigest(), int(info.get("size") or 0)
     return files
 
 
@@ -64,6 +66,23 @@ def _held(target: Path) -> dict:  # name -> token
     return held if isinstance(held, dict) else {}
 
 
+_WORTH_A_LINE = 200e6  # bytes to be copied
+
+
+def _require_room(size: int, target: Path) -> None:
+    "Say how much is copied where that takes a while; `InputError` where there is no room for it"
+    if size < _WORTH_A_LINE:
+        return
+    target.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(target).free
+    if size > free:
+        raise InputError(
+            f"{target}: has {free / 1e9:.1f} GB left, {size / 1e9:.1f} GB are to be copied; "
+            "make room, or set MTPKD_CACHE to a folder that has some"
+        )
+    print_notice(f"{size / 1e9:.1f} GB are copied to {target}, once")
+
+
 def _copy_changed(system, files: dict, target: Path) -> None:
     "Bring the copies in a folder up to date"
     held = _held(target)
@@ -71,9 +90,9 @@ def _copy_changed(system, files: dict, target: Path) -> None:
         if name not in files:
             (target / name).unlink(missing_ok=True)
     held = {name: token for name, token in held.items() if name in files and (target / name).is_file()}
-    for name, (path, token) in files.items():
-        if held.get(name) == token:
-            continue
+    changed = {name: file for name, file in files.items() if held.get(name) != file[1]}
+    _require_room(sum(size for _, _, size in changed.values()), target)
+    for name, (path, token, _) in changed.items():
         if (target / name).is_dir():  # a folder of this name was there before
             shutil.rmtree(target / name)
         (target / name).parent.mkdir(parents=True, exist_ok=True)
@@ -89,6 +108,10 @@ def local_copy(
 ) -> Path:  # the file on this machine
     "Copy the folder of a remote file, or what of it has changed; `InputError` where it cannot be read"
     folder, _, name = address.rpartition("/")
+    if not folder.partition("://")[2].strip("/"):
+        raise InputError(
+            f"{address}: expected BUCKET/FOLDER/manifest.yaml, as the whole folder is copied; got no folder"
+        )
     target = cache_folder() / "remote" / hashlib.sha256(folder.encode()).hexdigest()[:16]
     system, path = _open_folder(folder)
     try:

@@ -43,6 +43,9 @@ def test_the_command_takes_the_address(bucket, capsys):
         ("memory://lab/set/manifesto.yaml", "no such file; in its folder: arrays.npz, manifest.yaml"),
         ("memory://elsewhere/manifest.yaml", "no such file; in its folder: nothing"),
         ("nowhere://lab/manifest.yaml", "cannot be opened (Protocol not known: nowhere)"),
+        ("github://lab/manifest.yaml", "github://lab: cannot be opened (TypeError"),
+        ("ftp://127.0.0.1:1/lab/manifest.yaml", "ftp://127.0.0.1:1/lab: cannot be opened (ConnectionRefusedError"),
+        ("memory://manifest.yaml", "got no folder"),
     ],
 )
 def test_what_is_not_there_is_one_line(bucket, capsys, address, words):
@@ -116,3 +119,16 @@ def test_a_name_that_leads_out_is_refused(bucket, tmp_path, monkeypatch, capsys)
         assert main(["data", "check", ADDRESS]) == 2
     assert "which is no name of a file within it" in capsys.readouterr().err
     assert not (tmp_path / "cache" / "remote" / "evil.yaml").exists()
+
+
+def test_a_large_copy_is_announced_and_refused_where_there_is_no_room(bucket, monkeypatch, capsys):
+    monkeypatch.setattr("mtpkd.core.remote_folders._WORTH_A_LINE", 1)
+    with monkeypatch.context() as patched:
+        patched.setattr("shutil.disk_usage", lambda folder: type("Usage", (), dict(free=10)))
+        assert main(["data", "check", ADDRESS]) == 2
+        lines = capsys.readouterr().err.strip().splitlines()
+        assert len(lines) == 1 and "GB are to be copied; make room" in lines[0]
+    assert main(["data", "check", ADDRESS]) == 0
+    assert "are copied to" in capsys.readouterr().err
+    local_copy.cache_clear()
+    assert main(["data", "check", ADDRESS]) == 0 and "are copied" not in capsys.readouterr().err
