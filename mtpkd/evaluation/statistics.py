@@ -226,10 +226,14 @@ def detectable(
     level: float = 0.05,
     df: int | None = None,  # as in `corrected_t`
 ) -> float:
-    "Smallest true difference that is detected with this power"
+    "Smallest true difference that is detected with this power; 0 where chance alone, at `level`, is as likely"
+    if not 0 < level < 1 or not 0 < power < 1:
+        raise InputError(f"power is {power} and level is {level}; expected both between 0 and 1")
     df = J - 1 if df is None else min(df, J - 1)
     if df < 1 or not sd > 0:
         return np.nan
+    if power <= level:
+        return 0.0
     size = sd * np.sqrt(1 / J + rho)
 
     def _excess(x):
