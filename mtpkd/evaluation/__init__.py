@@ -37,6 +37,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "wording": [
         "METRICS", "with_minus_sign", "format_points", "is_missing", "format_number", "format_signed",
         "format_percent", "metric_label", "format_p", "format_p_value", "format_interval",
-        "difference_with_interval", "format_difference", "join_words",
+        "difference_with_interval", "format_difference", "format_corrected", "join_words",
     ],
 })

@@ -118,5 +118,6 @@ from .wording import (
     format_interval as format_interval,
     difference_with_interval as difference_with_interval,
     format_difference as format_difference,
+    format_corrected as format_corrected,
     join_words as join_words,
 )

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['METRICS', 'with_minus_sign', 'format_points', 'is_missing', 'format_number', 'format_signed', 'format_percent',
            'metric_label', 'format_p', 'format_p_value', 'format_interval', 'difference_with_interval',
-           'format_difference', 'join_words']
+           'format_difference', 'format_corrected', 'join_words']
 
 # %% ../../nbs/40_evaluation/01_wording.ipynb #328f943d
 import re
@@ -106,6 +106,17 @@ def format_difference(row) -> str:  # row: a `Difference`
     if not is_missing(row.low):
         span = f"95% interval {format_number(row.low)} to {format_number(row.high)}, "
     return f"{format_signed(row.diff)} points ({span}{format_p_value(row.counted_p)})"
+
+
+def format_corrected(
+    row,  # a `Difference`
+    corrected: float | None = None,  # its p after a correction
+    over: str = "",  # what the correction counts, such as "5 comparisons"
+) -> str:
+    "A difference with interval and p before any correction, and its corrected p, for a sentence"
+    span = "" if is_missing(row.low) else f"95% interval {format_number(row.low)} to {format_number(row.high)}, "
+    ending = "" if is_missing(corrected) else f"; corrected for {over}: {format_p_value(corrected)}"
+    return f"{format_signed(row.diff)} points (uncorrected: {span}{format_p_value(row.p)}{ending})"
 
 
 def join_words(items) -> str:  # "a, b and c"

@@ -5,6 +5,7 @@ from .answers import (
     describe_pairing as describe_pairing,
     describe_transport_gain as describe_transport_gain,
     answer_sentences as answer_sentences,
+    takeaway as takeaway,
     describe_experiment as describe_experiment,
 )
 from .companion import (
@@ -80,6 +81,7 @@ from .glossary import (
 )
 from .limits import (
     describe_multiple_tests as describe_multiple_tests,
+    describe_correction as describe_correction,
     describe_limits as describe_limits,
     describe_test as describe_test,
     describe_power as describe_power,

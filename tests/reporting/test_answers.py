@@ -1,9 +1,11 @@
 """The three sentences at the head of a report, on twelve constructed summaries. The expected sentences were written by hand
 before the function that makes them."""
 
+import re
 import pytest
 from mtpkd.evaluation.summary import parse_summary
-from mtpkd.reporting.answers import answer_sentences
+from mtpkd.reporting.answers import answer_sentences, takeaway
+from mtpkd.reporting.limits import describe_correction
 
 CONTROL = dict(a="mtpkd", b="self_training", diff=0.077, ci95=[0.001, 0.153], p=0.049)
 SHUFFLED = dict(a="mtpkd", b="shuffled_privileged", diff=0.06, ci95=[0.02, 0.10], p=0.01)
@@ -47,10 +49,11 @@ CASES = {
         summary(dict(mtpkd=HELP), comparisons=[CONTROL, SHUFFLED, NO_OT], headroom=HEADROOM),
         [
             "Privileged data helped: mtpkd scores 63.0 against 50.0 for student_only, the same student without a "
-            "teacher (balanced accuracy x 100): +13.0 points (95% interval 7.0 to 19.0, p = .004 corrected for the "
-            "number of methods). Against self_training, which has the same pool and no privileged data, it gains "
-            "+7.7 points (95% interval 0.1 to 15.3, p = .049, not corrected). Labels for the whole pool would add "
-            "+14.0 points (p < .001) to student_only, of which mtpkd reaches 93%.",
+            "teacher (balanced accuracy x 100): +13.0 points (uncorrected: 95% interval 7.0 to 19.0, p < .001; "
+            "corrected for the number of methods: p = .004). Against self_training, which has the same pool and no "
+            "privileged data, it gains +7.7 points (uncorrected: 95% interval 0.1 to 15.3, p = .049). Labels for the "
+            "whole pool would add +14.0 points (95% interval 8.0 to 20.0, p < .001) to student_only, of which mtpkd "
+            "reaches 93%.",
             "The pairing of the modalities is worth +6.0 points (95% interval 2.0 to 10.0, p = .010): mtpkd against"
             " shuffled_privileged, whose teachers see the privileged recordings of other samples.",
             "No gain by optimal transport was shown: mtpkdot with its transport term against the same method without it, "
@@ -64,11 +67,11 @@ CASES = {
         ),
         [
             "Distillation helped, a gain by its privileged data was not shown: mtpkd scores 63.0 against 50.0 "
-            "for student_only, the same student without a teacher (balanced accuracy x 100): +13.0 points (95% "
-            "interval 7.0 to 19.0, p = .004 corrected for the number of methods). Against self_training, which has "
-            "the same pool and no privileged data, the difference is +1.0 points (95% interval −4.0 to 6.0, p = "
-            ".700, not corrected). Labels for the whole pool would add +14.0 points (p < .001) to student_only, of "
-            "which mtpkd reaches 93%.",
+            "for student_only, the same student without a teacher (balanced accuracy x 100): +13.0 points "
+            "(uncorrected: 95% interval 7.0 to 19.0, p < .001; corrected for the number of methods: p = .004). Against "
+            "self_training, which has the same pool and no privileged data, the difference is +1.0 points "
+            "(uncorrected: 95% interval −4.0 to 6.0, p = .700). Labels for the whole pool would add +14.0 points (95% "
+            "interval 8.0 to 20.0, p < .001) to student_only, of which mtpkd reaches 93%.",
             UNMEASURED_PAIRS,
             UNMEASURED_TRANSPORT,
         ],
@@ -88,9 +91,9 @@ CASES = {
         summary(dict(kd=HARM, pkdot=row(-0.08, -0.12, -0.04, 0.001, 0.002)), headroom=HEADROOM),
         [
             "Distillation harmed: kd, the best of 2 methods, scores 44.0 against 50.0 for student_only, the same "
-            "student without a teacher (balanced accuracy x 100): −6.0 points (95% interval −10.0 to −2.0, p = .008"
-            " corrected for 2 methods). Labels for the whole pool would add +14.0 points (p < .001) to "
-            "student_only.",
+            "student without a teacher (balanced accuracy x 100): −6.0 points (uncorrected: 95% interval −10.0 "
+            "to −2.0, p = .008; corrected for 2 comparisons: p = .008). Labels for the whole pool would add +14.0 "
+            "points (95% interval 8.0 to 20.0, p < .001) to student_only.",
             UNMEASURED_PAIRS,
             UNMEASURED_TRANSPORT,
         ],
@@ -100,7 +103,7 @@ CASES = {
         [
             "No help by privileged data was shown: mtpkd scores 51.0 against 50.0 for student_only, the same "
             "student without a teacher (balanced accuracy x 100): +1.0 points (95% interval −3.0 to 5.0, p = "
-            ".600). Labels for the whole pool would add +14.0 points (p < .001) to "
+            ".600). Labels for the whole pool would add +14.0 points (95% interval 8.0 to 20.0, p < .001) to "
             "student_only.",
             UNMEASURED_PAIRS,
             "Optimal transport helped: mtpkdot with its transport term against the same method without it, +4.0 points "
@@ -112,7 +115,7 @@ CASES = {
         summary(dict(mtpkd=SMALL), headroom=dict(value=0.004, ci95=[-0.011, 0.019], p=0.6, significant=False)),
         [
             "There was hardly anything to gain: labels for the whole pool add +0.4 points (95% interval −1.1 to 1.9, "
-            "p = .600) to the student alone, and mtpkd scores 51.0 against 50.0 for student_only, the same student without a teacher "
+            "p = .600) to student_only, and mtpkd scores 51.0 against 50.0 for student_only, the same student without a teacher "
             "(balanced accuracy x 100): +1.0 points (95% interval −3.0 to 5.0, p = .600).",
             UNMEASURED_PAIRS,
             UNMEASURED_TRANSPORT,
@@ -122,7 +125,11 @@ CASES = {
         summary(
             dict(mtpkd=row(0.102, -0.032, 0.236, 0.102, 0.204), kd=row(0.076, -0.05, 0.202, 0.171, 0.204)),
             headroom=dict(value=0.094, ci95=[-0.045, 0.232], p=0.133, significant=False),
-            comparisons=[NO_OT | dict(a="pkdot", b="pkdot:no_ot"), NO_OT | dict(diff=0.05, ci95=[0.02, 0.08], p=0.002)],
+            comparisons=[
+                CONTROL | dict(diff=0.057, ci95=[-0.028, 0.142], p=0.135),
+                NO_OT | dict(a="pkdot", b="pkdot:no_ot"),
+                NO_OT | dict(diff=0.05, ci95=[0.02, 0.08], p=0.002),
+            ],
             power=dict(
                 effect=0.02,
                 unit="subjects",
@@ -134,15 +141,17 @@ CASES = {
         ),
         [
             "No help by privileged data was shown: mtpkd scores 60.2 against 50.0 for student_only, the same student "
-            "without a teacher (balanced accuracy x 100): +10.2 points (95% interval −3.2 to 23.6, p = .204 corrected "
-            "for 2 methods). Nor was it shown that there was anything to gain: labels for the whole pool add +9.4 "
-            "points (95% interval −4.5 to 23.2, p = .133) to the student alone. A true gain of 18.1 points is the "
-            "least that 80 of 100 runs of this size would find.",
+            "without a teacher (balanced accuracy x 100): +10.2 points (uncorrected: 95% interval −3.2 to 23.6, p "
+            "= .102; corrected for 2 comparisons: p = .204). Against self_training, which has the same pool and no "
+            "privileged data, the difference is +5.7 points (uncorrected: 95% interval −2.8 to 14.2, p = .135). Nor "
+            "was it shown that there was anything to gain: labels for the whole pool add +9.4 points (95% interval "
+            "−4.5 to 23.2, p = .133) to student_only. A run of this size has 80% power for a true gain over "
+            "student_only of 18.1 points or more (two-sided test at .05, uncorrected).",
             UNMEASURED_PAIRS,
             "Optimal transport helped mtpkdot; for pkdot no effect of it was shown: mtpkdot with its transport term "
-            "against the same method without it, +5.0 points (95% interval 2.0 to 8.0, p = .004); pkdot with its "
-            "transport term against the same method without it, +1.3 points (95% interval −1.3 to 3.8, p = .301), p "
-            "corrected for 2 comparisons. Not tested: what mtpkd owes to balancing the classes of its soft targets by "
+            "against the same method without it, +5.0 points (uncorrected: 95% interval 2.0 to 8.0, p = .002; "
+            "corrected for 2 comparisons: p = .004); pkdot with its transport term against the same method without it, "
+            "+1.3 points (uncorrected: 95% interval −1.3 to 3.8, p = .301; corrected for 2 comparisons: p = .301). Not tested: what mtpkd owes to balancing the classes of its soft targets by "
             "transport.",
         ],
     ),
@@ -164,7 +173,7 @@ CASES = {
         [
             "No help by privileged data was shown: kd scores 51.0 against 50.0 for student_only, the same student "
             "without a teacher (balanced accuracy x 100): +1.0 points (95% interval −3.0 to 5.0, p = .600). "
-            "Labels for the whole pool would add +14.0 points (p < .001) to "
+            "Labels for the whole pool would add +14.0 points (95% interval 8.0 to 20.0, p < .001) to "
             "student_only. All data are of one subject, so this speaks for no other person.",
             UNMEASURED_PAIRS,
             UNMEASURED_TRANSPORT,
@@ -181,7 +190,7 @@ CASES = {
             "Distillation helped: kd scores 45.0 against 50.0 for student_only, the same student without a teacher "
             "(rmse x 100, less is better): −5.0 points (95% interval −8.0 to −2.0, p = .002). Not tested: whether the "
             "privileged data or the unlabelled pool gave it; a run with --methods mtpkd,self_training tests it. Labels "
-            "for the whole pool would add −10.0 points (p < .001) to student_only, of which kd reaches 50%.",
+            "for the whole pool would add −10.0 points (95% interval −13.0 to −7.0, p < .001) to student_only, of which kd reaches 50%.",
             UNMEASURED_PAIRS,
             UNMEASURED_TRANSPORT,
         ],
@@ -201,10 +210,10 @@ CASES = {
         ),
         [
             "Privileged data helped: mtpkd scores 63.0 against 50.0 for student_only, the same student without a "
-            "teacher (CCC x 100): +13.0 points (95% interval 7.0 to 19.0, p = .004 corrected for the number of "
-            "methods). Against self_training, which has the same pool and no privileged data, it gains +7.7 points "
-            "(95% interval 0.1 to 15.3, p = .049, not corrected). Labels for the whole pool would add +14.0 points "
-            "(p < .001) to student_only, of which mtpkd reaches 93%. The data name no subjects, so that the same "
+            "teacher (CCC x 100): +13.0 points (uncorrected: 95% interval 7.0 to 19.0, p < .001; corrected for the number "
+            "of methods: p = .004). Against self_training, which has the same pool and no privileged data, it gains "
+            "+7.7 points (uncorrected: 95% interval 0.1 to 15.3, p = .049). Labels for the whole pool would add +14.0 "
+            "points (95% interval 8.0 to 20.0, p < .001) to student_only, of which mtpkd reaches 93%. The data name no subjects, so that the same "
             "people may be in training and test data.",
             "That the pairing of the modalities matters was not shown: mtpkd against shuffled_privileged, whose "
             "teachers see the privileged recordings of other samples, +1.0 points (95% interval −3.0 to 5.0, p = "
@@ -227,8 +236,8 @@ CASES = {
             "Distillation helped: ot_pairing scores 60.0 against 50.0 for student_only, the same student without a "
             "teacher (balanced accuracy x 100): +10.0 points (95% interval 5.0 to 15.0, p = .001). Not tested: "
             "whether the privileged data or the unlabelled pool gave it; a run with --methods "
-            "mtpkd_pairing,self_training tests it. Labels for the whole pool would add +14.0 points (p < .001) to "
-            "student_only.",
+            "mtpkd_pairing,self_training tests it. Labels for the whole pool would add +14.0 points (95% interval 8.0 to "
+            "20.0, p < .001) to student_only.",
             "The pairs of the pool are lost (bag:8), and distilling the pool all the same is worth +5.0 points (95%"
             " interval 1.0 to 9.0, p = .020): ot_pairing against labelled_only, which is distilled on labelled "
             "rows.",
@@ -242,7 +251,7 @@ CASES = {
             "This is no result: the run was made with faults or controls on purpose (released: clip_folds, "
             "test_epoch). No help by privileged data was shown: kd scores 51.0 against 50.0 for student_only, the "
             "same student without a teacher (balanced accuracy x 100): +1.0 points (95% interval −3.0 to 5.0, p = "
-            ".600). Labels for the whole pool would add +14.0 points (p < .001)"
+            ".600). Labels for the whole pool would add +14.0 points (95% interval 8.0 to 20.0, p < .001)"
             " to student_only.",
             UNMEASURED_PAIRS,
             UNMEASURED_TRANSPORT,
@@ -274,14 +283,19 @@ def test_several_comparisons_for_one_sentence_are_corrected_for_their_number():
     pairs = [NO_OT | dict(diff=0.03, p=0.03), NO_OT | dict(a="pkdot", b="pkdot:no_ot", diff=0.02, p=0.04)]
     sentence = answer_sentences(summary(dict(mtpkd=HELP), comparisons=pairs))[2]
     assert sentence.startswith("No gain by optimal transport was shown")
-    assert sentence.count("p = .060") == 2 and "p corrected for 2 comparisons. Not tested: what mtpkd owes" in sentence
+    assert (
+        sentence.count("corrected for 2 comparisons: p = .060)") == 2
+        and "p = .030; " in sentence
+        and "p = .040; " in sentence
+    )
+    assert "p = .060). Not tested: what mtpkd owes" in sentence
     bags = [
         dict(a=name, b="labelled_only", diff=0.05 - p, ci95=[0.0, 0.1], p=p)
         for name, p in (("ot_pairing", 0.02), ("bag_mean", 0.03), ("naive_pairs", 0.3))
     ]
     lost = answer_sentences(summary(dict(ot_pairing=HELP), pairing="bag:8", comparisons=bags))[1]
     assert "was not shown: ot_pairing against labelled_only" in lost
-    assert "p = .060), p corrected for 3 comparisons" in lost
+    assert "p = .020; corrected for 3 comparisons: p = .060)" in lost
 
 
 @pytest.mark.parametrize(
@@ -298,3 +312,69 @@ def test_a_method_that_gains_by_transport_is_not_said_to_show_no_effect_too():
     pairs = [NO_OT | dict(diff=0.05, ci95=[0.02, 0.08], p=0.002), NO_OT]
     said = answer_sentences(summary(dict(mtpkdot=HELP), comparisons=pairs))[2]
     assert said.startswith("Optimal transport helped: ") and "no effect" not in said
+
+
+POWER = dict(
+    effect=0.02,
+    power=0.8,
+    level=0.05,
+    unit="subjects",
+    have=10,
+    methods=dict(mtpkd=dict(sd=0.1, sees=0.181, needed=800)),
+)
+SEEN = (
+    " A run of this size has 80% power for a true gain over student_only of 18.1 points or more (two-sided test at .05, "
+    "uncorrected)."
+)
+UNSURE = dict(value=0.09, ci95=[-0.05, 0.23], p=0.13, significant=False)
+NONE = dict(value=0.004, ci95=[-0.011, 0.019], p=0.6, significant=False)
+
+
+@pytest.mark.parametrize(
+    "row_of_method, headroom, seen",
+    [
+        (HELP, HEADROOM, False),
+        (HELP, UNSURE, True),
+        (SMALL, HEADROOM, True),
+        (SMALL, UNSURE, True),
+        (SMALL, None, True),
+        (SMALL, NONE, True),
+        (HARM, HEADROOM, False),
+        (HARM, UNSURE, True),
+    ],
+)
+def test_the_first_sentence_has_the_same_parts_whatever_was_shown(row_of_method, headroom, seen):
+    "The contrast with the control, what labels add with its interval, and the gain that can be seen where something was not"
+    first = answer_sentences(summary(dict(mtpkd=row_of_method), comparisons=[CONTROL], headroom=headroom, power=POWER))[
+        0
+    ]
+    assert "Against self_training, which has the same pool and no privileged data, " in first
+    assert (SEEN in first) == seen
+    if headroom:
+        interval = f"{100 * headroom['ci95'][0]:.1f} to {100 * headroom['ci95'][1]:.1f}".replace("-", "−")
+        assert re.search(rf"[Ll]abels for the whole pool (would )?add .* points \(95% interval {interval}, p ", first)
+
+
+def test_the_correction_names_what_it_counts():
+    rows = dict(mtpkd=SMALL, kd=SMALL, self_training=SMALL, teacher_joint=row(0.2, 0.1, 0.3, 0.01))
+    assert describe_correction(summary(rows)) == (
+        "Corrected p (Holm) are for the 3 comparisons with student_only of mtpkd, kd and self_training; intervals and "
+        "all other p are uncorrected."
+    )
+    assert describe_correction(summary(dict(kd=SMALL))) == ""
+    several = {f"method{i}": SMALL for i in range(9)}
+    assert "9 comparisons with student_only that have a Holm p in the table; " in describe_correction(summary(several))
+
+
+def test_several_runs_have_a_line_each():
+    shown = summary(dict(mtpkd=HELP), comparisons=[CONTROL, NO_OT], headroom=HEADROOM, title="digits")
+    assert takeaway(shown) == (
+        "Privileged data helped: mtpkd +13.0 points (corrected p = .004) over student_only. "
+        "No gain by optimal transport was shown."
+    )
+    unshown = summary(dict(kd=SMALL | dict(p_holm=None)))
+    assert takeaway(unshown) == "No help by privileged data was shown: kd +1.0 points (p = .600) over student_only."
+    assert takeaway(summary(dict(kd=SMALL), protocol="clip_folds")).startswith("This is no result")
+    assert takeaway(summary(dict(self_training=SMALL), privileged=[])) == (
+        "Not tested: whether privileged data help; this run has no method with a teacher."
+    )
