@@ -24,7 +24,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "modality_values",
     ],
     "statistics": [
-        "PairedTest", "rho_for", "corrected_t", "holm", "wilcoxon_p", "scores_by_subject",
+        "PairedTest", "rho_for", "corrected_t", "holm", "wilcoxon_p", "sign_test", "scores_by_subject",
         "bootstrap_subjects", "expanded_tail", "p_of_tail", "FEWEST_DRAWS", "p_of_resamples",
         "expanded_interval",
         "detection_power", "detectable", "subjects_needed",

@@ -70,6 +70,7 @@ from .statistics import (
     corrected_t as corrected_t,
     holm as holm,
     wilcoxon_p as wilcoxon_p,
+    sign_test as sign_test,
     scores_by_subject as scores_by_subject,
     bootstrap_subjects as bootstrap_subjects,
     expanded_tail as expanded_tail,

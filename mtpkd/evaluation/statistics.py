@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['FEWEST_DRAWS', 'PairedTest', 'rho_for', 'corrected_t', 'holm', 'expanded_tail', 'p_of_tail', 'expanded_interval',
-           'p_of_resamples', 'wilcoxon_p', 'scores_by_subject', 'bootstrap_subjects', 'detection_power', 'detectable',
-           'subjects_needed']
+           'p_of_resamples', 'wilcoxon_p', 'scores_by_subject', 'bootstrap_subjects', 'sign_test', 'detection_power',
+           'detectable', 'subjects_needed']
 
 # %% ../../nbs/40_evaluation/03_statistics.ipynb #8b2cc7fa
 from typing import NamedTuple
@@ -194,6 +194,14 @@ def bootstrap_subjects(
         rows = random.integers(0, S, (min(block, n - start), S))
         means.append(differences[rows].mean(1))
     return expanded_interval(np.concatenate(means), float(differences.mean()), S, level)
+
+# %% ../../nbs/40_evaluation/03_statistics.ipynb #sgnt0002
+def sign_test(
+    better: int,  # predictions that changed for the better
+    worse: int,  # and for the worse
+) -> float:
+    "Two-sided p of the exact sign test; of right and wrong predictions the exact test of McNemar (1947)"
+    return float(min(1.0, 2 * scipy.stats.binom.cdf(min(better, worse), better + worse, 0.5)))
 
 # %% ../../nbs/40_evaluation/03_statistics.ipynb #41488763
 def detection_power(

@@ -11,8 +11,9 @@ __all__ = ['describe_multiple_tests', 'describe_correction', 'describe_limits', 
 import pandas as pd
 from ..core.provenance import provenance_text
 from ..evaluation.metrics import direction
+from ..evaluation.statistics import holm, sign_test
 from ..evaluation.summary import Summary
-from ..evaluation.wording import format_number, format_percent, format_signed, join_words
+from ..evaluation.wording import format_number, format_p_value, format_percent, format_signed, join_words
 from ..distillation.methods import BASELINE, parse_row
 from .ranking import best_method, verdict_rows
 
@@ -41,11 +42,10 @@ def describe_correction(summary: Summary) -> str:
     compared += [name for name, row in summary.methods.items() if row.p_holm is not None and name not in compared]
     if len(compared) < 2:
         return ""
-    which = f" of {join_words(compared)}" if len(compared) <= _MOST_NAMED else " that have a Holm p in the table"
-    return (
-        f"Corrected p (Holm) are for the {len(compared)} comparisons with {BASELINE}{which}; "
-        "intervals and all other p are uncorrected."
-    )
+    counted = f"{len(compared)}: {join_words(compared)}"
+    if len(compared) > _MOST_NAMED:
+        counted = f"the {len(compared)} rows of the table with a Holm p"
+    return f"In comparisons with {BASELINE}, Holm's correction counts {counted}. No interval is corrected."
 
 
 def _is_at_chance(summary):
@@ -128,6 +128,12 @@ def describe_power(summary: Summary) -> str:
 _CHANGES = dict(classification=("turned right", "wrong", " points"), regression=("came closer", "moved away", ""))
 
 
+def _group_name(of: str, group) -> str:
+    "A subject, a class or a third of the target, named as what it is unless its name is so already"
+    noun = {" subjects": "subject", " classes": "class"}.get(of, "")
+    return str(group) if str(group).lower().startswith(noun) else f"{noun} {group}"
+
+
 def most_hurt(
     part: pd.DataFrame,  # the subjects, or the classes, of one method
     kind: str,  # of the task
@@ -145,15 +151,45 @@ def most_hurt(
         return f"{counts}{same}"
     worst = part.loc[part["diff"].idxmin()]
     right, wrong, unit = _CHANGES["regression" if kind == "regression" else "classification"]
-    noun = dict.get({" subjects": "subject ", " classes": "class "}, of, "")
-    if str(worst["group"]).lower().startswith(noun.strip()):
-        noun = ""
     which = ", most of all" if losing > 1 else ":"
     seeds = f", worse in {worst['seeds_worse']} of {worst['seeds']} seeds" if worst["seeds"] > 1 else ""
     return (
-        f"{counts}{same}, {losing} {lose}{which} {noun}{worst['group']} ({format_signed(worst['diff'])}{unit}{seeds}; "
-        f"{worst['turned_right']:,} predictions {right}, {worst['turned_wrong']:,} {wrong})"
+        f"{counts}{same}, {losing} {lose}{which} {_group_name(of, worst['group'])} ({format_signed(worst['diff'])}{unit}{seeds}; "
+        f"of {worst['n']:,} predictions {worst['turned_right']:,} {right}, {worst['turned_wrong']:,} {wrong})"
     )
+
+
+def _loss_p(row) -> float:
+    "The exact p of the changes of a subject or a class, where more are for the worse; else 1"
+    better, worse = row.turned_right, row.turned_wrong
+    return sign_test(better, worse) if worse > better else 1.0
+
+
+def _describe_chance(parts: dict, kind: str) -> str:  # what is counted -> rows of one method; kind of the task
+    "Whether losses are larger than chance may give"
+    name, verb = ("sign", "changed") if kind == "regression" else ("McNemar", "turned")
+    test = f"exact {name} test of the predictions that {verb}"
+    p_values, corrected, losers = [], [], {}
+    for of, part in parts.items():
+        of_part = [_loss_p(row) for row in part.itertuples()]
+        for row, raw, p in zip(part.itertuples(), of_part, holm(of_part), strict=True):
+            if row.diff < 0:
+                p_values.append(raw)
+                corrected.append(p)
+                losers[_group_name(of, row.group)] = p
+    smallest = "smallest p" if len(losers) > 1 else "p"
+    if min(p_values) >= 0.05:
+        return f"No loss is larger than chance may give ({test}, {_p_of(smallest, min(p_values))})."
+    test += ", corrected for the number of groups"
+    larger = [f"{loser} ({format_p_value(p)}" for loser, p in losers.items() if p < 0.05]
+    if not larger:
+        return f"No loss is larger than chance may give ({test}, {_p_of(smallest, min(corrected))})."
+    return f"Larger than chance gives, were the predictions independent: {'), '.join(larger)}; {test})."
+
+
+def _p_of(name: str, p: float) -> str:
+    "A p by another name, such as the smallest p"
+    return format_p_value(p).replace("p", name, 1)
 
 
 def describe_hurt(summary: Summary, transfer) -> str:
@@ -164,11 +200,15 @@ def describe_hurt(summary: Summary, transfer) -> str:
         return ""
     counted = {"subject": " subjects", "class": " thirds of the target" if kind == "regression" else " classes"}
     groups = transfer[transfer["method"] == best].groupby("kind", sort=False)
-    parts = [most_hurt(part, kind, counted[group]) for group, part in groups]
+    tables = {counted[group]: part for group, part in groups}
+    parts = [most_hurt(part, kind, of) for of, part in tables.items()]
     if not (transfer.loc[transfer["method"] == best, "diff"] < 0).any():
         return f"Nobody is hurt by {best}: {' and '.join(parts)}."
-    points = "" if kind == "regression" else "Points here are shares of right predictions. "
-    return f"Who is hurt by {best}: {'; '.join(parts)}. {points}A method without any effect would hurt about half."
+    points = "Points here are of accuracy, the share of right predictions. "
+    if kind == "regression" or summary.metric == "accuracy":
+        points = ""
+    end = f"How many gain or lose is no test of {best}."
+    return f"Who is hurt by {best}: {'; '.join(parts)}. {_describe_chance(tables, kind)} {points}{end}"
 
 # %% ../../nbs/75_reporting/06_limits.ipynb #d175eaf2
 def _name_repeats(repeats):

@@ -358,12 +358,11 @@ def test_the_first_sentence_has_the_same_parts_whatever_was_shown(row_of_method,
 def test_the_correction_names_what_it_counts():
     rows = dict(mtpkd=SMALL, kd=SMALL, self_training=SMALL, teacher_joint=row(0.2, 0.1, 0.3, 0.01))
     assert describe_correction(summary(rows)) == (
-        "Corrected p (Holm) are for the 3 comparisons with student_only of mtpkd, kd and self_training; intervals and "
-        "all other p are uncorrected."
+        "In comparisons with student_only, Holm's correction counts 3: mtpkd, kd and self_training. No interval is corrected."
     )
     assert describe_correction(summary(dict(kd=SMALL))) == ""
     several = {f"method{i}": SMALL for i in range(9)}
-    assert "9 comparisons with student_only that have a Holm p in the table; " in describe_correction(summary(several))
+    assert "counts the 9 rows of the table with a Holm p. " in describe_correction(summary(several))
 
 
 def test_several_runs_have_a_line_each():
