@@ -22,7 +22,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "REFINED_MEAN", "TARGETS_OF_STEPS", "ROLES", "DEFAULTS", "BASELINE", "CEILING", "RECIPE", "PAPER",
         "KD_TERMS", "add_schedule", "schedules", "candidate_schedules", "is_noisy", "differ_by_more_than_pool",
         "privileged_teachers", "privileged_only_teachers", "joint_teacher", "joint_and_privileged_teachers",
-        "TeacherSource", "Method", "add_method", "method_names", "RowName", "parse_row", "declared",
+        "TeacherSource", "Method", "add_method", "method_names", "RowName", "parse_row", "row_schedule", "declared",
         "without_term", "method_role", "default_methods",
     ],
     "objective": [

@@ -79,6 +79,7 @@ from .methods import (
     method_names as method_names,
     RowName as RowName,
     parse_row as parse_row,
+    row_schedule as row_schedule,
     declared as declared,
     without_term as without_term,
     method_role as method_role,

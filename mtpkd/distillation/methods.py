@@ -8,8 +8,8 @@ __all__ = ['SHUFFLED_TEACHER', 'SHUFFLED_PRIVILEGED', 'LABEL_PERMUTATION', 'SHUF
            'ROLES', 'DEFAULTS', 'BASELINE', 'CEILING', 'RECIPE', 'methods', 'PAPER', 'KD_TERMS', 'add_schedule',
            'schedules', 'candidate_schedules', 'is_noisy', 'differ_by_more_than_pool', 'privileged_teachers',
            'privileged_only_teachers', 'joint_teacher', 'joint_and_privileged_teachers', 'TeacherSource', 'Method',
-           'add_method', 'method_names', 'RowName', 'parse_row', 'declared', 'without_term', 'method_role',
-           'default_methods']
+           'add_method', 'method_names', 'RowName', 'parse_row', 'row_schedule', 'declared', 'without_term',
+           'method_role', 'default_methods']
 
 # %% ../../nbs/50_distillation/01_methods.ipynb #759f21b2
 from collections.abc import Callable
@@ -268,6 +268,13 @@ def parse_row(row: str) -> RowName:
     names_term = parts and parts[0].startswith(WITHOUT) and parts[0] != WITHOUT
     without = parts.pop(0).removeprefix(WITHOUT) if names_term else ""
     return RowName(base, without, ":".join(parts))
+
+
+def row_schedule(row: str) -> str:
+    "The schedule that a row names, of `METHOD:paper` that of its released code; empty for a row that names none"
+    base, _, schedule = parse_row(row)
+    released = methods.get(base).released if base in methods else ""
+    return released if schedule == PAPER and released else schedule
 
 
 def declared(row: str) -> Method:

@@ -32,7 +32,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "summary": [
         "FORMAT", "GROUPS", "Record", "Difference", "MethodRow", "FrameRow", "Comparison", "CalibrationRow",
         "ModalityValue", "Headroom", "MethodPower", "Power", "Modalities", "Fallback", "DivergedRepeat",
-        "RunTest", "RunTask", "Summary", "parse_summary", "example_summary", "forest_rows",
+        "RunTest", "RunTask", "Summary", "parse_summary", "example_summary", "schedule_differences",
+        "forest_rows",
     ],
     "wording": [
         "METRICS", "with_minus_sign", "format_points", "is_missing", "format_number", "format_signed",

@@ -103,6 +103,7 @@ from .summary import (
     Summary as Summary,
     parse_summary as parse_summary,
     example_summary as example_summary,
+    schedule_differences as schedule_differences,
     forest_rows as forest_rows,
 )
 from .wording import (

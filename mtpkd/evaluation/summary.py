@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FORMAT', 'GROUPS', 'Record', 'Difference', 'MethodRow', 'FrameRow', 'Comparison', 'CalibrationRow', 'ModalityValue',
            'Headroom', 'MethodPower', 'Power', 'Modalities', 'Fallback', 'DivergedRepeat', 'RunTest', 'RunTask',
-           'Summary', 'parse_summary', 'example_summary', 'forest_rows']
+           'Summary', 'parse_summary', 'example_summary', 'schedule_differences', 'forest_rows']
 
 # %% ../../nbs/40_evaluation/06_summary.ipynb #89215ca4
 from collections.abc import Mapping
@@ -256,6 +256,19 @@ class Summary(_SummaryMapping, Record):
         "A difference as a gain: of an error less is better"
         return direction(self.metric) * row.diff
 
+    @property
+    def compared(self) -> list:
+        "The rows that a correction for their number counts"
+        return [name for name, row in self.methods.items() if row.p_holm is not None]
+
+    def standing(self, row: Difference) -> str:  # significant, open or outside
+        """How a row is marked in figures and tables: by the corrected p, where a run has one, and by no other.
+
+        A row that the correction does not count is outside, whatever its p."""
+        if self.compared and getattr(row, "p_holm", None) is None:
+            return "outside"
+        return "significant" if row.is_significant else "open"
+
     def is_candidate(self, row: str) -> bool:
         """Whether a row is a method under one of its candidate schedules, which the row of the method stands for.
 
@@ -323,24 +336,53 @@ def example_summary(**p) -> Summary:  # p: method -> p value
     return parse_summary(values)
 
 # %% ../../nbs/40_evaluation/06_summary.ipynb #cc58aba4
-GROUPS = dict(method="Methods", control="Controls", upper="Upper bounds")
+GROUPS = dict(method="Methods", control="Controls", schedule="Under other schedules", upper="Teachers, and more labels")
+
+
+def schedule_differences(
+    summary: Summary,
+    baseline: str,  # with which methods are compared
+    schedule_of,  # function of a row's name -> the schedule that it names, or ""
+) -> dict:  # row -> `Comparison`
+    """Rows under a schedule of their own against the baseline under the same: what is left is the method's.
+
+    Without a test in the summary it is the difference of the two means, without interval and p."""
+    tested = {pair.a: pair for pair in summary.comparisons if pair.b.startswith(f"{baseline}:")}
+    differences = {}
+    for name, row in summary.methods.items():
+        schedule = schedule_of(name)
+        alone = summary.methods.get(f"{baseline}:{schedule}")
+        if not schedule or name.split(":")[0] == baseline or summary.is_candidate(name):
+            continue
+        if name in tested and tested[name].diff is not None:
+            differences[name] = tested[name]
+        elif (
+            alone is not None
+            and None not in (alone.mean, row.mean)
+            and not summary.is_candidate(f"{baseline}:{schedule}")
+        ):
+            differences[name] = Comparison(a=name, b=f"{baseline}:{schedule}", diff=row.mean - alone.mean)
+    return differences
 
 
 def forest_rows(
     summary: Summary,
     role,  # function of a method's name -> its group
     baseline: str,  # with which the others are compared
+    apart: dict | None = None,  # of `schedule_differences`: rows with a baseline of their own
 ) -> list:  # (label, method or None), top to bottom; None stands for a heading
     """Each group under its heading, best first.
 
     The baseline is the zero line and is left out, as are the methods under their candidate schedules."""
-    gain = {}
+    apart = apart or {}
+    gain, groups = {}, {}
     for method, row in summary.methods.items():
         if method != baseline and row.diff is not None and not summary.is_candidate(method):
-            gain[method] = summary.gain(row)
+            gain[method] = summary.gain(apart.get(method, row))
+            groups[method] = "schedule" if method in apart else role(method)
     rows = []
     for group, title in GROUPS.items():
-        members = sorted((m for m in gain if role(m) == group), key=lambda m: -gain[m])
+        members = sorted((m for m in gain if groups[m] == group), key=lambda m: -gain[m])
         if members:
             rows += [(title, None)] + [(m, m) for m in members]
     return rows

@@ -14,17 +14,18 @@ from plotly.subplots import make_subplots
 from ..core.errors import InputError
 from ..core.provenance import provenance_text
 from ..evaluation.metrics import direction
-from ..evaluation.summary import Difference, forest_rows, GROUPS, Summary
+from ..evaluation.summary import Difference, forest_rows, GROUPS, schedule_differences, Summary
 from mtpkd.evaluation.wording import (
     difference_with_interval,
     format_p_value,
     format_points,
+    format_signed,
     metric_label,
     with_minus_sign,
 )
-from ..distillation.methods import BASELINE, method_role
-from .palette import method_colour, PALETTE, teacher_colours
-from .theme import INK, style, label_text
+from ..distillation.methods import BASELINE, method_role, row_schedule
+from .palette import method_colour, PALETTE
+from .theme import GRID, INK, style, label_text
 
 # %% ../../nbs/70_plots/03_forest.ipynb #e72f092c
 def _interval(row: Difference) -> tuple:  # difference, lower and upper end, in shares
@@ -34,10 +35,13 @@ def _interval(row: Difference) -> tuple:  # difference, lower and upper end, in 
     return row.diff, low, high
 
 
-def _forest_trace(method, row: Difference, y, colour):
+_MARKS = dict(significant="circle", open="circle-open", outside="diamond-open")
+
+
+def _forest_trace(method, row: Difference, y, colour, standing: str = ""):
     "One method: a marker with its interval"
     difference, low, high = format_points(_interval(row)).tolist()
-    symbol = "circle" if row.is_significant else "circle-open"
+    symbol = _MARKS[standing or ("significant" if row.is_significant else "open")]
     error = dict(array=[high - difference], arrayminus=[difference - low])
     return go.Scatter(
         x=[difference],
@@ -65,34 +69,62 @@ def _row_axis(fig, labels, last: float, first: float):
 # %% ../../nbs/70_plots/03_forest.ipynb #ad52fe4c
 def verdict_forest(summary: Summary) -> go.Figure:
     "Difference to `student_only` with its 95% interval, one row per method, in points"
-    rows = forest_rows(summary, method_role, BASELINE)
-    methods = summary.methods
-    colours = teacher_colours([m for _, m in rows if m and m.startswith("teacher_")])
+    apart = schedule_differences(summary, BASELINE, row_schedule)
+    rows = forest_rows(summary, method_role, BASELINE, apart)
     fig = go.Figure()
     for i, (_, method) in enumerate(rows):
         if method is None:
             continue
-        colour = colours.get(method, method_colour(method))
-        fig.add_trace(_forest_trace(method, methods[method], -i, colour))
-        text = difference_with_interval(*_interval(methods[method]))
+        row = apart.get(method, summary.methods[method])
+        fig.add_trace(_forest_trace(method, row, -i, method_colour(method), summary.standing(row)))
+        text = difference_with_interval(*_interval(row)) if row.low is not None else format_signed(row.diff)
         fig.add_annotation(x=1.01, xref="paper", y=-i, text=text, showarrow=False, xanchor="left")
-    corrected = any(row.p_holm is not None for row in methods.values())
-    _significance_legend(fig, "p < .05, where methods are compared the corrected one" if corrected else "p < .05")
+        fig.add_hline(y=-i, layer="below", line=dict(color=GRID, width=1, dash="dot"))
+    _verdict_legend(fig, summary)
     fig.add_vline(x=0, line=dict(color=PALETTE["grey"], width=2))
-    _row_axis(fig, [label_text(label) if m else f"<b>{label}</b>" for label, m in rows], 0.3, 0.7)
+    _row_axis(fig, [_row_label(label, m, apart) for label, m in rows], 0.3, 0.7)
     metric = metric_label(summary.metric)
     sides = ("worse", "better") if direction(summary.metric) > 0 else ("better", "worse")
     title = f"← {sides[0]} · difference to {BASELINE} in {metric} (points, 95% interval) · {sides[1]} →"
     if provenance_text(summary):
         title += f"<br>{label_text(provenance_text(summary))}"
     fig.update_xaxes(title=title, title_font_size=13, zeroline=False, side="top")
-    fig.update_layout(legend=dict(yanchor="top", y=-0.01, x=0, xanchor="left", orientation="h"))
-    return style(fig, 110 + 30 * len(rows), margin=dict(l=60, r=150, t=60, b=40))
+    _ticks_at_the_foot(fig)
+    height = 30 * len(rows)
+    fig.update_layout(legend=dict(yanchor="top", y=-28 / height, x=0, xanchor="left", orientation="h"))
+    return style(fig, 130 + height, margin=dict(l=60, r=150, t=60, b=70))
+
+
+def _row_label(label, method, apart) -> str:
+    "A heading in bold; below a row with a baseline of its own the name of that baseline"
+    if method is None:
+        return f"<b>{label}</b>"
+    if method in apart:
+        return f"{label_text(label)}<br><span style='font-size:10px'>against {label_text(apart[method].b)}</span>"
+    return label_text(label)
+
+
+def _ticks_at_the_foot(fig):
+    "The numbers of the horizontal axis a second time, below the rows"
+    fig.add_trace(go.Scatter(x=[None], y=[None], xaxis="x2", showlegend=False, hoverinfo="skip"))
+    fig.update_layout(xaxis2=dict(overlaying="x", matches="x", side="bottom", showgrid=False, zeroline=False))
 
 # %% ../../nbs/70_plots/03_forest.ipynb #7db5a62d
-def _significance_legend(fig, meaning: str = "p < .05"):
-    "Two legend entries that explain the filled and the open marker"
-    for symbol, name in [("circle", meaning), ("circle-open", "not significant")]:
+def _verdict_legend(fig, summary):
+    "What the markers of a verdict mean"
+    number = len(summary.compared)
+    if not number:
+        return _significance_legend(fig)
+    after = f" after correction for {number} comparisons" if number > 1 else ""
+    meanings = dict(circle=f"p < .05{after}", circle_open="p ≥ .05", diamond_open="not among them: p is not corrected")
+    if number == 1:
+        meanings["diamond_open"] = "not the comparison of this run"
+    _significance_legend(fig, {symbol.replace("_", "-"): name for symbol, name in meanings.items()})
+
+
+def _significance_legend(fig, meanings: dict | None = None):
+    "Legend entries that explain the markers"
+    for symbol, name in (meanings or {"circle": "p < .05", "circle-open": "not significant"}).items():
         fig.add_trace(
             go.Scatter(
                 x=[None],
@@ -141,11 +173,10 @@ def repeat_scatter(
     wide = wide.loc[:, ~(wide == 0).all()].T.drop_duplicates().T
     roles = list(GROUPS)
     order = sorted(wide, key=lambda m: (roles.index(method_role(m)), -wide[m].mean()))
-    colours = teacher_colours([m for m in order if m.startswith("teacher_")])
     fig = go.Figure()
     for i, method in enumerate(order):
         differences = wide[method].dropna()
-        colour = colours.get(method, method_colour(method))
+        colour = method_colour(method)
         fig.add_trace(_repeat_trace(differences, i, method, colour))
         mean = differences.mean()
         fig.add_shape(type="line", x0=mean, x1=mean, y0=-i - 0.38, y1=-i + 0.38, line=dict(color=colour, width=3))

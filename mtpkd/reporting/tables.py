@@ -9,8 +9,8 @@ __all__ = ['PAIRED_HEAD', 'method_extras', 'verdict_table', 'verdict_frame', 'ov
 # %% ../../nbs/75_reporting/08_tables.ipynb #81c651fc
 import pandas as pd
 from ..core.provenance import provenance_columns
-from ..distillation.methods import BASELINE, method_role, parse_row
-from ..evaluation.summary import forest_rows, GROUPS, MethodRow, Summary
+from ..distillation.methods import BASELINE, method_role, parse_row, row_schedule
+from ..evaluation.summary import forest_rows, GROUPS, MethodRow, schedule_differences, Summary
 from mtpkd.evaluation.wording import (
     difference_with_interval,
     format_interval,
@@ -22,7 +22,7 @@ from mtpkd.evaluation.wording import (
     is_missing,
     join_words,
 )
-from ..plots.palette import method_colour, teacher_colours
+from ..plots.palette import method_colour
 
 # %% ../../nbs/75_reporting/08_tables.ipynb #6ea2c724
 def method_extras(
@@ -43,8 +43,8 @@ def verdict_table(
     methods = summary.methods
     extras = method_extras(metrics)
     has_headroom = summary.headroom is not None and summary.headroom.significant
-    colours = teacher_colours([name for name in methods if name.startswith("teacher_")])
-    rows = forest_rows(summary, method_role, BASELINE)
+    apart = schedule_differences(summary, BASELINE, row_schedule)
+    rows = forest_rows(summary, method_role, BASELINE, apart)
     if BASELINE in methods:
         rows = [(BASELINE, BASELINE), *rows]
 
@@ -53,8 +53,12 @@ def verdict_table(
         if name is None:
             table.append(dict(heading=label))
             continue
-        texts = _table_row(name, methods[name], extras.get(name, {}), has_headroom=has_headroom)
-        table.append(dict(colour=colours.get(name, method_colour(name))) | texts)
+        row = methods[name]
+        mark = "zero" if name == BASELINE else summary.standing(apart.get(name, row))
+        texts = _table_row(name, row, extras.get(name, {}), mark, has_headroom=has_headroom)
+        if name in apart:
+            texts |= _against_own_baseline(apart[name])
+        table.append(dict(colour=method_colour(name)) | texts)
     return table
 
 # %% ../../nbs/75_reporting/08_tables.ipynb #70bd26bc
@@ -67,21 +71,27 @@ def _difference_or_level(name, row):
     return difference_with_interval(row.diff, row.low, row.high)
 
 
-def _table_row(name, row, extra, *, has_headroom):
-    "The texts of one method"
+def _against_own_baseline(pair) -> dict:
+    "What the table shows of a row under a schedule of its own: its difference to the baseline under that schedule"
+    return dict(against=pair.b, diff=_difference_or_level(pair.a, pair), p=format_p(pair.p, "–"), holm="–")
+
+
+def _table_row(name, row, extra, mark, *, has_headroom):
+    "The texts of one method; shares of a gap or of the headroom only where a difference was shown"
     if name == BASELINE:  # compared with no other row
         row = MethodRow(mean=row.mean, sd=row.sd, n=row.n)
         extra = {}
     bootstrap = "–"
     if not is_missing(extra.get("bootstrap_low")):
         bootstrap = format_interval(extra["bootstrap_low"], extra["bootstrap_high"])
-    gap = "–" if name.startswith("teacher_joint") else format_percent(row.gap_closed)
-    headroom = "–"
-    if has_headroom and method_role(name) != "upper":
-        headroom = format_percent(row.headroom_closed)
+    gap = headroom = "–"
+    if mark == "significant" and method_role(name) != "upper":
+        gap = format_percent(row.gap_closed)
+        headroom = format_percent(row.headroom_closed) if has_headroom else "–"
     return dict(
         method=name,
-        strong=row.is_significant,
+        mark=mark,
+        strong=mark == "significant",
         n=row.n,
         mean=f"{format_number(row.mean)} ± {format_number(row.sd)}",
         diff=_difference_or_level(name, row),
@@ -111,16 +121,23 @@ def _overview_cell(summary, name):
         return "–"
     if name == BASELINE:
         return format_number(row.mean)
-    difference = format_signed(row.diff)
-    return difference if row.p is None else f"{difference} ({format_p_value(row.counted_p)})"
+    return _difference_and_p(row, "p" if row.p_holm is None else "corrected p")
+
+
+def _difference_and_p(row, name: str) -> str:
+    "A difference with its interval, and in a second line its p under the name of what it is"
+    difference = _difference_or_level("", row)
+    return difference if row.p is None else f"{difference}\n{format_p_value(row.counted_p).replace('p', name, 1)}"
 
 
 def overview(summaries: list) -> list:  # (method, [text per run]); the first row is the level of student_only
-    "Difference to `student_only` with p, methods by runs"
+    """Difference to `student_only` with interval and p, methods by runs.
+
+    Rows under a schedule of their own are the last, against `student_only` under the same schedule."""
     methods = {}
     for summary in summaries:
         methods |= dict.fromkeys(summary.methods)
-    names = [name for name in methods if not parse_row(name).schedule]  # those with one stand in each run's own table
+    names = [name for name in methods if not parse_row(name).schedule]
     groups = list(GROUPS)
 
     def order(name):
@@ -130,6 +147,20 @@ def overview(summaries: list) -> list:  # (method, [text per run]); the first ro
     rows = []
     for name in sorted(names, key=order):
         rows.append((name, [_overview_cell(summary, name) for summary in summaries]))
+    return rows + _schedule_rows(summaries)
+
+
+def _schedule_rows(summaries) -> list:
+    "The rows of the overview that have a baseline of their own"
+    tables = [schedule_differences(summary, BASELINE, row_schedule) for summary in summaries]
+    pairs = {}
+    for table in tables:
+        pairs |= {(pair.a, pair.b): None for pair in table.values()}
+    rows = []
+    for a, b in pairs:
+        found = [table.get(a) for table in tables]
+        cells = [_difference_and_p(row, "p") if row and row.b == b else "–" for row in found]
+        rows.append((f"{a}\nagainst {b}", cells))
     return rows
 
 # %% ../../nbs/75_reporting/08_tables.ipynb #5705aa01
