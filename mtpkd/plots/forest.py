@@ -55,12 +55,13 @@ def _forest_trace(method, row: Difference, y, colour, standing: str = ""):
     )
 
 
-def _row_axis(fig, labels, last: float, first: float):
+def _row_axis(fig, labels, last: float, first: float, places=None):
     "Vertical axis with a label per row, from top to bottom; `first` and `last` are the distances to the edges"
+    places = [-i for i in range(len(labels))] if places is None else places
     fig.update_yaxes(
-        tickvals=[-i for i in range(len(labels))],
+        tickvals=places,
         ticktext=labels,
-        range=[-len(labels) + last, first],
+        range=[min(places, default=0) - 1 + last, first],
         showgrid=False,
         zeroline=False,
         ticks="",
@@ -71,18 +72,19 @@ def verdict_forest(summary: Summary) -> go.Figure:
     "Difference to `student_only` with its 95% interval, one row per method, in points"
     apart = schedule_differences(summary, BASELINE, row_schedule)
     rows = forest_rows(summary, method_role, BASELINE, apart)
+    places = _row_places(rows, apart)
     fig = go.Figure()
-    for i, (_, method) in enumerate(rows):
+    for y, (_, method) in zip(places, rows, strict=True):
         if method is None:
             continue
         row = apart.get(method, summary.methods[method])
-        fig.add_trace(_forest_trace(method, row, -i, method_colour(method), summary.standing(row)))
+        fig.add_trace(_forest_trace(method, row, y, method_colour(method), summary.standing(row)))
         text = difference_with_interval(*_interval(row)) if row.low is not None else format_signed(row.diff)
-        fig.add_annotation(x=1.01, xref="paper", y=-i, text=text, showarrow=False, xanchor="left")
-        fig.add_hline(y=-i, layer="below", line=dict(color=GRID, width=1, dash="dot"))
+        fig.add_annotation(x=1.01, xref="paper", y=y, text=text, showarrow=False, xanchor="left")
+        fig.add_hline(y=y, layer="below", line=dict(color=GRID, width=1, dash="dot"))
     _verdict_legend(fig, summary)
     fig.add_vline(x=0, line=dict(color=PALETTE["grey"], width=2))
-    _row_axis(fig, [_row_label(label, m, apart) for label, m in rows], 0.3, 0.7)
+    _row_axis(fig, [_row_label(label, m, apart) for label, m in rows], 0.3, 0.7, places)
     metric = metric_label(summary.metric)
     sides = ("worse", "better") if direction(summary.metric) > 0 else ("better", "worse")
     title = f"← {sides[0]} · difference to {BASELINE} in {metric} (points, 95% interval) · {sides[1]} →"
@@ -90,9 +92,16 @@ def verdict_forest(summary: Summary) -> go.Figure:
         title += f"<br>{label_text(provenance_text(summary))}"
     fig.update_xaxes(title=title, title_font_size=13, zeroline=False, side="top")
     _ticks_at_the_foot(fig)
-    height = 30 * len(rows)
+    height = 30 * (1 - min(places, default=0))
     fig.update_layout(legend=dict(yanchor="top", y=-28 / height, x=0, xanchor="left", orientation="h"))
     return style(fig, 130 + height, margin=dict(l=60, r=150, t=60, b=70))
+
+
+def _row_places(rows, apart) -> list:
+    "Heights of the rows, from zero down; a label of two lines takes the place of one and a half"
+    heights = [1.5 if method in apart else 1.0 for _, method in rows]
+    ends = np.cumsum(heights)
+    return [float(place) for place in (np.array(heights) - ends - (np.array(heights) - 1) / 2)]
 
 
 def _row_label(label, method, apart) -> str:

@@ -28,7 +28,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "glossary": ["method_cost", "method_time", "MethodNote", "named_methods", "method_notes", "glossary_words"],
     "limits": [
-        "describe_multiple_tests", "describe_correction", "describe_limits", "describe_test", "describe_power", "most_hurt",
+        "describe_multiple_tests", "describe_correction", "describe_marks", "describe_limits", "describe_test", "describe_power", "most_hurt",
         "describe_hurt", "describe_diverged", "describe_unfinished", "describe_tuning", "describe_provenance",
         "describe_simulation",
     ],

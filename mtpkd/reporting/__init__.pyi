@@ -82,6 +82,7 @@ from .glossary import (
 from .limits import (
     describe_multiple_tests as describe_multiple_tests,
     describe_correction as describe_correction,
+    describe_marks as describe_marks,
     describe_limits as describe_limits,
     describe_test as describe_test,
     describe_power as describe_power,

@@ -346,7 +346,10 @@ def takeaway(summary: Summary) -> str:  # one line
     return line if added.startswith("Not tested") else f"{line} {added.partition(': ')[0]}."
 
 # %% ../../nbs/75_reporting/06_answers.ipynb #8b1c61d3
-def describe_experiment(summary: Summary) -> str:
+def describe_experiment(
+    summary: Summary,
+    results=None,  # its table of repeats, with the number of rows in the pool
+) -> str:
     "What is predicted from which modalities, by how many samples, subjects and labels"
     task = summary.task
     target = join_words(task.labels) if len(task.labels) < 9 else f"{len(task.labels)} classes"
@@ -357,7 +360,8 @@ def describe_experiment(summary: Summary) -> str:
     labels = "every training sample has its label"
     if summary.labelled:
         labels = (
-            f"in each fold {summary.labelled:,} training samples keep their label, the others are an unlabelled pool"
+            f"in each fold {summary.labelled:,} training samples keep their label, for teachers and students alike; "
+            f"the others{_pool_size(results)} are an unlabelled pool"
         )
     return (
         f"A student predicts {target} ({task.kind}) from {join_words(summary.prevalent)}{teachers}. "
@@ -365,10 +369,20 @@ def describe_experiment(summary: Summary) -> str:
     )
 
 
+def _pool_size(results) -> str:
+    "How many rows of a fold are in the pool, roughly"
+    if results is None or "n_pool" not in results or not len(results):
+        return ""
+    few, many = (f"{count:,.0f}" for count in (results["n_pool"].min(), results["n_pool"].max()))
+    return f" ({few})" if few == many else f" ({few} to {many})"
+
+
 def _repeats(summary) -> str:
     "How many trainings a score is the mean of, and what guessing gives"
     seeds = len(summary.seeds)
     over = f"{summary.folds} folds" if isinstance(summary.folds, int) and summary.folds > 1 else "the given folds"
+    if summary.subjects and over.endswith(" folds") and over[0].isdigit() and summary.protocol == "honest":
+        over += ", each of which tests subjects that it does not train on,"
     if summary.folds == 1:
         over = "one fold"
     if seeds:

@@ -33,6 +33,15 @@ def _rows_of(summaries) -> list:  # names, each once
     return list(names)
 
 
+def _takeaways(sections) -> list:  # of dicts: place of the run, its title and line
+    "One line a run, for the top of a page about several"
+    return [
+        dict(run=i, title=section["title"], text=section["takeaway"])
+        for i, section in enumerate(sections)
+        if section.get("takeaway")
+    ]
+
+
 def render(
     sections: list,  # dicts of `run_section`
     budgets=None,  # of `budget_section`
@@ -57,6 +66,7 @@ def render(
             budgets=budgets or {},
             stamps=list(stamps),
             summaries=[section["title"] for section in finished],
+            takeaways=_takeaways(sections),
             overview=overview(summaries) if summaries else [],
             folding=Markup(FOLDING),
             notes=method_notes(_rows_of(summaries)) if summaries else [],

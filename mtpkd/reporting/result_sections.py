@@ -167,7 +167,7 @@ def describe_unit(summary) -> str:
     "What the Wilcoxon test and the bootstrap count"
     units = "subjects" if summary.subjects else "samples"
     what = transfer_unit(summary) if is_regression(summary) else "share of test samples that are right"
-    return f"{units}, difference in the {what}"
+    return f"{units}, of the difference in the {what}"
 
 
 def repeat_section(page: Page, run, summary) -> dict:

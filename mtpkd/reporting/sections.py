@@ -14,9 +14,9 @@ from ..core.provenance import provenance_text
 from ..evaluation.wording import metric_label
 from ..experiments.run_folder import using_tables
 from .run_view import optional_table
-from .answers import answer_sentences, describe_experiment
+from .answers import answer_sentences, describe_experiment, takeaway
 from .glossary import named_methods
-from .limits import describe_hurt, describe_test
+from .limits import describe_correction, describe_hurt, describe_marks, describe_test
 from .sentences import setting_rows, verdict_sentences
 from .tables import verdict_table
 from .page import Page
@@ -63,16 +63,20 @@ def _finished_section(page: Page, run, summary, embedding) -> dict:
         summary=summary,
         stamp=stamp,
         title=f"{summary.title} ({stamp})" if stamp else summary.title,
-        experiment=describe_experiment(summary),
+        experiment=describe_experiment(summary, optional_table(run, "results")[0]),
         answers=answers,
         named=named_methods(summary, answers),
         hurt=describe_hurt(summary, optional_table(run, "transfer")[0]),
+        takeaway=takeaway(summary),
+        correction=describe_correction(summary),
+        marks=describe_marks(summary),
         setting=setting_rows(summary),
         sentences=verdict_sentences(summary, optional_table(run, "transfer")[0]),
         verdict_rows=verdict_table(summary, optional_table(run, "metrics")[0]),
         metric=metric_label(summary.metric),
         test=describe_test(summary),
         units=describe_unit(summary),
+        others="people" if summary.subjects else "samples",
         headroom=summary.headroom is not None and summary.headroom.significant,
         forest=page.figure(plots.verdict_forest, summary),
         frames=frame_section(summary),

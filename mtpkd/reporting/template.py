@@ -6,8 +6,10 @@
 __all__ = ['CSS', 'MACROS', 'RUN', 'PAGE', 'FOLDING', 'PAIRED', 'templates']
 
 # %% ../../nbs/75_reporting/09_template.ipynb #68f788a1
+import re
 from functools import cache
 import jinja2
+from markupsafe import escape, Markup
 
 # %% ../../nbs/75_reporting/09_template.ipynb #cc8aa7b9
 CSS = """
@@ -20,7 +22,7 @@ body { margin: 0 auto; max-width: 1088px; padding: 24px; background: var(--bg); 
   font: 16px/1.5 system-ui, 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif; }
 h1 { font-size: 28px; line-height: 1.2; margin: 0 0 4px; }
 h2 { font-size: 23px; margin: 40px 0 8px; padding-top: 16px; border-top: 3px solid var(--fg); }
-h3 { font-size: 17px; margin: 32px 0 4px; } p { max-width: 78ch; margin: 6px 0; }
+h3 { font-size: 17px; margin: 32px 0 4px; } a { color: inherit; } p { max-width: 78ch; margin: 6px 0; }
 .soft, figcaption { color: var(--soft); font-size: 14px; max-width: 92ch; }
 .sentences { background: var(--shade); border-left: 4px solid #0072B2; padding: 10px 18px; margin: 14px 0; }
 .sentences li { margin: 5px 0; max-width: 92ch; } .sentences ul { margin: 4px 0; padding-left: 18px; }
@@ -32,7 +34,11 @@ th:first-child, td:first-child { text-align: left; }
 .facts :is(td, th) { text-align: left; white-space: normal; }
 .facts th { text-align: left; font-weight: 400; color: var(--soft); vertical-align: top; width: 230px; }
 tr.group td { font-weight: 600; padding-top: 12px; } tr.strong td { font-weight: 600; }
-.dot { display: inline-block; width: 10px; height: 10px; border-radius: 5px; margin-right: 8px; }
+.dot { display: inline-block; width: 11px; height: 11px; border: 2px solid currentColor; border-radius: 50%; margin-right: 8px; }
+.dot.significant { background: currentColor; } .dot.outside { border-radius: 0; transform: rotate(45deg) scale(.8); }
+.dot.zero { width: 0; height: 13px; border-width: 0 0 0 2px; border-radius: 0; margin: 0 13px -2px 5px; }
+td small { color: var(--soft); margin-left: 19px; } .stack td { white-space: pre-line; vertical-align: top; }
+code { font-size: 90%; } .option { white-space: nowrap; }
 figure { margin: 10px 0; } .pair { display: flex; flex-wrap: wrap; align-items: flex-start; gap: 10px; }
 .wide { overflow-x: auto; } .note { color: var(--soft); font-style: italic; }
 pre { background: var(--shade); padding: 12px; font-size: 12.5px; overflow-x: auto; white-space: pre-wrap;
@@ -94,13 +100,14 @@ MACROS = """
 {% macro verdict(r) %}
 <div class="wide"><table>{{ made(r.stamp) }}<thead><tr>
 <th>method</th><th>{{ r.metric }}, mean ± sd</th>
-<th>difference to student_only [95%]</th><th>p</th><th>Holm p</th>
+<th>difference to student_only [95%]</th><th>p, not corrected</th><th>Holm p</th>
 <th>gap closed</th>{% if r.headroom %}<th>headroom closed</th>{% endif %}
 </tr></thead><tbody>
 {% for t in r.verdict_rows %}
 {% if t.heading %}<tr class="group"><td colspan="7">{{ t.heading }}</td></tr>
 {% else %}<tr{% if t.strong %} class="strong"{% endif %}>
-<td><span class="dot" style="background:{{ t.colour }}"></span>{{ t.method }}</td>
+<td><span class="dot {{ t.mark }}" style="color:{{ t.colour }}"></span>{{ t.method }}
+{%- if t.against %}<br><small>against {{ t.against }}</small>{% endif %}</td>
 <td>{{ t.mean }}</td><td>{{ t.diff }}</td><td>{{ t.p }}</td><td>{{ t.holm }}</td><td>{{ t.gap }}</td>
 {% if r.headroom %}<td>{{ t.headroom }}</td>{% endif %}</tr>
 {% endif %}
@@ -219,19 +226,24 @@ RUN = """{% from "macros" import made, show, verdict, choice, plan, counted, err
 {% for sentence in r.answers + ([r.hurt] if r.hurt else []) %}{% set verdict, _, rest = sentence.partition(": ") %}
 <li><strong>{{ verdict|unbroken }}:</strong> {{ rest|unbroken }}</li>
 {% endfor %}
-</ol></div>
+</ol>{% if r.correction %}<p class="soft">{{ r.correction }}</p>{% endif %}
+</div>
 {% if r.named %}<dl class="words named">{% for note in r.named %}<dt>{{ note.name }}</dt><dd>{{ note.about }}</dd>
 {% endfor %}</dl>{% endif %}
 <h3 id="picture{{ i }}">The methods against student_only</h3>{{ show(r.forest, "Difference to student_only, the same
-student without a teacher, with 95% intervals. Controls are a method without one of its parts, without privileged data,
-or under another schedule. Upper bounds and teachers are no students to deploy: they were given more labels, or
-modalities that are not there at test time.") }}
+student without a teacher, with 95% intervals. " ~ r.marks ~ " Controls are a method without one of its parts, without
+privileged data, or student_only under another schedule. Under other schedules a row is compared with student_only under
+the same schedule, which is named below it. Teachers see modalities that are not there at test time, and
+student_all_labels has the labels of the pool: no students to deploy, and no bounds either.") }}
 <h3 id="table{{ i }}">The same in numbers</h3>{{ verdict(r) }}
-<p class="soft">Bold: p &lt; .05, two-sided; of methods that are compared with each other the corrected one (Holm p),
-of all other rows the p for this one comparison. Differences are those of scores that are not rounded.
+<p class="soft">Markers and bold are those of the figure: a row is bold by its Holm p alone. All p are two-sided. sd:
+over folds and seeds. Differences are those of scores that are not rounded.
 {{ r.test }}
-Gap closed: share of the way from student_only to teacher_joint.
-{% if r.headroom %}Headroom closed: share of the way from student_only to student_all_labels. {% endif %}
+Gap closed: share of the way from student_only to teacher_joint;
+{% if r.headroom %}headroom closed: from student_only to student_all_labels;
+{% endif %}
+a dash where no difference was shown. {% if not r.headroom %}No share of the headroom is given where none was shown or
+measured. {% endif %}
 Methods and words are explained <a href="#words">at the foot of the page</a>.</p>
 <h3 id="details{{ i }}">Details</h3>
 {% call fold("What the numbers show, and what they do not") %}
@@ -287,7 +299,7 @@ The true pairing is used for this figure only.") }}
 Losses of different methods are sums of different terms." if loop.first else "") }}
 {% endfor %}
 {% endcall %}
-{% call fold("These trained models on other " + ("people" if r.units == "subjects" else r.units)) %}
+{% call fold("These trained models on other " ~ r.others) %}
 <p class="soft">Wilcoxon test and bootstrap over {{ r.units }}. They describe these trained models, as if training could
 not have come out otherwise, and are too narrow for a claim about a method: in simulations with ten subjects, 79 to 89%
 of such intervals held the true value, not 95%.</p>
@@ -314,6 +326,13 @@ PAGE = """<!doctype html>
 as the others; test data were not looked at before the end.
 {% endif %}</p>
 {% from "macros" import made, rows, show %}
+{% if takeaways|length > 1 %}<div class="sentences"><strong>In one line each</strong><ul>
+{% for line in takeaways %}{% set verdict, _, rest = line.text.partition(": ") %}
+<li><a href="#run{{ line.run }}">{{ line.title }}</a>: <strong>{{ verdict|unbroken }}{% if rest %}:{% endif %}</strong>
+{{ rest|unbroken }}</li>
+{% endfor %}
+</ul></div>
+{% endif %}
 <nav class="toc"><ul>
 {% for r in runs %}{% set i = loop.index0 %}<li><a href="#run{{ i }}">{{ r.title }}</a>
 {%- if not r.note %}: <a href="#picture{{ i }}">picture</a>, <a href="#table{{ i }}">table</a>,
@@ -340,15 +359,18 @@ an open marker's interval holds zero.") }}
 {% for r in runs %}{% set i = loop.index0 %}{% include "run" %}{% endfor %}
 {% if summaries|length > 1 %}
 <div id="together"><h2>The experiments side by side</h2>
-<div class="wide"><table>{{ made(stamps|join("; ")) }}<thead><tr>
-<th>difference to student_only, in points</th>{% for t in summaries %}<th>{{ t }}</th>{% endfor %}
+<div class="wide"><table class="stack">{{ made(stamps|join("; ")) }}<thead><tr>
+<th>difference to student_only, in points [95%]</th>{% for t in summaries %}<th>{{ t }}</th>{% endfor %}
 </tr></thead><tbody>
-{{ rows(overview, " (level)") }}</tbody></table></div>
-<p class="soft">p as in the tables above: corrected for the number of methods where there is a Holm p.</p></div>
+{{ rows(overview[1:]) }}
+<tr class="group"><td>student_only, score x 100</td>{% for c in overview[0][1] %}<td>{{ c }}</td>{% endfor %}</tr>
+</tbody></table></div>
+<p class="soft">A corrected p is the Holm p of the tables above, every other p is for one comparison alone, and so is every
+interval. The last line is no difference but the score that the others start from.</p></div>
 {% endif %}
 {% if notes %}
 <div id="words"><h2>Methods and words</h2>
-<div class="wide"><table class="facts"><tbody>
+<div class="wide"><table class="facts"><thead><tr><th>method</th><th>what it is</th><th>source</th></tr></thead><tbody>
 {% for note in notes %}<tr><th>{{ note.name }}</th><td>{{ note.about }}</td>
 <td class="soft">{{ note.reference }}</td></tr>
 {% endfor %}
@@ -404,9 +426,13 @@ seeds. p: two-sided corrected resampled t-test; bold: below .05 after Holm's cor
 """
 
 # %% ../../nbs/75_reporting/09_template.ipynb #72ab25b2
+_OPTION = re.compile(r"--[a-z-]+ (?:&#34;.*?&#34;|[\w:,+@./-]*[\w])")  # of a command, with its value
+
+
 def _unbroken(sentence):
-    "A sentence whose p values are not broken over two lines"
-    return sentence.replace("p = ", "p\u00a0=\u00a0").replace("p < ", "p\u00a0<\u00a0")
+    "A sentence whose p values are not broken over two lines; options of a command as code"
+    text = sentence.replace("p = ", "p\u00a0=\u00a0").replace("p < ", "p\u00a0<\u00a0")
+    return Markup(_OPTION.sub(r'<code class="option">\g<0></code>', str(escape(text))))
 
 
 @cache

@@ -15,7 +15,8 @@ LIMIT = 8_000_000
 def body(path):
     "The page without plotly.js, the style sheet and the figures' data"
     page = path.read_text(encoding="utf-8")
-    return re.sub(r"<script>.*?</script>", "", page[page.index("<body>") :], flags=re.S).replace("\u00a0", " ")
+    text = re.sub(r"<script>.*?</script>", "", page[page.index("<body>") :], flags=re.S).replace("\u00a0", " ")
+    return re.sub(r"</?code[^>]*>", "", text)  # options of a command stand as code
 
 
 @pytest.fixture(scope="module")
