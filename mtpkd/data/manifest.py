@@ -243,6 +243,14 @@ def _require_usable_names(manifest) -> None:
         raise ValueError(f"task: {taken[0]!r} is a column of every table of predictions; use another name")
 
 
+def _require_known_meanings(manifest) -> None:
+    "Raise `ValueError` where a name is explained that no modality, class or dimension has"
+    named = [*manifest.modalities, *manifest.task.labels]
+    for name in manifest.meanings:
+        if name not in named:
+            raise ValueError(f"meanings: {name!r} is no modality and no class; {nearest(name, named)}")
+
+
 def _require_fitting_keys(manifest) -> None:
     "Raise `ValueError` where two keys of a manifest contradict each other"
     if not manifest.files and manifest.reader in ("npz", "table"):
@@ -282,6 +290,7 @@ class DatasetManifest(_Strict):
     hop_s: float | None = Field(None, gt=0)  # seconds from one row of a recording to the next
     frames: FramesSpec | None = None  # rows are windows over frames
     simulated: str = ""  # how the recordings were simulated; empty: they are of people
+    meanings: dict[str, str] = {}  # class, dimension or modality -> what its short name stands for
     root: Path = Path(".")
     _address: str = PrivateAttr("")  # name or path by which it was read, with its variants
 
@@ -289,7 +298,7 @@ class DatasetManifest(_Strict):
     def _without_absent(self, handler):
         "A set without one of these entries does not say so: its digest is that of manifests without the entry"
         values = handler(self)
-        for name in ("frames", "shard_folders"):
+        for name in ("frames", "shard_folders", "meanings"):
             if not getattr(self, name):
                 values.pop(name, None)
         return values
@@ -297,6 +306,7 @@ class DatasetManifest(_Strict):
     @model_validator(mode="after")
     def _parts_fit(self):
         _require_usable_names(self)
+        _require_known_meanings(self)
         _require_fitting_keys(self)
         return self
 

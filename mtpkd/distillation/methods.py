@@ -351,7 +351,7 @@ add_method(
         default_for="pool",
         colour="yellow",
         about="The student with the labels of the whole pool: what there is to gain.",
-        reference="an upper bound",
+        reference="the same student with more labels",
     )
 );
 

@@ -184,7 +184,7 @@ def _plain_values(summary) -> dict:
     "The values of a `Summary` as summary.json holds them"
     values = summary.model_dump(mode="json", exclude={"format", "schedules", "task"})
     values["task"] = summary.task.to_dict()
-    for optional in ("notes", "tuned", "frames"):
+    for optional in ("notes", "tuned", "frames", "meanings"):
         if not values[optional]:
             del values[optional]
     return values | {f"{base}{_SCHEDULE}": schedule for base, schedule in summary.schedules.items()}
@@ -248,6 +248,7 @@ class Summary(_SummaryMapping, Record):
     fallback: dict[str, Fallback] = {}
     graph_used: dict[str, float] = {}  # method -> share of repeats in which its targets were propagated over a graph
     diverged: dict[str, tuple[DivergedRepeat, ...]] = {}
+    meanings: dict[str, str] = {}  # class, dimension or modality -> what its short name stands for
     notes: tuple[str, ...] = ()  # what the data set lacks in more than a fifth of its samples
     frames: dict[str, FrameRow] = {}  # where rows are windows: method -> its score over all annotated frames
     tuned: dict[str, int] = {}  # method -> trials that chose its settings, 0: none; empty where nothing was tuned

@@ -403,6 +403,12 @@ def anchors_of_batch(plan: ExperimentSpec) -> int:  # `k`, or one less than the 
     return min(plan.config.ot.k, s.batch + (s.pool_batch if all(len(f.pool) for f in plan.folds) else 0) - 1)
 
 
+def _used_meanings(plan) -> dict:
+    "What the names of the run's classes and modalities stand for, where the manifest explains them"
+    used = [*plan.config.prevalent, *plan.config.privileged, *plan.samples.task.labels]
+    return {name: meaning for name, meaning in plan.manifest.meanings.items() if name in used}
+
+
 def _frame(plan, parts) -> dict:
     "Data set, task and settings of the verdict"
     c, s, m = plan.config, plan.samples, plan.manifest
@@ -427,6 +433,7 @@ def _frame(plan, parts) -> dict:
         pairing=c.pairing,
         **dict(protocol="honest", control="") | provenance_columns(to_dict(c)),
         **dict(simulated=m.simulated) if m.simulated else {},
+        **dict(meanings=_used_meanings(plan)) if m.meanings else {},
         ot=dict(k=anchors_of_batch(plan), blur=c.ot.blur),
         frozen=frozen_parts(c),
     )

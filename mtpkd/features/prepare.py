@@ -204,6 +204,7 @@ _COPIED = {
     "hop_s",
     "published",
     "simulated",
+    "meanings",
 }
 
 
@@ -284,6 +285,7 @@ _DESCRIPTIVE = {
     "variants",
     "simulated",
     "shard_folders",
+    "meanings",
 }
 
 

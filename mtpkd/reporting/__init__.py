@@ -4,7 +4,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "answers": [
         "answering_method", "describe_help", "describe_pairing", "describe_transport_gain", "answer_sentences", "takeaway",
-        "describe_experiment",
+        "describe_experiment", "describe_names",
     ],
     "companion": [
         "SMALL", "single_teachers", "companion_run", "manifest_of", "set_of", "shown_methods", "best_student",

@@ -7,6 +7,7 @@ from .answers import (
     answer_sentences as answer_sentences,
     takeaway as takeaway,
     describe_experiment as describe_experiment,
+    describe_names as describe_names,
 )
 from .companion import (
     SMALL as SMALL,

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['answering_method', 'describe_help', 'describe_pairing', 'describe_transport_gain', 'answer_sentences', 'takeaway',
-           'describe_experiment']
+           'describe_experiment', 'describe_names']
 
 # %% ../../nbs/75_reporting/06_answers.ipynb #9af10ced
 from typing import NamedTuple
@@ -367,6 +367,13 @@ def describe_experiment(
         f"A student predicts {target} ({task.kind}) from {join_words(summary.prevalent)}{teachers}. "
         f"{summary.n:,} samples{subjects}; {labels}. {_repeats(summary)}"
     )
+
+
+def describe_names(summary: Summary) -> str:  # empty where nothing is explained
+    "What the short names of modalities and classes stand for"
+    order = [*summary.prevalent, *summary.privileged, *summary.task.labels]
+    explained = [f"{name}: {summary.meanings[name]}" for name in dict.fromkeys(order) if name in summary.meanings]
+    return f"{'; '.join(explained)}." if explained else ""
 
 
 def _pool_size(results) -> str:

@@ -8,7 +8,7 @@ __all__ = ['method_cost', 'method_time', 'MethodNote', 'named_methods', 'method_
 # %% ../../nbs/75_reporting/06_glossary.ipynb #09352fa3
 import re
 from typing import NamedTuple
-from ..distillation.methods import BASELINE, declared, methods, parse_row, RECIPE
+from ..distillation.methods import BASELINE, declared, methods, parse_row, RECIPE, row_schedule
 from ..evaluation.wording import join_words
 
 # %% ../../nbs/75_reporting/06_glossary.ipynb #0d24c8bc
@@ -87,21 +87,38 @@ def glossary_words(rows) -> list:  # of (word, meaning)
         "prevalent, privileged": "there at training and test time; there at training time only",
         "student_only, the student alone": "the same student, trained on the labelled rows without a teacher",
         "unlabelled pool": "training rows with all modalities and hidden labels",
-        "joint teacher": "a teacher that sees all modalities, prevalent and privileged ones, at test time too",
+        "teacher_joint, the joint teacher": "it sees all modalities, prevalent and privileged ones, at test time too",
+        "teacher_MODALITY": "a teacher that sees this modality alone",
         "soft targets": "predictions of teachers for training samples, from which a student learns",
         "T-Net": "a small network that predicts the embedding of a teacher from that of the student",
         "transport plan": "which sample in the teacher's space is matched to which in the student's",
         "fold, repeat": "one division of the data into training and test samples; one training on it",
         "points": "hundredths of the score",
-        "Holm p": "p corrected for the number of methods that were compared (Holm 1979)",
+        "Holm p": "p corrected for the number of comparisons with the student alone (Holm 1979)",
         "gap closed": "the share of the way from the student alone to the joint teacher",
         "headroom": "what the labels of the whole pool would add to the student alone",
-        "METHOD:no_TERM": "the method without one of its terms",
-        "METHOD:paper": "the method under the schedule of its released code",
     }
-    present = [parse_row(row) for row in rows]
-    if not any(row.without for row in present):
-        del words["METHOD:no_TERM"]
-    if not any(row.schedule for row in present):
-        del words["METHOD:paper"]
-    return list(words.items())
+    return list((words | _variants(rows)).items())
+
+
+_TERMS = dict(ot="optimal transport", centroid="the distance between mean similarity profiles")
+
+
+def _variants(rows) -> dict:  # word -> meaning
+    "What the parts of names after a colon mean, of those that are among the rows, and which name is taken twice"
+    present = {row: parse_row(row) for row in rows}
+    words = {}
+    if RECIPE in present:
+        words[RECIPE] = "a method, no variant of one with a similar name; the software has the same name"
+    without = dict.fromkeys(row.without for row in present.values() if row.without)
+    if without:
+        terms = join_words(f"no_{term} without {_TERMS.get(term, f'its term {term}')}" for term in without)
+        words["METHOD:no_TERM"] = f"the method from the same start, under the same schedule, less one term: {terms}"
+    scheduled = {row: row_schedule(row) for row, parts in present.items() if parts.schedule and parts.base != BASELINE}
+    if scheduled:
+        words["METHOD:paper"] = "the method under the schedule of its released code"
+    alone = [row for row, parts in present.items() if parts.base == BASELINE and parts.schedule in scheduled.values()]
+    for row in alone:
+        same = join_words(name for name, schedule in scheduled.items() if schedule == row_schedule(row))
+        words[row] = f"the student alone under the schedule of {same}"
+    return words

@@ -14,7 +14,7 @@ from ..core.provenance import provenance_text
 from ..evaluation.wording import metric_label
 from ..experiments.run_folder import using_tables
 from .run_view import optional_table
-from .answers import answer_sentences, describe_experiment, takeaway
+from .answers import answer_sentences, describe_experiment, describe_names, takeaway
 from .glossary import named_methods
 from .limits import describe_correction, describe_hurt, describe_marks, describe_test
 from .sentences import setting_rows, verdict_sentences
@@ -66,6 +66,7 @@ def _finished_section(page: Page, run, summary, embedding) -> dict:
         experiment=describe_experiment(summary, optional_table(run, "results")[0]),
         answers=answers,
         named=named_methods(summary, answers),
+        names=describe_names(summary),
         hurt=describe_hurt(summary, optional_table(run, "transfer")[0]),
         takeaway=takeaway(summary),
         correction=describe_correction(summary),

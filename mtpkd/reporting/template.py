@@ -32,7 +32,7 @@ th, td { padding: 4px 10px; text-align: right; border-bottom: 1px solid var(--li
 th { font-weight: 600; vertical-align: bottom; white-space: normal; }
 th:first-child, td:first-child { text-align: left; }
 .facts :is(td, th) { text-align: left; white-space: normal; }
-.facts th { text-align: left; font-weight: 400; color: var(--soft); vertical-align: top; width: 230px; }
+.facts tbody th { font-weight: 400; color: var(--soft); width: 230px; } .facts :is(td, th) { vertical-align: top; }
 tr.group td { font-weight: 600; padding-top: 12px; } tr.strong td { font-weight: 600; }
 .dot { display: inline-block; width: 11px; height: 11px; border: 2px solid currentColor; border-radius: 50%; margin-right: 8px; }
 .dot.significant { background: currentColor; } .dot.outside { border-radius: 0; transform: rotate(45deg) scale(.8); }
@@ -51,7 +51,7 @@ summary { cursor: pointer; font-weight: 600; margin: 8px 0; }
 .draw { overflow-x: auto; } .words dt { font-weight: 600; } .words dd { margin: 0 0 6px 18px; max-width: 92ch; }
 @media (max-width: 840px) {
   body { padding: 12px; font-size: 15px; } h1 { font-size: 23px; } h2 { font-size: 19px; margin-top: 28px; }
-  .sentences { padding: 8px 12px; } .facts th { width: 38%; } th, td { padding: 3px 6px; }
+  .sentences { padding: 8px 12px; } .facts tbody th { width: 38%; } th, td { padding: 3px 6px; }
   .draw > div { min-width: 640px; }
   .wide :is(th, td):first-child { position: sticky; left: 0; background: var(--bg); }
   .pair { overflow-x: auto; }
@@ -76,7 +76,7 @@ CSS += """
   h1, h2, h3, summary, dt, .lead { break-after: avoid; }
   figure, table, li, p, dd, summary, .pair { break-inside: avoid; } figcaption { break-before: avoid; }
   details:not([open])::details-content { content-visibility: visible; block-size: auto; }
-  .facts th { width: 24%; } .facts td { vertical-align: top; } pre { columns: 2; font-size: 7.5pt; padding: 8px 12px; }
+  .facts tbody th { width: 24%; } pre { columns: 2; font-size: 7.5pt; padding: 8px 12px; }
   section ~ section { break-before: page; }
   figure > .draw, .pair { zoom: .655; width: 1040px; } .wide { overflow: visible; } table { font-size: 8.5pt; }
   th, td { padding: 2px 6px; } .soft, figcaption { font-size: 9pt; } p, .sentences li { max-width: none; }
@@ -93,7 +93,7 @@ MACROS = """
 {% macro show(f, caption="") %}
 {% if f.note %}<p class="note">{{ f.note }}</p>
 {% else %}<figure>
-<div class="draw">{{ f.html }}</div>{% if caption %}<figcaption>{{ caption }}</figcaption>{% endif %}</figure>
+<div class="draw">{{ f.html }}</div>{% if caption %}<figcaption>{{ caption|unbroken }}</figcaption>{% endif %}</figure>
 {% endif %}
 {% endmacro %}
 
@@ -222,6 +222,7 @@ RUN = """{% from "macros" import made, show, verdict, choice, plan, counted, err
 {% if r.note %}<p class="note">{{ r.note }}</p>
 {% else %}
 <p>{{ r.experiment }}</p>
+{% if r.names %}<p class="soft">{{ r.names }}</p>{% endif %}
 <div class="sentences"><strong>In brief</strong><ol>
 {% for sentence in r.answers + ([r.hurt] if r.hurt else []) %}{% set verdict, _, rest = sentence.partition(": ") %}
 <li><strong>{{ verdict|unbroken }}:</strong> {{ rest|unbroken }}</li>
