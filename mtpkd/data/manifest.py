@@ -244,10 +244,10 @@ def _require_usable_names(manifest) -> None:
 
 
 def _require_known_meanings(manifest) -> None:
-    "Raise `ValueError` where a name is explained that no modality, class or dimension has"
+    "Raise `ValueError` where a name is explained that no modality, class or dimension has; variants may have others"
     named = [*manifest.modalities, *manifest.task.labels]
     for name in manifest.meanings:
-        if name not in named:
+        if name not in named and not manifest.variants:
             raise ValueError(f"meanings: {name!r} is no modality and no class; {nearest(name, named)}")
 
 

@@ -204,7 +204,6 @@ _COPIED = {
     "hop_s",
     "published",
     "simulated",
-    "meanings",
 }
 
 
@@ -240,6 +239,9 @@ def prepared_manifest(old, samples, modalities, out) -> dict:
         subject=None if samples.subject is None else "subject",
         modalities=entries,
     )
+    if old.meanings:
+        named = [*entries, *old.task.labels]
+        values["meanings"] = {name: meaning for name, meaning in old.meanings.items() if name in named}
     if folders.names != (SHARDS,):
         values["shard_folders"] = list(folders.names)
     if old.protocol.group:

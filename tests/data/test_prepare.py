@@ -10,6 +10,7 @@ from mtpkd.models.backbones import build_backbone
 from mtpkd.data import video
 from mtpkd.data.face_detectors import detectors
 from mtpkd.data.feature_store import open_shard, write_shard
+from mtpkd.data.manifest import load_manifest
 from mtpkd.data.media_files import write_video
 from mtpkd.cli.main import main
 from mtpkd.core.errors import InputError
@@ -19,7 +20,7 @@ from mtpkd.api import export
 from mtpkd.experiments.run_students import find_students
 from mtpkd.experiments.fit import plan_fit
 from mtpkd.features import piece_workers
-from mtpkd.features.prepare import prepare, prepare_settings
+from mtpkd.features.prepare import manifest_digest, prepare, prepare_settings
 from mtpkd.features.encoder_choice import PrepareConfig
 from mtpkd.features.pieces import Piece, video_pixels
 from mtpkd.features.recipes import Recipe
@@ -73,6 +74,20 @@ def test_killed_ten_times_gives_the_bytes_of_a_clean_run(films, clean, tmp_path)
 
 
 @pytest.mark.slow
+def test_what_names_stand_for_is_carried_and_changes_no_digest(films, clean, tmp_path):
+    text = Path(films).read_text()
+    names = list(load_manifest(films).modalities)
+    explained = Path(films).with_name("explained.yaml")
+    explained.write_text(text + "meanings: {%s: what a camera saw}\n" % names[0])
+    assert manifest_digest(load_manifest(explained)) == manifest_digest(load_manifest(films))
+    prepare(explained, out=tmp_path / "out", jobs=1, progress=False, **HOW)
+    explained.unlink()
+    assert load_manifest(tmp_path / "out" / "manifest.yaml").meanings == {names[0]: "what a camera saw"}
+    made, expected = tree(tmp_path / "out"), tree(clean[0])
+    differ = {name for name in made | expected if made.get(name) != expected.get(name)}
+    assert differ <= {"manifest.yaml", "recordings.yaml"}, "no feature and no digest moved"
+
+
 def test_the_command_killed_with_its_workers_at_work(films, clean, tmp_path):
     out, random, options = tmp_path / "out", np.random.default_rng(), [f"--set={k}={v}" for k, v in HOW.items()]
     command = [

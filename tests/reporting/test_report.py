@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import fake_run_folder
 from mtpkd.evaluation.summary import parse_summary
+from mtpkd.reporting.answers import takeaway
 from mtpkd.reporting.report import report
 from mtpkd.reporting.sentences import verdict_sentences
 from mtpkd.core.errors import InputError
@@ -71,6 +72,38 @@ def test_it_says_everything(page, runs):
         "subjects that gain / lose",
     ]:
         assert said in text, said
+
+
+def test_several_runs_begin_with_a_line_each(page, runs, tmp_path):
+    text = body(page)
+    top = text[: text.index('<section id="run0">')]
+    for number, r in enumerate(runs):
+        assert f'<a href="#run{number}">{r.summary.title}</a>: <strong>' in top
+        assert takeaway(r.summary).partition(": ")[2].replace("<", "&lt;") in top
+    assert "In one line each" not in body(report(runs[0], tmp_path / "one.html"))
+
+
+def test_rows_outside_the_correction_are_never_bold(runs, tmp_path):
+    "Neither by their own p nor by an interval without zero; each dot is drawn as in the figure"
+    r = fake_run_folder.FakeRun()
+    methods = {name: row.model_dump() for name, row in r.summary.methods.items()}
+    methods["mtpkdot:no_ot"] = methods["mtpkd"] | dict(p=0.0001, p_holm=None)
+    r.summary |= dict(methods=methods)
+    report(r, tmp_path / "r.html")
+    strong = re.findall(
+        r'<tr class="strong">\s*<td><span class="dot (\w+)"[^>]*></span>([\w:]+)', body(tmp_path / "r.html")
+    )
+    expected = {name for name, row in r.summary.methods.items() if row.p_holm is not None and row.p_holm < 0.05}
+    assert {name for _, name in strong} == expected and {mark for mark, _ in strong} <= {"significant"} and expected
+    outside = re.findall(r'<span class="dot outside"[^>]*></span>([\w:]+)', body(tmp_path / "r.html"))
+    assert {"mtpkdot:no_ot", "teacher_joint", "student_all_labels"} <= {*outside}
+
+
+def test_names_are_explained_where_the_summary_does(tmp_path):
+    r = fake_run_folder.FakeRun()
+    assert "gyroscope" not in body(report(r, tmp_path / "r.html"))
+    r.summary |= dict(meanings=dict(gyro="gyroscope of a <watch>"))
+    assert "gyro: gyroscope of a &lt;watch&gt;." in body(report(r, tmp_path / "r.html"))
 
 
 def test_same_input_same_page(page, runs, tmp_path):
