@@ -118,7 +118,8 @@ def describe_test(summary: Summary) -> str:
     folds = "Folds are drawn at random" if isinstance(summary.folds, int) else given
     return (
         f"{folds}, and p values are those of the corrected resampled t-test, "
-        f"with {format_number(test.rho, '{:.2f}', 1)} test rows for each training row, labelled or in the pool{repeated}."
+        f"with {format_number(test.rho, '{:.2f}', 1)} test rows for each training row, "
+        f"labelled or in the pool{repeated}."
     )
 
 # %% ../../nbs/75_reporting/06_limits.ipynb #9309f7b6
@@ -172,8 +173,9 @@ def most_hurt(
     right, wrong, unit = _CHANGES["regression" if kind == "regression" else "classification"]
     which = ", most of all" if losing > 1 else ":"
     seeds = f", worse in {worst['seeds_worse']} of {worst['seeds']} seeds" if worst["seeds"] > 1 else ""
+    name, size = _group_name(of, worst["group"]), format_signed(worst["diff"])
     return (
-        f"{counts}{same}, {losing} {lose}{which} {_group_name(of, worst['group'])} ({format_signed(worst['diff'])}{unit}{seeds}; "
+        f"{counts}{same}, {losing} {lose}{which} {name} ({size}{unit}{seeds}; "
         f"of {worst['n']:,} predictions {worst['turned_right']:,} {right}, {worst['turned_wrong']:,} {wrong})"
     )
 

@@ -34,7 +34,8 @@ th:first-child, td:first-child { text-align: left; }
 .facts :is(td, th) { text-align: left; white-space: normal; }
 .facts tbody th { font-weight: 400; color: var(--soft); width: 230px; } .facts :is(td, th) { vertical-align: top; }
 tr.group td { font-weight: 600; padding-top: 12px; } tr.strong td { font-weight: 600; }
-.dot { display: inline-block; width: 11px; height: 11px; border: 2px solid currentColor; border-radius: 50%; margin-right: 8px; }
+.dot { display: inline-block; width: 11px; height: 11px; border: 2px solid currentColor; border-radius: 50%;
+  margin-right: 8px; }
 .dot.significant { background: currentColor; } .dot.outside { border-radius: 0; transform: rotate(45deg) scale(.8); }
 .dot.zero { width: 0; height: 13px; border-width: 0 0 0 2px; border-radius: 0; margin: 0 13px -2px 5px; }
 td small { color: var(--soft); margin-left: 19px; } .stack td { white-space: pre-line; vertical-align: top; }
@@ -366,8 +367,8 @@ an open marker's interval holds zero.") }}
 {{ rows(overview[1:]) }}
 <tr class="group"><td>student_only, score x 100</td>{% for c in overview[0][1] %}<td>{{ c }}</td>{% endfor %}</tr>
 </tbody></table></div>
-<p class="soft">A corrected p is the Holm p of the tables above, every other p is for one comparison alone, and so is every
-interval. The last line is no difference but the score that the others start from.</p></div>
+<p class="soft">A corrected p is the Holm p of the tables above, every other p is for one comparison alone, and
+so is every interval. The last line is no difference but the score that the others start from.</p></div>
 {% endif %}
 {% if notes %}
 <div id="words"><h2>Methods and words</h2>
