@@ -61,8 +61,8 @@ def describe_marks(summary: Summary) -> str:
     if any(pair.p is None for pair in apart.values()):
         untested = " A row without an interval is the difference of two means, not tested."
     return (
-        f"Filled, and bold in the table: {which} with {BASELINE}. Diamonds, never bold: rows which that correction does "
-        "not count; their p is for one comparison alone, and so is every interval, which may leave out zero where "
+        f"Filled, and bold in the table: {which} with {BASELINE}. Diamonds, never bold: rows which that correction "
+        "does not count; their p is for one comparison alone, and so is every interval, which may leave out zero where "
         f"nothing is filled.{untested}"
     )
 
