@@ -38,7 +38,8 @@ tr.group td { font-weight: 600; padding-top: 12px; } tr.strong td { font-weight:
   margin-right: 8px; }
 .dot.significant { background: currentColor; } .dot.outside { border-radius: 0; transform: rotate(45deg) scale(.8); }
 .dot.zero { width: 0; height: 13px; border-width: 0 0 0 2px; border-radius: 0; margin: 0 13px -2px 5px; }
-td small { color: var(--soft); margin-left: 19px; } .stack td { white-space: pre-line; vertical-align: top; }
+td small { color: var(--soft); margin-left: 19px; } .stack td { white-space: pre; vertical-align: top; }
+.stack td:first-child { white-space: pre-line; }
 code { font-size: 90%; } .option { white-space: nowrap; }
 figure { margin: 10px 0; } .pair { display: flex; flex-wrap: wrap; align-items: flex-start; gap: 10px; }
 .wide { overflow-x: auto; } .note { color: var(--soft); font-style: italic; }
