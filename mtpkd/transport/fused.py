@@ -57,8 +57,8 @@ def _first_calls() -> None:
 
 def _remove_compiled() -> bool:
     "Remove the files of compiled functions; whether there were any"
-    folders = {function.stats.cache_path for function in _loops()} - {None}
-    files = [path for folder in folders for path in Path(folder).glob("compiled.*.nb[cid]")]
+    folder = _loops()[0].stats.cache_path
+    files = [*Path(folder).glob("compiled.*.nb[cid]")] if folder else []
     for path in files:
         path.unlink(missing_ok=True)
     return bool(files)
