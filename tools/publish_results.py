@@ -1,7 +1,7 @@
 """Put the tables of finished run folders into results/, from which README.md and nbs/docs/results.ipynb are made.
 
     python tools/publish_results.py runs/verdicts/watch runs/verdicts/zer
-    python tools/publish_results.py --pictures runs/verdicts/watch runs/verdicts/zer     draws the pictures anew, no more
+    python tools/publish_results.py --pictures watch mfeat     draws the pictures of these sets anew, from results/
 
 For each run: NAME.csv (every repeat), NAME_verdict.csv (the table), NAME_comparisons.csv (pairs of methods),
 NAME_predictions.parquet (the predicted class of every test sample), NAME.yaml (the settings that made them), and
@@ -12,8 +12,10 @@ import shutil
 import sys
 from pathlib import Path
 import pandas as pd
+import yaml
 from mtpkd import RunFolder
-from mtpkd.evaluation.summary import Summary
+from mtpkd.data.manifest import load_manifest
+from mtpkd.evaluation.summary import parse_summary, Summary
 from mtpkd.experiments.run_folder import write_table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,14 +61,36 @@ def picture(summary: Summary) -> None:
     "The forest plot of a run as nbs/images/verdict_NAME.png"
     from mtpkd import plots
 
-    shown = {name: row for name, row in summary.methods.items() if name in (*ROWS, "student_all_labels")}
-    figure = plots.verdict_forest(summary.model_copy(update=dict(methods=shown)))
+    figure = plots.verdict_forest(summary, (*ROWS, "student_all_labels"))
     prevalent, privileged = (", ".join(getattr(summary, role)) for role in ("prevalent", "privileged"))
     title = f"{summary.title}: prevalent {prevalent}, privileged {privileged}"
     figure.update_layout(
         title=dict(text=title, x=0.02, y=0.97, font_size=16), margin_t=90, width=900, height=figure.layout.height + 50
     )
     figure.write_image(IMAGES / f"verdict_{summary.name}.png", scale=1.5)
+
+
+def published_summary(name: str) -> Summary:
+    "What the tables in results/ tell of the summary of a run"
+    settings = yaml.safe_load((RESULTS / f"{name}.yaml").read_text(encoding="utf-8"))
+    manifest, table = load_manifest(name), pd.read_csv(RESULTS / f"{name}_verdict.csv").set_index("method")
+    methods, values = {}, table.astype(object).where(table.notna(), None)
+    for method, row in values.to_dict("index").items():
+        low, high = row.pop("low"), row.pop("high")
+        del row["schedule"]
+        methods[method] = row | dict(ci95=[low, high])
+    return parse_summary(
+        dict(
+            name=name,
+            title=manifest.title,
+            task=dict(kind=manifest.task.kind, classes=manifest.task.labels),
+            metric=manifest.protocol.metric,
+            n=0,  # not drawn
+            folds=settings["folds"],
+            methods=methods,
+            **{role: settings[role] for role in ("prevalent", "privileged", "seeds")},
+        )
+    )
 
 
 def tables(folder, run: RunFolder) -> None:
@@ -80,14 +104,16 @@ def tables(folder, run: RunFolder) -> None:
 
 
 def main(arguments: list) -> None:
-    folders = [argument for argument in arguments if argument != "--pictures"]
-    if not folders:
+    named = [argument for argument in arguments if argument != "--pictures"]
+    if not named:
         sys.exit(__doc__)
     IMAGES.mkdir(exist_ok=True)
-    for folder in folders:
-        run = RunFolder(folder)
-        if "--pictures" not in arguments:
-            tables(folder, run)
+    for name in named:
+        if "--pictures" in arguments:
+            picture(published_summary(name))
+            continue
+        run = RunFolder(name)
+        tables(name, run)
         picture(run.summary)
 
 

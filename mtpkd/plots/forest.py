@@ -68,10 +68,17 @@ def _row_axis(fig, labels, last: float, first: float, places=None):
     )
 
 # %% ../../nbs/70_plots/03_forest.ipynb #ad52fe4c
-def verdict_forest(summary: Summary) -> go.Figure:
+def verdict_forest(
+    summary: Summary,
+    only=None,  # names of the methods that are drawn; None: all
+) -> go.Figure:
     "Difference to `student_only` with its 95% interval, one row per method, in points"
     apart = schedule_differences(summary, BASELINE, row_schedule)
-    rows = forest_rows(summary, method_role, BASELINE, apart)
+    drawn = summary
+    if only is not None:
+        methods = {name: row for name, row in summary.methods.items() if name in only}
+        drawn = summary.model_copy(update=dict(methods=methods))
+    rows = forest_rows(drawn, method_role, BASELINE, apart)
     places = _row_places(rows, apart)
     fig = go.Figure()
     for y, (_, method) in zip(places, rows, strict=True):
