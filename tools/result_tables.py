@@ -603,6 +603,16 @@ def encoder_costs() -> str:
     return markdown_table(header, cells)
 
 
+def film_speed() -> str:
+    "Frames a second and memory of a student with its encoder over a long film"
+    cells = []
+    for row in pd.read_csv(RESULTS / "bench_stream.csv").itertuples():
+        speed = [f"{row.frames_a_second:.0f}", f"{row.real_time:.1f}"]
+        cells.append([f"`{row.encoder}`", f"{row.minutes:g}", *speed, f"{row.mib_tenth}", f"{row.mib}", row.processor])
+    header = ["encoder", "minutes", "frames a second", "times real time", "MiB, a tenth", "MiB, the whole", "processor"]
+    return markdown_table(header, cells)
+
+
 def install_sizes() -> str:
     "Sizes of installations and extras"
     rows = pd.read_csv(RESULTS / "install_sizes.csv", dtype=str, keep_default_na=False)
