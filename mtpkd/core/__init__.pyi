@@ -158,6 +158,7 @@ from .yaml_files import (
     with_stand_ins as with_stand_ins,
     parse_yaml as parse_yaml,
     read_yaml as read_yaml,
+    exponent_as_number as exponent_as_number,
     apply_set as apply_set,
     value_at as value_at,
 )

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 import yaml
 from .errors import InputError, nearest
-from .yaml_files import with_stand_ins
+from .yaml_files import exponent_as_number, with_stand_ins
 
 # %% ../../nbs/00_core/06_config.ipynb #05e158a7
 class Limit(NamedTuple):
@@ -282,6 +282,8 @@ def _coerce(value, kind, where: str):
         item_kind = typing.get_args(kind)[0]
         return tuple(_coerce(item, item_kind, f"{where}[{i}]") for i, item in enumerate(value))
     kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    if float in kinds and str not in kinds:
+        value = exponent_as_number(value)
     if value is None and type(None) in kinds:
         return None
     if tuple in kinds and isinstance(value, (list, tuple)):

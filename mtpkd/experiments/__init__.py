@@ -68,8 +68,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "train_trial", "run_trial", "run_compared", "check_tuning",
     ],
     "tuning": [
-        "ALL", "EXPERIMENT", "COSTS", "COSTLY_PARTS", "KEYS", "MOST_TRIALS", "Dimension", "is_real",
-        "parse_dimension", "changes_cost", "parse_spaces", "TuneSpec", "read_tune",
+        "ALL", "EXPERIMENT", "COSTS", "COSTLY_PARTS", "KEYS", "MOST_TRIALS", "Dimension", "default_of",
+        "is_real", "parse_dimension", "changes_cost", "parse_spaces", "TuneSpec", "read_tune",
     ],
     "verdict": [
         "EFFECT", "paired", "test_design", "compare_methods", "tested_difference", "diverged", "summarise",

@@ -242,6 +242,7 @@ from .tuning import (
     KEYS as KEYS,
     MOST_TRIALS as MOST_TRIALS,
     Dimension as Dimension,
+    default_of as default_of,
     is_real as is_real,
     parse_dimension as parse_dimension,
     changes_cost as changes_cost,

@@ -12,7 +12,8 @@ from mtpkd.cli.main import main
 from mtpkd.core.errors import InputError, RunError
 from mtpkd.core.installation import install_command
 from mtpkd.execution.workers import job_answer
-from mtpkd.experiments.study import checked_values, open_studies, run_rounds, TuneFolder
+from mtpkd.core.config import to_yaml
+from mtpkd.experiments.study import checked_values, claim_tune_folder, open_studies, run_rounds, TuneFolder
 from mtpkd.experiments.trials import check_tuning, held_out_rows, plan_trial, train_trial, trial_folds
 from mtpkd.experiments.tuning import read_tune
 from tiny_runs import make_set, quick
@@ -215,6 +216,49 @@ def test_another_study_is_refused_in_its_folder(undisturbed, data, capsys):
     other = write(data, "other", trials=4)
     assert main(["tune", str(other), "--out", str(undisturbed.path), "--resume"]) == 2
     assert "holds another study" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "first, other",
+    [
+        ([0.0005, 0.02], dict(low=0.0005, high=0.02)),
+        ([0.0005, 0.02], [0.02, 0.0005]),
+        (dict(low=0.0005, high=0.02), dict(low=0.0005, high=0.02, log=True)),
+        ([0.0005, 0.02, "log"], dict(low=0.0005, high=0.02, log=True)),
+        ([1, 3], dict(low=1, high=3)),
+    ],
+)
+def test_another_space_is_another_study(data, tmp_path, first, other):
+    "Two values, their order, bounds, and bounds on a logarithmic scale"
+
+    def facts(values):
+        spec = read_tune(write(data, "space", space=dict(all={"schedule.lr": values})))
+        return dict(tuning=yaml.safe_load(to_yaml(spec.facts())))
+
+    claim_tune_folder(tmp_path / "study", facts(first), False)
+    (tmp_path / "study").mkdir(exist_ok=True)
+    (tmp_path / "study" / "tune.yaml").write_text(to_yaml(facts(first)))
+    claim_tune_folder(tmp_path / "study", facts(first), True)
+    with pytest.raises(InputError, match="holds another study .*schedule.lr"):
+        claim_tune_folder(tmp_path / "study", facts(other), True)
+
+
+def test_whole_numbers_and_real_ones_are_other_spaces():
+    facts = [
+        read_tune(dict(methods=["kd"], space=dict(all={"ot.k": dict(low=low, high=9)}))).facts() for low in (2, 2.0)
+    ]
+    assert facts[0] != facts[1]
+
+
+def test_a_number_that_yaml_reads_as_text_is_a_number(data):
+    path = write(data, "texts")
+    text = path.read_text().replace("0.0005", "5e-4").replace("0.02", "2E-2")
+    text += "minutes: 1e2\n"
+    path.write_text(text.replace("seeds: 0", "seeds: 0\n  schedule.weight_decay: 1e-3"))
+    spec = read_tune(path)
+    assert spec.spaces == read_tune(write(data, "numbers")).spaces and spec.minutes == 100
+    plan = plan_trial(spec.arguments, ["kd"], {"schedule.lr": spec.spaces["kd"][0].low})
+    assert (plan.config.schedule.weight_decay, plan.config.schedule.lr) == (1e-3, 5e-4)
 
 
 def test_without_the_extra(data, tmp_path, capsys, monkeypatch):
