@@ -31,6 +31,7 @@ from .config import (
     StudentConfig as StudentConfig,
     OTConfig as OTConfig,
     ExperimentConfig as ExperimentConfig,
+    switch_of as switch_of,
     settings_without_effect as settings_without_effect,
     from_dict as from_dict,
     to_dict as to_dict,

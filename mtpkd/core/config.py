@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FINITE', 'MOST_ROWS', 'MOST_STEPS', 'Limit', 'at_least', 'at_most', 'above', 'below', 'require_finite', 'limited',
            'one_of', 'check_limits', 'EncoderConfig', 'FusionConfig', 'ScheduleConfig', 'BackbonesConfig',
-           'TeachersConfig', 'SelfDistillationConfig', 'StudentConfig', 'OTConfig', 'ExperimentConfig',
+           'TeachersConfig', 'SelfDistillationConfig', 'StudentConfig', 'OTConfig', 'ExperimentConfig', 'switch_of',
            'settings_without_effect', 'from_dict', 'to_dict', 'to_yaml']
 
 # %% ../../nbs/00_core/06_config.ipynb #8fe3090f
@@ -254,6 +254,15 @@ _READ_WITH = {  # a switch, and the settings of its section that nothing reads w
     "backbones.train": ("steps", "epochs", "lr"),
     "student.tnet": ("tnet_scale", "tnet_steps", "tnet_epochs", "tnet_lr", "tnet_loss"),
 }
+
+
+def switch_of(name: str) -> str | None:  # None: it has none
+    "The switch without which nothing reads a setting, such as `student.tnet` for `student.tnet_lr`"
+    section, _, key = name.partition(".")
+    for switch, names in _READ_WITH.items():
+        if switch.startswith(f"{section}.") and key in names:
+            return switch
+    return None
 
 
 def settings_without_effect(

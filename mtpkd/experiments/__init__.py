@@ -71,6 +71,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "ALL", "EXPERIMENT", "COSTS", "COSTLY_PARTS", "KEYS", "MOST_TRIALS", "Dimension", "default_of",
         "is_real", "parse_dimension", "changes_cost", "parse_spaces", "TuneSpec", "read_tune",
     ],
+    "unread_settings": [
+        "RecordedOptions", "options_of_term", "reads_setting", "unread_dimensions", "unread_text",
+    ],
     "verdict": [
         "EFFECT", "paired", "test_design", "compare_methods", "tested_difference", "diverged", "summarise",
         "parts_results", "frozen_parts",

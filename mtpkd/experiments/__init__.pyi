@@ -250,6 +250,13 @@ from .tuning import (
     TuneSpec as TuneSpec,
     read_tune as read_tune,
 )
+from .unread_settings import (
+    RecordedOptions as RecordedOptions,
+    options_of_term as options_of_term,
+    reads_setting as reads_setting,
+    unread_dimensions as unread_dimensions,
+    unread_text as unread_text,
+)
 from .verdict import (
     EFFECT as EFFECT,
     paired as paired,

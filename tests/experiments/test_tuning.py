@@ -14,8 +14,12 @@ from mtpkd.core.installation import install_command
 from mtpkd.execution.workers import job_answer
 from mtpkd.core.config import to_yaml
 from mtpkd.experiments.study import checked_values, claim_tune_folder, open_studies, run_rounds, TuneFolder
-from mtpkd.experiments.trials import check_tuning, held_out_rows, plan_trial, train_trial, trial_folds
+from mtpkd.distillation.method_resolution import get_method
+from mtpkd.distillation.students import get_student
+from mtpkd.experiments.scoring import open_context
+from mtpkd.experiments.trials import check_tuning, held_out_rows, plan_trial, row_name, train_trial, trial_folds
 from mtpkd.experiments.tuning import read_tune
+from mtpkd.experiments.unread_settings import reads_setting
 from tiny_runs import make_set, quick
 
 optuna = pytest.importorskip("optuna", reason='Optuna is not installed: pip install -e ".[tune]"')
@@ -160,6 +164,75 @@ def test_what_is_wrong_is_known_before_the_first_trial(data, changes, words):
         check_tuning(spec.arguments, spec.methods, spaces, list(spec.development))
 
 
+# a method, a setting, two of its values, and whether the students differ
+READ = [
+    ("student_only", "teachers.lr", 1e-3, 1e-1, False),
+    ("student_only", "schedule.pool_batch", 8, 12, False),
+    ("student_only", "student.tnet_lr", 1e-3, 1e-1, False),
+    ("student_only", "student.tnet_scale", 0.5, 1.0, True),
+    ("kd", "teachers.ensemble", 1, 2, False),
+    ("kd", "student.start", "teacher", "random", False),
+    ("kd", "schedule.pool_batch", 8, 12, True),
+    ("fitnets", "options.fitnets.temperature", 1.0, 4.0, False),
+    ("fitnets", "teachers.lr", 1e-3, 1e-1, True),
+    ("fgw", "ot.blur", 0.1, 0.5, False),
+    ("fgw", "ot.alpha", 0.1, 0.9, True),
+    ("self_training", "teachers.lr", 1e-3, 1e-1, False),
+    ("self_training", "teachers.ensemble", 1, 2, True),
+    ("mtpkd", "ot.k", 2, 5, False),
+    ("mtpkd", "teachers.modality_dropout", 0.1, 0.8, True),
+    ("pkdot", "self_distillation.lr_joint", 1e-4, 1e-1, False),
+    ("pkdot", "student.start", "teacher", "random", True),
+    ("mtpkdot", "self_distillation.lr_joint", 1e-4, 1e-1, True),
+    ("mtpkdot", "teachers.inner_folds", 2, 3, False),
+]
+
+
+@pytest.mark.parametrize("method, name, first, second, read", READ)
+def test_what_a_method_reads_is_what_changes_its_students(data, method, name, first, second, read):
+    "The declaration against students that were trained: to the bit the same where nothing reads the setting"
+    arguments = dict(manifest=str(data / "one" / "manifest.yaml"), config=quick(**FAST), seeds=[0])
+    students = []
+    for value in (first, second):
+        plan = plan_trial(arguments, [method], {name: value})
+        context = open_context(plan, trial_folds(plan)[:1])
+        resolved = get_method(row_name(plan, method), plan.config, "classification")
+        students.append(get_student(context, resolved).params)
+    assert reads_setting(resolved, name, plan.config, "classification") == read
+    shapes = [{key: value.shape for key, value in params.items()} for params in students]
+    same = shapes[0] == shapes[1] and all(students[0][key].equal(students[1][key]) for key in students[0])
+    assert same == (not read)
+
+
+@pytest.mark.parametrize(
+    "space, words",
+    [
+        (dict(all={"teachers.modality_dropout": [0.1, 0.5]}), "modality_dropout changes nothing of kd, .*take it out"),
+        (dict(all=RATE, kd={"options.pkdot.terms.ot": [0.1, 0.5]}), "since it is of pkdot; take it out"),
+        (dict(all=RATE, kd={"options.kd.schedule": ["long", "default"]}), "options.kd.schedule changes nothing of kd"),
+        (dict(kd=RATE, pkdot={"backbones.lr": [1e-3, 1e-2]}), "since backbones.train is false; take it out"),
+        (dict(all=RATE, kd={"ot.blur": [0.1, 0.5]}), "ot.blur changes nothing of kd"),
+        (dict(all=RATE | {"ot.blur": [0.1, 0.5]}), "of kd, which does not read it; name it under pkdot alone"),
+        (dict(all=RATE | {"self_distillation.steps": [2, 4]}), "self_distillation.steps changes nothing of kd"),
+        (dict(pkdot=RATE, all={"student.tnet_steps": [2, 4]}), "student.tnet_steps changes nothing of kd"),
+    ],
+)
+def test_a_dimension_that_its_method_does_not_read_is_refused(data, space, words):
+    spec = read_tune(write(data, "unread", methods=["kd", "pkdot"], space=space))
+    spaces = {method: checked_values(dimensions) for method, dimensions in spec.spaces.items()}
+    with pytest.raises(InputError, match=words):
+        check_tuning(spec.arguments, spec.methods, spaces, [])
+
+
+def test_what_has_to_stand_under_all_is_noted_where_a_method_does_not_read_it(data):
+    spec = read_tune(
+        write(data, "noted", methods=["kd", "pkdot"], space=dict(all=RATE | {"student.tnet_steps": [2, 4]}))
+    )
+    spaces = {method: checked_values(dimensions) for method, dimensions in spec.spaces.items()}
+    notes = check_tuning(spec.arguments, spec.methods, spaces, [])["notes"]
+    assert notes == ["space: student.tnet_steps changes nothing of kd, which does not read it"]
+
+
 def test_a_wrong_file_is_one_line(data, tmp_path, capsys):
     path = write(data, "wrong", space=dict(kd={"schedule.steps": [2, 4]}))
     assert main(["tune", str(path), "--out", str(tmp_path / "out")]) == 2
@@ -274,7 +347,9 @@ def test_twenty_trials_on_watch_killed_three_times(tmp_path):
     part = [f"subject{number:02d}" for number in range(1, 6)]
     (tmp_path / "quick.yaml").write_text(yaml.safe_dump(quick(schedule=dict(steps=12, evaluate=3))))
     fixed = dict(manifest="watch", labelled=60, folds=2, seeds=[0], config="quick.yaml")
-    space = dict(all=RATE, mtpkd={"ot.k": dict(low=2, high=9), "student.start": ["teacher", "random"]})
+    space = dict(
+        all=RATE, mtpkd={"options.mtpkd.temperature": dict(low=1, high=4), "options.mtpkd.gate": [True, False]}
+    )
     values = dict(methods=["kd", "mtpkd"], trials=20, development=part, fixed=fixed, space=space)
     (tmp_path / "tune.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
     kill_and_resume(tmp_path / "tune.yaml", tmp_path / "undisturbed", [], 2)
