@@ -56,8 +56,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "weak_pairings_of", "with_faults", "draw_folds", "shared_backbone_folds",
     ],
     "study": [
-        "COMPARISON", "optuna_module", "distributions_of", "propose", "finished_trial", "claim_tune_folder",
-        "TuneFolder", "Study", "checked_values", "open_studies", "submit_to", "run_rounds", "chosen_settings",
+        "COMPARISON", "optuna_module", "stored_choice", "stored_settings", "settings_of", "distributions_of",
+        "propose", "finished_trial", "claim_tune_folder", "naming_damage", "TuneFolder", "Study", "checked_values", "open_studies", "submit_to", "run_rounds", "chosen_settings",
         "run_comparison", "write_comparison", "trials_table", "cost_table", "importance_table", "write_tables",
     ],
     "tables": ["TABLES", "COLUMNS", "StoredPredictions", "in_memory", "join_stored", "MethodTables"],

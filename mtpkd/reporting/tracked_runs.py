@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TrackedRun', 'flat_settings', 'point_name', 'result_points', 'progress_points', 'journal_events', 'unfinished_points',
-           'finished_points', 'collect_run', 'collect_study', 'collect', 'is_over', 'describe_update']
+           'finished_points', 'collect_run', 'trial_points', 'collect_study', 'collect', 'is_over', 'describe_update']
 
 # %% ../../nbs/75_reporting/22_tracked_runs.ipynb #dfe31eaf
 import contextlib, hashlib, json, math, re
@@ -17,7 +17,7 @@ from ..core.stored_files import regular_file
 from ..execution.sweep_folder import SweepFolder
 from ..experiments.resume import load_part
 from ..experiments.run_folder import using_tables
-from ..experiments.study import COMPARISON, optuna_module, TuneFolder
+from ..experiments.study import COMPARISON, naming_damage, optuna_module, TuneFolder
 from .run_view import flatten_settings, open_run
 from .sections import as_yaml
 from .sentences import verdict_sentences
@@ -135,19 +135,26 @@ def _finite(points: dict) -> dict:
     return {key: value for key, value in values.items() if math.isfinite(value)}
 
 
+def trial_points(name: str, trials: list) -> dict:  # (name, step) -> value
+    "The inner validation of the trials of a study by their numbers; of Optuna's trials"
+    points = {}
+    for trial in trials:
+        if trial.value is not None:
+            points[point_name(name.replace(" ", "-"), "trial", trial.state.name.lower()), trial.number] = trial.value
+    return points
+
+
 def collect_study(folder) -> TrackedRun:
     "The trials of a study so far, from its study.db"
     folder, optuna = Path(folder), optuna_module()
     study = TuneFolder(folder)
     tracked = TrackedRun(folder.resolve().name, str(folder.resolve()), flat_settings(study.facts))
     address = f"sqlite:///{(folder / 'study.db').resolve()}"
-    names = optuna.get_all_study_names(address) if (folder / "study.db").is_file() else []
-    for name in names:
-        for trial in optuna.load_study(study_name=name, storage=address).get_trials(deepcopy=False):
-            if trial.value is not None:
-                tracked.points[point_name(name.replace(" ", "-"), "trial", trial.state.name.lower()), trial.number] = (
-                    trial.value
-                )
+    with naming_damage(folder / "study.db", "delete it and go on with mtpkd tune --resume"):
+        names = optuna.get_all_study_names(address) if (folder / "study.db").is_file() else []
+        for name in names:
+            trials = optuna.load_study(study_name=name, storage=address).get_trials(deepcopy=False)
+            tracked.points |= trial_points(name, trials)
     tracked.finished = (folder / "best.yaml").is_file()
     for file in ("trials.csv", "cost.csv", "importance.csv", "best.yaml", "report.html"):
         if (folder / file).is_file():

@@ -1,7 +1,7 @@
 """Tuning: no test row decides, equal budgets, a study that was killed ends as an undisturbed one, its comparison uses test
 rows once, and a method that was tuned beside rivals that were not is marked so."""
 
-import json, os, re, signal, subprocess, sys, time
+import json, os, re, shutil, signal, subprocess, sys, time
 from collections import Counter
 from dataclasses import replace
 import nbformat
@@ -13,7 +13,14 @@ from mtpkd.core.errors import InputError, RunError
 from mtpkd.core.installation import install_command
 from mtpkd.execution.workers import job_answer
 from mtpkd.core.config import to_yaml
-from mtpkd.experiments.study import checked_values, claim_tune_folder, open_studies, run_rounds, TuneFolder
+from mtpkd.experiments.study import (
+    checked_values,
+    chosen_settings,
+    claim_tune_folder,
+    open_studies,
+    run_rounds,
+    TuneFolder,
+)
 from mtpkd.distillation.method_resolution import get_method
 from mtpkd.distillation.students import get_student
 from mtpkd.experiments.scoring import open_context
@@ -332,6 +339,103 @@ def test_a_number_that_yaml_reads_as_text_is_a_number(data):
     assert spec.spaces == read_tune(write(data, "numbers")).spaces and spec.minutes == 100
     plan = plan_trial(spec.arguments, ["kd"], {"schedule.lr": spec.spaces["kd"][0].low})
     assert (plan.config.schedule.weight_decay, plan.config.schedule.lr) == (1e-3, 5e-4)
+
+
+DATABASE = "delete it and go on with --resume: it is made again from the folder trials"
+TRIAL = "delete it and go on with --resume: this part of the study is run again"
+
+
+@pytest.fixture
+def copy_of_study(undisturbed, data, tmp_path):
+    "A finished study to be damaged: its folder, and a function that opens it and runs what it lacks in no process"
+    shutil.copytree(undisturbed.path, folder := tmp_path / "study")
+    spec = read_tune(data / "tune.yaml")
+    spaces = {method: checked_values(dimensions) for method, dimensions in spec.spaces.items()}
+    checked = check_tuning(spec.arguments, spec.methods, spaces, [])
+
+    def resume():
+        run_rounds(StoppingPool("machine"), open_studies(spec, checked, folder), folder, 1, False)
+
+    return folder, resume
+
+
+@pytest.mark.parametrize("content", [lambda raw: raw[:100], lambda raw: raw[: len(raw) // 2], lambda raw: b"x" * 999])
+def test_a_damaged_database_is_named(copy_of_study, content):
+    folder, resume = copy_of_study
+    database = folder / "study.db"
+    database.write_bytes(content(database.read_bytes()))
+    with pytest.raises(InputError, match=f"study.db is damaged .*; {DATABASE}"):
+        resume()
+    database.unlink()
+    resume()  # with the results in the folder trials alone
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        lambda text: text[:40],
+        lambda text: "",
+        lambda text: "[]",
+        lambda text: text.replace("complete", "done"),
+        lambda text: json.dumps(json.loads(text) | dict(value="high")),
+        lambda text: json.dumps(json.loads(text) | dict(curve={"two": 1.0})),
+    ],
+)
+def test_a_damaged_trial_is_named(copy_of_study, content):
+    folder, resume = copy_of_study
+    (folder / "study.db").unlink()
+    trial = next(p for p in sorted((folder / "trials").glob("*.json")) if "complete" in p.read_text())
+    trial.write_text(content(trial.read_text()))
+    with pytest.raises(InputError, match=f"{trial.name} is damaged .*; {TRIAL}"):
+        resume()
+
+
+def test_a_damaged_study_is_one_line_and_the_remedy_leads_to_its_end(undisturbed, copy_of_study, data, capsys):
+    folder, _ = copy_of_study
+    command = ["tune", str(data / "tune.yaml"), "--out", str(folder), "--resume"]
+    trial = next(p for p in sorted((folder / "trials").glob("*.json")) if "complete" in p.read_text())
+    for path, words in ((folder / "study.db", DATABASE), (trial, TRIAL)):
+        path.write_bytes(path.read_bytes()[:100])
+        assert main(command) == 2
+        err = capsys.readouterr().err
+        assert words in err and err.count("\n") == 1
+        path.unlink()
+    assert main(command) == 0
+    same(undisturbed.path, folder)
+
+
+@pytest.mark.parametrize(
+    "name, content, read",
+    [
+        ("trials.csv", b'a,b\n"1,2\n', lambda study: study.trials),
+        ("cost.csv", b"\xff\xfe\x00", lambda study: study.cost),
+        ("best.yaml", b"other: []\n", lambda study: study.best),
+    ],
+)
+def test_a_damaged_table_of_a_study_is_named(undisturbed, tmp_path, name, content, read):
+    shutil.copytree(undisturbed.path, folder := tmp_path / "study")
+    (folder / name).write_bytes(content)
+    with pytest.raises(InputError, match=f"{name} is damaged .*; the study writes it again, with --resume"):
+        read(TuneFolder(folder))
+
+
+@pytest.mark.filterwarnings("error")
+def test_choices_may_be_lists_and_mappings(tmp_path):
+    "Optuna keeps them without a warning, and they come back as they were, from its database too"
+    choices = dict(
+        zip(("student.freeze", "options.kd.terms"), ([[], ["encoder"]], [dict(task=1.0), dict(logit_kd=1.0)]))
+    )
+    space = {name: list(values) for name, values in choices.items()}
+    spec = read_tune(dict(methods=["kd"], space=dict(kd=space), trials=6, round=2))
+    checked = dict(sign=1, tuned=[[0, 0]], compared=[[0, 0]])
+    seen = []
+    for number in range(6):
+        (study,) = open_studies(spec, checked, tmp_path)
+        cell = study.cell(number)
+        seen.append(cell.requested)
+        study.add(cell, dict(state="complete", value=0.1 * number))
+    assert all(settings[name] in values for settings in seen for name, values in choices.items())
+    assert chosen_settings([study], checked)[0]["settings"] == seen[-1]
 
 
 def test_without_the_extra(data, tmp_path, capsys, monkeypatch):
