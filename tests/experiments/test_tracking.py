@@ -303,7 +303,8 @@ def test_a_server_that_breaks_off_is_one_line(run, to, tmp_path, capsys, monkeyp
         patched.setattr(mlflow.MlflowClient, "log_artifact", broken)
         assert main(["track", str(folder), "--to", to]) == 1
     err = capsys.readouterr().err
-    assert "502 bad gateway" in err and "call mtpkd track again" in err and err.count("\n") == 1
+    (line,) = [line for line in err.splitlines() if " INFO " not in line]  # MLflow reports that it makes its tables
+    assert "502 bad gateway" in line and "call mtpkd track again" in line
     assert main(["track", str(folder), "--to", to]) == 0
     assert stored(to, folder) == [points_of(folder)] and "report.html" in artefacts(to, folder)[1]
 
