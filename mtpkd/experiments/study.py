@@ -57,8 +57,12 @@ def stored_settings(settings: dict) -> dict:
 
 def settings_of(dimensions, params: dict) -> dict:  # setting -> value
     "The settings of a trial that Optuna has kept"
-    choices = {d.name: {stored_choice(value): value for value in d.choices} for d in dimensions}
-    return {name: choices[name].get(value, value) for name, value in params.items()}
+    settings = dict(params)
+    for d in dimensions:
+        choices = {stored_choice(value): value for value in d.choices}
+        if d.name in params:
+            settings[d.name] = choices.get(params[d.name], params[d.name])
+    return settings
 
 
 def distributions_of(dimensions) -> dict:  # name -> Optuna's distribution
