@@ -8,6 +8,7 @@ __all__ = ['RecordedOptions', 'options_of_term', 'reads_setting', 'unread_dimens
 # %% ../../nbs/60_experiments/14_unread_settings.ipynb #5ecfd85e
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from typing import Any
 import torch
 from ..core.config import ExperimentConfig, switch_of
 from ..losses.catalogue import get_term, TermInputs
@@ -18,17 +19,17 @@ class RecordedOptions(Mapping):
     "Options of terms that record which of them were read"
 
     def __init__(self, values: dict):
-        self.values, self.read = values, set()
+        self._held, self.read = values, set()
 
     def __getitem__(self, key):
         self.read.add(key)
-        return self.values[key]
+        return self._held[key]
 
     def __iter__(self):
-        return iter(self.values)
+        return iter(self._held)
 
     def __len__(self):
-        return len(self.values)
+        return len(self._held)
 
 
 def options_of_term(
@@ -39,7 +40,8 @@ def options_of_term(
     "Which options of the terms a term reads; all of them where it cannot be called here"
     rows = 8
     values = dict(kind=kind, temperature=2.0, **asdict(config.ot)) | dict(k=min(config.ot.k, rows - 1))
-    options, term = RecordedOptions(values), get_term(name)
+    term = get_term(name)
+    options: Any = RecordedOptions(values)  # in place of a dict
     try:
         term(_eight_rows(term, kind, rows), options)
     except Exception:  # a term of the user's own may raise anything
