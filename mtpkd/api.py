@@ -10,7 +10,7 @@ __all__ = ['RunFolder', 'run', 'learning_curve', 'finish_curve', 'train_teachers
 import contextlib
 from pathlib import Path
 from typing import Any, TYPE_CHECKING
-from .core.errors import InputError
+from .core.errors import InputError, print_notice
 from .core.files import check_output_file, folder_lock, write_text
 from .core.registry import trusted_addresses, trusting
 from .core.config import to_yaml
@@ -190,6 +190,8 @@ def _tune(spec, out: Path, workers, pool, jobs, resume: bool, progress: bool):
     checked = value_of(pool.wait("check"))
     facts = checked["identity"] | dict(tuning=spec.facts())
     studies_of.claim_tune_folder(out, facts, resume)
+    for note in checked["notes"]:
+        print_notice(note)
     with folder_lock(out):
         write_text(out / "tune.yaml", to_yaml(facts))
         studies = studies_of.open_studies(spec, checked, out)

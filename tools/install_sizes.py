@@ -24,7 +24,7 @@ INSTALLATIONS = {  # what a user installs -> its parts
     "the workbench (pip install -e .)": ("base", "train", "lab"),
 }
 NOT_SHOWN = {"base", "train", "lab", "predict", "bench"}
-COLUMNS = ["installation", "torch", "packages", "megabytes", "beyond_workbench"]
+COLUMNS = ["installation", "torch", "packages", "megabytes", "beyond_workbench", "requires"]
 
 
 def settings() -> dict:
@@ -33,6 +33,33 @@ def settings() -> dict:
     parser.read(ROOT / "settings.ini", encoding="utf-8")
     ending = "_requirements"
     return {key.removesuffix(ending): text.split() for key, text in parser["DEFAULT"].items() if key.endswith(ending)}
+
+
+def required_names(lines: list) -> str:
+    "The packages that lines require, without versions: where they are others, a size is out of date"
+    requirements = [Requirement(line) for line in lines]
+    names = {canonicalize_name(r.name) + (f"[{','.join(sorted(r.extras))}]" if r.extras else "") for r in requirements}
+    return " ".join(sorted(names))
+
+
+def required_of_all(parts: dict) -> dict:
+    "Title of a row -> the packages that it requires by settings.ini"
+    of_parts = {f"extra {name}": lines for name, lines in parts.items() if name not in NOT_SHOWN}
+    for title, groups in INSTALLATIONS.items():
+        of_parts[title] = [line for group in groups for line in parts[group]]
+    return {title: required_names(lines) for title, lines in of_parts.items()}
+
+
+def size_gaps(rows: list, parts: dict) -> tuple:
+    "Titles without a size, and those whose size is of other packages than settings.ini names, with these packages"
+    required, measured = required_of_all(parts), {row["installation"]: row for row in rows if row["megabytes"]}
+    missing = [title for title in required if title not in measured]
+    outdated = {}
+    for title in measured:
+        difference = {*measured[title]["requires"].split()} ^ {*required.get(title, "").split()}
+        if difference:
+            outdated[title] = sorted(difference)
+    return missing, outdated
 
 
 def site_folder(environment: str) -> list:
@@ -83,9 +110,14 @@ def row_of(title: str, lines: list, known: dict, workbench: set) -> dict:
     "A row of the table; without numbers where a package is not installed"
     names, missing = with_requirements(lines, known)
     if missing:
-        return dict(installation=title, packages=f"not measured: {', '.join(sorted(missing))}")
+        return dict(
+            installation=title,
+            packages=f"not measured: {', '.join(sorted(missing))}",
+            requires=required_names(lines),
+        )
     return dict(
         installation=title,
+        requires=required_names(lines),
         torch=known["torch"].version if "torch" in names else "",
         packages=len(names),
         megabytes=round(megabytes(names, known)),
@@ -124,7 +156,7 @@ def main():
         print(*(f"{row.get(column, '')!s:<{width}}" for column, width in zip(COLUMNS, (55, 14, 8, 8, 8))))
     if options.out:
         with open(options.out, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS)
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
 

@@ -614,12 +614,20 @@ def film_speed() -> str:
 
 
 def install_sizes() -> str:
-    "Sizes of installations and extras"
+    "Sizes of installations and extras, and which of settings.ini they leave out or do not hold for any more"
+    from install_sizes import settings, size_gaps
+
     rows = pd.read_csv(RESULTS / "install_sizes.csv", dtype=str, keep_default_na=False)
-    cells = []
+    missing, outdated = size_gaps(rows.to_dict("records"), settings())
+    cells, notes = [], []
+    if missing:
+        notes.append(f"Not measured: {', '.join(missing)}.")
+    for title, packages in outdated.items():
+        notes.append(f"The size of {title} was measured with other packages; the difference: {', '.join(packages)}.")
     for row in rows[rows.megabytes != ""].itertuples():
         cells.append([row.installation, row.torch, row.packages, row.megabytes, row.beyond_workbench])
-    return markdown_table(["installation", "torch", "packages", "MB", "MB beyond the workbench"], cells)
+    table = markdown_table(["installation", "torch", "packages", "MB", "MB beyond the workbench"], cells)
+    return "\n\n".join([table, " ".join(notes)]).rstrip()
 
 
 def memory_by_rows() -> str:

@@ -172,7 +172,11 @@ def build_parser() -> argparse.ArgumentParser:
             "wandb[:PROJECT][@FOLDER], offline (extras: trackers, mlflow, wandb)"
         ),
     )
-    p.add_argument("--follow", action="store_true", help="go on until the runs are finished; TensorBoard at the end")
+    p.add_argument(
+        "--follow",
+        action="store_true",
+        help="go on until the runs are finished, have failed or were left; TensorBoard is written then",
+    )
     _sharing_options(sub)
     lab_commands(sub)
     deploy_commands(sub, _command)

@@ -354,29 +354,26 @@ def do_unpack(o) -> str:
     return f"{o.out}: {facts['kind']} of {facts['name']}; licence: {facts['licence']}; read {o.out}/CARD.md first"
 
 
-def _next_step(kind: str, to: str) -> list:  # lines
+def _next_step(tracker) -> list:  # lines
     "How the tracker is opened"
-    if kind == "wandb":
-        folder = Path(to.partition("@")[2] or ".") / "wandb"
-        return [f"offline; to send it: wandb sync {folder}/offline-run-*"]
-    if kind == "mlflow" and "://" not in to:
-        return [f"look at them by: mlflow ui --backend-store-uri sqlite:///{Path(to.partition(':')[2]) / 'mlflow.db'}"]
+    if tracker.kind == "wandb":
+        return [f"offline; to send it: wandb sync {Path(tracker.place) / 'wandb'}/offline-run-*"]
+    if tracker.kind == "mlflow" and "://" not in tracker.place:
+        return [f"look at them by: mlflow ui --backend-store-uri sqlite:///{Path(tracker.place) / 'mlflow.db'}"]
     return []
 
 
 def do_track(o) -> str:
     "mtpkd track"
-    kind = o.to.partition(":")[0]
-    if kind in ("mlflow", "wandb") or o.follow:
-        from mtpkd.reporting.tracking import track_to
-
-        lines = track_to(o.folders, o.to, o.follow, report=lambda line: write_output(line, sys.stderr))
-        return "\n".join([*lines, *_next_step(kind, o.to)])
+    from mtpkd.reporting.tracking import parse_tracker, track_to
     from mtpkd.reporting.trackers import track
 
-    o.to = o.to.removeprefix("tensorboard:")
+    tracker = parse_tracker(o.to)
+    if tracker.kind != "tensorboard" or o.follow:
+        lines = track_to(o.folders, tracker, o.follow, report=lambda line: write_output(line, sys.stderr))
+        return "\n".join([*lines, *_next_step(tracker)])
     logged = []
     for folder in o.folders:
-        logged += track(folder, o.to)
+        logged += track(folder, tracker.place)
     runs = "run" if len(logged) == 1 else "runs"
-    return f"{len(logged)} {runs} logged under {o.to}; look at them by: tensorboard --logdir {o.to}"
+    return f"{len(logged)} {runs} logged under {tracker.place}; look at them by: tensorboard --logdir {tracker.place}"

@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "FINITE", "MOST_ROWS", "MOST_STEPS", "Limit", "at_least", "at_most", "above", "below", "require_finite",
         "limited", "one_of", "check_limits", "EncoderConfig", "FusionConfig", "ScheduleConfig",
         "BackbonesConfig", "TeachersConfig", "SelfDistillationConfig", "StudentConfig", "OTConfig",
-        "ExperimentConfig", "settings_without_effect", "from_dict", "to_dict", "to_yaml",
+        "ExperimentConfig", "switch_of", "settings_without_effect", "from_dict", "to_dict", "to_yaml",
     ],
     "delimited": [
         "MISSING_TEXT", "SEPARATORS", "is_missing", "as_number", "table_rows", "header_names", "Dialect",
@@ -43,5 +43,5 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "check_memory", "safe_path", "safe_children", "flushes_denormals", "torch_threads", "in_notebook",
     ],
     "stored_files": ["MOST_BYTES", "MOST_VALUES", "regular_file", "read_json_file", "read_parquet", "arrays_sha256"],
-    "yaml_files": ["MAX_YAML_BYTES", "with_stand_ins", "parse_yaml", "read_yaml", "apply_set", "value_at"],
+    "yaml_files": ["MAX_YAML_BYTES", "with_stand_ins", "parse_yaml", "read_yaml", "exponent_as_number", "apply_set", "value_at"],
 })

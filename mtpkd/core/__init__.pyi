@@ -31,6 +31,7 @@ from .config import (
     StudentConfig as StudentConfig,
     OTConfig as OTConfig,
     ExperimentConfig as ExperimentConfig,
+    switch_of as switch_of,
     settings_without_effect as settings_without_effect,
     from_dict as from_dict,
     to_dict as to_dict,
@@ -158,6 +159,7 @@ from .yaml_files import (
     with_stand_ins as with_stand_ins,
     parse_yaml as parse_yaml,
     read_yaml as read_yaml,
+    exponent_as_number as exponent_as_number,
     apply_set as apply_set,
     value_at as value_at,
 )

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FINITE', 'MOST_ROWS', 'MOST_STEPS', 'Limit', 'at_least', 'at_most', 'above', 'below', 'require_finite', 'limited',
            'one_of', 'check_limits', 'EncoderConfig', 'FusionConfig', 'ScheduleConfig', 'BackbonesConfig',
-           'TeachersConfig', 'SelfDistillationConfig', 'StudentConfig', 'OTConfig', 'ExperimentConfig',
+           'TeachersConfig', 'SelfDistillationConfig', 'StudentConfig', 'OTConfig', 'ExperimentConfig', 'switch_of',
            'settings_without_effect', 'from_dict', 'to_dict', 'to_yaml']
 
 # %% ../../nbs/00_core/06_config.ipynb #8fe3090f
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 import yaml
 from .errors import InputError, nearest
-from .yaml_files import with_stand_ins
+from .yaml_files import exponent_as_number, with_stand_ins
 
 # %% ../../nbs/00_core/06_config.ipynb #05e158a7
 class Limit(NamedTuple):
@@ -256,6 +256,15 @@ _READ_WITH = {  # a switch, and the settings of its section that nothing reads w
 }
 
 
+def switch_of(name: str) -> str | None:  # None: it has none
+    "The switch without which nothing reads a setting, such as `student.tnet` for `student.tnet_lr`"
+    section, _, key = name.partition(".")
+    for switch, names in _READ_WITH.items():
+        if switch.startswith(f"{section}.") and key in names:
+            return switch
+    return None
+
+
 def settings_without_effect(
     config: ExperimentConfig,
     usual: ExperimentConfig | None = None,  # what nobody has changed, such as a recipe; None: the defaults
@@ -282,6 +291,8 @@ def _coerce(value, kind, where: str):
         item_kind = typing.get_args(kind)[0]
         return tuple(_coerce(item, item_kind, f"{where}[{i}]") for i, item in enumerate(value))
     kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    if float in kinds and str not in kinds:
+        value = exponent_as_number(value)
     if value is None and type(None) in kinds:
         return None
     if tuple in kinds and isinstance(value, (list, tuple)):

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 from ..core.errors import InputError, nearest
 from ..core.config import ExperimentConfig
+from ..core.yaml_files import exponent_as_number
 from ..models.teacher_ensemble import teacher_subsets
 from ..losses.catalogue import get_term
 from mtpkd.distillation.methods import (
@@ -249,6 +250,7 @@ def method_options(base: str, config: ExperimentConfig) -> dict:
     options = config.options.get(base) or {}
     if not isinstance(options, dict):
         raise InputError(f"options.{base}: expected a mapping such as {{temperature: 2}}, got {options!r}")
+    options = {key: _written_numbers(key, value) for key, value in options.items()}
     for key, value in options.items():
         if key not in _OPTIONS:
             raise InputError(f"unknown setting options.{base}.{key}; {nearest(str(key), _OPTIONS)}")
@@ -258,6 +260,13 @@ def method_options(base: str, config: ExperimentConfig) -> dict:
             raise InputError(f"options.{base}.{key}: expected positive numbers, got {value!r}")
     numbers = {key: float(options[key]) for key in ("temperature", "eps") if key in options}  # 2 and 2.0 are one key
     return {key: _immutable(value) for key, value in (options | numbers).items()}
+
+
+def _written_numbers(key, value):
+    "An option with numbers for what YAML reads as text, such as 5e-4"
+    if key == "terms" and isinstance(value, dict):
+        return {term: exponent_as_number(weight) for term, weight in value.items()}
+    return exponent_as_number(value) if _OPTIONS.get(key) is _NUMBER else value
 
 
 def _numbers_of(key: str, value) -> list:

@@ -56,8 +56,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "weak_pairings_of", "with_faults", "draw_folds", "shared_backbone_folds",
     ],
     "study": [
-        "COMPARISON", "optuna_module", "distributions_of", "propose", "finished_trial", "claim_tune_folder",
-        "TuneFolder", "Study", "checked_values", "open_studies", "submit_to", "run_rounds", "chosen_settings",
+        "COMPARISON", "optuna_module", "stored_choice", "stored_settings", "settings_of", "distributions_of",
+        "propose", "finished_trial", "claim_tune_folder", "naming_damage", "TuneFolder", "Study", "checked_values", "open_studies", "submit_to", "run_rounds", "chosen_settings",
         "run_comparison", "write_comparison", "trials_table", "cost_table", "importance_table", "write_tables",
     ],
     "tables": ["TABLES", "COLUMNS", "StoredPredictions", "in_memory", "join_stored", "MethodTables"],
@@ -68,8 +68,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "train_trial", "run_trial", "run_compared", "check_tuning",
     ],
     "tuning": [
-        "ALL", "EXPERIMENT", "COSTS", "COSTLY_PARTS", "KEYS", "MOST_TRIALS", "Dimension", "is_real",
-        "parse_dimension", "changes_cost", "parse_spaces", "TuneSpec", "read_tune",
+        "ALL", "EXPERIMENT", "COSTS", "COSTLY_PARTS", "KEYS", "MOST_TRIALS", "Dimension", "default_of",
+        "is_real", "parse_dimension", "changes_cost", "parse_spaces", "TuneSpec", "read_tune",
+    ],
+    "unread_settings": [
+        "RecordedOptions", "options_of_term", "reads_setting", "unread_dimensions", "unread_text",
     ],
     "verdict": [
         "EFFECT", "paired", "test_design", "compare_methods", "tested_difference", "diverged", "summarise",

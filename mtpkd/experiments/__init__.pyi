@@ -185,10 +185,14 @@ from .settings import (
 from .study import (
     COMPARISON as COMPARISON,
     optuna_module as optuna_module,
+    stored_choice as stored_choice,
+    stored_settings as stored_settings,
+    settings_of as settings_of,
     distributions_of as distributions_of,
     propose as propose,
     finished_trial as finished_trial,
     claim_tune_folder as claim_tune_folder,
+    naming_damage as naming_damage,
     TuneFolder as TuneFolder,
     Study as Study,
     checked_values as checked_values,
@@ -242,12 +246,20 @@ from .tuning import (
     KEYS as KEYS,
     MOST_TRIALS as MOST_TRIALS,
     Dimension as Dimension,
+    default_of as default_of,
     is_real as is_real,
     parse_dimension as parse_dimension,
     changes_cost as changes_cost,
     parse_spaces as parse_spaces,
     TuneSpec as TuneSpec,
     read_tune as read_tune,
+)
+from .unread_settings import (
+    RecordedOptions as RecordedOptions,
+    options_of_term as options_of_term,
+    reads_setting as reads_setting,
+    unread_dimensions as unread_dimensions,
+    unread_text as unread_text,
 )
 from .verdict import (
     EFFECT as EFFECT,

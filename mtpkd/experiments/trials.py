@@ -30,6 +30,8 @@ from .plan import ExperimentSpec, plan_experiment, stacked_repeats
 from .resume import identity, load_part, save_part
 from .scoring import open_context, run_method
 from .settings import resolve_config
+from .tuning import changes_cost
+from .unread_settings import unread_dimensions, unread_text
 
 # %% ../../nbs/60_experiments/15_trials.ipynb #773b0374
 def trial_arguments(arguments: dict, settings: dict) -> dict:  # of `mtpkd.run`
@@ -312,7 +314,7 @@ def check_tuning(
     methods: list,  # of the comparison
     spaces: dict,  # method -> [(setting, values to check)]
     development: list,
-) -> dict:  # identity, metric, and (fold, seed) of the repeats that are tuned and compared
+) -> dict:  # identity, metric, notes, and (fold, seed) of the repeats that are tuned and compared
     "Plan every method, and check the ends of every dimension; `InputError` where something is wrong"
     arguments = dict(arguments)
     with trusting(arguments.pop("trust", ())):
@@ -323,6 +325,7 @@ def check_tuning(
         for method, dimensions in spaces.items():
             for name, values in dimensions:
                 _check_values(arguments, method, name, values, plan.samples.task.kind)
+        notes = _check_read(arguments, spaces, plan.samples.task.kind)
         tuned, held_out = trial_folds(plan, development), held_out_rows(plan, development)
         check_no_test_rows(tuned, held_out, plan.samples)
         compared = comparison_folds(plan, development)
@@ -330,6 +333,7 @@ def check_tuning(
         identity=identity(plan),
         metric=plan.metric,
         sign=direction(plan.metric),
+        notes=notes,
         tuned=[[fold.fold, fold.seed] for fold in tuned],
         compared=[[fold.fold, fold.seed] for fold in compared],
     )
@@ -352,3 +356,22 @@ def _check_values(arguments: dict, method: str, name: str, values, kind: str) ->
             get_method(method, config, kind)
         except InputError as e:
             raise InputError(f"space: {name} = {value!r} of {method} is refused: {e}") from None
+
+
+def _check_read(arguments: dict, spaces: dict, kind: str) -> list:  # of sentences for the user
+    "Refuse a dimension that a method does not read; one that has to stand under all is noted"
+
+    def resolve(method, settings):
+        config = resolve_config(**trial_arguments(arguments, settings), methods=[method])
+        return config, get_method(method, config, kind)
+
+    unread = {method: unread_dimensions(method, space, resolve, kind) for method, space in spaces.items()}
+    notes = []
+    for method, space in spaces.items():
+        for name in unread[method]:
+            readers = [m for m in spaces if name in dict(spaces[m]) and name not in unread[m]]
+            line = unread_text(method, name, resolve(method, {})[0], readers)
+            if not (changes_cost(name) and readers) or len(unread[method]) == len(space):
+                raise InputError(line)
+            notes.append(line.partition(";")[0])
+    return notes

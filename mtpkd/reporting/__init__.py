@@ -26,6 +26,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "describe_validation", "describe_graph", "describe_fallback", "has_no_headroom", "describe_headroom",
         "describe_calibration", "describe_modalities",
     ],
+    "folder_states": [
+        "PATIENCE", "MOST_SILENT_SECONDS", "journal_events", "is_evaluation", "silence", "lock_is_here", "is_held",
+        "FolderState", "RUNNING", "run_state", "sweep_state", "study_state", "folder_state",
+    ],
     "glossary": ["method_cost", "method_time", "MethodNote", "named_methods", "method_notes", "glossary_words"],
     "limits": [
         "describe_multiple_tests", "describe_correction", "describe_marks", "describe_limits", "describe_test", "describe_power", "most_hurt",
@@ -96,8 +100,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "template": ["CSS", "MACROS", "RUN", "PAGE", "FOLDING", "PAIRED", "templates"],
     "tracked_runs": [
-        "TrackedRun", "flat_settings", "point_name", "result_points", "progress_points", "journal_events",
-        "unfinished_points", "finished_points", "collect_run", "collect_study", "collect", "is_over",
+        "TrackedRun", "flat_settings", "point_name", "result_points", "live_points", "progress_points",
+        "unfinished_points", "finished_points", "collect_run", "trial_points", "collect_study", "collect",
         "describe_update",
     ],
     "tracker_stores": ["SOURCE_TAG", "MLflowStore", "WandbStore"],
@@ -105,11 +109,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "EVENT_FILES", "slug", "curves", "lost_repeats", "verdict_numbers", "writer", "claim_log_folder",
         "track_run", "track",
     ],
-    "tracking": ["open_store", "track_to"],
+    "tracking": ["TRACKERS", "Tracker", "parse_tracker", "open_store", "track_to"],
     "training_sections": ["plan_section", "embedding_arguments", "embedding_section", "curve_sections"],
     "training_state": [
-        "HISTORY", "MOST_SILENT_SECONDS", "journal_history", "TrainingState", "duration_text", "lock_is_here",
-        "read_training_state", "training_figure",
+        "HISTORY", "journal_history", "TrainingState", "duration_text", "read_training_state",
+        "training_figure",
     ],
     "verdict_steps": [
         "repeat_scores", "check_scores", "repeat_differences", "spread_table", "significance_steps", "check_p",

@@ -72,6 +72,21 @@ from .findings import (
     describe_calibration as describe_calibration,
     describe_modalities as describe_modalities,
 )
+from .folder_states import (
+    PATIENCE as PATIENCE,
+    MOST_SILENT_SECONDS as MOST_SILENT_SECONDS,
+    journal_events as journal_events,
+    is_evaluation as is_evaluation,
+    silence as silence,
+    lock_is_here as lock_is_here,
+    is_held as is_held,
+    FolderState as FolderState,
+    RUNNING as RUNNING,
+    run_state as run_state,
+    sweep_state as sweep_state,
+    study_state as study_state,
+    folder_state as folder_state,
+)
 from .glossary import (
     method_cost as method_cost,
     method_time as method_time,
@@ -336,14 +351,14 @@ from .tracked_runs import (
     flat_settings as flat_settings,
     point_name as point_name,
     result_points as result_points,
+    live_points as live_points,
     progress_points as progress_points,
-    journal_events as journal_events,
     unfinished_points as unfinished_points,
     finished_points as finished_points,
     collect_run as collect_run,
+    trial_points as trial_points,
     collect_study as collect_study,
     collect as collect,
-    is_over as is_over,
     describe_update as describe_update,
 )
 from .tracker_stores import (
@@ -363,6 +378,9 @@ from .trackers import (
     track as track,
 )
 from .tracking import (
+    TRACKERS as TRACKERS,
+    Tracker as Tracker,
+    parse_tracker as parse_tracker,
     open_store as open_store,
     track_to as track_to,
 )
@@ -374,11 +392,9 @@ from .training_sections import (
 )
 from .training_state import (
     HISTORY as HISTORY,
-    MOST_SILENT_SECONDS as MOST_SILENT_SECONDS,
     journal_history as journal_history,
     TrainingState as TrainingState,
     duration_text as duration_text,
-    lock_is_here as lock_is_here,
     read_training_state as read_training_state,
     training_figure as training_figure,
 )

@@ -6,10 +6,10 @@
 __all__ = ['SOURCE_TAG', 'MLflowStore', 'WandbStore']
 
 # %% ../../nbs/75_reporting/22_tracker_stores.ipynb #33d4ac76
-import os, shutil
+import contextlib, json, os, shutil
 from pathlib import Path
 import mtpkd
-from ..core.errors import InputError, reason_of
+from ..core.errors import InputError, reason_of, RunError
 from ..core.installation import install_command
 from ..core.files import write_json, write_text
 from ..core.stored_files import read_json_file
@@ -30,6 +30,21 @@ def _mlflow():
     return mlflow
 
 
+_BRIEF = dict(MLFLOW_HTTP_REQUEST_MAX_RETRIES="1", MLFLOW_HTTP_REQUEST_TIMEOUT="10")
+
+
+@contextlib.contextmanager
+def _soon_given_up():
+    "Ask a server twice at most, and briefly, unless the environment names other numbers"
+    ours = {name: value for name, value in _BRIEF.items() if name not in os.environ}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name in ours:
+            os.environ.pop(name, None)
+
+
 class MLflowStore:
     "Runs in MLflow, one a run folder"
 
@@ -37,12 +52,13 @@ class MLflowStore:
         mlflow = _mlflow()
         self.uri, artifacts = _mlflow_address(address)
         try:
-            self.client = mlflow.MlflowClient(tracking_uri=self.uri)
-            experiment = self.client.get_experiment_by_name(_EXPERIMENT)
-            if experiment is None:
-                self.experiment = self.client.create_experiment(_EXPERIMENT, artifacts)
-            else:
-                self.experiment = experiment.experiment_id
+            with _soon_given_up():
+                self.client = mlflow.MlflowClient(tracking_uri=self.uri)
+                experiment = self.client.get_experiment_by_name(_EXPERIMENT)
+                if experiment is None:
+                    self.experiment = self.client.create_experiment(_EXPERIMENT, artifacts)
+                else:
+                    self.experiment = experiment.experiment_id
         except Exception as e:  # MLflow has many kinds of errors
             reason = reason_of(e, 150)
             raise InputError(f"mlflow:{address} cannot be opened ({reason}); use mlflow:FOLDER or a server") from None
@@ -62,14 +78,25 @@ class MLflowStore:
 
     def write(self, tracked: TrackedRun) -> str:  # what has changed
         "Bring the entry of a run folder up to date"
+        try:
+            return self._write(tracked)
+        except (InputError, OSError, MemoryError):
+            raise
+        except Exception as e:  # MLflow has many kinds of errors
+            raise RunError(
+                f"{tracked.name}: {self.uri} did not take it ({reason_of(e, 150)}); call mtpkd track again, "
+                "what is there is not written twice"
+            ) from e
+
+    def _write(self, tracked: TrackedRun) -> str:
         earlier = self.runs(tracked)
         before = self.stored(earlier[0]) if earlier else None
         if before is not None and any(tracked.points.get(key) != value for key, value in before.items()):
             self.client.delete_run(earlier[0].info.run_id)
             earlier = []
         run = earlier[0] if earlier else _new_entry(self, tracked)
-        _add_to_entry(self, run, tracked, before if earlier else {})
-        return describe_update(tracked.name, before, tracked.points)
+        files = _add_to_entry(self, run, tracked, before if earlier else {})
+        return describe_update(tracked.name, before, tracked.points, files)
 
     def close(self) -> None:
         "Nothing is left open"
@@ -94,8 +121,12 @@ def _new_entry(store, tracked: TrackedRun):
     return store.client.create_run(store.experiment, tags=tags, run_name=tracked.name)
 
 
-def _add_to_entry(store, run, tracked: TrackedRun, before: dict) -> None:
-    "What an entry does not hold yet"
+_FILES_TAG = "mtpkd_files"  # digests of the texts and files that an entry holds
+_STATUS = dict(running="RUNNING", finished="FINISHED", failed="FAILED", stopped="KILLED")  # of `FolderState`
+
+
+def _add_to_entry(store, run, tracked: TrackedRun, before: dict) -> list:  # names of texts and files
+    "Write what an entry does not hold yet"
     from mlflow.entities import Metric, Param
 
     run_id, start = run.info.run_id, run.info.start_time
@@ -107,14 +138,26 @@ def _add_to_entry(store, run, tracked: TrackedRun, before: dict) -> None:
         store.client.log_batch(run_id, metrics=metrics[first : first + 1000])
     for first in range(0, len(params), 100):
         store.client.log_batch(run_id, params=params[first : first + 100])
-    if points or not before:
-        for name, text in tracked.texts.items():
-            store.client.log_text(run_id, text, name)
-        for path in tracked.files:
-            store.client.log_artifact(run_id, str(path))
-    status = "FINISHED" if tracked.finished else "RUNNING"
+    files = _add_files(store, run, tracked)
+    status = _STATUS[tracked.state]
     if run.info.status != status:
         store.client.update_run(run_id, status)
+    return files
+
+
+def _add_files(store, run, tracked: TrackedRun) -> list:  # their names
+    "Write texts and files that an entry lacks, or holds as they were before; their digests last"
+    held, digests = json.loads(run.data.tags.get(_FILES_TAG, "{}")), tracked.file_digests
+    missing = [name for name, digest in digests.items() if held.get(name) != digest]
+    for name in missing:
+        if name in tracked.texts:
+            store.client.log_text(run.info.run_id, tracked.texts[name], name)
+    for path in tracked.files:
+        if path.name in missing:
+            store.client.log_artifact(run.info.run_id, str(path))
+    if missing:
+        store.client.set_tag(run.info.run_id, _FILES_TAG, json.dumps(held | digests))
+    return missing
 
 # %% ../../nbs/75_reporting/22_tracker_stores.ipynb #ba8b5e32
 _STEP = "mtpkd_step"
@@ -142,8 +185,8 @@ class WandbStore:
 
     def write(self, tracked: TrackedRun) -> str:  # what has changed
         "Bring the offline run of a run folder up to date"
-        before = _written_before(self, tracked)
-        if before == tracked.points and tracked.identity not in self.open:
+        before, files = _written_before(self, tracked), _changed_files(self, tracked)
+        if before == tracked.points and tracked.identity not in self.open and not files:
             return describe_update(tracked.name, before, tracked.points)
         run, held = self.open.get(tracked.identity) or _start_offline(self, tracked, before)
         if any(tracked.points.get(key) != value for key, value in held.items()):
@@ -154,7 +197,7 @@ class WandbStore:
         self.open[tracked.identity] = run, dict(tracked.points)
         if tracked.finished:
             _finish_offline(self, tracked)
-        return describe_update(tracked.name, before, tracked.points)
+        return describe_update(tracked.name, before, tracked.points, files)
 
     def close(self) -> None:
         "End the runs that are still open"
@@ -183,6 +226,15 @@ def _written_before(store, tracked: TrackedRun) -> dict | None:  # (name, step) 
     return {(name, step): value for name, step, value in rows}
 
 
+def _changed_files(store, tracked: TrackedRun) -> list:  # their names
+    "Texts and files of a finished run that its offline run lacks, or holds as they were before"
+    path = store.ledger(tracked)
+    if not tracked.finished:
+        return []
+    held = read_json_file(path.parent, path.name).get("files", {}) if path.is_file() else {}
+    return [name for name, digest in tracked.file_digests.items() if held.get(name) != digest]
+
+
 def _start_offline(store, tracked: TrackedRun, before) -> tuple:  # run of W&B, the points that it holds
     "A new offline run; the one that it replaces is removed"
     path = store.ledger(tracked)
@@ -205,22 +257,24 @@ def _start_offline(store, tracked: TrackedRun, before) -> tuple:  # run of W&B, 
         reinit="create_new",
     )
     run.define_metric("*", step_metric=_STEP)
-    _write_ledger(store, tracked, run, {})
+    _write_ledger(store, tracked, run, {}, {})
     return run, {}
 
 
-def _write_ledger(store, tracked: TrackedRun, run, points: dict) -> None:
-    "Write the ledger of a run folder"
+def _write_ledger(store, tracked: TrackedRun, run, points: dict, files: dict) -> None:
+    "Write the ledger of a run folder; files: name -> digest"
     rows = [[name, step, value] for (name, step), value in sorted(points.items())]
-    write_json(store.ledger(tracked), dict(folder=Path(run.dir).parent.name, source=tracked.source, points=rows))
+    facts = dict(folder=Path(run.dir).parent.name, source=tracked.source, points=rows, files=files)
+    write_json(store.ledger(tracked), facts)
 
 
 def _finish_offline(store, tracked: TrackedRun) -> None:
     "End a run: texts and files are kept with it"
     run, held = store.open.pop(tracked.identity)
+    digests = tracked.file_digests
     for name, text in tracked.texts.items():
         write_text(Path(run.dir) / name, text)
     for path in tracked.files:
         shutil.copyfile(path, Path(run.dir) / path.name)
     run.finish()
-    _write_ledger(store, tracked, run, held)
+    _write_ledger(store, tracked, run, held, digests)
