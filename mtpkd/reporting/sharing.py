@@ -318,9 +318,10 @@ def unpack(
     "Unpack an archive; one that was changed, or that leads out of the folder, is refused"
 
     def allowed(facts):
-        if facts.get("kind") not in SHARED:
-            raise InputError(f"{archive}: holds a {str(facts.get('kind'))[:20]!r}; use the version that wrote it")
-        return (CARD_FILE, *SHARED[facts["kind"]])
+        kind = facts.get("kind")
+        if not isinstance(kind, str) or kind not in SHARED:
+            raise InputError(f"{archive}: holds a {str(kind)[:20]!r}; use the version that wrote it")
+        return (CARD_FILE, *SHARED[kind])
 
     facts = unpack_archive(archive, out, allowed, digest)
     return {key: str(facts.get(key, ""))[:500] for key in ("kind", "name", "licence", "names", "version")}

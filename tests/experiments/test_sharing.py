@@ -1,7 +1,7 @@
 """Sharing: pack and unpack give the same report and the same predictions to the bit; nothing of this machine or of a person
 is in an archive unless it was asked for; what was changed or leads out of the folder is refused in one line."""
 
-import io, json, re, shutil, stat, zipfile
+import hashlib, io, json, os, re, shutil, stat, zipfile
 import pandas as pd, pytest, yaml
 import mtpkd
 from mtpkd.cli.main import main
@@ -161,7 +161,65 @@ def tampered(old, raw):
     return [(entry(old), raw)]
 
 
+def bomb(count, size, packing=zipfile.ZIP_DEFLATED):
+    "Files of zeros, each listed with its true size and digest"
+
+    def change(old, raw):
+        if old != "mtpkd-pack.json":
+            return [(entry(old), raw)]
+        index, content, entries = json.loads(raw), bytes(size), []
+        for i in range(count):
+            made = entry(f"plans/{i}.safetensors")
+            made.compress_type = packing
+            index["files"][made.filename] = dict(bytes=size, sha256=hashlib.sha256(content).hexdigest())
+            entries.append((made, content))
+        return [(entry(old), json.dumps(index).encode()), *entries]
+
+    return change
+
+
+def with_index(**facts):
+    "Another index, the files as they are"
+
+    def change(old, raw):
+        if old == "mtpkd-pack.json":
+            raw = json.dumps(json.loads(raw) | facts).encode()
+        return [(entry(old), raw)]
+
+    return change
+
+
+def listed(**facts):
+    "The index says something else of one file"
+
+    def change(old, raw):
+        if old == "mtpkd-pack.json":
+            index = json.loads(raw)
+            index["files"]["results.csv"] |= facts
+            raw = json.dumps(index).encode()
+        return [(entry(old), raw)]
+
+    return change
+
+
+def nested(old, raw):
+    return [(entry(old), b"[" * 100_000 if old == "mtpkd-pack.json" else raw)]
+
+
 ATTACKS = dict(
+    one_bomb=(bomb(1, 2**25), "as a bomb does"),
+    many_small_bombs=(bomb(40, 2**20), "as a bomb does"),
+    bomb_of_another_packing=(bomb(1, 2**23, zipfile.ZIP_LZMA), "not packed by deflate"),
+    kind_is_a_table=(with_index(kind=dict(a=1)), "holds a"),
+    kind_is_a_number=(with_index(kind=7), "holds a"),
+    files_are_a_list=(with_index(files=[1]), "has no format"),
+    a_file_is_a_text=(with_index(files={"CARD.md": "12"}), "expected its bytes and sha256"),
+    bytes_are_true=(listed(bytes=True), "expected its bytes and sha256"),
+    bytes_are_huge=(listed(bytes=10**30), "is not what the index says"),
+    no_digest=(listed(sha256=None), "expected its bytes and sha256"),
+    digest_of_capitals=(listed(sha256="A" * 64), "expected its bytes and sha256"),
+    nested=(nested, "no archive of mtpkd pack"),
+    file_and_folder=(added("plans"), "is a file and a folder"),
     tampered=(tampered, "another digest"),
     outside=(added("../outside.csv"), "leads out of the folder"),
     absolute=(added("/tmp/outside.csv"), "leads out of the folder"),
@@ -181,14 +239,43 @@ def test_what_was_changed_is_refused_in_one_line(packed, tmp_path, capsys, attac
     before = {*tmp_path.rglob("*")}
     assert main(["unpack", str(archive), "--out", str(tmp_path / "a" / "b")]) == 2
     assert words in one_line(capsys)
-    left = [path for path in {*tmp_path.rglob("*")} - before if not path.is_dir()]
+    left = {*tmp_path.rglob("*")} - before
     assert not left and not (tmp_path.parent / "outside.csv").exists()
+
+
+def test_an_empty_folder_that_was_there_stays(packed, tmp_path, capsys, monkeypatch):
+    archive = changed(packed, tmp_path / "changed.zip", tampered)
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    for out in (".", "../empty", "new/deeper/../x"):
+        assert main(["unpack", str(archive), "--out", out]) == 2 and "another digest" in one_line(capsys)
+        assert not os.listdir(".")
+    assert main(["unpack", str(packed), "--out", "."]) == 0 and "CARD.md" in os.listdir(".")
+
+
+def test_what_does_not_fit_on_the_disk_is_refused_before(packed, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 9, 1))
+    assert main(["unpack", str(packed), "--out", str(tmp_path / "theirs")]) == 2
+    assert "has 1 left" in one_line(capsys) and not (tmp_path / "theirs").exists()
+
+
+def test_zeros_of_ones_own_are_no_bomb(home, tmp_path):
+    "What is packed here can be unpacked, however well it deflates"
+    shutil.copytree(home / "fit", copy := tmp_path / "fit")
+    facts = json.loads((copy / "fit.json").read_text())
+    (copy / "fit.json").write_text(json.dumps(facts) + " " * 2**24)
+    assert main(["pack", str(copy), "--out", str(tmp_path / "fit.zip")]) == 0
+    assert main(["unpack", str(tmp_path / "fit.zip"), "--out", str(tmp_path / "theirs")]) == 0
 
 
 def test_an_archive_of_somebody_else_by_its_digest(packed, tmp_path, capsys):
     "A file that was changed together with its index is another archive: the digest that was said tells"
     command = ["unpack", str(packed), "--out", str(tmp_path / "theirs"), "--digest"]
     assert main([*command, "0" * 64]) == 2 and "its digest is" in one_line(capsys)
+    assert main([*command, "0" * 63]) == 2 and "expected the 64 digits" in one_line(capsys)
+    with zipfile.ZipFile(packed) as archive:
+        digest = hashlib.sha256(archive.read("mtpkd-pack.json")).hexdigest()
+    assert main([*command, f" {digest.upper()}"]) == 0
     assert main(["unpack", str(packed), "--out", str(packed.parent / "run")]) == 2
     assert "use an empty folder" in one_line(capsys)
 
