@@ -44,6 +44,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "made_up_batch", "batch_to_explain", "batch_groups", "one_row_a_group", "anchor_groups",
         "similarity_means", "whole_rows", "student_plans",
     ],
+    "private_paths": ["PATHS", "without_paths", "last_part", "check_no_paths", "texts_of", "check_content"],
     "ranking": ["fallen_back", "verdict_rows", "best_method"],
     "rehearsal": ["face_thumbnails", "first_film", "film_moments", "value_timeline"],
     "report": ["render", "comparison_page"],
@@ -76,8 +77,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "sentences": ["verdict_sentences", "setting_rows", "markdown_text", "as_markdown"],
     "set_rows": ["StoredPart", "RunSamples", "preparation_settings"],
     "sharing": [
-        "SHARED", "CARD_FILE", "NOT_FOR", "kind_of", "shared_files", "without_paths", "check_no_paths",
-        "numbered", "shared_contents", "run_card", "fit_card", "prepared_card", "pack", "unpack", "hub_folder",
+        "SHARED", "CARD_FILE", "NOT_FOR", "kind_of", "shared_files", "numbered",
+        "shared_contents", "run_card", "fit_card", "prepared_card", "pack", "unpack", "hub_folder",
     ],
     "study_report": ["STUDY_PAGE", "describe_protocol", "describe_cost", "best_so_far", "tuning_curves", "study_text"],
     "sweep_ranks": [

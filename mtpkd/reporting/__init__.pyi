@@ -137,6 +137,14 @@ from .plan_tables import (
     whole_rows as whole_rows,
     student_plans as student_plans,
 )
+from .private_paths import (
+    PATHS as PATHS,
+    without_paths as without_paths,
+    last_part as last_part,
+    check_no_paths as check_no_paths,
+    texts_of as texts_of,
+    check_content as check_content,
+)
 from .ranking import (
     fallen_back as fallen_back,
     verdict_rows as verdict_rows,
@@ -256,8 +264,6 @@ from .sharing import (
     NOT_FOR as NOT_FOR,
     kind_of as kind_of,
     shared_files as shared_files,
-    without_paths as without_paths,
-    check_no_paths as check_no_paths,
     numbered as numbered,
     shared_contents as shared_contents,
     run_card as run_card,

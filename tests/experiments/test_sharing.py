@@ -2,6 +2,7 @@
 is in an archive unless it was asked for; what was changed or leads out of the folder is refused in one line."""
 
 import hashlib, io, json, os, re, shutil, stat, zipfile
+from pathlib import Path
 import pandas as pd, pytest, yaml
 import mtpkd
 from mtpkd.cli.main import main
@@ -101,6 +102,57 @@ def test_nothing_of_this_machine_and_nobody_by_name(home, tmp_path, capsys):
         theirs.transfer.query("kind == 'subject'")["group"]
     )
     assert ours.summary == theirs.summary
+
+
+@pytest.mark.parametrize("place", ["study_of_ann/one/manifest.yaml", "../study_of_ann/one/manifest.yaml"])
+def test_a_relative_path_stays_here(home, tmp_path, monkeypatch, place):
+    "Of the data by where it was run from"
+    make_set(tmp_path / "study_of_ann" / "one", subjects=6, protocol=dict(folds=2, labelled=15, labelled_validation=6))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / ("here" if place.startswith("..") else "."))
+    how = dict(config=quick(**FAST), progress=False)
+    mtpkd.run(place, methods=["student_only"], seeds=[0], out=tmp_path / "run", **how)
+    mtpkd.fit(place, "student_only", "fits_of_ann/one", **how)
+    for folder in (tmp_path / "run", "fits_of_ann/one"):
+        archive = tmp_path / f"{Path(folder).name}.zip"
+        assert main(["pack", str(folder), "--out", str(archive)]) == 0
+        assert "of_ann" not in contents(archive)
+
+
+PATHS = [
+    "first\n/srv/ann/notes",
+    "(file:///srv/ann)",
+    "sqlite:////srv/ann.db",
+    "\\\\nas\\ann\\notes",
+    "<E:\\ann>",
+    "~ann/notes",
+    "../../ann",
+    "**/srv/ann/notes**",
+    "\u00ab/srv/ann/notes\u00bb",
+    "\t/srv/ann/notes",
+    '{"words": ["%/srv/ann/notes"]}',
+]
+
+
+@pytest.mark.parametrize("text", PATHS)
+@pytest.mark.parametrize("place", ["fit.json", "fit.yaml", "comment", "licence"])
+def test_a_path_of_any_form_is_refused(home, tmp_path, capsys, text, place):
+    shutil.copytree(home / "fit", copy := tmp_path / "fit")
+    licence = text if place == "licence" else "CC0"
+    if place == "fit.json":
+        facts = json.loads((copy / "fit.json").read_text())
+        (copy / "fit.json").write_text(json.dumps(facts | dict(words=f"see {text}")))
+    elif place == "fit.yaml":
+        settings = yaml.safe_load((copy / "fit.yaml").read_text())
+        (copy / "fit.yaml").write_text(yaml.safe_dump(settings | {f"a {text}": "b"}))
+    elif place == "comment":
+        with open(copy / "fit.yaml", "a") as f:
+            f.write(f"# {json.loads(json.dumps(text)).splitlines()[-1].strip()}\n")
+        settings = yaml.safe_load((copy / "fit.yaml").read_text())
+        settings = (copy / "fit.yaml").read_text().replace(settings["manifest"], "manifest.yaml")
+        (copy / "fit.yaml").write_text(settings)  # shared as it is, comments included
+    assert main(["pack", str(copy), "--out", str(tmp_path / "fit.zip"), "--licence", licence]) == 2
+    assert "which would be shared" in one_line(capsys) and not (tmp_path / "fit.zip").exists()
 
 
 def test_a_path_in_a_message_is_refused(home, tmp_path, capsys):
