@@ -331,11 +331,12 @@ def _page_of_many_runs(kind: str, folder, out) -> str:
 
 def do_pack(o) -> str:
     "mtpkd pack"
-    from mtpkd.reporting.sharing import hub_folder, pack
+    from mtpkd.reporting.hub_folders import hub_folder
+    from mtpkd.reporting.sharing import pack
 
     if o.hub:
-        made = hub_folder(o.folder, o.out, o.licence)
-        return f"{made['out']}: {', '.join(made['files'])}"
+        made = hub_folder(o.folder, o.out, o.licence, o.keep_names)
+        return f"{made['out']}: {', '.join(made['files'])}\nlicence: {made['licence']}"
     facts = pack(o.folder, o.out, o.licence, o.keep_names)
     return "\n".join(
         [

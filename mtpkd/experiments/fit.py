@@ -235,6 +235,9 @@ def _verdict(plan, context, fitted_by_name, name) -> dict:
         prevalent=list(plan.config.prevalent),
         privileged=list(plan.config.privileged),
         data=plan.manifest.name,
+        protocol=plan.config.protocol,
+        licence=plan.manifest.licence,
+        citation=plan.manifest.citation,
     )
 
 # %% ../../nbs/60_experiments/11_fit.ipynb #14610227

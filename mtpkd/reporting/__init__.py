@@ -27,6 +27,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "describe_calibration", "describe_modalities",
     ],
     "glossary": ["method_cost", "method_time", "MethodNote", "named_methods", "method_notes", "glossary_words"],
+    "hub_folders": ["PART_BYTES", "HUB_LICENCES", "hub_licence", "hub_folder", "as_lists", "write_parquet_files", "tabular"],
     "limits": [
         "describe_multiple_tests", "describe_correction", "describe_marks", "describe_limits", "describe_test", "describe_power", "most_hurt",
         "describe_hurt", "describe_diverged", "describe_unfinished", "describe_tuning", "describe_provenance",
@@ -78,7 +79,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "set_rows": ["StoredPart", "RunSamples", "preparation_settings"],
     "sharing": [
         "SHARED", "CARD_FILE", "NOT_FOR", "kind_of", "shared_files", "numbered",
-        "shared_contents", "run_card", "fit_card", "prepared_card", "pack", "unpack", "hub_folder",
+        "shared_contents", "run_card", "fit_card", "prepared_card", "MOST_LICENCE", "licence_of", "pack", "unpack",
     ],
     "study_report": ["STUDY_PAGE", "describe_protocol", "describe_cost", "best_so_far", "tuning_curves", "study_text"],
     "sweep_ranks": [

@@ -80,6 +80,15 @@ from .glossary import (
     method_notes as method_notes,
     glossary_words as glossary_words,
 )
+from .hub_folders import (
+    PART_BYTES as PART_BYTES,
+    HUB_LICENCES as HUB_LICENCES,
+    hub_licence as hub_licence,
+    hub_folder as hub_folder,
+    as_lists as as_lists,
+    write_parquet_files as write_parquet_files,
+    tabular as tabular,
+)
 from .limits import (
     describe_multiple_tests as describe_multiple_tests,
     describe_correction as describe_correction,
@@ -269,9 +278,10 @@ from .sharing import (
     run_card as run_card,
     fit_card as fit_card,
     prepared_card as prepared_card,
+    MOST_LICENCE as MOST_LICENCE,
+    licence_of as licence_of,
     pack as pack,
     unpack as unpack,
-    hub_folder as hub_folder,
 )
 from .study_report import (
     STUDY_PAGE as STUDY_PAGE,

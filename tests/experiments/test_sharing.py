@@ -3,11 +3,12 @@ is in an archive unless it was asked for; what was changed or leads out of the f
 
 import hashlib, io, json, os, re, shutil, stat, zipfile
 from pathlib import Path
-import pandas as pd, pytest, yaml
+import numpy as np, pandas as pd, pyarrow.parquet as pq, pytest, yaml
 import mtpkd
 from mtpkd.cli.main import main
 from mtpkd.core.errors import InputError
 from mtpkd.core.files import file_sha256
+from mtpkd.features.prepare import prepare
 from mtpkd.experiments.run_students import find_students
 from mtpkd.reporting.sharing import shared_contents
 from tiny_runs import make_set, quick
@@ -152,7 +153,8 @@ def test_a_path_of_any_form_is_refused(home, tmp_path, capsys, text, place):
         settings = (copy / "fit.yaml").read_text().replace(settings["manifest"], "manifest.yaml")
         (copy / "fit.yaml").write_text(settings)  # shared as it is, comments included
     assert main(["pack", str(copy), "--out", str(tmp_path / "fit.zip"), "--licence", licence]) == 2
-    assert "which would be shared" in one_line(capsys) and not (tmp_path / "fit.zip").exists()
+    words = "expected a name or a sentence" if "\n" in licence else "which would be shared"
+    assert words in one_line(capsys) and not (tmp_path / "fit.zip").exists()
 
 
 def test_a_path_in_a_message_is_refused(home, tmp_path, capsys):
@@ -340,6 +342,109 @@ def test_a_prepared_set_is_shared_by_name_only(tmp_path, capsys):
     with pytest.raises(InputError, match="--keep-names"):
         shared_contents(tmp_path / "set", "prepared", False)
     assert [*shared_contents(tmp_path / "set", "prepared", True)] == ["manifest.yaml", "index.parquet"]
+
+
+def test_the_licence_stays_with_a_student(home, tmp_path, capsys):
+    "That of the data is on the card of a fit, and that of an archive on those of what is unpacked from it"
+    manifest = yaml.safe_load((home / "set" / "manifest.yaml").read_text()) | dict(licence="ODbL", citation="Somebody")
+    shutil.copytree(home / "set", tmp_path / "set")
+    (tmp_path / "set" / "manifest.yaml").write_text(yaml.safe_dump(manifest))
+    how = dict(config=quick(**FAST), progress=False)
+    mtpkd.fit(tmp_path / "set" / "manifest.yaml", "student_only", tmp_path / "fit", **how)
+    archive = tmp_path / "fit.zip"
+    assert main(["pack", str(tmp_path / "fit"), "--out", str(archive)]) == 0
+    assert "licence: ODbL" in capsys.readouterr().out
+    with zipfile.ZipFile(archive) as entries:
+        card = entries.read("CARD.md").decode()
+    assert "ODbL" in card and "honest" in card and "Somebody" in card
+    facts = json.loads((tmp_path / "fit" / "fit.json").read_text())
+    for fact in ("licence", "protocol", "citation"):
+        del facts[fact]
+    (tmp_path / "fit" / "fit.json").write_text(json.dumps(facts))  # as an earlier version has written it
+    licences = {"first": ["--licence", "CC BY 4.0"], "second": [], "third": ["--licence", "MIT"]}
+    source, said = tmp_path / "fit", []
+    for name, option in licences.items():
+        assert main(["pack", str(source), "--out", str(tmp_path / f"{name}.zip"), *option]) == 0
+        assert main(["unpack", str(tmp_path / f"{name}.zip"), "--out", str(source := tmp_path / name)]) == 0
+        said.append(json.loads((source / "mtpkd-pack.json").read_text())["licence"])
+    assert said == ["CC BY 4.0", "CC BY 4.0", "MIT"]
+
+
+@pytest.mark.parametrize("name", ["x.tar.gz", "x.ZIP.gz", "x", "x.mtpkd"])
+def test_an_archive_is_called_what_it_is(home, tmp_path, capsys, name):
+    assert main(["pack", str(home / "fit"), "--out", str(tmp_path / name)]) == 2
+    assert "use a name such as x.zip" in one_line(capsys) and not os.listdir(tmp_path)
+
+
+def test_nothing_is_overwritten(home, tmp_path, capsys):
+    (tmp_path / "x.ZIP").write_text("mine")
+    assert main(["pack", str(home / "fit"), "--out", str(tmp_path / "x.ZIP")]) == 2
+    assert "exists already" in one_line(capsys) and (tmp_path / "x.ZIP").read_text() == "mine"
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    "Sequences of values with gaps and windows without a label, prepared"
+    folder = tmp_path_factory.mktemp("prepared")
+    make_set(
+        folder / "one", "regression", subjects=4, per_subject=6, signals=True, missing=dict(physio=0.3), invalid=0.2
+    )
+    prepare(folder / "one" / "manifest.yaml", out=folder / "set", jobs=1, progress=False)
+    return folder / "set"
+
+
+def test_prepared_features_as_parquet(prepared, tmp_path, capsys):
+    assert main(["pack", str(prepared), "--hub", "--out", str(tmp_path / "hub"), "--licence", "CC BY-SA 4.0"]) == 0
+    files = sorted((tmp_path / "hub" / "data").iterdir())
+    assert [path.name for path in files] == ["train-00000-of-00001.parquet"]
+    samples, table = mtpkd.read(prepared / "manifest.yaml"), pq.read_table(files[0])
+    assert table["sample"].to_pylist() == [f"sample-{i:02d}" for i in range(1, 25)]
+    assert len({*table["subject"].to_pylist()}) == 4 and "s000" not in str(table.to_pydict())
+    for i, name in enumerate(samples.modalities):
+        column = table[name].to_pylist()
+        assert [row is not None for row in column] == samples.presence[:, i].tolist()
+        known = [np.array(row, "float32") for row in column if row is not None]
+        assert (np.stack(known) == samples.arrays[name][samples.presence[:, i]]).all()
+    for theirs, ours in zip(table["target"].to_pylist(), samples.target):
+        assert np.isnan(ours).all() if theirs is None else np.array_equal(theirs, ours, equal_nan=True)
+    page = (tmp_path / "hub" / "README.md").read_text()
+    head = yaml.safe_load(page.split("---")[1])
+    assert head["license"] == "cc-by-sa-4.0" and head["configs"][0]["data_files"] == "data/*.parquet"
+    assert head["task_categories"] == ["tabular-regression"] and "must not be used" in page
+    assert main(["pack", str(prepared), "--hub", "--out", str(tmp_path / "hub")]) == 2
+    assert "use another --out" in one_line(capsys)
+
+
+def test_parts_hold_the_set_once_and_in_order(prepared, tmp_path, monkeypatch):
+    monkeypatch.setattr("mtpkd.reporting.hub_folders.PART_BYTES", 900)
+    monkeypatch.setattr("mtpkd.reporting.hub_folders._ROWS_BYTES", 500)
+    command = ["pack", str(prepared), "--hub", "--keep-names", "--out", str(tmp_path / "hub")]
+    assert main(command) == 0
+    files = sorted((tmp_path / "hub" / "data").iterdir())
+    names = [name for path in files for name in pq.read_table(path)["sample"].to_pylist()]
+    assert len(files) > 2 and files[0].name.endswith(f"-of-{len(files):05d}.parquet")
+    assert names == list(mtpkd.read(prepared / "manifest.yaml").sample)
+
+
+def test_datasets_opens_the_parquet_files(prepared, tmp_path):
+    datasets = pytest.importorskip("datasets", reason="pip install datasets")
+    assert main(["pack", str(prepared), "--hub", "--out", str(tmp_path / "hub")]) == 0
+    samples, cache = mtpkd.read(prepared / "manifest.yaml"), str(tmp_path / "cache")
+    files = str(tmp_path / "hub" / "data" / "*.parquet")
+    for source in (dict(path="parquet", data_files=files), dict(path=str(tmp_path / "hub"))):
+        rows = datasets.load_dataset(**source, cache_dir=cache)["train"]
+        assert len(rows) == len(samples)
+        for i, row in enumerate(rows):
+            assert (row["physio"] is not None) == samples.presence[i, 1]
+            assert (np.array(row["face"], "float32") == samples.arrays["face"][i]).all()
+
+
+@pytest.mark.parametrize("licence, entries", [("MIT License", dict(license="other", license_name="MIT License"))])
+def test_a_free_text_is_no_licence_of_a_hub(home, tmp_path, licence, entries):
+    pytest.importorskip("onnx", reason='pip install -e ".[deploy]"')
+    assert main(["pack", str(home / "fit"), "--out", str(tmp_path / "hub"), "--hub", "--licence", licence]) == 0
+    head = yaml.safe_load((tmp_path / "hub" / "README.md").read_text().split("---")[1])
+    assert {key: head.get(key) for key in entries} == entries
 
 
 def test_a_folder_for_a_hub(home, tmp_path, capsys):
