@@ -26,6 +26,7 @@ def without_paths(
     key: str = "",  # of the setting that it is
 ):  # of the same form
     "Plain values whose paths are cut to their last part"
+    key = key.rpartition(".")[2]  # of a setting with its section
     if isinstance(value, dict):
         return {key: without_paths(item, key) for key, item in value.items()}
     if isinstance(value, list):

@@ -25,6 +25,7 @@ from ..deployment.student_file import MAX_STUDENT_BYTES
 from ..evaluation.wording import format_interval, format_number, format_signed, metric_label
 from ..experiments.fit import fit_text
 from ..experiments.run_folder import RunFolder
+from ..experiments.tuned_settings import TUNING
 from .private_paths import check_content, check_no_paths, texts_of, without_paths
 from .sentences import as_markdown, markdown_text, setting_rows, verdict_sentences
 
@@ -61,6 +62,11 @@ def kind_of(folder) -> str:  # run, fit or prepared
     for kind, mark in _MARKS.items():
         if (Path(folder) / mark).is_file():
             return kind
+    if (Path(folder) / "tune.yaml").is_file():
+        raise InputError(
+            f"{folder}: a study is shared by its comparison, with the settings it has chosen; "
+            f"name {Path(folder) / 'comparison'}"
+        )
     raise InputError(f"{folder}: expected a finished folder of mtpkd run, mtpkd fit or mtpkd data prepare")
 
 
@@ -115,10 +121,13 @@ def _as_parquet(table: pd.DataFrame) -> bytes:
 
 
 def _renamed_folds(values: dict, folder: Path) -> dict:
-    "Settings or a summary without the names in lists of folds"
-    if not isinstance(values.get("folds"), dict):
-        return values
-    return values | dict(folds={part: f"{len(names)} names" for part, names in values["folds"].items()})
+    "Settings or a summary without the names in lists of folds and in the development part of a study"
+    if isinstance(values.get("folds"), dict):
+        values = values | dict(folds={part: f"{len(names)} names" for part, names in values["folds"].items()})
+    tuning = values.get(TUNING)
+    if isinstance(tuning, dict) and tuning.get("development"):
+        values = values | {TUNING: tuning | dict(development=f"{len(tuning['development'])} names")}
+    return values
 
 # %% ../../nbs/75_reporting/21_sharing.ipynb #f3b6c494
 _YAML = ("experiment.yaml", "fit.yaml", "prepare.yaml", "manifest.yaml")
