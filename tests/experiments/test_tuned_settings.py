@@ -15,7 +15,10 @@ pytest.importorskip("optuna", reason='Optuna is not installed: pip install -e ".
 FAST = dict(schedule=dict(steps=4, evaluate=2, batch=8, pool_batch=8), teachers=dict(steps=2, ensemble=1))
 SPACES = dict(
     nested=dict(all={"schedule.lr": dict(low=5.0e-4, high=2.0e-2, log=True)}),
-    development=dict(all={"schedules": ["default", "long_mixup"]}, kd={"schedule.lr": [0.001, 0.004], "student.start": ["random", "teacher"]}),
+    development=dict(
+        all={"schedules": ["default", "long_mixup"]},
+        kd={"schedule.lr": [0.001, 0.004], "student.start": ["random", "teacher"]},
+    ),
 )
 
 
