@@ -51,7 +51,10 @@ def _sharing_options(sub) -> None:
     p.add_argument(
         "--hub",
         action="store_true",
-        help="a folder that a hub takes: of a fit safetensors, ONNX and card (extra: deploy), of a prepared set Parquet and card",
+        help=(
+            "a folder that a hub takes: of a fit safetensors, ONNX and card (extra: deploy), "
+            "of a prepared set Parquet and card"
+        ),
     )
     p = _command(
         sub,

@@ -34,9 +34,10 @@ def _of_run(run: RunFolder, method) -> StoredStudents:
     "The students of a run folder, of all stacks of repeats together"
     files, summary = student_files(run.path), run.summary
     if not files and summary.tuned:
+        settings = f"--config {run.path / 'experiment.yaml'} --method {method or RECIPE}"
         raise InputError(
-            f"{run.path} holds no students: a study keeps none of its comparison; train one under the settings that were "
-            f"chosen, mtpkd fit --manifest ... --config {run.path / 'experiment.yaml'} --method {method or RECIPE}"
+            f"{run.path} holds no students: a study keeps none of its comparison; train one under the settings "
+            f"that were chosen, mtpkd fit --manifest ... {settings}"
         )
     if not files:
         raise InputError(

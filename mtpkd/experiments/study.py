@@ -336,7 +336,7 @@ def write_comparison(
 
 
 def tuning_section(metric: str, trials: dict, development, chosen: list) -> dict:  # trials: of every tuned method
-    "What the settings of a comparison say about its study"
+    "The section of the settings of a comparison that describes its study"
     facts = dict(trials=trials, development=list(development), larger_is_better=direction(metric) > 0)
     return {TUNING: jsonable(facts | dict(chosen=chosen))}
 

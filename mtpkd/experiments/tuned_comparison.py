@@ -54,7 +54,7 @@ def _name(config) -> str:
 
 
 def _check_repeats(tuned: TunedSettings, count: int) -> None:
-    "Refuse settings that do not say how every repeat of every method is trained"
+    "Refuse settings that lack those of a repeat of a method"
     for method in tuned.methods:
         repeats = []
         for entry in tuned.chosen:

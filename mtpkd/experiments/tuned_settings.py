@@ -63,10 +63,10 @@ def read_tuned(
     "The tuned settings in a file; `InputError` where they are not whole"
     values = read_yaml(config) if isinstance(config, (str, Path)) else dict(config)
     if TUNING not in values:  # best.yaml
-        beside = Path(config).parent / _OF_STUDY if isinstance(config, (str, Path)) else Path(_OF_STUDY)
-        if not beside.is_file():
+        comparison = Path(config).parent / _OF_STUDY if isinstance(config, (str, Path)) else Path(_OF_STUDY)
+        if not comparison.is_file():
             raise InputError(f"{config}: holds the chosen settings alone; give the file STUDY/{_OF_STUDY}")
-        config, values = beside, read_yaml(beside)
+        config, values = comparison, read_yaml(comparison)
     if came_with_data(config, values.get("manifest") if manifest is None else manifest):
         raise InputError(f"{config}: lies in the folder of the data set; copy it elsewhere if you trust its settings")
     where = config if isinstance(config, (str, Path)) else "config"
@@ -77,7 +77,7 @@ def read_tuned(
 def _checked(tuning, base: dict, where) -> TunedSettings:
     "The section as it is written by a study; one of an earlier version, or of a packed study, has parts left out"
     if not isinstance(tuning, dict) or not isinstance(tuning.get("chosen"), list) or not tuning["chosen"]:
-        raise InputError(f"{where}: does not say which settings were chosen, as versions before this one; tune again")
+        raise InputError(f"{where}: does not name the settings that were chosen, as in earlier versions; tune again")
     if not isinstance(tuning.get("development"), list):
         raise InputError(
             f"{where}: the subjects of the development part were left out when it was packed; "

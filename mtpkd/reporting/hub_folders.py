@@ -123,7 +123,7 @@ _ROWS_BYTES = 2**24  # of a group of rows, which is in memory at once
 def as_lists(
     x: np.ndarray,  # `(n, ...)`, of numbers
     present: np.ndarray | None = None,  # `(n,)` bool; None: all
-) -> pa.Array:  # of n lists, nested as the shape says
+) -> pa.Array:  # of n lists, nested by the shape
     "Rows of an array as a column of a table; those that are missing are null"
     x = np.ascontiguousarray(x)
     column = pa.array(x.reshape(-1))
@@ -136,7 +136,7 @@ def as_lists(
 
 
 def _labels(samples: Samples, rows: slice) -> dict:  # name -> column
-    "Targets of some samples: names of classes, or numbers; null where nobody has said one"
+    "Targets of some samples: names of classes, or numbers; null where there is none"
     task, columns = samples.task, {}
     for name, target in (("target", samples.target), ("step_target", samples.step_target)):
         if target is None:

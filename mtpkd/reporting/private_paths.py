@@ -136,7 +136,7 @@ def check_content(
 
 
 def _check_table(name: str, content) -> None:
-    "Refuse paths in the texts of a table, in the names of its columns, and in what its file says about them"
+    "Refuse paths in the texts of a table, in the names of its columns, and in the metadata of its file"
     stream = io.BytesIO(content) if isinstance(content, bytes) else content
     facts = pq.read_schema(stream).metadata or {}
     for key in (key for key in facts if key != b"ARROW:schema"):

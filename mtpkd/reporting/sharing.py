@@ -208,7 +208,7 @@ def run_card(run: RunFolder, licence: str, names: str) -> str:  # Markdown
 
 def fit_card(facts: dict, licence: str) -> str:  # Markdown; facts: of fit.json
     "The card of a student"
-    protocol = facts.get("protocol", "honest")  # no other is fitted; earlier versions did not say so
+    protocol = facts.get("protocol", "honest")  # no other is fitted; earlier versions did not note it
     data = [
         f"- **protocol**: {markdown_text(protocol)}: no fault of the released code, no control; no test rows are left",
         f"- **cite**: {markdown_text(facts.get('citation') or 'not named')}",
@@ -322,7 +322,7 @@ def pack(
     names = "kept" if keep_names else "replaced by numbers"
     facts = dict(kind=kind, name=name, licence=licence, names=names, version=mtpkd.__version__)
     for text in texts_of(facts):
-        check_no_paths(text, "what the archive says")
+        check_no_paths(text, "the index of the archive")
     digest = write_archive(out, contents, facts)
     return facts | dict(files=len(contents), bytes=os.stat(out).st_size, digest=digest, out=str(out))
 

@@ -157,8 +157,8 @@ def test_settings_in_the_folder_of_the_data_are_not_the_user_s(data, study, tmp_
 @pytest.mark.parametrize(
     "change, words",
     [
-        (lambda tuning: dict(kd=2), "does not say which settings were chosen"),
-        (lambda tuning: tuning | dict(chosen=[]), "does not say which settings were chosen"),
+        (lambda tuning: dict(kd=2), "does not name the settings that were chosen"),
+        (lambda tuning: tuning | dict(chosen=[]), "does not name the settings that were chosen"),
         (lambda tuning: tuning | dict(chosen=tuning["chosen"][1:]), "has settings for|student_only"),
         (lambda tuning: tuning | dict(chosen=tuning["chosen"] * 2), "has settings for"),
         (lambda tuning: tuning | dict(chosen=["kd"]), "expected method, repeats and settings"),
