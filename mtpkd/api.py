@@ -7,7 +7,7 @@ __all__ = ['RunFolder', 'run', 'learning_curve', 'finish_curve', 'train_teachers
            'export']
 
 # %% ../nbs/90_api.ipynb #d68f2185
-import contextlib
+import contextlib, inspect
 from pathlib import Path
 from typing import Any, TYPE_CHECKING
 from .core.errors import InputError, print_notice
@@ -35,9 +35,16 @@ class RunFolder(run_folders.RunFolder):
 def run(*args: Any, robustness: bool = False, **kwargs: Any) -> RunFolder | Any:
     """Run an experiment: see `mtpkd.experiments.runner.run`, whose arguments it takes; a `RunFolder` comes back
 
-    `robustness`: afterwards score the students, and the teachers among the rows, under damaged recordings."""
+    `robustness`: afterwards score the students, and the teachers among the rows, under damaged recordings. `config` may
+    be the settings of a study's comparison, which is then run again as it is."""
     from mtpkd.experiments import runner
+    from mtpkd.experiments.tuned_settings import is_tuned
 
+    given = inspect.signature(runner.run).bind(*args, **kwargs).arguments
+    if is_tuned(given.get("config")):
+        from mtpkd.experiments.tuned_comparison import run_tuned
+
+        return RunFolder(run_tuned(**given, robustness=robustness).path)
     if robustness:
         kwargs |= dict(teachers=True)
     made = runner.run(*args, **kwargs)

@@ -60,6 +60,7 @@ GUIDES = (
     "encoders",
     "sweeps_and_clusters",
     "deployment",
+    "sharing",
     "trust",
     "transport_engine",
 )

@@ -41,7 +41,7 @@ def _sharing_options(sub) -> None:
         do_pack,
     )
     p.add_argument("folder", metavar="DIR", help="a finished folder of mtpkd run, mtpkd fit or mtpkd data prepare")
-    p.add_argument("--out", required=True, metavar="FILE", help="the archive; with --hub a folder")
+    p.add_argument("--out", required=True, metavar="FILE", help="the archive, a .zip; with --hub a folder")
     p.add_argument("--licence", metavar="TEXT", help="under which it is shared; default: that of the data")
     p.add_argument(
         "--keep-names",
@@ -51,7 +51,10 @@ def _sharing_options(sub) -> None:
     p.add_argument(
         "--hub",
         action="store_true",
-        help="the student of a fit as a folder that a model hub takes: safetensors, ONNX, card (extra: deploy)",
+        help=(
+            "a folder that a hub takes: of a fit safetensors, ONNX and card (extra: deploy), "
+            "of a prepared set Parquet and card"
+        ),
     )
     p = _command(
         sub,

@@ -83,8 +83,11 @@ def do_run(o) -> str:
     from mtpkd.experiments.run_folder import RunFolder
     from mtpkd.experiments.resume import claim_folder, identity
     from mtpkd.experiments.runner import default_out, forecast
+    from mtpkd.experiments.tuned_settings import is_tuned
 
     arguments = {name: getattr(o, name) for name in _RUN}
+    if is_tuned(o.config):
+        return _run_tuned(o, arguments)
     if "," in (o.labelled or ""):
         if o.probe:
             raise InputError(f"--probe is of one label budget, got --labelled {o.labelled}; name one of them")
@@ -111,6 +114,15 @@ def do_run(o) -> str:
     execute(arguments | dict(resume=o.resume, robustness=o.robustness), out)
     run = RunFolder(out)
     return f"{verdict_text(run.summary)}\n\nrun folder: {out}\nreport:     {out / 'report.html'}"
+
+
+def _run_tuned(o, arguments: dict) -> str:
+    "The comparison of a study again"
+    if o.probe:
+        raise InputError("--probe is of settings that all methods share; take it out, or give another --config")
+    run = mtpkd.run(**arguments, out=o.out, resume=o.resume, dry_run=o.dry_run, robustness=o.robustness)
+    page = run.report()
+    return f"{verdict_text(run.summary)}\n\nrun folder: {run.path}\nreport:     {page}"
 
 
 def _forecast_text(facts: dict) -> str:
@@ -331,11 +343,12 @@ def _page_of_many_runs(kind: str, folder, out) -> str:
 
 def do_pack(o) -> str:
     "mtpkd pack"
-    from mtpkd.reporting.sharing import hub_folder, pack
+    from mtpkd.reporting.hub_folders import hub_folder
+    from mtpkd.reporting.sharing import pack
 
     if o.hub:
-        made = hub_folder(o.folder, o.out, o.licence)
-        return f"{made['out']}: {', '.join(made['files'])}"
+        made = hub_folder(o.folder, o.out, o.licence, o.keep_names)
+        return f"{made['out']}: {', '.join(made['files'])}\nlicence: {made['licence']}"
     facts = pack(o.folder, o.out, o.licence, o.keep_names)
     return "\n".join(
         [

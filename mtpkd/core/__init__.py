@@ -3,8 +3,8 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "archives": [
-        "INDEX", "FORMAT", "MOST_FILES", "MOST_INDEX", "MOST_UNPACKED", "write_archive", "read_index",
-        "unpack_archive",
+        "INDEX", "FORMAT", "MOST_RATIO", "FREE_BYTES", "MOST_FILES", "MOST_INDEX", "MOST_UNPACKED",
+        "write_archive", "read_index", "unpack_archive",
     ],
     "config": [
         "FINITE", "MOST_ROWS", "MOST_STEPS", "Limit", "at_least", "at_most", "above", "below", "require_finite",

@@ -2,6 +2,8 @@
 from .archives import (
     INDEX as INDEX,
     FORMAT as FORMAT,
+    MOST_RATIO as MOST_RATIO,
+    FREE_BYTES as FREE_BYTES,
     MOST_FILES as MOST_FILES,
     MOST_INDEX as MOST_INDEX,
     MOST_UNPACKED as MOST_UNPACKED,

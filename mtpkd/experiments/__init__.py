@@ -57,8 +57,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     ],
     "study": [
         "COMPARISON", "optuna_module", "stored_choice", "stored_settings", "settings_of", "distributions_of",
-        "propose", "finished_trial", "claim_tune_folder", "naming_damage", "TuneFolder", "Study", "checked_values", "open_studies", "submit_to", "run_rounds", "chosen_settings",
-        "run_comparison", "write_comparison", "trials_table", "cost_table", "importance_table", "write_tables",
+        "propose", "finished_trial", "claim_tune_folder", "naming_damage", "TuneFolder", "Study",
+        "checked_values", "open_studies", "submit_to", "run_rounds", "chosen_settings",
+        "run_comparison", "write_comparison", "tuning_section", "trials_table", "cost_table", "importance_table", "write_tables",
     ],
     "tables": ["TABLES", "COLUMNS", "StoredPredictions", "in_memory", "join_stored", "MethodTables"],
     "teacher_stages": ["MARK", "train_teachers", "train_students"],
@@ -67,6 +68,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "check_no_test_rows", "without_labels", "PrunedTrial", "TrialStore", "TrialCheckpoint", "median_bars",
         "train_trial", "run_trial", "run_compared", "check_tuning",
     ],
+    "tuned_comparison": ["run_tuned"],
+    "tuned_settings": ["TUNING", "is_tuned", "TunedSettings", "read_tuned", "tuned_for"],
     "tuning": [
         "ALL", "EXPERIMENT", "COSTS", "COSTLY_PARTS", "KEYS", "MOST_TRIALS", "Dimension", "default_of",
         "is_real", "parse_dimension", "changes_cost", "parse_spaces", "TuneSpec", "read_tune",

@@ -202,6 +202,7 @@ from .study import (
     chosen_settings as chosen_settings,
     run_comparison as run_comparison,
     write_comparison as write_comparison,
+    tuning_section as tuning_section,
     trials_table as trials_table,
     cost_table as cost_table,
     importance_table as importance_table,
@@ -237,6 +238,16 @@ from .trials import (
     run_trial as run_trial,
     run_compared as run_compared,
     check_tuning as check_tuning,
+)
+from .tuned_comparison import (
+    run_tuned as run_tuned,
+)
+from .tuned_settings import (
+    TUNING as TUNING,
+    is_tuned as is_tuned,
+    TunedSettings as TunedSettings,
+    read_tuned as read_tuned,
+    tuned_for as tuned_for,
 )
 from .tuning import (
     ALL as ALL,

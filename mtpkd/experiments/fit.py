@@ -29,6 +29,7 @@ from ..distillation.stages import run_stages
 from .plan import ExperimentSpec, plan_experiment
 from .scoring import open_context
 from .schedule_choice import choose_schedules
+from .tuned_settings import tuned_for
 from .resume import check_same_work, environment, identity, keep_students
 
 # %% ../../nbs/60_experiments/11_fit.ipynb #57f80f26
@@ -122,7 +123,8 @@ def fit(
     trust: tuple | list = (),  # code, `package.module:name`, that data may name too
     recipe: str | None = None,
 ) -> dict:  # what is known about the student; its score is of inner validation rows, no test score
-    "Train the student of a method on all data"
+    "Train the student of a method on all data; of settings that a study has chosen those of the method are taken"
+    config, tuned = tuned_for(config, method, manifest)
     plan = plan_fit(
         method,
         ensemble,
@@ -153,6 +155,7 @@ def fit(
         for n, fitted in fitted_by_name.items():
             context.artifacts.put(ReportedKey(n), fitted)
         facts = facts | _verdict(plan, context, fitted_by_name, name) | dict(out=str(out))
+        facts |= dict(tuned=tuned) if tuned else {}
         write_json(out / "environment.json", environment(plan.config.ot.engine))
         keep_students(plan, context, name, out / "student.safetensors", made="fit", words=facts["words"])
         write_json(out / "fit.json", facts)
@@ -235,6 +238,9 @@ def _verdict(plan, context, fitted_by_name, name) -> dict:
         prevalent=list(plan.config.prevalent),
         privileged=list(plan.config.privileged),
         data=plan.manifest.name,
+        protocol=plan.config.protocol,
+        licence=plan.manifest.licence,
+        citation=plan.manifest.citation,
     )
 
 # %% ../../nbs/60_experiments/11_fit.ipynb #14610227
@@ -247,6 +253,8 @@ def fit_text(facts: dict) -> str:
         f"{facts['kept']} of {facts['data']}: {students} of {prevalent}, distilled with {privileged}; "
         f"{facts['n_train']} labelled rows, {facts['n_pool']} in the pool, {facts['n_validation']} for inner validation"
     ]
+    if facts.get("tuned"):
+        lines.append(_tuned_text(facts["tuned"]))
     if facts["words"]:
         lines.append(facts["words"])
     if scores is None:
@@ -267,3 +275,12 @@ def fit_text(facts: dict) -> str:
         "This is no test score: these rows have chosen what was kept. What the method is worth is shown by mtpkd run."
     )
     return "\n".join(lines)
+
+
+def _tuned_text(tuned: dict) -> str:
+    "Where the settings of a fit come from"
+    if not tuned["trials"]:
+        return "settings of a study in which this method was not tuned"
+    settings = ", ".join(f"{name}={value}" for name, value in tuned["settings"].items())
+    of_several = f", those of one of {tuned['sets']} folds, each tuned by itself" if tuned["sets"] > 1 else ""
+    return f"settings that {tuned['trials']} trials have chosen{of_several}: {settings}"

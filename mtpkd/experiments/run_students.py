@@ -33,6 +33,12 @@ def find_students(folder, method=None) -> StoredStudents:
 def _of_run(run: RunFolder, method) -> StoredStudents:
     "The students of a run folder, of all stacks of repeats together"
     files, summary = student_files(run.path), run.summary
+    if not files and summary.tuned:
+        settings = f"--config {run.path / 'experiment.yaml'} --method {method or RECIPE}"
+        raise InputError(
+            f"{run.path} holds no students: a study keeps none of its comparison; train one under the settings "
+            f"that were chosen, mtpkd fit --manifest ... {settings}"
+        )
     if not files:
         raise InputError(
             f"{run.path} holds no students: it was made by an earlier version, or they were deleted; use mtpkd fit"

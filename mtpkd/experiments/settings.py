@@ -69,6 +69,11 @@ def resolve_config(
 ) -> ExperimentConfig:
     "The settings of a run, before the defaults of the manifest are filled in"
     values = read_yaml(config) if isinstance(config, (str, Path)) else dict(config or {})
+    if "tuning" in values:  # every method has its own
+        raise InputError(
+            "these are the settings of a study's comparison, where every method has its own; "
+            "mtpkd run takes the file alone, mtpkd fit for one method"
+        )
     for written in _WRITTEN:
         values.pop(written, None)
     if not came_with_data(config, values.get("manifest") if manifest is None else manifest):

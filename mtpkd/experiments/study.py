@@ -6,7 +6,7 @@
 __all__ = ['COMPARISON', 'optuna_module', 'stored_choice', 'stored_settings', 'settings_of', 'distributions_of', 'propose',
            'finished_trial', 'claim_tune_folder', 'naming_damage', 'TuneFolder', 'Study', 'checked_values',
            'open_studies', 'submit_to', 'run_rounds', 'chosen_settings', 'run_comparison', 'write_comparison',
-           'trials_table', 'cost_table', 'importance_table', 'write_tables']
+           'tuning_section', 'trials_table', 'cost_table', 'importance_table', 'write_tables']
 
 # %% ../../nbs/60_experiments/16_study.ipynb #a108e13e
 import contextlib, hashlib, json, math, os
@@ -22,6 +22,7 @@ from ..core.stored_files import read_json_file, regular_file
 from ..core.yaml_files import read_yaml
 from ..core.config import to_yaml
 from ..core.registry import trusting
+from ..evaluation.metrics import direction
 from ..execution.sweep import run_cells, SweepJournal
 from ..execution.sweep_file import Cell
 from ..execution.sweep_folder import last_events
@@ -31,6 +32,7 @@ from .run_folder import RunFolder, write_table
 from .runner import write_folder
 from .tables import MethodTables, TABLES
 from .trials import comparison_folds, median_bars, plan_trial
+from .tuned_settings import TUNING
 from .tuning import TuneSpec
 
 # %% ../../nbs/60_experiments/16_study.ipynb #4b1efd8f
@@ -365,9 +367,10 @@ def write_comparison(
     facts: dict,  # of `TuneSpec.facts`
     chosen: list,  # of `chosen_settings`
     out: str,  # folder of the study
+    folder: str | Path | None = None,  # of the comparison; None: `comparison` below `out`
 ) -> None:
     "The verdict over all methods, each under the settings that were chosen for it"
-    arguments, folder = dict(arguments), Path(out) / COMPARISON
+    arguments, folder = dict(arguments), Path(folder or Path(out) / COMPARISON)
     methods = list(dict.fromkeys(entry["method"] for entry in chosen))
     with trusting(arguments.pop("trust", ())):
         plan = plan_trial(arguments, methods, {})
@@ -376,11 +379,18 @@ def write_comparison(
     for entry in chosen:
         parts.setdefault(entry["method"], []).extend(_parts_of(folder, entry))
     tuned = {method: facts["trials"] for method in facts["spaces"]}
-    write_text(folder / "experiment.yaml", to_yaml(identity(plan) | dict(tuning=tuned)))
+    tuning = tuning_section(plan.metric, tuned, facts["development"], chosen)
+    write_text(folder / "experiment.yaml", to_yaml(identity(plan) | tuning))
     write_json(folder / "environment.json", environment(plan.config.ot.engine))
     write_folder(plan, folder, {method: _joined(found) for method, found in parts.items()})
     summary = read_json_file(folder, "summary.json")
     write_json(folder / "summary.json", summary | dict(tuned=tuned | dict.fromkeys(facts["untuned"], 0)))
+
+
+def tuning_section(metric: str, trials: dict, development, chosen: list) -> dict:  # trials: of every tuned method
+    "The section of the settings of a comparison that describes its study"
+    facts = dict(trials=trials, development=list(development), larger_is_better=direction(metric) > 0)
+    return {TUNING: jsonable(facts | dict(chosen=chosen))}
 
 
 def _parts_of(folder: Path, entry: dict) -> list:  # of `MethodTables`

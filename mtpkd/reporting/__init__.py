@@ -31,6 +31,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "FolderState", "RUNNING", "run_state", "sweep_state", "study_state", "folder_state",
     ],
     "glossary": ["method_cost", "method_time", "MethodNote", "named_methods", "method_notes", "glossary_words"],
+    "hub_folders": ["PART_BYTES", "HUB_LICENCES", "hub_licence", "hub_folder", "as_lists", "write_parquet_files", "tabular"],
     "limits": [
         "describe_multiple_tests", "describe_correction", "describe_marks", "describe_limits", "describe_test", "describe_power", "most_hurt",
         "describe_hurt", "describe_diverged", "describe_unfinished", "describe_tuning", "describe_provenance",
@@ -48,6 +49,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "made_up_batch", "batch_to_explain", "batch_groups", "one_row_a_group", "anchor_groups",
         "similarity_means", "whole_rows", "student_plans",
     ],
+    "private_paths": ["PATHS", "without_paths", "last_part", "check_no_paths", "texts_of", "check_content"],
     "ranking": ["fallen_back", "verdict_rows", "best_method"],
     "rehearsal": ["face_thumbnails", "first_film", "film_moments", "value_timeline"],
     "report": ["render", "comparison_page"],
@@ -80,8 +82,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "sentences": ["verdict_sentences", "setting_rows", "markdown_text", "as_markdown"],
     "set_rows": ["StoredPart", "RunSamples", "preparation_settings"],
     "sharing": [
-        "SHARED", "CARD_FILE", "NOT_FOR", "kind_of", "shared_files", "without_paths", "check_no_paths",
-        "numbered", "shared_contents", "run_card", "fit_card", "prepared_card", "pack", "unpack", "hub_folder",
+        "SHARED", "CARD_FILE", "NOT_FOR", "kind_of", "shared_files", "numbered",
+        "shared_contents", "run_card", "fit_card", "prepared_card", "MOST_LICENCE", "licence_of", "pack", "unpack",
     ],
     "study_report": ["STUDY_PAGE", "describe_protocol", "describe_cost", "best_so_far", "tuning_curves", "study_text"],
     "sweep_ranks": [

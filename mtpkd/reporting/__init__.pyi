@@ -95,6 +95,15 @@ from .glossary import (
     method_notes as method_notes,
     glossary_words as glossary_words,
 )
+from .hub_folders import (
+    PART_BYTES as PART_BYTES,
+    HUB_LICENCES as HUB_LICENCES,
+    hub_licence as hub_licence,
+    hub_folder as hub_folder,
+    as_lists as as_lists,
+    write_parquet_files as write_parquet_files,
+    tabular as tabular,
+)
 from .limits import (
     describe_multiple_tests as describe_multiple_tests,
     describe_correction as describe_correction,
@@ -151,6 +160,14 @@ from .plan_tables import (
     similarity_means as similarity_means,
     whole_rows as whole_rows,
     student_plans as student_plans,
+)
+from .private_paths import (
+    PATHS as PATHS,
+    without_paths as without_paths,
+    last_part as last_part,
+    check_no_paths as check_no_paths,
+    texts_of as texts_of,
+    check_content as check_content,
 )
 from .ranking import (
     fallen_back as fallen_back,
@@ -271,16 +288,15 @@ from .sharing import (
     NOT_FOR as NOT_FOR,
     kind_of as kind_of,
     shared_files as shared_files,
-    without_paths as without_paths,
-    check_no_paths as check_no_paths,
     numbered as numbered,
     shared_contents as shared_contents,
     run_card as run_card,
     fit_card as fit_card,
     prepared_card as prepared_card,
+    MOST_LICENCE as MOST_LICENCE,
+    licence_of as licence_of,
     pack as pack,
     unpack as unpack,
-    hub_folder as hub_folder,
 )
 from .study_report import (
     STUDY_PAGE as STUDY_PAGE,
