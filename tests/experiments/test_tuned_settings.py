@@ -17,7 +17,7 @@ SPACES = dict(
     nested=dict(all={"schedule.lr": dict(low=5.0e-4, high=2.0e-2, log=True)}),
     development=dict(
         all={"schedules": ["default", "long_mixup"]},
-        kd={"schedule.lr": [0.001, 0.004], "student.start": ["random", "teacher"]},
+        kd={"schedule.lr": [0.001, 0.004], "schedule.decay": ["cosine", "constant"]},
     ),
 )
 
