@@ -448,15 +448,14 @@ def _shaped(flat, rows, columns):
     return flat[: rows * columns].reshape(rows, columns)
 
 # %% ../../nbs/30_transport/04_compiled.ipynb #5f91404e
-_FAINT = _F(-60)  # the exponent of a column's largest entry from which on single precision resolves it
-
-
 @_compiled
-def _write_entries(x, y, q, cold, p, kernel, tops):
-    "Write the kernel of `q (M,)`, its potential `p (N,)` and the largest exponent of every column to `tops (M,)`"
+def _write_kernel(x, y, q, temperature, p, kernel):
+    "Write the kernel `(N, M)` of two clouds and the potential `q (M,)` to `kernel`, and its potential to `p (N,)`"
     n, m = kernel.shape
     _product(x.transposed, y.transposed, kernel)
-    tops[:] = _F(-np.inf)
+    cold = _ONE / temperature
+    for j in range(m):
+        q[j] *= cold
     for i in range(n):
         row = kernel[i]
         largest = _F(-np.inf)
@@ -465,27 +464,23 @@ def _write_entries(x, y, q, cold, p, kernel, tops):
             largest = _larger(largest, row[j])
         p[i] = -largest
         for j in range(m):
-            row[j] -= largest
-            tops[j] = _larger(tops[j], row[j])
-            row[j] = _exp2(row[j])
+            row[j] = _exp2(row[j] - largest)
 
 
 @_compiled
-def _write_kernel(x, y, q, temperature, p, kernel, tops):
-    """Write the kernel `(N, M)` of two clouds and the potential `q (M,)` to `kernel`, and its potential to `p (N,)`.
-
-    `q` is measured in the `temperature`, and raised where a column would be lost; `tops (M,)` is a buffer."""
-    cold = _ONE / temperature
-    for j in range(len(q)):
-        q[j] *= cold
-    _write_entries(x, y, q, cold, p, kernel, tops)
-    lost = False
-    for j in range(len(q)):
-        if tops[j] < _FAINT:
+def _raise_columns(x, y, q, temperature, p, kernel, tops):
+    "Raise `q (M,)` where a column of the kernel that was written with it is lost; `tops (M,)` and `kernel` are buffers"
+    n, m = kernel.shape
+    _product(x.transposed, y.transposed, kernel)
+    tops[:] = _F(-np.inf)
+    for i in range(n):
+        row = kernel[i]
+        for j in range(m):
+            tops[j] = _larger(tops[j], row[j] / temperature + q[j] + p[i])
+    for j in range(m):
+        if tops[j] < _F(-30):  # whatever `_balance` finds lost among up to millions of points
             q[j] -= tops[j]
-            lost = True
-    if lost:
-        _write_entries(x, y, q, cold, p, kernel, tops)
+        q[j] *= temperature
 
 # %% ../../nbs/30_transport/04_compiled.ipynb #010c1ac1
 @_compiled
@@ -613,12 +608,23 @@ def _extreme(scaling):
     return low * n < _F(1e-12) or high * n > _F(1e12)
 
 
+@_compiled
+def _smallest(numbers):
+    "The smallest of some numbers `(N,)`"
+    low = numbers[0]
+    for i in range(len(numbers)):
+        low = _smaller(low, numbers[i])
+    return low
+
+
 _FIRST = 4  # iterations of Sinkhorn before Newton's steps
 
 
 @_compiled
 def _balance(kernel, u, v, sums, tol, most):
-    "Scale `kernel (N, M)` by `u (N,)` and `v (M,)` to uniform sums; the violation and the number of passes"
+    """Scale `kernel (N, M)` by `u (N,)` and `v (M,)` to uniform sums; the violation and the number of passes.
+
+    The violation is infinite where the first pass finds a column that is lost."""
     m = len(v)
     b = _ONE / _F(m)
     most_of_one = min(_HALF, _F(20) * tol) * b
@@ -627,6 +633,8 @@ def _balance(kernel, u, v, sums, tol, most):
     while True:
         _sinkhorn_pass(kernel, v, u, sums)
         passes += 1
+        if passes == 1 and _smallest(sums[:m]) < _F(1e-16):
+            return _F(np.inf), passes
         violation = farthest = _ZERO
         for j in range(m):
             error = abs(v[j] * sums[j] - b)
@@ -659,10 +667,13 @@ def _solve_at(work, temperature, tol, most):
     kernel = _shaped(work.kernel, len(u), len(v))
     passes = 0
     while True:
-        _write_kernel(x, y, work.q, temperature, work.p, kernel, work.sums[: len(v)])
+        _write_kernel(x, y, work.q, temperature, work.p, kernel)
         v[:] = _ONE / _F(len(v))
         violation, more = _balance(kernel, u, v, work.sums, tol, most - passes)
         passes += more
+        if violation == _F(np.inf) and passes < most:
+            _raise_columns(x, y, work.q, temperature, work.p, kernel, work.sums[: len(v)])
+            continue
         done = passes >= most or not (_extreme(u) or _extreme(v))
         if done and temperature == _ONE:  # the plan is u K v
             return violation, passes

@@ -10,6 +10,7 @@ import math
 import warnings
 from dataclasses import dataclass, field
 from typing import NamedTuple
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -435,9 +436,10 @@ def _limits(x: Tensor, y: Tensor, eps: float, tol: float, max_iters: int | None)
 
 def _left_over(violation: Tensor, passes: Tensor, tol: float, most: int) -> Tensor | None:
     "Which of all problems `(...,)`, as one row, the compiled loops gave up; None for none, and under transforms"
-    if _transformed() or not (violation.max() > tol or passes.max() >= most):
+    if _transformed():
         return None
-    return ((violation > tol) | (passes >= most)).flatten().nonzero()[:, 0]
+    lost = (violation.numpy() > tol) | (passes.numpy() >= most)  # on a processor: nothing is waited for
+    return torch.from_numpy(np.flatnonzero(lost)) if lost.any() else None
 
 
 def _take_better(old: tuple, new: list, rows: Tensor, tol: float) -> tuple:
