@@ -419,7 +419,7 @@ def test_a_damaged_table_of_a_study_is_named(undisturbed, tmp_path, name, conten
         read(TuneFolder(folder))
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::UserWarning")  # Python 3.13 warns of databases that wait for the garbage collector
 def test_choices_may_be_lists_and_mappings(tmp_path):
     "Optuna keeps them without a warning, and they come back as they were, from its database too"
     choices = dict(
