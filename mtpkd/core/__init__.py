@@ -43,5 +43,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "check_memory", "safe_path", "safe_children", "flushes_denormals", "torch_threads", "in_notebook",
     ],
     "stored_files": ["MOST_BYTES", "MOST_VALUES", "regular_file", "read_json_file", "read_parquet", "arrays_sha256"],
-    "yaml_files": ["MAX_YAML_BYTES", "with_stand_ins", "parse_yaml", "read_yaml", "exponent_as_number", "apply_set", "value_at"],
+    "yaml_files": [
+        "MAX_YAML_BYTES", "with_stand_ins", "parse_yaml", "read_yaml", "exponent_as_number", "apply_set",
+        "value_at",
+    ],
 })

@@ -3,7 +3,8 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "answers": [
-        "answering_method", "describe_help", "describe_pairing", "describe_transport_gain", "answer_sentences", "takeaway",
+        "answering_method", "describe_help", "describe_pairing", "describe_transport_gain", "answer_sentences",
+        "takeaway",
         "describe_experiment", "describe_names",
     ],
     "companion": [
@@ -31,9 +32,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
         "FolderState", "RUNNING", "run_state", "sweep_state", "study_state", "folder_state",
     ],
     "glossary": ["method_cost", "method_time", "MethodNote", "named_methods", "method_notes", "glossary_words"],
-    "hub_folders": ["PART_BYTES", "HUB_LICENCES", "hub_licence", "hub_folder", "as_lists", "write_parquet_files", "tabular"],
+    "hub_folders": [
+        "PART_BYTES", "HUB_LICENCES", "hub_licence", "hub_folder", "as_lists", "write_parquet_files", "tabular",
+    ],
     "limits": [
-        "describe_multiple_tests", "describe_correction", "describe_marks", "describe_limits", "describe_test", "describe_power", "most_hurt",
+        "describe_multiple_tests", "describe_correction", "describe_marks", "describe_limits", "describe_test",
+        "describe_power", "most_hurt",
         "describe_hurt", "describe_diverged", "describe_unfinished", "describe_tuning", "describe_provenance",
         "describe_simulation",
     ],

@@ -29,22 +29,14 @@ from .sharing import fit_card, kind_of, licence_of, numbered, prepared_card
 from .sentences import markdown_text
 
 # %% ../../nbs/75_reporting/22_hub_folders.ipynb #8b000007
-_VERSIONED = dict(
-    cc_by="2.0 2.5 3.0 4.0",
-    cc_by_sa="3.0 4.0",
-    cc_by_nc="2.0 3.0 4.0",
-    cc_by_nd="4.0",
-    cc_by_nc_nd="3.0 4.0",
-    cc_by_nc_sa="2.0 3.0 4.0",
-)  # Creative Commons
 HUB_LICENCES = {
     *"apache-2.0 mit bsd bsd-2-clause bsd-3-clause bsd-3-clause-clear isc mpl-2.0 unlicense zlib ncsa ecl-2.0".split(),
     *"gpl gpl-2.0 gpl-3.0 lgpl lgpl-2.1 lgpl-3.0 agpl-3.0 eupl-1.1 eupl-1.2 epl-1.0 epl-2.0 gfdl osl-3.0".split(),
     *"cc cc0-1.0 c-uda cdla-sharing-1.0 cdla-permissive-1.0 cdla-permissive-2.0 odbl odc-by pddl".split(),
+    *"cc-by-2.0 cc-by-2.5 cc-by-3.0 cc-by-4.0 cc-by-sa-3.0 cc-by-sa-4.0 cc-by-nc-2.0 cc-by-nc-3.0 cc-by-nc-4.0".split(),
+    *"cc-by-nd-4.0 cc-by-nc-nd-3.0 cc-by-nc-nd-4.0 cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0".split(),
     *"openrail afl-3.0 artistic-2.0 bsl-1.0 ms-pl postgresql ofl-1.1 wtfpl etalab-2.0 other unknown".split(),
 }
-for _name, _versions in _VERSIONED.items():
-    HUB_LICENCES |= {f"{_name.replace('_', '-')}-{version}" for version in _versions.split()}
 _SPELLED = {"cc0": "cc0-1.0", "cc-zero": "cc0-1.0", "apache": "apache-2.0", "odbl-1.0": "odbl", "odc-by-1.0": "odc-by"}
 
 
